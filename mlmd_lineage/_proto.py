@@ -1,0 +1,70 @@
+"""Protocol buffer messages, built at run time from the descriptor set that ``setup.py`` compiles.
+
+The messages live in a pool of their own, so that they never meet those of ``ml_metadata`` in the
+same process, and they work with every protobuf from 4.25 on. protobuf itself is imported by the
+first call: reading a database does without it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.errors import MLMDLineageError
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from google.protobuf.message import Message
+
+WIRE = "mlmd_lineage.wire.v1"
+"""The package of MLMD's own messages, as ``proto/mlmd.proto`` writes them down."""
+
+_DESCRIPTOR_SET = "_proto.binpb"
+
+
+@cache
+def message(name: str, package: str = WIRE) -> type[Message]:
+    """Return the class of one message.
+
+    Nested messages are named with dots: ``message("MySQLDatabaseConfig.SSLOptions")``.
+
+    Raises:
+        MLMDLineageError: The installation lacks the compiled messages.
+        KeyError: There is no such message.
+    """
+    from google.protobuf.message_factory import GetMessageClass  # noqa: PLC0415
+
+    return GetMessageClass(_pool().FindMessageTypeByName(f"{package}.{name}"))
+
+
+def connection_config_class() -> type[Message]:
+    """Return MLMD's ``ConnectionConfig``: its own class where ``ml_metadata`` is installed.
+
+    ``ml_metadata.MetadataStore`` accepts nothing but its own class. Ours, which everyone else
+    gets, has the same fields and the same bytes.
+    """
+    try:
+        from ml_metadata.proto import metadata_store_pb2  # noqa: PLC0415
+    except ImportError:
+        return message("ConnectionConfig")
+    own: type[Message] = metadata_store_pb2.ConnectionConfig
+    return own
+
+
+@cache
+def _pool() -> DescriptorPool:
+    from google.protobuf import descriptor_pb2, descriptor_pool  # noqa: PLC0415
+
+    try:
+        compiled = resources.files("mlmd_lineage").joinpath(_DESCRIPTOR_SET).read_bytes()
+    except FileNotFoundError as error:
+        msg = (
+            f"this installation of mlmd-lineage lacks {_DESCRIPTOR_SET}, which building it makes "
+            "from proto/: install it again (in a checkout: pip install --editable .)"
+        )
+        raise MLMDLineageError(msg) from error
+    pool = descriptor_pool.DescriptorPool()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+        pool.Add(file)
+    return pool
