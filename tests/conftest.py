@@ -1,0 +1,113 @@
+"""What every test may ask for: real database servers and real stores."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MISSING = pytest.StashKey[dict[str, str]]()
+"""What this machine lacks, by the name of the tests that were skipped for it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a terminated session stop its servers, as an interrupted one does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    config.stash[MISSING] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked ``native`` where there is no ``ml_metadata``."""
+    native = [item for item in items if item.get_closest_marker("native")]
+    if native and importlib.util.find_spec("ml_metadata") is None:
+        reason = "ml_metadata is not installed"
+        config.stash[MISSING]["native"] = reason
+        for item in native:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say in one line what was skipped for want of something, and why."""
+    missing = config.stash[MISSING]
+    if missing:
+        told = "; ".join(f"{tests} tests skipped: {why}" for tests, why in missing.items())
+        terminalreporter.write_line(f"mlmd_lineage: {told}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
+    """Start a MariaDB server without TLS, once for the session."""
+    yield from _started(pytestconfig, "MySQL", servers.mariadb())
+
+
+@pytest.fixture(scope="session")
+def mariadb_tls_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
+    """Start a MariaDB server with TLS, and with ``ca`` and ``other_ca``."""
+    yield from _started(pytestconfig, "MySQL", servers.mariadb(tls=True))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
+    """Start a PostgreSQL server without TLS, once for the session."""
+    yield from _started(pytestconfig, "PostgreSQL", servers.postgresql())
+
+
+@pytest.fixture(scope="session")
+def postgresql_tls_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
+    """Start a PostgreSQL server with TLS, and with ``ca`` and ``other_ca``."""
+    yield from _started(pytestconfig, "PostgreSQL", servers.postgresql(tls=True))
+
+
+def _started(
+    config: pytest.Config, tests: str, starting: AbstractContextManager[servers.Server]
+) -> Iterator[servers.Server]:
+    """Run a server, or note and say why it cannot be had."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(starting)
+        except servers.MissingServerError as error:
+            config.stash[MISSING][tests] = str(error)
+            pytest.skip(f"{tests}: {error}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_stores(pytestconfig: pytest.Config) -> Path:
+    """Return the folder of real stores, which is no part of the repository. Never write there.
+
+    It is ``$MLMD_LINEAGE_STORES``, or ``shared/stores`` beside the checkout.
+    """
+    named = os.environ.get("MLMD_LINEAGE_STORES")
+    folder = Path(named) if named else ROOT.parent / "shared" / "stores"
+    if not folder.is_dir():
+        reason = "no shared stores (MLMD_LINEAGE_STORES names their folder)"
+        pytestconfig.stash[MISSING]["real-store"] = reason
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture
+def shared_store(shared_stores: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that copies one of the real stores and returns the copy's path."""
+
+    def copy(name: str) -> Path:
+        target = tmp_path / Path(name).name
+        shutil.copyfile(shared_stores / name, target)
+        return target
+
+    return copy

@@ -1,0 +1,173 @@
+"""The shape of the project: what lies where, who may import whom, what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import graphlib
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "mlmd_lineage"
+
+TOP_LEVEL = [
+    ".ci/run",
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "benchmarks",
+    "docs",
+    "mlmd_lineage/py.typed",
+    "notebooks",
+    "proto",
+    "pyproject.toml",
+    "scripts/demo",
+    "scripts/test",
+    "scripts/test-debian13",
+    "setup.cfg",
+    "setup.py",
+    "tests",
+]
+
+# Who may import whom, type hints included. A room is a module or a folder of the package, and
+# "__init__" its public face. Data flows one way: a room imports only those above it.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "_proto": {"errors"},
+    "stores": {"errors", "_proto"},
+    "snapshot": {"errors", "_proto", "stores"},
+    "lineage": {"errors", "snapshot"},
+    "store": {"errors", "_proto", "stores", "snapshot", "lineage"},
+    "__init__": {"errors", "stores", "snapshot", "lineage", "store"},
+    "cli": {"__init__", "errors", "stores", "snapshot", "lineage", "store"},
+    "__main__": {"cli"},
+}
+
+# What `import mlmd_lineage` must leave alone: slow to load, or not on every machine.
+NOT_EAGER = {
+    "google.protobuf",
+    "grpc",
+    "kubernetes",
+    "ml_metadata",
+    "networkx",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(module: Path) -> str:
+    """Name a module of the package with dots, the package itself ``__init__``."""
+    parts = module.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def imports(module: Path, *, hints: bool = True) -> Iterator[str]:
+    """Name the modules of the package that one of them imports, inside functions too."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    left_out = set() if hints else {id(node) for node in type_checking(tree)}
+    package = ("mlmd_lineage", *module.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(tree):
+        if id(node) in left_out:
+            continue
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join([*start, *([node.module] if node.module else [])])
+            found = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for dotted in found:
+            first, *parts = dotted.split(".")
+            if first == "mlmd_lineage":
+                yield nearest(parts)
+
+
+def type_checking(tree: ast.Module) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for statement in node.body:
+                yield from ast.walk(statement)
+
+
+def nearest(parts: list[str]) -> str:
+    """Name the module that ``parts`` lead to; what follows are names inside it."""
+    for length in range(len(parts), 0, -1):
+        path = PACKAGE.joinpath(*parts[:length])
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists():
+            return ".".join(parts[:length])
+    return "__init__"
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_it_lies_where_the_design_says(name: str):
+    assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("name", [name for name in TOP_LEVEL if name.startswith((".ci", "scr"))])
+def test_scripts_run(name: str):
+    assert os.access(ROOT / name, os.X_OK)
+
+
+def test_the_changelog_names_the_version():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {config['metadata']['version']}" in changelog
+
+
+def test_the_rooms_form_no_circle():
+    graphlib.TopologicalSorter(MAY_IMPORT).prepare()
+
+
+@pytest.mark.parametrize("module", modules(), ids=name_of)
+def test_imports_go_one_way(module: Path):
+    room = name_of(module).split(".")[0]
+    assert room in MAY_IMPORT, f"add the room {room} to MAY_IMPORT"
+    rooms = {name.split(".")[0] for name in imports(module)} - {room}
+    assert rooms <= MAY_IMPORT[room]
+
+
+def test_the_modules_form_no_circle():
+    graph = {
+        name_of(module): set(imports(module, hints=False)) - {name_of(module)}
+        for module in modules()
+        if module != PACKAGE / "__init__.py"  # it names the others for its readers' sake
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = run_python("import sys, mlmd_lineage; print(*sys.modules, sep='\\n')").split()
+    assert NOT_EAGER.isdisjoint(loaded)
+
+
+def test_the_public_face_is_sorted_and_whole():
+    face: Any = importlib.import_module("mlmd_lineage")
+    assert list(face.__all__) == sorted(set(face.__all__))
+    assert set(face.__all__) <= set(dir(face))
+    for name in face.__all__:
+        assert getattr(face, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = face.no_such_name

@@ -1,0 +1,108 @@
+"""Our messages against MLMD's own: the same fields, the same bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlmd_lineage import _proto
+from mlmd_lineage.errors import MLMDLineageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MESSAGES = ["ConnectionConfig", "MetadataStoreClientConfig"]
+
+
+@pytest.fixture
+def metadata_store_pb2() -> Any:  # noqa: ANN401
+    return pytest.importorskip("ml_metadata.proto.metadata_store_pb2")
+
+
+def fields(descriptor: Any, prefix: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:  # noqa: ANN401
+    """Name every field below a message, with all that decides how it is written."""
+    for field in descriptor.fields:
+        name = f"{prefix}{field.name}"
+        oneof = field.containing_oneof and field.containing_oneof.name
+        values = [(value.name, value.number) for value in getattr(field.enum_type, "values", [])]
+        yield name, (field.number, field.type, field.has_presence, oneof, values)
+        if field.message_type:
+            yield from fields(field.message_type, f"{name}.")
+
+
+def filled(kind: type[Any], seed: int) -> Iterator[Any]:
+    """Make messages of one kind with every field set; one for each choice of a oneof."""
+    oneofs = [field for oneof in kind.DESCRIPTOR.oneofs for field in oneof.fields]
+    for chosen in oneofs or [None]:
+        message = kind()
+        for field in kind.DESCRIPTOR.fields:
+            if field.containing_oneof and field is not chosen:
+                continue
+            if field.message_type:
+                part = getattr(message, field.name)
+                part.SetInParent()
+                for value in filled(type(part), seed + field.number):
+                    part.CopyFrom(value)
+            elif field.enum_type:
+                setattr(message, field.name, field.enum_type.values[-1].number)
+            else:
+                text = f"{field.name} ü {seed}"
+                value = {"int": 2**40 + seed, "str": text, "bool": True, "float": 0.1 + seed}
+                kind_of = type(field.default_value).__name__
+                setattr(message, field.name, value[kind_of])
+        yield message
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_field_is_mlmds(name: str, metadata_store_pb2: Any):  # noqa: ANN401
+    theirs = dict(fields(getattr(metadata_store_pb2, name).DESCRIPTOR))
+    assert dict(fields(_proto.message(name).DESCRIPTOR)) == theirs
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", MESSAGES)
+def test_bytes_go_both_ways(name: str, metadata_store_pb2: Any):  # noqa: ANN401
+    ours, theirs = _proto.message(name), getattr(metadata_store_pb2, name)
+    for message in filled(ours, 1):
+        data = message.SerializeToString(deterministic=True)
+        read = theirs.FromString(data)
+        assert str(read) == str(message) != ""
+        assert read.SerializeToString(deterministic=True) == data
+        assert ours.FromString(read.SerializeToString()) == message
+
+
+@pytest.mark.native
+def test_the_native_class_where_it_is(metadata_store_pb2: Any):  # noqa: ANN401
+    assert _proto.connection_config_class() is metadata_store_pb2.ConnectionConfig
+
+
+def test_our_class_where_ml_metadata_is_not(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ml_metadata", None)
+    monkeypatch.setitem(sys.modules, "ml_metadata.proto", None)
+    kind = _proto.connection_config_class()
+    assert kind is _proto.message("ConnectionConfig")
+    config: Any = kind()
+    config.sqlite.filename_uri = "metadata.db"
+    assert config.SerializeToString() == b"\x1a\x0d\x0a\x0bmetadata.db"
+
+
+def test_nested_messages_have_dotted_names():
+    assert _proto.message("MySQLDatabaseConfig.SSLOptions").DESCRIPTOR.name == "SSLOptions"
+    with pytest.raises(KeyError):
+        _proto.message("NoSuchMessage")
+
+
+def test_a_missing_descriptor_set_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_proto, "_DESCRIPTOR_SET", "none.binpb")
+    with pytest.raises(MLMDLineageError, match="install it again"):
+        _proto._pool.__wrapped__()
+
+
+def test_protobuf_waits_for_the_first_message():
+    code = "import sys, mlmd_lineage._proto; print('google.protobuf' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
