@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[MISSING] = {}
 
 
+@pytest.hookimpl(trylast=True)  # what -m leaves out is not skipped
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what is marked ``native`` where there is no ``ml_metadata``."""
     native = [item for item in items if item.get_closest_marker("native")]

@@ -216,8 +216,7 @@ def _folder(owner: pwd.struct_passwd | None) -> Iterator[Path]:
 
     Its path is short, as a socket in it may have no more than 107 characters.
     """
-    base = None if os.environ.get("TMPDIR") and owner is None else "/tmp"  # noqa: S108
-    with tempfile.TemporaryDirectory(prefix="mlmd-", dir=base) as name:
+    with tempfile.TemporaryDirectory(prefix="mlmd-", dir="/tmp") as name:
         folder = Path(name)
         _give(folder, owner)
         yield folder
