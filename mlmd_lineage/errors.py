@@ -1,0 +1,119 @@
+"""Every error that this library raises, in one tree.
+
+::
+
+    MLMDLineageError
+    ├── ConfigurationError          a URL, field or argument that cannot be right      (also ValueError)
+    ├── StoreError                  something is wrong with a metadata store
+    │   ├── StoreNotFoundError      no such file or database                           (also FileNotFoundError)
+    │   ├── NotAMetadataStoreError  it is there, but holds no MLMD tables
+    │   ├── DamagedStoreError       it is truncated or malformed
+    │   ├── LockedStoreError        another process kept it locked for too long        (also TimeoutError)
+    │   ├── StorePermissionError    the operating system or the server refuses access  (also PermissionError)
+    │   ├── AuthenticationError     the user or the password is wrong
+    │   ├── UnreachableError        no server answers at the address                   (also ConnectionError)
+    │   ├── TLSError                a secure connection was asked for and cannot be had
+    │   ├── UnsupportedSchemaError  an MLMD schema version that this release cannot read
+    │   └── ReadError               the server or the driver failed in the midst of a read
+    ├── NotFoundError               a node, type or name that the store does not hold  (also KeyError)
+    ├── AmbiguousNameError          a name that fits more than one node                (also LookupError)
+    ├── NotLoadedError              a table that was left out when the store was read
+    └── NativeLibraryError          ml_metadata is not installed, or refuses
+
+A message names what failed, the store (never its password), and what to do. Catch
+``MLMDLineageError`` to catch them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class MLMDLineageError(Exception):
+    """The base of every error that this library raises."""
+
+
+class ConfigurationError(MLMDLineageError, ValueError):
+    """A URL, a field or an argument cannot be right."""
+
+
+class StoreError(MLMDLineageError):
+    """Something is wrong with a metadata store."""
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is no such file or database."""
+
+
+class NotAMetadataStoreError(StoreError):
+    """The file or database is there, but holds no MLMD tables."""
+
+
+class DamagedStoreError(StoreError):
+    """The store is truncated or malformed."""
+
+
+class LockedStoreError(StoreError, TimeoutError):
+    """Another process kept the store locked for longer than the time allowed."""
+
+
+class StorePermissionError(StoreError, PermissionError):
+    """The operating system or the database server refuses access."""
+
+
+class AuthenticationError(StoreError):
+    """The database server refuses the user or the password."""
+
+
+class UnreachableError(StoreError, ConnectionError):
+    """No server answers at the address."""
+
+
+class TLSError(StoreError):
+    """A secure connection was asked for and cannot be had."""
+
+
+class UnsupportedSchemaError(StoreError):
+    """The store has an MLMD schema version that this release cannot read."""
+
+
+class ReadError(StoreError):
+    """The server or the driver failed in the midst of a read."""
+
+
+class NotFoundError(MLMDLineageError, KeyError):
+    """The store holds no node, type or name like the one asked for."""
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument; a sentence is meant to be read.
+        return Exception.__str__(self)
+
+
+class AmbiguousNameError(MLMDLineageError, LookupError):
+    """The name fits more than one node."""
+
+
+class NotLoadedError(MLMDLineageError):
+    """The answer needs a table that was left out when the store was read."""
+
+
+class NativeLibraryError(MLMDLineageError):
+    """``ml_metadata`` is not installed, or refuses to do what was asked."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str:
+    """Return a sentence that suggests near matches, or an empty string.
+
+    >>> did_you_mean("Modle", ["Model", "Examples"])
+    " Did you mean 'Model'?"
+    """
+    names = sorted(set(candidates))
+    near = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
+    near += [c for c in names if name.lower() in c.lower() and c not in near][: limit - len(near)]
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(repr(n) for n in near)}?"

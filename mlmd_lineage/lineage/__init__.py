@@ -1,0 +1,1 @@
+"""The provenance graph: what came from what."""

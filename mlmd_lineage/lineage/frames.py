@@ -1,0 +1,88 @@
+"""The nodes and edges of a graph as pandas DataFrames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mlmd_lineage.lineage.roles import ROLES
+from mlmd_lineage.snapshot import columns
+from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EVENT_TYPES, EXECUTION_STATES
+
+if TYPE_CHECKING:
+    from mlmd_lineage.lineage.graph import LineageGraph
+
+
+def nodes(graph: LineageGraph) -> pd.DataFrame:
+    """Return a graph's nodes: artifacts by id, then executions by id.
+
+    The index, ``node``, holds their keys. Columns: ``kind``, ``id``, ``type``, ``name``, ``uri``,
+    ``state``, ``external_id``, ``create_time_since_epoch``, ``last_update_time_since_epoch``,
+    ``missing`` (no row has its id), and for a trace ``hops`` from the start.
+    """
+    index, tables = graph.index, graph.tables
+    ids = np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64)
+    artifacts = columns.node_columns(tables["Artifact"], tables["Type"], "state", ARTIFACT_STATES)
+    executions = columns.node_columns(
+        tables["Execution"], tables["Type"], "last_known_state", EXECUTION_STATES
+    )
+    both = pd.concat(
+        [
+            artifacts.reindex(index.artifact_ids),
+            executions.reindex(index.execution_ids),
+        ]
+    )
+    kinds = ["artifact"] * index.artifacts + ["execution"] * len(index.execution_ids)
+    frame = pd.DataFrame(
+        {
+            "kind": pd.array(kinds, columns.TEXT),
+            "id": ids,
+            **{
+                name: both[name].array
+                for name in (
+                    "type",
+                    "name",
+                    "uri",
+                    "state",
+                    "external_id",
+                    "create_time_since_epoch",
+                    "last_update_time_since_epoch",
+                )
+            },
+            "missing": index.missing,
+        }
+    )
+    hops: Any = getattr(graph, "hops", None)
+    if hops is not None:
+        frame["hops"] = hops.astype(np.int64)
+    frame.index = pd.Index(pd.array(index.keys(np.arange(index.nodes)), columns.TEXT), name="node")
+    return frame
+
+
+def edges(graph: LineageGraph) -> pd.DataFrame:
+    """Return a graph's edges in the order of their events.
+
+    The index, ``event``, holds the events' ids. Columns: ``source`` and ``target`` (node keys, in
+    the direction of the data), ``artifact_id``, ``execution_id``, ``type`` (MLMD's name),
+    ``role``, ``path`` (a tuple of keys and indexes), ``time``.
+    """
+    index, tables = graph.index, graph.tables
+    events = tables["Event"].take(index.event_rows)
+    keys = np.array(index.keys(np.arange(index.nodes)), object)
+    types = events["type"].to_numpy()
+    roles = np.array(ROLES, object)[index.roles]
+    return pd.DataFrame(
+        {
+            "source": pd.array(keys[index.sources], columns.TEXT),
+            "target": pd.array(keys[index.targets], columns.TEXT),
+            "artifact_id": events["artifact_id"].to_numpy().astype(np.int64),
+            "execution_id": events["execution_id"].to_numpy().astype(np.int64),
+            "type": pd.array(np.array(EVENT_TYPES, object)[types], columns.TEXT),
+            "role": pd.array(roles, columns.TEXT),
+            "path": columns.paths(events["id"], tables["EventPath"]),
+            "time": columns.times(events["milliseconds_since_epoch"]),
+        },
+        index=pd.Index(events["id"].to_numpy().astype(np.int64), name="event"),
+    )

@@ -1,0 +1,461 @@
+"""The lineage graph, and the trace that answers a question about it.
+
+They stand in one module because each is made of the other: a graph answers with traces, and a
+trace is a graph.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlmd_lineage import errors
+from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage import keys, parts
+from mlmd_lineage.lineage.question import Question, Time, milliseconds
+from mlmd_lineage.lineage.roles import PRODUCES
+from mlmd_lineage.lineage.walk import CLOSED, STOP
+from mlmd_lineage.snapshot.findings import Finding
+from mlmd_lineage.snapshot.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from typing import Any, TypeAlias
+
+    import networkx as nx
+    import pandas as pd
+
+    from mlmd_lineage.lineage.parts import TableSource
+
+    Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+class LineageGraph:
+    """What came from what: artifacts and executions as nodes, MLMD's events as edges.
+
+    >>> graph = store.lineage()
+    >>> trace = graph.upstream("artifact/46")
+    >>> trace.nodes, trace.edges
+    >>> trace.to_networkx()
+
+    Edges run in the direction of the data: from an artifact to the execution that takes it, from
+    an execution to the artifact that it makes. Nodes are named by their keys, ``"artifact/5"``
+    and ``"execution/3"``; an int means an artifact. A graph does not change.
+    """
+
+    def __init__(self, tables: TableSource) -> None:
+        """Make the graph of a snapshot, or of other tables."""
+        self.tables = tables if not isinstance(tables, Tables) else parts.GraphTables(tables)
+
+    @functools.cached_property
+    def index(self) -> indexes.Index:
+        """The nodes and edges as arrays."""
+        return indexes.build(self.tables)
+
+    # Its parts
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return self.index.nodes
+
+    def __contains__(self, node: object) -> bool:
+        try:
+            return self.index.position(*keys.parse(node)) is not None
+        except errors.ConfigurationError:
+            return False
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the nodes' keys, artifacts first, by their ids."""
+        return iter(self.index.keys(np.arange(self.index.nodes)))
+
+    @functools.cached_property
+    def nodes(self) -> pd.DataFrame:
+        """The nodes as a DataFrame; its columns stand in ``docs/frames.md``."""
+        from mlmd_lineage.lineage import frames
+
+        return frames.nodes(self)
+
+    @functools.cached_property
+    def edges(self) -> pd.DataFrame:
+        """The edges as a DataFrame; its columns stand in ``docs/frames.md``."""
+        from mlmd_lineage.lineage import frames
+
+        return frames.edges(self)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The nodes into which no edge of this graph leads."""
+        index = self.index
+        return tuple(index.keys(np.flatnonzero(np.diff(index.incoming.offsets) == 0)))
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The nodes out of which no edge of this graph leads."""
+        index = self.index
+        return tuple(index.keys(np.flatnonzero(np.diff(index.outgoing.offsets) == 0)))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What in this graph is not as it should be, in order."""
+        index = self.index
+        found = [
+            Finding(
+                f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id"
+            )
+            for key in index.keys(np.flatnonzero(index.missing))
+        ]
+        for artifact in index.only_cached.tolist():
+            producers = self.producers(index.key(artifact))
+            detail = f"only cached executions claim it; the earliest, {producers[0]}, stands for its producer"
+            found.append(Finding("only_cached_producer", index.key(artifact), detail))
+        return tuple(sorted(found))
+
+    def producers(self, artifact: keys.Node) -> tuple[str, ...]:
+        """Return the executions that made an artifact: one, unless two wrote it, or none is known.
+
+        Raises:
+            NotFoundError: The graph does not hold it.
+        """
+        index = self.index
+        edges = index.incoming
+        at, _ = edges.of(np.array([self._position(artifact)]))
+        return tuple(index.keys(np.sort(edges.neighbours[at][edges.roles[at] == PRODUCES])))
+
+    # Questions
+
+    def upstream(  # noqa: PLR0913 - each stands alone
+        self,
+        node: keys.Node,
+        *,
+        max_hops: int | None = None,
+        until: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return what a node came from.
+
+        >>> graph.upstream("artifact/46", until="Examples")
+
+        Args:
+            node: Where to begin: a node's key, an artifact's id, or a view.
+            max_hops: How many edges to follow at most; None for no limit. From an artifact to
+                the execution that made it is one, as MLMD counts.
+            until: Do not go past artifacts or executions of these types, which are named
+                without their versions, or by their base types.
+            types: Enter only nodes of these types. A kind (artifact, execution) of which no
+                type is named is not restricted.
+            reuse: Follow also what cached executions claim.
+            internal: Follow also INTERNAL_INPUT, INTERNAL_OUTPUT and PENDING_OUTPUT events, and
+                outputs that never came to be. With both, the answer is what MLMD's own
+                ``get_lineage_subgraph`` gives where that does not cut it.
+            as_of: Answer with the nodes and events that existed then. Property values and
+                states are today's: MLMD keeps no older ones.
+
+        Raises:
+            NotFoundError: The graph holds no such node, or the store no such type.
+            ConfigurationError: An argument cannot be right.
+        """
+        question = Question.of(
+            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+        )
+        return self.trace((node,), question, up=True)
+
+    def downstream(  # noqa: PLR0913 - each stands alone
+        self,
+        node: keys.Node,
+        *,
+        max_hops: int | None = None,
+        until: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return what came from a node; the arguments are those of ``upstream()``.
+
+        >>> graph.downstream("artifact/1", until="Model")
+        """
+        question = Question.of(
+            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+        )
+        return self.trace((node,), question, up=False)
+
+    def between(
+        self,
+        source: keys.Node,
+        target: keys.Node,
+        *,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return all that lies on a way from one node to another, in the direction of the data.
+
+        Where there is no way the trace is empty. The arguments are those of ``upstream()``.
+
+        >>> graph.between("artifact/1", "artifact/46")
+        """
+        question = Question.of(
+            max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of
+        )
+        return self.trace_between(source, target, question)
+
+    def as_of(self, time: Time) -> LineageGraph:
+        """Return the graph of the nodes and events that existed at a moment.
+
+        Nodes of stores that kept no times (schema 4) count from their first event.
+        """
+        return LineageGraph(parts.existing(self.tables, milliseconds(time)))
+
+    def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
+        """Return the answer to a checked question; ``upstream()`` and ``downstream()`` ask it."""
+        graph = self if question.as_of is None else self.as_of(question.as_of)
+        starts = [graph._position(node) for node in nodes]  # noqa: SLF001 - another of this class
+        limits = question.until or question.types
+        found, hops = graph.index.reach(
+            starts,
+            up=up,
+            roles=question.roles,
+            max_hops=question.hop_limit,
+            type_flags=question.type_flags(graph.tables) if limits else None,
+        )
+        return Trace(graph, found, hops, starts, question, up=up)
+
+    def trace_between(self, source: keys.Node, target: keys.Node, question: Question) -> Trace:
+        """Return the answer to a checked question; ``between()`` asks it."""
+        graph = self if question.as_of is None else self.as_of(question.as_of)
+        index = graph.index
+        start, end = graph._position(source), graph._position(target)  # noqa: SLF001
+        above, _ = index.reach(
+            [end], up=True, roles=question.roles, max_hops=question.hop_limit
+        )
+        below, hops = index.reach(
+            [start], up=False, roles=question.roles, max_hops=question.hop_limit
+        )
+        both = np.isin(below, above, assume_unique=True)
+        return Trace(graph, below[both], hops[both], [start], question, up=False, end=end)
+
+    def _position(self, node: keys.Node) -> int:
+        kind, number = keys.parse(node)
+        if kind == "context":
+            message = (
+                f"context/{number} is a context; lineage is of artifacts and executions. Ask for "
+                "one that it holds."
+            )
+            raise errors.ConfigurationError(message)
+        position = self.index.position(kind, number)
+        if position is None:
+            other = "execution" if kind == "artifact" else "artifact"
+            hint = ""
+            if self.index.position(other, number) is not None:
+                hint = f" There is an {other}/{number}."
+            ids = self.index.artifact_ids if kind == "artifact" else self.index.execution_ids
+            if len(ids):
+                hint += f" Its {kind}s have ids from {ids[0]} to {ids[-1]}."
+            message = f"There is no {kind}/{number} in {self.tables.source or 'the graph'}.{hint}"
+            raise errors.NotFoundError(message)
+        return position
+
+    # Other faces
+
+    def to_pandas(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the nodes and the edges as two DataFrames."""
+        return self.nodes, self.edges
+
+    def to_networkx(self, *, copy: bool = False, contexts: bool = False) -> nx.MultiDiGraph:
+        """Return the graph as networkx's ``MultiDiGraph``, in the direction of the data.
+
+        Nodes are keys such as ``"artifact/5"``, with MLMD's names for their attributes; an
+        edge's key is its event's id, its attributes are ``type``, ``role``, ``path`` and
+        ``time`` (milliseconds since 1970 in UTC).
+
+        Args:
+            copy: Build networkx's own dicts, which can be changed. Without, networkx reads this
+                graph through views, which costs nothing to make and cannot be changed.
+            contexts: Make contexts nodes too, with edges to what they hold. Without, each node
+                has their ``type:name`` in its attribute ``contexts``.
+        """
+        from mlmd_lineage.lineage import networkx_view
+
+        return networkx_view.to_networkx(self, copy=copy, contexts=contexts)
+
+    def to_json(self) -> str:
+        """Return the graph as JSON: nodes, edges, and for a trace what bounds it."""
+        from mlmd_lineage.lineage import export
+
+        return export.to_json(self)
+
+    def to_dot(self) -> str:
+        """Return the graph in Graphviz' DOT language."""
+        from mlmd_lineage.lineage import export
+
+        return export.to_dot(self)
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart."""
+        from mlmd_lineage.lineage import export
+
+        return export.to_mermaid(self)
+
+    def to_graphml(self) -> str:
+        """Return the graph as GraphML, which Gephi, yEd and networkx read."""
+        from mlmd_lineage.lineage import export
+
+        return export.to_graphml(self)
+
+    def _repr_html_(self) -> str:
+        from mlmd_lineage.lineage import picture
+
+        return picture.html(self)
+
+    def __repr__(self) -> str:
+        index = self.index
+        return (
+            f"<{type(self).__name__}: {index.artifacts:,} artifacts, "
+            f"{len(index.execution_ids):,} executions, {len(index.sources):,} events>"
+        )
+
+
+class Trace(LineageGraph):
+    """The answer to an upstream, downstream or between question: itself a lineage graph.
+
+    >>> trace = store.upstream("artifact/46", max_hops=2)
+    >>> trace.complete, trace.truncated_by, trace.boundary
+    (False, ('max_hops',), ('artifact/44', 'artifact/45'))
+
+    Whatever bounds it is named on it. ``as_of``, ``reuse`` and ``internal`` say what is asked,
+    and do not bound the answer.
+    """
+
+    def __init__(  # noqa: PLR0913 - made by LineageGraph only
+        self,
+        graph: LineageGraph,
+        found: Array,
+        hops: Array,
+        starts: list[int],
+        question: Question,
+        *,
+        up: bool,
+        end: int | None = None,
+    ) -> None:
+        """Keep what was found; its tables and its index are cut out when they are asked for."""
+        self._graph = graph
+        self._found = found
+        self._hops = hops
+        self._starts = starts
+        self._up = up
+        self._end = end
+        self.question = question
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self._found)
+
+    @functools.cached_property
+    def _nodes(self) -> Array:
+        return np.sort(self._found)
+
+    @functools.cached_property
+    def _edges(self) -> Array:
+        """The edges of the whole graph that were followed and lie in this trace."""
+        edges = self._graph.index.incoming
+        at, _ = edges.of(self._nodes)
+        inside = _among(edges.neighbours[at], self._nodes) & self._followed(edges.roles[at])
+        return np.sort(edges.edges[at[inside]])
+
+    def _followed(self, roles: Array) -> Array:
+        return (self.question.roles >> roles) & 1 == 1
+
+    @functools.cached_property
+    def index(self) -> indexes.Index:
+        """The nodes and edges as arrays."""
+        return self._graph.index.restricted(self._nodes, self._edges)
+
+    @functools.cached_property
+    def tables(self) -> TableSource:  # type: ignore[override] - cut out when asked for
+        """The tables of its nodes and events."""
+        whole = self._graph.index
+        rows = whole.event_rows[self._edges]
+        return parts.PartTables(
+            self._graph.tables, self.index.artifact_ids, self.index.execution_ids, rows
+        )
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The nodes that were asked about."""
+        return tuple(self._graph.index.keys(np.array(self._starts)))
+
+    @property
+    def direction(self) -> str:
+        """Which question it answers: ``upstream``, ``downstream`` or ``between``."""
+        if self._end is not None:
+            return "between"
+        return "upstream" if self._up else "downstream"
+
+    @functools.cached_property
+    def hops(self) -> Array:
+        """For each node, in the order of ``nodes``, how many edges away from the start it is."""
+        return self._hops[np.argsort(self._found, kind="stable")]
+
+    # What bounds it
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out because of ``max_hops``, ``until`` or ``types``."""
+        return not self._bounds
+
+    @property
+    def truncated_by(self) -> tuple[str, ...]:
+        """Which of ``max_hops``, ``until`` and ``types`` really left something out."""
+        return tuple(name for name in ("max_hops", "until", "types") if name in self._bounds)
+
+    @property
+    def boundary(self) -> tuple[str, ...]:
+        """The nodes of this trace at which more was left out, in order."""
+        positions = [nodes for nodes in self._bounds.values()]
+        if not positions:
+            return ()
+        return tuple(self._graph.index.keys(np.unique(np.concatenate(positions))))
+
+    @functools.cached_property
+    def _bounds(self) -> dict[str, Array]:
+        """For each argument that left something out, the nodes at which it did."""
+        question = self.question
+        limited = question.until or question.types
+        if self._end is not None or (question.max_hops is None and not limited):
+            return {}
+        index = self._graph.index
+        edges = index.edges(up=self._up)
+        at, owner = edges.of(self._found)
+        outside = ~_among(edges.neighbours[at], self._nodes) & self._followed(edges.roles[at])
+        left, beyond = owner[outside], edges.neighbours[at[outside]]
+        flags = question.type_flags(self._graph.tables) if limited else {}
+        closed = np.isin(index.type_ids[beyond], _flagged(flags, CLOSED))
+        stops = np.isin(index.type_ids[self._found[left]], _flagged(flags, STOP))
+        stops &= ~np.isin(self._found[left], self._starts)
+        far = self._hops[left] >= question.hop_limit
+        bounds = {}
+        for name, reason in (
+            ("max_hops", far & ~closed),
+            ("until", stops & ~far & ~closed),
+            ("types", closed),
+        ):
+            if reason.any():
+                bounds[name] = np.unique(self._found[left[reason]])
+        return bounds
+
+
+def _flagged(flags: dict[int, int], flag: int) -> list[int]:
+    return [type_id for type_id, value in flags.items() if value & flag]
+
+
+def _among(values: Array, ordered: Array) -> Array:
+    """Tell for each value whether it is among some that are in order."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    at = ordered.searchsorted(values).clip(max=len(ordered) - 1)
+    return ordered[at] == values  # type: ignore[no-any-return] - numpy's stubs

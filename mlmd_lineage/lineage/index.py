@@ -1,0 +1,303 @@
+"""The graph as arrays: nodes in a row, and each node's edges both ways (CSR).
+
+Artifacts come first, by id, then executions, by id. Edges run in the direction of the data.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.lineage.walk import NO_LIMIT, PLAIN_NODES, compiled, walk
+from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlmd_lineage.lineage.parts import TableSource
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+_LEGACY_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
+"""TFX before 1.0 kept an execution's state as text, in its property ``state``."""
+
+
+class Edges:
+    """Each node's edges in one direction."""
+
+    __slots__ = ("edges", "neighbours", "offsets", "roles")
+
+    def __init__(self, at: Array, other: Array, roles: Array, nodes: int) -> None:
+        order = np.argsort(at, kind="stable").astype(np.int32)
+        self.edges = order
+        self.neighbours = other[order]
+        self.roles = roles[order]
+        self.offsets = np.zeros(nodes + 1, np.int32)
+        np.cumsum(np.bincount(at, minlength=nodes), out=self.offsets[1:])
+
+    def of(self, nodes: Array) -> tuple[Array, Array]:
+        """Return the positions of some nodes' edges, and for each the number of its node."""
+        starts, ends = self.offsets[nodes], self.offsets[nodes + 1]
+        counts = ends - starts
+        owner = np.repeat(np.arange(len(nodes)), counts)
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        return np.arange(len(owner)) - first + starts[owner], owner
+
+
+class Index:
+    """The nodes and edges of one graph.
+
+    Attributes:
+        artifact_ids, execution_ids: The ids in order, those that only events name included.
+        missing: For each node whether no row has its id.
+        event_rows: For each edge the row of its event in the Event table.
+        sources, targets: For each edge its nodes.
+        roles: For each edge its role, a number in ``ROLES``.
+        type_ids: For each node its type's id, -1 where it has none.
+        only_cached: The artifacts that only cached executions claim.
+    """
+
+    def __init__(  # noqa: PLR0913 - they are the graph
+        self,
+        *,
+        artifact_ids: Array,
+        execution_ids: Array,
+        missing: Array,
+        type_ids: Array,
+        event_rows: Array,
+        sources: Array,
+        targets: Array,
+        roles: Array,
+        only_cached: Array,
+    ) -> None:
+        self.artifact_ids = artifact_ids
+        self.execution_ids = execution_ids
+        self.missing = missing
+        self.type_ids = type_ids
+        self.event_rows = event_rows
+        self.sources = sources
+        self.targets = targets
+        self.roles = roles
+        self.only_cached = only_cached
+        self._lock = threading.Lock()
+        self._ticket = 0
+        self._walked = 0
+
+    @property
+    def artifacts(self) -> int:
+        """The number of artifacts."""
+        return len(self.artifact_ids)
+
+    @property
+    def nodes(self) -> int:
+        """The number of nodes."""
+        return len(self.artifact_ids) + len(self.execution_ids)
+
+    @functools.cached_property
+    def incoming(self) -> Edges:
+        """The edges that end at each node: what it came from."""
+        return Edges(self.targets, self.sources, self.roles, self.nodes)
+
+    @functools.cached_property
+    def outgoing(self) -> Edges:
+        """The edges that begin at each node: what came from it."""
+        return Edges(self.sources, self.targets, self.roles, self.nodes)
+
+    def edges(self, *, up: bool) -> Edges:
+        """Return the edges of a walk upstream, or downstream."""
+        return self.incoming if up else self.outgoing
+
+    def position(self, kind: str, number: int) -> int | None:
+        """Return where a node stands, or None where the graph does not hold it."""
+        ids = self.artifact_ids if kind == "artifact" else self.execution_ids
+        at = int(ids.searchsorted(number))
+        if at >= len(ids) or ids[at] != number:
+            return None
+        return at if kind == "artifact" else at + self.artifacts
+
+    def key(self, position: int) -> str:
+        """Return a node's key."""
+        if position < self.artifacts:
+            return f"artifact/{self.artifact_ids[position]}"
+        return f"execution/{self.execution_ids[position - self.artifacts]}"
+
+    def keys(self, positions: Array) -> list[str]:
+        """Return nodes' keys."""
+        return [self.key(position) for position in positions.tolist()]
+
+    @functools.cached_property
+    def _types(self) -> tuple[Array, Array]:
+        ids, codes = np.unique(self.type_ids, return_inverse=True)
+        return ids, codes.astype(np.int32)
+
+    @functools.cached_property
+    def _scratch(self) -> tuple[Array, Array, Array]:
+        # Pages that no walk touches are never given memory.
+        return (
+            np.zeros(self.nodes, np.int32),
+            np.empty(self.nodes, np.int32),
+            np.empty(self.nodes, np.int32),
+        )
+
+    def reach(
+        self,
+        starts: Sequence[int] | Array,
+        *,
+        up: bool,
+        roles: int,
+        max_hops: int,
+        type_flags: dict[int, int] | None = None,
+    ) -> tuple[Array, Array]:
+        """Return the nodes that a walk reaches, in the order of their distance, and that distance.
+
+        Args:
+            starts: Where to begin.
+            up: Against the direction of the data, or along it.
+            roles: The roles to follow, one bit each.
+            max_hops: How many edges to follow at most.
+            type_flags: For each type's id STOP, CLOSED or 0.
+        """
+        edges = self.edges(up=up)
+        ids, codes = self._types
+        flags = np.zeros(max(len(ids), 1), np.uint8)
+        for type_id, flag in (type_flags or {}).items():
+            flags[ids == type_id] = flag
+        rules = (edges.offsets, edges.neighbours, edges.roles, roles, codes, flags, max_hops)
+        with self._lock:
+            seen, queue, hops = self._scratch
+            start = np.asarray(starts, np.int32)
+            size = -1
+            if self._walked < PLAIN_NODES:
+                self._ticket += 1
+                size = walk(start, *rules, seen, self._ticket, queue, hops, PLAIN_NODES)
+            if size < 0:
+                self._ticket += 1
+                size = compiled()(start, *rules, seen, self._ticket, queue, hops, NO_LIMIT)
+            self._walked += size
+            return queue[:size].copy(), hops[:size].copy()
+
+    def restricted(self, nodes: Array, edges: Array) -> Index:
+        """Return the index of a part of the graph.
+
+        Args:
+            nodes: Its nodes, in order.
+            edges: Its edges in order, whose nodes are all among them; its events are theirs.
+        """
+        cut = int(nodes.searchsorted(self.artifacts))
+        return Index(
+            artifact_ids=self.artifact_ids[nodes[:cut]],
+            execution_ids=self.execution_ids[nodes[cut:] - self.artifacts],
+            missing=self.missing[nodes],
+            type_ids=self.type_ids[nodes],
+            event_rows=np.arange(len(edges), dtype=np.int32),
+            sources=nodes.searchsorted(self.sources[edges]).astype(np.int32),
+            targets=nodes.searchsorted(self.targets[edges]).astype(np.int32),
+            roles=self.roles[edges],
+            only_cached=nodes[:cut].searchsorted(np.intersect1d(self.only_cached, nodes[:cut])),
+        )
+
+
+def build(tables: TableSource) -> Index:
+    """Return the index of the graph that a store's tables hold.
+
+    Events that are neither inputs nor outputs are no edges; the snapshot's findings list them.
+    """
+    events = tables["Event"]
+    types = _small(events["type"])
+    event_rows = np.flatnonzero((types > 0) & (types < len(EVENT_TYPES))).astype(np.int32)
+    if len(event_rows) < len(types):
+        events, types = events.take(event_rows), types[event_rows]
+    artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
+    execution_ids, executions, no_execution = _numbered(
+        tables["Execution"], events["execution_id"]
+    )
+    roles, only_cached = role_rules.roles_of(
+        types,
+        artifacts,
+        _spread(_small(tables["Artifact"]["state"]), no_artifact, 0)[artifacts],
+        _spread(_small(execution_states_of(tables)), no_execution, 0)[executions],
+        lambda rows: pc.fill_null(events["milliseconds_since_epoch"].take(rows), 0).to_numpy(),
+    )
+    executions += np.int32(len(artifact_ids))
+    is_input = np.isin(np.arange(len(EVENT_TYPES)), INPUT_EVENTS)[types]
+    return Index(
+        artifact_ids=artifact_ids,
+        execution_ids=execution_ids,
+        missing=np.concatenate([no_artifact, no_execution]),
+        type_ids=np.concatenate(
+            [
+                _spread(_type_ids(tables["Artifact"]), no_artifact, -1),
+                _spread(_type_ids(tables["Execution"]), no_execution, -1),
+            ]
+        ),
+        event_rows=event_rows,
+        sources=np.where(is_input, artifacts, executions),
+        targets=np.where(is_input, executions, artifacts),
+        roles=roles,
+        only_cached=only_cached,
+    )
+
+
+def _small(column: pa.ChunkedArray) -> Array:
+    """Return an enum's numbers in one byte each; those that MLMD does not know become 0."""
+    numbers = pc.fill_null(column, 0)
+    known = pc.if_else(pc.and_(pc.greater(numbers, 0), pc.less(numbers, 100)), numbers, 0)
+    return known.cast(pa.int8()).to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+
+
+def _type_ids(table: pa.Table) -> Array:
+    return pc.fill_null(table["type_id"], -1).cast(pa.int32()).to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+
+
+def execution_states_of(tables: TableSource) -> pa.ChunkedArray:
+    """Return each execution's state, from the text that TFX kept before MLMD had states."""
+    executions = tables["Execution"]
+    states = executions["last_known_state"]
+    if not states.null_count or "ExecutionProperty" not in tables:
+        return states
+    properties = tables["ExecutionProperty"]
+    named = pc.and_(pc.equal(properties["name"].cast(pa.string()), "state"), pc.invert(properties["is_custom_property"]))
+    texts = properties.filter(named)
+    legacy = {
+        owner: _LEGACY_STATES.get(text)
+        for owner, text in zip(
+            texts["execution_id"].to_pylist(), texts["string_value"].to_pylist(), strict=True
+        )
+    }
+    merged = [
+        legacy.get(number) if state is None else state
+        for number, state in zip(executions["id"].to_pylist(), states.to_pylist(), strict=True)
+    ]
+    return pa.chunked_array([pa.array(merged, pa.int64())])
+
+
+def _numbered(table: pa.Table, named: pa.ChunkedArray) -> tuple[Array, Array, Array]:
+    """Return all ids in order, where each named one stands among them, and which have no row."""
+    ids = table["id"].to_numpy()
+    if len(ids) and len(named) and ids[-1] - ids[0] == len(ids) - 1:
+        bounds = pc.min_max(named)
+        if ids[0] <= bounds["min"].as_py() and bounds["max"].as_py() <= ids[-1]:
+            at = pc.subtract(named, int(ids[0])).cast(pa.int32()).to_numpy()
+            return ids, at.copy(), np.zeros(len(ids), bool)
+    names = named.to_numpy()
+    everything = np.union1d(ids, names)
+    return (
+        everything,
+        everything.searchsorted(names).astype(np.int32),
+        ~np.isin(everything, ids, assume_unique=True),
+    )
+
+
+def _spread(values: Array, missing: Array, fill: int) -> Array:
+    """Return a node column with places for the nodes that have no row."""
+    if len(values) == len(missing):
+        return values
+    spread = np.full(len(missing), fill, values.dtype)
+    spread[~missing] = values
+    return spread

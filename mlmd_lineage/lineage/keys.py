@@ -1,0 +1,54 @@
+"""Node keys: ``"artifact/5"``, ``"execution/3"``, ``"context/2"``.
+
+The kind belongs to the key, as MLMD counts artifacts and executions apart: there is an Artifact 1
+and an Execution 1.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlmd_lineage import errors
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+_KEY = re.compile(r"^(artifact|execution|context)/(\d+)$")
+_KINDS = ("artifact", "execution", "context")
+
+
+class HasNodeKey(Protocol):
+    """Anything that stands for a node, such as a view of an artifact."""
+
+    @property
+    def node_key(self) -> str:
+        """The node's key."""
+
+
+Node: TypeAlias = "str | int | HasNodeKey"
+"""How a node may be named: by its key, by an artifact's id, or by what stands for it."""
+
+
+def parse(node: Node | Any) -> tuple[str, int]:
+    """Return the kind and the id that a node's name means.
+
+    >>> parse("execution/3"), parse(5)
+    (('execution', 3), ('artifact', 5))
+
+    Raises:
+        ConfigurationError: It is no node key.
+    """
+    if isinstance(node, str):
+        match = _KEY.match(node)
+        if match is not None:
+            return match[1], int(match[2])
+    elif isinstance(node, bool):
+        pass
+    elif hasattr(node, "node_key"):
+        return parse(node.node_key)
+    elif hasattr(node, "__index__"):
+        return "artifact", int(node)
+    near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], _KINDS)
+    message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
+    raise errors.ConfigurationError(message)

@@ -1,0 +1,177 @@
+"""The tables behind a graph: kept small, read late, and cut to a part of the graph."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import TypeAlias
+
+    Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+    Load: TypeAlias = "Callable[[Collection[str]], Tables]"
+
+NODE_TABLES = ("Type", "TypeProperty", "ParentType", "Artifact", "Execution", "Event")
+"""What a graph cannot do without."""
+
+_TOGETHER = (
+    ("EventPath",),
+    ("Context", "ParentContext", "Attribution", "Association"),
+    ("ContextProperty",),
+)
+
+
+class TableSource(Protocol):
+    """Where a graph's tables come from."""
+
+    source: str
+    schema_version: int
+
+    def __getitem__(self, table: str) -> pa.Table: ...
+
+    def __contains__(self, table: object) -> bool: ...
+
+
+class GraphTables:
+    """The tables of a whole graph: numbers in as few bytes as hold them, the rest read late.
+
+    What is read late belongs to the same nodes and events: MLMD never changes an event or its
+    path. Only memberships in contexts that were added meanwhile are there too.
+    """
+
+    def __init__(self, tables: Tables, load: Load | None = None) -> None:
+        self.source = tables.source
+        self.schema_version = tables.schema_version
+        self._load = load
+        self._rest = tables if load is None else Tables({}, source=tables.source)
+        self._held = {name: narrowed(tables[name]) for name in NODE_TABLES if name in tables}
+        self._lock = threading.Lock()
+
+    def __contains__(self, table: object) -> bool:
+        return table in self._held or table in self._rest
+
+    def __getitem__(self, table: str) -> pa.Table:
+        with self._lock:
+            if table not in self._held:
+                if table not in self._rest and self._load and table not in PROPERTY_TABLES:
+                    names = next(group for group in _TOGETHER if table in group)
+                    more = self._load(names)
+                    self._held |= {name: more[name] for name in names}
+                else:
+                    self._held[table] = self._rest[table]
+            return self._held[table]
+
+
+class PartTables:
+    """The tables of a part of a graph, cut from those of the whole when they are asked for."""
+
+    def __init__(
+        self, whole: TableSource, artifacts: Array, executions: Array, event_rows: Array
+    ) -> None:
+        self.source = whole.source
+        self.schema_version = whole.schema_version
+        self._whole = whole
+        self._nodes = {"artifact": artifacts, "execution": executions}
+        self._event_rows = event_rows
+        self._held: dict[str, pa.Table] = {}
+
+    def __contains__(self, table: object) -> bool:
+        return table in self._whole
+
+    def __getitem__(self, table: str) -> pa.Table:
+        if table not in self._held:
+            self._held[table] = self._cut(table)
+        return self._held[table]
+
+    def _cut(self, table: str) -> pa.Table:
+        whole = self._whole[table]
+        if table == "Event":
+            return whole.take(self._event_rows)
+        if table == "EventPath":
+            return rows_with(whole, "event_id", self["Event"]["id"].to_numpy())
+        for kind in KINDS.values():
+            if table == kind.table and kind.name != "context":
+                return rows_with(whole, "id", self._nodes[kind.name])
+            if table == kind.properties and kind.name != "context":
+                return rows_with(whole, kind.id_column, self._nodes[kind.name])
+            if table == kind.membership:
+                members = np.isin(whole[kind.id_column].to_numpy(), self._nodes[kind.name])
+                return whole.filter(pa.array(members))
+        if table in {"Context", "ParentContext", "ContextProperty"}:
+            column = "id" if table == "Context" else "context_id"
+            return whole.filter(pa.array(np.isin(whole[column].to_numpy(), self._contexts())))
+        return whole
+
+    def _contexts(self) -> Array:
+        """Return the contexts that hold one of the nodes, and all that hold those."""
+        ids = np.union1d(
+            self["Attribution"]["context_id"].to_numpy(),
+            self["Association"]["context_id"].to_numpy(),
+        )
+        pairs = self._whole["ParentContext"]
+        children = pairs["context_id"].to_numpy()
+        parents = pairs["parent_context_id"].to_numpy()
+        while True:
+            more = np.union1d(ids, parents[np.isin(children, ids)])
+            if len(more) == len(ids):
+                return ids
+            ids = more
+
+
+def rows_with(table: pa.Table, column: str, values: Array) -> pa.Table:
+    """Return the rows whose column, by which the table is ordered, has one of some values."""
+    keys = table[column].to_numpy()
+    wanted = np.unique(values)
+    starts, ends = keys.searchsorted(wanted), keys.searchsorted(wanted, side="right")
+    counts = ends - starts
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    return table.take(np.arange(counts.sum()) - first + np.repeat(starts, counts))
+
+
+def narrowed(table: pa.Table) -> pa.Table:
+    """Return a table whose whole numbers take as few bytes as hold them."""
+    for number, field in enumerate(table.schema):
+        if not pa.types.is_integer(field.type):
+            continue
+        column = table.column(number)
+        bounds = pc.min_max(column)
+        low, high = bounds["min"].as_py() or 0, bounds["max"].as_py() or 0
+        for kind in (pa.int8(), pa.int32()):
+            limit = 1 << (kind.bit_width - 1)
+            if -limit <= low and high < limit:
+                table = table.set_column(number, field.name, column.cast(kind))
+                break
+    return table
+
+
+def existing(tables: TableSource, moment: int) -> PartTables:
+    """Return the tables of the nodes and events that existed at a moment, in milliseconds."""
+    events = tables["Event"]
+    times = pc.fill_null(events["milliseconds_since_epoch"], 0).to_numpy()
+    there = times <= moment
+    kept = {}
+    for kind in (KINDS["artifact"], KINDS["execution"]):
+        nodes = tables[kind.table]
+        ids = nodes["id"].to_numpy()
+        named = events[kind.id_column].to_numpy()
+        made = pc.fill_null(nodes["create_time_since_epoch"], 0).to_numpy().astype(np.int64)
+        # Stores before MLMD 0.22 kept no times of nodes; their events have some.
+        unknown = np.flatnonzero(made == 0)
+        if len(unknown):
+            order = np.argsort(named, kind="stable")
+            firsts, starts = np.unique(named[order], return_index=True)
+            if len(firsts):
+                earliest = np.minimum.reduceat(times[order], starts)
+                known = np.isin(ids[unknown], firsts)
+                made[unknown[known]] = earliest[firsts.searchsorted(ids[unknown[known]])]
+        kept[kind.name] = ids[made <= moment]
+        later = ids[made > moment]
+        there = there & ~np.isin(named, later)
+    return PartTables(tables, kept["artifact"], kept["execution"], np.flatnonzero(there))

@@ -1,0 +1,164 @@
+"""The arguments of a lineage question, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mlmd_lineage import errors
+from mlmd_lineage.lineage.roles import followed
+from mlmd_lineage.lineage.walk import CLOSED, NO_LIMIT, STOP
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import TypeAlias
+
+    from mlmd_lineage.lineage.parts import TableSource
+
+Time: TypeAlias = "datetime.datetime | str | int"
+"""A moment: a datetime or pandas Timestamp, ISO 8601 text, or milliseconds since 1970 in UTC.
+
+Without a time zone it is taken as UTC.
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """What bounds a walk, and which edges it follows."""
+
+    max_hops: int | None = None
+    until: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    reuse: bool = False
+    internal: bool = False
+    as_of: int | None = None
+
+    @classmethod
+    def of(  # noqa: PLR0913 - the public arguments
+        cls,
+        *,
+        max_hops: int | None,
+        until: str | Collection[str] | None,
+        types: str | Collection[str] | None,
+        reuse: bool,
+        internal: bool,
+        as_of: Time | None,
+    ) -> Question:
+        """Check the arguments as users give them.
+
+        Raises:
+            ConfigurationError: One of them cannot be right.
+        """
+        if max_hops is not None and (
+            isinstance(max_hops, bool) or not isinstance(max_hops, int) or max_hops < 0
+        ):
+            message = f"max_hops is a whole number from 0, or None for no limit; not {max_hops!r}."
+            raise errors.ConfigurationError(message)
+        return cls(
+            max_hops,
+            _names("until", until),
+            _names("types", types),
+            bool(reuse),
+            bool(internal),
+            None if as_of is None else milliseconds(as_of),
+        )
+
+    @property
+    def roles(self) -> int:
+        """The roles that are followed, one bit each."""
+        return followed(reuse=self.reuse, internal=self.internal)
+
+    @property
+    def hop_limit(self) -> int:
+        """How many edges are followed at most."""
+        return NO_LIMIT if self.max_hops is None else min(self.max_hops, NO_LIMIT)
+
+    def type_flags(self, tables: TableSource) -> dict[int, int]:
+        """Return for each type's id whether it stops the walk, or is not entered.
+
+        A name means all versions of the type, and the types that have it as their base type.
+        ``types`` restricts only the kinds of which it names a type.
+
+        Raises:
+            NotFoundError: The store has no such type.
+        """
+        flags: dict[int, int] = {}
+        if self.until:
+            for type_id in type_ids(tables, self.until):
+                flags[type_id] = STOP
+        if self.types:
+            kinds = kinds_of_types(tables)
+            open_ids = type_ids(tables, self.types)
+            restricted = {kinds[type_id] for type_id in open_ids}
+            for type_id, kind in kinds.items():
+                if kind in restricted and type_id not in open_ids:
+                    flags[type_id] = flags.get(type_id, 0) | CLOSED
+        return flags
+
+
+def _names(argument: str, value: str | Collection[str] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    names = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(name, str) for name in names):
+        message = f"{argument} is the name of a type, or several; not {value!r}."
+        raise errors.ConfigurationError(message)
+    return names
+
+
+def kinds_of_types(tables: TableSource) -> dict[int, int]:
+    """Return each type's kind: 0 execution, 1 artifact, 2 context."""
+    types = tables["Type"]
+    return dict(zip(types["id"].to_pylist(), types["type_kind"].to_pylist(), strict=True))
+
+
+def type_ids(tables: TableSource, names: Collection[str]) -> set[int]:
+    """Return the ids of the types with some names, in any version, or with such a base type.
+
+    Raises:
+        NotFoundError: A name is no type's; the message suggests near ones.
+    """
+    types = tables["Type"]
+    by_name: dict[str, set[int]] = {}
+    for number, name in zip(types["id"].to_pylist(), types["name"].to_pylist(), strict=True):
+        by_name.setdefault(name, set()).add(number)
+    found: set[int] = set()
+    for name in names:
+        if name not in by_name:
+            message = f"The store has no type {name!r}.{errors.did_you_mean(name, by_name)}"
+            raise errors.NotFoundError(message)
+        found |= by_name[name]
+    parents = tables["ParentType"]
+    for child, parent in zip(*(column.to_pylist() for column in parents.columns), strict=True):
+        if parent in found:
+            found.add(child)
+    return found
+
+
+def milliseconds(time: Time | Any) -> int:
+    """Return a moment as MLMD counts it, in milliseconds since 1970 in UTC.
+
+    >>> milliseconds("2026-11-21T06:00:00Z")
+    1795240800000
+
+    Raises:
+        ConfigurationError: It is no moment.
+    """
+    if isinstance(time, str):
+        text = time.strip()
+        try:
+            time = datetime.datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+        except ValueError:
+            message = f"as_of={text!r} is no time; write it like 2026-11-21T06:00:00+00:00."
+            raise errors.ConfigurationError(message) from None
+    if isinstance(time, datetime.datetime):
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=datetime.timezone.utc)
+        return int(pa.scalar(time, pa.timestamp("ms", "UTC")).value)
+    if hasattr(time, "__index__") and not isinstance(time, bool):
+        return int(time)
+    message = f"as_of is a datetime, ISO 8601 text or milliseconds since 1970; not {time!r}."
+    raise errors.ConfigurationError(message)

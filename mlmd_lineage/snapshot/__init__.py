@@ -1,0 +1,1 @@
+"""What a metadata store holds, as columns."""

@@ -1,0 +1,201 @@
+"""What in a store is not as MLMD means it to be: kept, and said.
+
+MLMD's tables have no foreign keys, so rows deleted by hand leave others dangling; and some values
+make MLMD's own calls fail. Nothing of that is dropped when a store is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage.snapshot import values
+from mlmd_lineage.snapshot.tables import (
+    ARTIFACT_STATES,
+    EVENT_TYPES,
+    EXECUTION_STATES,
+    KINDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlmd_lineage.snapshot.tables import Kind, Tables
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something about one node, event or row that a reader should know.
+
+    >>> Finding("missing_artifact", "artifact/7", "event 12 names it, and no row has its id")
+    Finding(code='missing_artifact', subject='artifact/7', detail='event 12 names it, ...')
+    """
+
+    code: str
+    """What it is: one of the keys of ``CODES``."""
+    subject: str
+    """What it is about: a node key such as ``artifact/7``, or ``event/12``."""
+    detail: str
+    """A sentence for people."""
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.detail} ({self.code})"
+
+
+CODES = {
+    "missing_artifact": "An event or a property names an artifact that has no row.",
+    "missing_execution": "An event or a property names an execution that has no row.",
+    "missing_context": "An attribution, association or parent names a context that has no row.",
+    "missing_type": "A node's type has no row.",
+    "missing_event": "A path names an event that has no row.",
+    "dangling_attribution": "An attribution names an artifact that has no row.",
+    "dangling_association": "An association names an execution that has no row.",
+    "duplicate_event": "An artifact, an execution and an event type stand together twice.",
+    "unknown_event_type": "An event is neither an input nor an output.",
+    "unknown_state": "A state has a number for which MLMD has no name.",
+    "null_property": "A property has no value at all; ml_metadata fails on such a node.",
+    "several_values": "A property has values of more than one kind.",
+    "mlmd_null_text": "A text is '__MLMD_NULL__'; ml_metadata fails on such a node.",
+    "invalid_struct": "A text begins like a struct and is none; ml_metadata fails on such a node.",
+    "invalid_proto": "A PROTO value is no google.protobuf.Any.",
+    "invalid_text": "A text is not UTF-8; the bytes that are not show as \\xff and the like.",
+    "only_cached_producer": "Only cached executions claim to have made an artifact.",
+}
+"""What each code means."""
+
+
+def findings_of(tables: Tables) -> tuple[Finding, ...]:
+    """Return all findings about a store's tables, in order."""
+    found = [*_events(tables), *_memberships(tables), *_paths(tables)]
+    for kind in KINDS.values():
+        found += _nodes(tables, kind)
+        found += _property_values(tables, kind)
+    return tuple(sorted(set(found)))
+
+
+def _ids(tables: Tables, table: str, column: str = "id") -> np.ndarray[Any, np.dtype[np.int64]]:
+    return tables[table][column].to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+
+
+def _missing(tables: Tables, table: str, column: str, owner: str) -> list[tuple[int, int]]:
+    """Return ``(row, id)`` for the rows whose id has no row in the owner's table."""
+    named = _ids(tables, table, column)
+    rows = np.flatnonzero(~np.isin(named, _ids(tables, owner)))
+    return [(int(row), int(named[row])) for row in rows]
+
+
+def _events(tables: Tables) -> Iterator[Finding]:
+    if "Event" not in tables:
+        return
+    events = tables["Event"]
+    ids = _ids(tables, "Event")
+    for kind in ("artifact", "execution"):
+        for row, node in _missing(tables, "Event", f"{kind}_id", KINDS[kind].table):
+            detail = f"event {ids[row]} names it, and no row has its id"
+            yield Finding(f"missing_{kind}", f"{kind}/{node}", detail)
+    types = _ids(tables, "Event", "type")
+    for row in np.flatnonzero((types < 1) | (types >= len(EVENT_TYPES))):
+        name = EVENT_TYPES[0] if types[row] == 0 else str(types[row])
+        yield Finding(
+            "unknown_event_type",
+            f"event/{ids[row]}",
+            f"its type is {name}, neither an input nor an output, so lineage leaves it out",
+        )
+    keys = events.select(["artifact_id", "execution_id", "type"])
+    counts = keys.append_column("one", pa.array(np.ones(len(ids), np.int64))).group_by(
+        keys.column_names
+    )
+    repeated = counts.aggregate([("one", "sum")])
+    for row in repeated.filter(pc.greater(repeated["one_sum"], 1)).to_pylist():
+        yield Finding(
+            "duplicate_event",
+            f"artifact/{row['artifact_id']}",
+            f"{row['one_sum']} events of one type tie it to execution/{row['execution_id']}",
+        )
+
+
+def _memberships(tables: Tables) -> Iterator[Finding]:
+    for table, member in (("Attribution", "artifact"), ("Association", "execution")):
+        if table not in tables:
+            continue
+        ids = _ids(tables, table)
+        for row, context in _missing(tables, table, "context_id", "Context"):
+            detail = f"{table.lower()} {ids[row]} names it, and no row has its id"
+            yield Finding("missing_context", f"context/{context}", detail)
+        for row, node in _missing(tables, table, f"{member}_id", KINDS[member].table):
+            detail = f"{table.lower()} {ids[row]} names it, and no row has its id"
+            yield Finding(f"dangling_{table.lower()}", f"{member}/{node}", detail)
+    if "ParentContext" in tables:
+        for column in ("context_id", "parent_context_id"):
+            for _, context in _missing(tables, "ParentContext", column, "Context"):
+                detail = "a parent-child pair names it, and no row has its id"
+                yield Finding("missing_context", f"context/{context}", detail)
+
+
+def _paths(tables: Tables) -> Iterator[Finding]:
+    if "EventPath" in tables and "Event" in tables:
+        for _, event in _missing(tables, "EventPath", "event_id", "Event"):
+            yield Finding("missing_event", f"event/{event}", "it has a path, but no row")
+
+
+def _nodes(tables: Tables, kind: Kind) -> Iterator[Finding]:
+    if kind.table not in tables:
+        return
+    ids = _ids(tables, kind.table)
+    for row, type_id in _missing(tables, kind.table, "type_id", "Type"):
+        yield Finding("missing_type", f"{kind.name}/{ids[row]}", f"no type has the id {type_id}")
+    if kind.state is not None:
+        known = ARTIFACT_STATES if kind.name == "artifact" else EXECUTION_STATES
+        states = pc.fill_null(tables[kind.table][kind.state], 0).to_numpy()
+        for row in np.flatnonzero((states < 0) | (states >= len(known))):
+            detail = f"its state is {states[row]}, which MLMD does not name"
+            yield Finding("unknown_state", f"{kind.name}/{ids[row]}", detail)
+
+
+def _property_values(tables: Tables, kind: Kind) -> Iterator[Finding]:
+    if kind.properties not in tables:
+        return
+    properties = tables[kind.properties]
+    owners = _ids(tables, kind.properties, kind.id_column)
+    names = properties["name"].combine_chunks() if len(owners) else properties["name"]
+
+    def finding(code: str, row: int, detail: str) -> Finding:
+        subject = f"{kind.name}/{owners[row]}"
+        return Finding(code, subject, f"its property {names[int(row)].as_py()!r} {detail}")
+
+    if kind.table in tables:
+        for row, _ in _missing(tables, kind.properties, kind.id_column, kind.table):
+            yield finding(f"missing_{kind.name}", row, "is there, and no row has its id")
+    found = values.kinds_of(properties)
+    for row in np.flatnonzero(found == values.NOTHING):
+        yield finding("null_property", row, "has no value; ml_metadata fails on it")
+    columns = properties.column_names[3:]
+    counts = np.zeros(len(owners), np.int8)
+    for column in columns:
+        if properties[column].null_count < len(owners):
+            counts += pc.is_valid(properties[column]).to_numpy()
+    for row in np.flatnonzero(counts > 1):
+        yield finding("several_values", row, "has values of more than one kind")
+    strings = properties["string_value"]
+    if strings.null_count < len(strings):
+        is_null_text = pc.fill_null(pc.equal(strings, values.NULL_TEXT), False)  # noqa: FBT003
+        for row in np.flatnonzero(is_null_text.to_numpy()):
+            yield finding("mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it")
+    yield from _undecodable(properties, found, finding)
+
+
+def _undecodable(properties: pa.Table, found: Any, finding: Any) -> Iterator[Finding]:
+    for kind, column, decode, code, detail in (
+        (values.STRUCT, "string_value", values.struct_from, "invalid_struct", "is no struct"),
+        (values.PROTO, "proto_value", values.proto_from, "invalid_proto", "is no proto"),
+    ):
+        rows = np.flatnonzero(found == kind)
+        for row, value in zip(rows, properties[column].take(rows).to_pylist(), strict=True):
+            try:
+                decode(value)
+            except ValueError:
+                yield finding(code, row, f"{detail} that can be decoded; ml_metadata fails on it")
