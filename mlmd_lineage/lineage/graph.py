@@ -21,11 +21,12 @@ from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from typing import Any, TypeAlias
 
     import networkx as nx
     import pandas as pd
+    import pyarrow as pa
 
     from mlmd_lineage.lineage.parts import TableSource
 
@@ -242,11 +243,7 @@ class LineageGraph:
     def _position(self, node: keys.Node) -> int:
         kind, number = keys.parse(node)
         if kind == "context":
-            message = (
-                f"context/{number} is a context; lineage is of artifacts and executions. Ask for "
-                "one that it holds."
-            )
-            raise errors.ConfigurationError(message)
+            raise keys.no_lineage_of_contexts(number)
         position = self.index.position(kind, number)
         if position is None:
             other = "execution" if kind == "artifact" else "artifact"
@@ -382,6 +379,13 @@ class Trace(LineageGraph):
         rows = whole.event_rows[self._edges]
         return parts.PartTables(
             self._graph.tables, self.index.artifact_ids, self.index.execution_ids, rows
+        )
+
+    def complete_tables(self, more: Mapping[str, pa.Table], load: parts.Load) -> None:
+        """Take up tables of this trace's nodes and events that were fetched after its walk."""
+        self.__dict__["tables"] = parts.GraphTables(
+            Tables({name: self.tables[name] for name in parts.NODE_TABLES} | dict(more),
+                   source=self.tables.source), load
         )
 
     @property

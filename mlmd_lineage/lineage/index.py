@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_LEGACY_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
+LEGACY_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
 """TFX before 1.0 kept an execution's state as text, in its property ``state``."""
 
 
@@ -265,7 +265,7 @@ def execution_states_of(tables: TableSource) -> pa.ChunkedArray:
     named = pc.and_(pc.equal(properties["name"].cast(pa.string()), "state"), pc.invert(properties["is_custom_property"]))
     texts = properties.filter(named)
     legacy = {
-        owner: _LEGACY_STATES.get(text)
+        owner: LEGACY_STATES.get(text)
         for owner, text in zip(
             texts["execution_id"].to_pylist(), texts["string_value"].to_pylist(), strict=True
         )

@@ -52,3 +52,12 @@ def parse(node: Node | Any) -> tuple[str, int]:
     near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], _KINDS)
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
     raise errors.ConfigurationError(message)
+
+
+def no_lineage_of_contexts(number: int) -> errors.ConfigurationError:
+    """Return the error for a context where an artifact or an execution belongs."""
+    message = (
+        f"context/{number} is a context; lineage is of artifacts and executions. Ask for one that "
+        "it holds."
+    )
+    return errors.ConfigurationError(message)

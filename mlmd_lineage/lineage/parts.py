@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
+from mlmd_lineage.snapshot.tables import KINDS, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,7 +24,6 @@ NODE_TABLES = ("Type", "TypeProperty", "ParentType", "Artifact", "Execution", "E
 _TOGETHER = (
     ("EventPath",),
     ("Context", "ParentContext", "Attribution", "Association"),
-    ("ContextProperty",),
 )
 
 
@@ -50,7 +49,8 @@ class GraphTables:
         self.source = tables.source
         self.schema_version = tables.schema_version
         self._load = load
-        self._rest = tables if load is None else Tables({}, source=tables.source)
+        rest = {name: tables[name] for name in tables.names if name not in NODE_TABLES}
+        self._rest = Tables(rest, source=tables.source)
         self._held = {name: narrowed(tables[name]) for name in NODE_TABLES if name in tables}
         self._lock = threading.Lock()
 
@@ -60,8 +60,8 @@ class GraphTables:
     def __getitem__(self, table: str) -> pa.Table:
         with self._lock:
             if table not in self._held:
-                if table not in self._rest and self._load and table not in PROPERTY_TABLES:
-                    names = next(group for group in _TOGETHER if table in group)
+                names = next((group for group in _TOGETHER if table in group), ())
+                if table not in self._rest and self._load and names:
                     more = self._load(names)
                     self._held |= {name: more[name] for name in names}
                 else:

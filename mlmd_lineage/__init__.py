@@ -1,0 +1,74 @@
+"""The lineage of machine-learning pipelines, from any ML Metadata (MLMD) store.
+
+>>> import mlmd_lineage as ml
+>>> store = ml.connect("metadata.db")
+>>> store.upstream("artifact/46").nodes
+
+Everything is loaded when it is first used: importing this package imports nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlmd_lineage.errors import MLMDLineageError
+    from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.snapshot.findings import Finding
+    from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.snapshot.values import ProtoValue
+    from mlmd_lineage.store import Store, connect
+    from mlmd_lineage.stores.archive import ArchiveMetadataStore
+    from mlmd_lineage.stores.base import BaseMetadataStore
+    from mlmd_lineage.stores.mysql import MySQLMetadataStore
+    from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
+    from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
+__all__ = [
+    "ArchiveMetadataStore",
+    "BaseMetadataStore",
+    "Finding",
+    "LineageGraph",
+    "MLMDLineageError",
+    "MySQLMetadataStore",
+    "PostgreSQLMetadataStore",
+    "ProtoValue",
+    "SQLiteMetadataStore",
+    "Snapshot",
+    "Store",
+    "Trace",
+    "connect",
+    "errors",
+]
+
+_HOMES = {
+    "ArchiveMetadataStore": "stores.archive",
+    "BaseMetadataStore": "stores.base",
+    "Finding": "snapshot.findings",
+    "LineageGraph": "lineage.graph",
+    "MLMDLineageError": "errors",
+    "MySQLMetadataStore": "stores.mysql",
+    "PostgreSQLMetadataStore": "stores.postgresql",
+    "ProtoValue": "snapshot.values",
+    "SQLiteMetadataStore": "stores.sqlite",
+    "Snapshot": "snapshot.snapshot",
+    "Store": "store",
+    "Trace": "lineage.graph",
+    "connect": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return importlib.import_module(f"{__name__}.errors")
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

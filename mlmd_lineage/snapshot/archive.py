@@ -1,0 +1,225 @@
+"""Snapshots as Parquet files: a store that lasts without its database.
+
+A folder holds one Parquet file for each of MLMD's tables, with MLMD's own column names, and
+``manifest.json``: the format's version, the schema's version, when and from where the snapshot was
+taken, and for each file its number of rows and its SHA-256.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES, SCHEMAS, Tables, wanted
+from mlmd_lineage.snapshot.values import rows_of
+from mlmd_lineage.stores.archive import MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.stores import ArchiveMetadataStore
+
+T = TypeVar("T")
+
+FORMAT = "mlmd-lineage archive"
+FORMAT_VERSION = 1
+
+
+def save(snapshot: Snapshot, directory: str | os.PathLike[str]) -> Path:
+    """Write a snapshot into a new folder, whole or not at all; see ``Snapshot.save``."""
+    target = Path(directory).expanduser()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        message = f"{target} exists and is not an empty folder; give a new one for the archive."
+        raise errors.ConfigurationError(message)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        message = f"{target.parent} cannot be written to: {error.strerror}."
+        raise errors.ConfigurationError(message) from None
+    try:
+        files = {}
+        for name in ALL_TABLES:
+            path = draft / f"{name}.parquet"
+            table = canonical(name, snapshot[name])
+            pq.write_table(table, path, compression="zstd", write_statistics=True)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            files[path.name] = {"rows": table.num_rows, "sha256": digest}
+        manifest = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "schema_version": snapshot.schema_version,
+            "source": snapshot.source,
+            "taken_at": snapshot.taken_at.isoformat(),
+            "files": files,
+        }
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (draft / MANIFEST).write_text(text, encoding="utf-8")
+        draft.chmod(0o755)
+        if target.is_dir():
+            target.rmdir()
+        draft.replace(target)
+    except BaseException as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        if isinstance(error, OSError):
+            message = f"The archive {target} could not be written: {error.strerror}."
+            raise errors.ConfigurationError(message) from None
+        raise
+    return target
+
+
+def canonical(name: str, table: pa.Table) -> pa.Table:
+    """Return a table whose rows and whose bytes depend on nothing but its values.
+
+    Properties are ordered by node, then by name; paths keep the order of their steps.
+    """
+    if name in PROPERTY_TABLES and table.num_rows:
+        names = pc.dictionary_encode(table["name"].cast(pa.string())).combine_chunks()
+        rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), dtype=object)))
+        owner = table.column(0).to_numpy()
+        custom = table["is_custom_property"].to_numpy()
+        order = np.lexsort((custom, rank[names.indices.to_numpy()], owner))
+        if (np.diff(order) != 1).any():
+            table = table.take(order)
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(number, field.name, table.column(number).cast(pa.string()))
+    return table.combine_chunks()
+
+
+class ArchiveReader:
+    """Reads an archive; it keeps what it has read, as an archive does not change."""
+
+    def __init__(self, store: ArchiveMetadataStore) -> None:
+        self._path = store.path
+        self._lock = threading.RLock()
+        self._held: dict[str, pa.Table] = {}
+        self._orders: dict[tuple[str, str], tuple[Any, Any]] = {}
+
+    def read(self, tables: Collection[str] | None = None) -> Tables:
+        """Read whole tables."""
+        manifest = self._manifest()
+        with self._lock:
+            return Tables(
+                {name: self.table(name) for name in wanted(tables)},
+                schema_version=manifest["schema_version"],
+                source=manifest["source"],
+                taken_at=datetime.datetime.fromisoformat(manifest["taken_at"]),
+            )
+
+    def ask(self, question: Callable[[ArchiveSession], T]) -> T:
+        """Answer a question."""
+        source = str(self._manifest()["source"])
+        with self._lock:
+            return question(ArchiveSession(self, source))
+
+    def _manifest(self) -> dict[str, Any]:
+        path = self._path / MANIFEST
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            message = f"{self._path} holds no {MANIFEST}; it is no archive of this library."
+            raise errors.NotAMetadataStoreError(message) from None
+        except PermissionError:
+            message = f"{path} may not be read by this user."
+            raise errors.StorePermissionError(message) from None
+        except (OSError, ValueError):
+            message = f"{path} cannot be read as JSON; restore the archive from a copy."
+            raise errors.DamagedStoreError(message) from None
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            message = f"{path} is not the manifest of an archive of this library."
+            raise errors.NotAMetadataStoreError(message)
+        if manifest.get("format_version") != FORMAT_VERSION:
+            message = (
+                f"{self._path} is an archive of format {manifest.get('format_version')}; this "
+                f"release reads format {FORMAT_VERSION}. Use a newer mlmd-lineage."
+            )
+            raise errors.UnsupportedSchemaError(message)
+        return manifest
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table as its schema says."""
+        if name not in self._held:
+            path = self._path / f"{name}.parquet"
+            expected = self._manifest()["files"].get(path.name, {})
+            try:
+                raw = path.read_bytes()
+                if hashlib.sha256(raw).hexdigest() != expected.get("sha256"):
+                    message = (
+                        f"{path} is not the file that its manifest describes: it was changed or "
+                        "damaged. Restore the archive from a copy."
+                    )
+                    raise errors.DamagedStoreError(message)
+                table = pq.read_table(pa.BufferReader(raw))
+            except FileNotFoundError:
+                message = f"{path} is missing from the archive. Restore it from a copy."
+                raise errors.DamagedStoreError(message) from None
+            except PermissionError:
+                message = f"{path} may not be read by this user."
+                raise errors.StorePermissionError(message) from None
+            self._held[name] = as_schema(name, table)
+        return self._held[name]
+
+    def order(self, name: str, column: str) -> tuple[Any, Any]:
+        """Return a column's values in order, and the rows in which they stand."""
+        if (name, column) not in self._orders:
+            values = self.table(name)[column]
+            if pa.types.is_integer(values.type):
+                keys = pc.fill_null(values, -1).to_numpy()
+            else:
+                keys = np.array(pc.fill_null(values.cast(pa.string()), "").to_pylist(), object)
+            rows = np.argsort(keys, kind="stable")
+            self._orders[name, column] = keys[rows], rows
+        return self._orders[name, column]
+
+
+class ArchiveSession:
+    """Answers single questions from an archive."""
+
+    def __init__(self, reader: ArchiveReader, source: str) -> None:
+        self._reader = reader
+        self.source = source
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        """Return a table's rows."""
+        whole = self._reader.table(table)
+        if not where:
+            return list(rows_of(whole))
+        first, *others = where
+        keys, rows = self._reader.order(table, first)
+        values = sorted(set(where[first]))
+        found = [
+            rows[keys.searchsorted(value) : keys.searchsorted(value, side="right")]
+            for value in values
+        ]
+        part = whole.take(np.sort(np.concatenate(found))) if found else whole.slice(0, 0)
+        for column in others:
+            # Not by pc.is_in: the values are few, and may be texts or numbers.
+            kept = set(where[column])
+            part = part.filter(pa.array([value in kept for value in part[column].to_pylist()], pa.bool_()))
+        return list(rows_of(part))
+
+
+def as_schema(name: str, table: pa.Table) -> pa.Table:
+    """Return a table with its schema's types, names as dictionaries."""
+    for number, field in enumerate(SCHEMAS[name]):
+        if pa.types.is_dictionary(field.type):
+            encoded = table[field.name].cast(pa.string()).dictionary_encode()
+            table = table.set_column(number, field.name, encoded)
+    return table.select(SCHEMAS[name].names).cast(SCHEMAS[name])

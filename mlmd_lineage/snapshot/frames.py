@@ -1,0 +1,246 @@
+"""The tables of a store as pandas DataFrames; ``docs/frames.md`` lists their columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot import columns, values
+from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.tables import (
+    ARTIFACT_STATES,
+    EVENT_TYPES,
+    EXECUTION_STATES,
+    KINDS,
+    PROPERTY_TYPES,
+    TYPE_KINDS,
+    Tables,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from mlmd_lineage.snapshot.reader import Reader, Session
+    from mlmd_lineage.snapshot.tables import Kind
+
+_PANDAS_TYPES: dict[int, Any] = {
+    values.INT: "Int64",
+    values.DOUBLE: "Float64",
+    values.STRING: columns.TEXT,
+    values.BOOL: "boolean",
+}
+_VALUE_COLUMNS = {
+    values.INT: "int_value",
+    values.DOUBLE: "double_value",
+    values.STRING: "string_value",
+    values.BOOL: "bool_value",
+}
+
+
+class Frames:
+    """A store's tables as pandas DataFrames with fixed columns and dtypes.
+
+    >>> store.frames.artifacts(type="Model", properties=True)
+
+    The index is the node's or the event's id. Enums come by MLMD's names, times as UTC
+    timestamps, and where there is nothing stands NA.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Collection[str]], Tables],
+        read_type: Callable[[Kind, str, bool], Tables] | None = None,
+    ) -> None:
+        self._read = read
+        self._read_type = read_type
+
+    @classmethod
+    def of(cls, tables: Tables) -> Frames:
+        """Return the frames of tables that have been read."""
+        return cls(lambda _: tables)
+
+    @classmethod
+    def live(cls, reader: Reader) -> Frames:
+        """Return the frames of a store, each read when it is asked for."""
+
+        def read_type(kind: Kind, name: str, properties: bool) -> Tables:  # noqa: FBT001
+            return reader.ask(lambda session: _of_type(session, kind, name, properties))
+
+        return cls(reader.read, read_type)
+
+    def artifacts(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
+        """Return the artifacts.
+
+        Columns: ``type``, ``type_version``, ``name``, ``uri``, ``state``, ``external_id``,
+        ``create_time_since_epoch``, ``last_update_time_since_epoch``, ``type_id``; with
+        ``properties`` one more for each property, ``properties.NAME`` or
+        ``custom_properties.NAME``.
+
+        Args:
+            type: Only those of this type, in any of its versions, or with this base type.
+            properties: Read the properties too.
+
+        Raises:
+            NotFoundError: The store has no such type.
+        """
+        return self._nodes(KINDS["artifact"], ARTIFACT_STATES, type, properties)
+
+    def executions(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
+        """Return the executions; columns and arguments are as for ``artifacts()``, without ``uri``."""
+        frame = self._nodes(KINDS["execution"], EXECUTION_STATES, type, properties)
+        return frame.drop(columns="uri")
+
+    def contexts(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
+        """Return the contexts; as for ``artifacts()``, without ``uri`` and ``state``."""
+        return self._nodes(KINDS["context"], (), type, properties).drop(columns="uri")
+
+    def events(self) -> pd.DataFrame:
+        """Return the events.
+
+        Columns: ``artifact_id``, ``execution_id``, ``type``, ``path`` (a tuple of keys and
+        indexes, such as ``("examples", 0)``), ``time``.
+        """
+        tables = self._read(("Event", "EventPath"))
+        events = tables["Event"]
+        return pd.DataFrame(
+            {
+                "artifact_id": events["artifact_id"].to_numpy(),
+                "execution_id": events["execution_id"].to_numpy(),
+                "type": columns.enum(events["type"], EVENT_TYPES),
+                "path": columns.paths(events["id"], tables["EventPath"]),
+                "time": columns.times(events["milliseconds_since_epoch"]),
+            },
+            index=columns.ids(events["id"]),
+        )
+
+    def types(self) -> pd.DataFrame:
+        """Return the types.
+
+        Columns: ``name``, ``version``, ``kind`` (``ARTIFACT_TYPE``, ``EXECUTION_TYPE`` or
+        ``CONTEXT_TYPE``), ``base_type``, ``description``, ``external_id``, ``properties`` (a dict
+        of their names and kinds).
+        """
+        tables = self._read(("Type", "TypeProperty", "ParentType"))
+        types = tables["Type"]
+        numbers = types["id"].to_pylist()
+        names = dict(zip(numbers, types["name"].to_pylist(), strict=True))
+        base: dict[int, str] = {}
+        for child, parent in values.rows_of(tables["ParentType"]):
+            base[child] = names.get(parent, str(parent))
+        declared: dict[int, dict[str, str]] = {number: {} for number in numbers}
+        for owner, name, kind in values.rows_of(tables["TypeProperty"]):
+            known = kind is not None and 0 <= kind < len(PROPERTY_TYPES)
+            declared.setdefault(owner, {})[name] = PROPERTY_TYPES[kind] if known else "UNKNOWN"
+        return pd.DataFrame(
+            {
+                "name": columns.text(types["name"]),
+                "version": columns.text(types["version"]),
+                "kind": columns.enum(types["type_kind"], TYPE_KINDS),
+                "base_type": pd.array([base.get(n) for n in numbers], columns.TEXT),
+                "description": columns.text(types["description"]),
+                "external_id": columns.text(types["external_id"]),
+                "properties": [dict(sorted(declared[number].items())) for number in numbers],
+            },
+            index=columns.ids(types["id"]),
+        )
+
+    def _nodes(
+        self,
+        kind: Kind,
+        states: Sequence[str],
+        type_name: str | None,
+        properties: bool,  # noqa: FBT001 - handed on
+    ) -> pd.DataFrame:
+        names = ["Type", "ParentType", kind.table, *([kind.properties] if properties else [])]
+        if type_name is not None and self._read_type is not None:
+            tables = self._read_type(kind, type_name, properties)
+        else:
+            tables = self._read(names)
+        nodes = tables[kind.table]
+        if type_name is not None:
+            ids = types_named(tables, kind, type_name)
+            nodes = nodes.filter(pc.is_in(nodes["type_id"], value_set=pa.array(sorted(ids))))
+        frame = columns.node_columns(nodes, tables["Type"], kind.state, states)
+        if properties:
+            wide = property_columns(tables[kind.properties], nodes["id"].to_numpy())
+            frame = pd.concat([frame, pd.DataFrame(wide, index=frame.index)], axis=1)
+        return frame
+
+
+def types_named(tables: Tables, kind: Kind, name: str) -> set[int]:
+    """Return the ids of a kind's types with a name, in any version, or with such a base type.
+
+    Raises:
+        NotFoundError: There is none; the message suggests near names.
+    """
+    rows = tables["Type"].select(["id", "name", "type_kind"]).to_pylist()
+    found = {row["id"] for row in rows if row["name"] == name}
+    if not found:
+        own = {row["name"] for row in rows if row["type_kind"] == kind.type_kind}
+        near = errors.did_you_mean(name, own)
+        message = f"The store has no {kind.name} type {name!r}.{near}"
+        raise errors.NotFoundError(message)
+    children = {child for child, parent in values.rows_of(tables["ParentType"]) if parent in found}
+    return found | children
+
+
+def _of_type(session: Session, kind: Kind, name: str, properties: bool) -> Tables:  # noqa: FBT001
+    fetched: dict[str, pa.Table] = {
+        table: table_from_rows(table, session.fetch(table, {})) for table in ("Type", "ParentType")
+    }
+    ids = sorted(types_named(Tables(fetched), kind, name))
+    nodes = sorted(session.fetch(kind.table, {"type_id": ids}), key=lambda row: row[0])
+    fetched[kind.table] = table_from_rows(kind.table, nodes)
+    if properties:
+        owners = [row[0] for row in nodes]
+        rows = session.fetch(kind.properties, {kind.id_column: owners}) if owners else []
+        fetched[kind.properties] = table_from_rows(kind.properties, rows)
+    return Tables(fetched)
+
+
+def property_columns(properties: pa.Table, owners: Any) -> dict[str, Any]:
+    """Return a pandas column for each property, ``properties.NAME`` or ``custom_properties.NAME``.
+
+    A property whose values are all of one kind gets that kind's dtype; structs, protos and mixed
+    kinds come as Python objects.
+    """
+    rows = owners.searchsorted(properties.column(0).to_numpy())
+    inside = rows < len(owners)
+    inside[inside] = owners[rows[inside]] == properties.column(0).to_numpy()[inside]
+    if not inside.all():
+        properties, rows = properties.filter(pa.array(inside)), rows[inside]
+    if not properties.num_rows:
+        return {}
+    names = pc.dictionary_encode(properties["name"].cast(pa.string())).combine_chunks()
+    custom = properties["is_custom_property"].to_numpy()
+    codes = names.indices.to_numpy() * 2 + custom
+    kinds = values.kinds_of(properties)
+    order = np.argsort(codes, kind="stable")
+    distinct, starts = np.unique(codes[order], return_index=True)
+    found: dict[str, Any] = {}
+    for code, members in zip(distinct.tolist(), np.split(order, starts[1:]), strict=True):
+        prefix = "custom_properties" if code % 2 else "properties"
+        label = f"{prefix}.{names.dictionary[code // 2].as_py()}"
+        found[label] = _wide(properties, members, rows[members], kinds[members], len(owners))
+    return dict(sorted(found.items(), key=lambda item: (item[0].startswith("custom"), item[0])))
+
+
+def _wide(properties: pa.Table, members: Any, rows: Any, kinds: Any, size: int) -> Any:
+    distinct = set(np.unique(kinds).tolist()) - {values.NOTHING}
+    kind = distinct.pop() if len(distinct) == 1 else None
+    if kind is None or kind not in _PANDAS_TYPES:
+        objects = np.full(size, None, object)
+        part = properties.take(members).select(list(range(3, 9)))
+        for row, value in zip(rows.tolist(), values.rows_of(part), strict=True):
+            objects[row] = values.value_of(*value)
+        return objects
+    place = np.full(size, -1, np.int64)
+    place[rows] = members
+    column = properties[_VALUE_COLUMNS[kind]].take(pa.array(place, mask=place < 0))
+    dtype = _PANDAS_TYPES[kind]
+    return pd.array(column.to_pandas(), dtype) if kind != values.STRING else columns.text(column)

@@ -1,0 +1,195 @@
+"""What ``connect()`` returns: one store, and all that can be asked of it."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot.opening import reader_for
+from mlmd_lineage.stores import metadata_store_from
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection
+
+    from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.lineage.keys import Node
+    from mlmd_lineage.lineage.question import Time
+    from mlmd_lineage.snapshot.frames import Frames
+    from mlmd_lineage.snapshot.reader import Reader
+    from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.stores import BaseMetadataStore
+
+
+def connect(target: str | os.PathLike[str] | BaseMetadataStore) -> Store:
+    """Return the store that a path, a URL or a store object means.
+
+    >>> connect("metadata.db")
+    <Store sqlite: metadata.db>
+
+    Nothing is opened before it is asked for, and nothing in the store is ever changed.
+
+    Args:
+        target: The path of an SQLite file; the folder of an archive; ``sqlite:///abs/path.db``;
+            ``mysql://user:password@host:3306/database?ssl_ca=ca.pem``;
+            ``postgresql://user:password@host:5432/database``; or a metadata store, also one of
+            your own flavor. A password in a URL is percent-encoded; where none is given,
+            ``MLMD_LINEAGE_PASSWORD`` is used.
+
+    Raises:
+        ConfigurationError: The target cannot be a store.
+    """
+    return Store(metadata_store_from(target))
+
+
+class Store:
+    """An MLMD store: its snapshot, its frames and its lineage.
+
+    Attributes:
+        metadata_store: Where it is, and how it is reached.
+    """
+
+    def __init__(self, metadata_store: BaseMetadataStore, reader: Reader | None = None) -> None:
+        """Make a store; ``reader`` may be anything with the methods of ``Reader``."""
+        self.metadata_store = metadata_store
+        self._given_reader = reader
+
+    @functools.cached_property
+    def _reader(self) -> Reader:
+        return self._given_reader or reader_for(self.metadata_store)
+
+    @property
+    def location(self) -> str:
+        """Where the store is, without any secret."""
+        return self.metadata_store.location()
+
+    def snapshot(self) -> Snapshot:
+        """Return all of the store, as it is at one moment.
+
+        >>> snapshot = store.snapshot()
+        >>> snapshot.save("archive")
+
+        Raises:
+            StoreError: The store cannot be read; see ``mlmd_lineage.errors``.
+        """
+        from mlmd_lineage.snapshot.snapshot import Snapshot
+
+        return Snapshot.of(self._reader.read())
+
+    @functools.cached_property
+    def frames(self) -> Frames:
+        """The store's tables as pandas DataFrames, each read when it is asked for.
+
+        >>> store.frames.artifacts(type="Model", properties=True)
+        """
+        from mlmd_lineage.snapshot.frames import Frames
+
+        return Frames.live(self._reader)
+
+    def lineage(self, *, properties: bool = False) -> LineageGraph:
+        """Return the lineage of the whole store.
+
+        >>> graph = store.lineage()
+        >>> graph.upstream("artifact/46").nodes
+
+        Args:
+            properties: Read the properties of the nodes too.
+        """
+        from mlmd_lineage.lineage.graph import LineageGraph
+        from mlmd_lineage.lineage.parts import NODE_TABLES, GraphTables
+        from mlmd_lineage.snapshot.tables import PROPERTY_TABLES
+
+        names = [*NODE_TABLES, *(PROPERTY_TABLES if properties else ())]
+        return LineageGraph(GraphTables(self._reader.read(names), self._reader.read))
+
+    def upstream(  # noqa: PLR0913 - each stands alone
+        self,
+        node: Node,
+        *,
+        max_hops: int | None = None,
+        until: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return what a node came from, without reading the store.
+
+        >>> store.upstream("artifact/46").nodes
+
+        Each hop takes a fixed number of statements, in one transaction, and nothing limits their
+        number. The arguments are those of ``LineageGraph.upstream``.
+
+        Raises:
+            NotFoundError: The store holds no such node or type.
+            ConfigurationError: An argument cannot be right.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.lineage import live
+        from mlmd_lineage.lineage.question import Question
+
+        question = Question.of(
+            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+        )
+        return live.upstream(self._reader, node, question)
+
+    def downstream(  # noqa: PLR0913 - each stands alone
+        self,
+        node: Node,
+        *,
+        max_hops: int | None = None,
+        until: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return what came from a node, without reading the store; otherwise like ``upstream()``.
+
+        >>> store.downstream("artifact/1", until="Model").nodes
+        """
+        from mlmd_lineage.lineage import live
+        from mlmd_lineage.lineage.question import Question
+
+        question = Question.of(
+            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+        )
+        return live.downstream(self._reader, node, question)
+
+    def between(
+        self,
+        source: Node,
+        target: Node,
+        *,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return all ways from one node to another, without reading the store.
+
+        >>> store.between("artifact/1", "artifact/46").nodes
+        """
+        from mlmd_lineage.lineage import live
+        from mlmd_lineage.lineage.question import Question
+
+        question = Question.of(
+            max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of
+        )
+        return live.between(self._reader, source, target, question)
+
+    def native(self) -> Any:
+        """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.
+
+        It opens the store for writing, and never migrates it.
+
+        Raises:
+            NativeLibraryError: ``ml_metadata`` is not installed, or cannot open the store.
+            StoreError: The store cannot be reached, or holds no MLMD tables.
+        """
+        from mlmd_lineage.native import open_native
+
+        return open_native(self.metadata_store, self._reader)
+
+    def __repr__(self) -> str:
+        return f"<Store {self.metadata_store.FLAVOR}: {self.location}>"
