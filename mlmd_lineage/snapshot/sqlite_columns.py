@@ -1,0 +1,298 @@
+"""Whole tables of an SQLite file as Arrow columns.
+
+The Arrow driver reads them on two connections that see the same state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import adbc_driver_sqlite
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot import notes, sql, sqlite_files, sqlite_values
+from mlmd_lineage.snapshot.sqlite_values import quoted
+from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+_BATCH_ROWS = 65536
+_ROWS_PER_PART = 200_000
+_MOST_PARTS = 256
+
+CAUTION = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+"""For files from strangers: https://www.sqlite.org/security.html"""
+
+
+def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
+    """Read whole tables in one transaction from the file that a URI names.
+
+    Args:
+        uri: How to open the file.
+        path: What to call it.
+        busy_timeout: For how many seconds to wait for a lock that another process holds.
+        names: MLMD's names of the tables.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            connections = _same_state(uri, busy_timeout, stack)
+            layout = layout_of(connections[0].rows, str(path))
+            parts = _parts(connections[0], layout, names)
+            pieces = _read_parts(connections, layout, parts)
+    except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, errors.MLMDLineageError):
+            raise
+        raise sqlite_files.explained(error, path) from None
+    return Tables(
+        {name: _assembled(name, pieces.get(name, [])) for name in names},
+        schema_version=layout.version,
+        source=str(path),
+    )
+
+
+def layout_of(run: Callable[[str], Sequence[tuple[Any, ...]]], source: str) -> sql.Layout:
+    """Return the tables and columns that a database has.
+
+    Args:
+        run: Gives the rows that a statement selects.
+        source: What to call the database.
+    """
+    found: dict[str, list[str]] = {}
+    for table, column in run(
+        "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "
+        "WHERE m.type IN ('table', 'view')"
+    ):
+        found.setdefault(table, []).append(column)
+
+    def versions(table: str) -> list[int]:
+        if "schema_version" not in found[table]:
+            return []
+        statement = f"SELECT CAST(schema_version AS INTEGER) FROM {quoted(table)}"  # noqa: S608
+        return [version for (version,) in run(statement) if version is not None]
+
+    return sql.Layout.of(found, versions, source)
+
+
+class _Connection:
+    """A connection of the Arrow driver.
+
+    Not through its ``dbapi``, whose import takes three times as long.
+    """
+
+    def __init__(self, uri: str, busy_timeout: float) -> None:
+        with contextlib.ExitStack() as stack:
+            database = stack.enter_context(adbc_driver_sqlite.connect(uri))
+            self._connection = stack.enter_context(AdbcConnection(database))
+            self._stack = stack.pop_all()
+        self.rows(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
+        for statement in CAUTION:
+            self.rows(statement)
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
+        with AdbcStatement(self._connection) as prepared:
+            prepared.set_options(**{"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)})
+            prepared.set_sql_query(statement)
+            stream, _ = prepared.execute_query()
+            with pa.RecordBatchReader.from_stream(stream) as reader:
+                yield from reader
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for batch in self.batches(statement):
+            found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return found
+
+
+def _same_state(uri: str, busy_timeout: float, stack: contextlib.ExitStack) -> list[_Connection]:
+    """Open two read transactions that see the same state, or one where that cannot be had.
+
+    ``PRAGMA data_version`` on a third connection changes with every commit of another one.
+    """
+
+    def connect() -> _Connection:
+        return stack.enter_context(contextlib.closing(_Connection(uri, busy_timeout)))
+
+    def begin(connection: _Connection) -> None:
+        connection.rows("BEGIN")
+        connection.rows("SELECT COUNT(*) FROM sqlite_master")
+
+    watcher, first, second = connect(), connect(), connect()
+    for _ in range(3):
+        version = watcher.rows("PRAGMA data_version")
+        begin(first)
+        begin(second)
+        if watcher.rows("PRAGMA data_version") == version:
+            return [first, second]
+        first.rows("ROLLBACK")
+        second.rows("ROLLBACK")
+    begin(first)
+    return [first]
+
+
+class _WidenedError(Exception):
+    """The driver gave a column a wider type, as values in its first rows do not fit."""
+
+
+class _Part(NamedTuple):
+    """A piece of a table: the rows that fit a condition."""
+
+    table: str
+    condition: str
+
+
+def _parts(connection: _Connection, layout: sql.Layout, names: Collection[str]) -> list[_Part]:
+    """Cut the tables into pieces of similar size."""
+    parts = []
+    for name in names:
+        if name not in layout.spelling:
+            continue
+        table = quoted(layout.spelling[name])
+        try:
+            # Each of the two is a look-up; asked for at once they would be a scan.
+            ((low,),) = connection.rows(f"SELECT MIN(rowid) FROM {table}")  # noqa: S608
+            ((high,),) = connection.rows(f"SELECT MAX(rowid) FROM {table}")  # noqa: S608
+        except Error as error:
+            if "no such column" not in str(error):
+                raise
+            low = high = None
+        if low is None:  # a view, a table WITHOUT ROWID, or an empty one
+            parts.append(_Part(name, "1"))
+            continue
+        step = max(_ROWS_PER_PART, (high - low) // _MOST_PARTS + 1)
+        for start in range(low, high + 1, step):
+            last = min(start + step - 1, high)
+            parts.append(_Part(name, f"rowid BETWEEN {start} AND {last}"))
+    return parts
+
+
+def _read_parts(
+    connections: list[_Connection], layout: sql.Layout, parts: list[_Part]
+) -> dict[str, list[pa.Table]]:
+    free = list(connections)
+
+    def one(part: _Part) -> list[pa.Table]:
+        connection = free.pop()
+        try:
+            return _piece(connection, layout, part)
+        finally:
+            free.append(connection)
+
+    tables: dict[str, list[pa.Table]] = {}
+    with ThreadPoolExecutor(len(connections)) as pool:
+        for part, pieces in zip(parts, pool.map(one, parts), strict=True):
+            tables.setdefault(part.table, []).extend(pieces)
+    return tables
+
+
+def _piece(connection: _Connection, layout: sql.Layout, part: _Part) -> list[pa.Table]:
+    name = part.table
+    table = quoted(layout.spelling[name])
+    present = layout.columns[name]
+
+    def select(columns: Sequence[str], where: str) -> list[pa.Table]:
+        listed = sqlite_values.plain(columns, name)
+        return list(_batches(connection, name, columns, f"{listed} FROM {table} WHERE {where}"))
+
+    try:
+        if name in PROPERTY_TABLES:
+            return _properties(present, part.condition, select)
+        return select(present, part.condition)
+    except (_WidenedError, OSError) as error:
+        if isinstance(error, OSError) and "type mismatch" not in str(error).lower():
+            raise
+    listed = sqlite_values.tolerant(present, name)
+    rows = f"{listed} FROM {table} WHERE {part.condition}"
+    pieces = list(_batches(connection, name, present, rows))
+    return [
+        notes.noted(piece, _misfits(connection, layout, part) if number == 0 else ())
+        for number, piece in enumerate(pieces)
+    ]
+
+
+def _misfits(connection: _Connection, layout: sql.Layout, part: _Part) -> Iterator[notes.Note]:
+    """Note each cell in a column of numbers that holds something else."""
+    name = part.table
+    schema = SCHEMAS[name]
+    first, second = schema.names[:2]
+    for column in layout.columns[name]:
+        if not sqlite_values.is_number(schema.field(column).type):
+            continue
+        cells = connection.rows(
+            f"SELECT 0, '', '' UNION ALL SELECT CAST({quoted(first)} AS INTEGER), "  # noqa: S608
+            f"CAST({quoted(second)} AS TEXT), substr(quote({quoted(column)}), 1, 60) "
+            f"FROM {quoted(layout.spelling[name])} "
+            f"WHERE {part.condition} AND {sqlite_values.wrong(column, name)}"
+        )
+        for *row, value in cells[1:]:
+            subject, start = notes.about(name, row, column)
+            detail = f"{start} has {value} as {column}, which is of another type"
+            yield notes.Note("wrong_type", subject, detail)
+
+
+def _properties(
+    present: Sequence[str], condition: str, select: Callable[[Sequence[str], str], list[pa.Table]]
+) -> list[pa.Table]:
+    """Read properties without the three columns of values that are next to always NULL.
+
+    A cell costs the driver the same whether it is NULL or not. The rows that do have such a
+    value, or none at all, are read once more and put in their places.
+    """
+    usual = [c for c in present if c not in RARE_VALUES]
+    none = " AND ".join(f"{quoted(c)} IS NULL" for c in usual[3:])
+    rare = " OR ".join(f"{quoted(c)} IS NOT NULL" for c in present if c in RARE_VALUES)
+    if not rare:
+        return select(usual, condition)
+    unusual = select(present, f"{condition} AND ({none} OR {rare})")
+    if not unusual:
+        return select(usual, condition)
+    values = pa.concat_tables(unusual)
+    if any(values[c].null_count < values.num_rows for c in usual[3:]):
+        return select(present, condition)
+    whole = notes.joined(select(usual, condition))
+    empty = pc.and_(
+        pc.and_(pc.is_null(whole["int_value"]), pc.is_null(whole["double_value"])),
+        pc.is_null(whole["string_value"]),
+    )
+    rows = np.full(whole.num_rows, -1)
+    rows[np.flatnonzero(empty.to_numpy())] = np.arange(values.num_rows)
+    place = pa.array(rows, mask=rows < 0)
+    for column in RARE_VALUES:
+        number = whole.schema.get_field_index(column)
+        whole = whole.set_column(number, whole.field(column), values[column].take(place))
+    return [whole]
+
+
+def _batches(
+    connection: _Connection, name: str, columns: Sequence[str], rows: str
+) -> Iterator[pa.Table]:
+    """Yield the rows that the rest of a SELECT statement stands for."""
+    statement = f"SELECT {sqlite_values.seed(columns, name)} UNION ALL SELECT {rows}"
+    kinds = [SCHEMAS[name].field(column).type for column in columns]
+    skip = 1  # the seed
+    for batch in connection.batches(statement):
+        if not all(map(sqlite_values.fits, batch.columns, kinds)):
+            raise _WidenedError
+        values = batch.slice(skip)
+        skip = 0
+        if values.num_rows:
+            yield sql.finished(
+                name, dict(zip(columns, values.columns, strict=True)), values.num_rows
+            )
+
+
+def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
+    if not parts:
+        return SCHEMAS[name].empty_table()
+    return sql.ordered(name, notes.joined(parts).unify_dictionaries())

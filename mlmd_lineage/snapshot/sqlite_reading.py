@@ -1,0 +1,85 @@
+"""Reading an SQLite file in this process: whole tables, and single questions.
+
+Whole tables come through the Arrow driver (``sqlite_columns``), single questions through Python's
+own ``sqlite3``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING, TypeVar
+
+from mlmd_lineage.snapshot import sql, sqlite_columns, sqlite_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+    from mlmd_lineage.snapshot.tables import Tables
+
+T = TypeVar("T")
+
+
+def read(path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
+    """Read whole tables in one transaction."""
+    return sqlite_files.with_unchanged_file(
+        path, lambda uri: sqlite_columns.read(uri, path, busy_timeout, names)
+    )
+
+
+def ask(path: Path, busy_timeout: float, question: Callable[[sql.SQLSession], T]) -> T:
+    """Answer a question in one transaction; it is asked again if the file changed."""
+
+    def answer(uri: str) -> T:
+        with _session(uri, path, busy_timeout) as session:
+            return question(session)
+
+    return sqlite_files.with_unchanged_file(path, answer)
+
+
+class SQLiteSession(sql.SQLSession):
+    """Answers single questions from an open transaction."""
+
+    placeholder = "?"
+
+    def __init__(self, connection: sqlite3.Connection, layout: sql.Layout, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self.layout = layout
+        self.source = str(path)
+
+    def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[object, ...]]:
+        with _explained(self._path):
+            return self._connection.execute(statement, parameters).fetchall()
+
+
+@contextlib.contextmanager
+def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSession]:
+    """Hold one read transaction."""
+    with contextlib.ExitStack() as stack:
+        with _explained(path):
+            connection = sqlite3.connect(
+                uri,
+                uri=True,
+                timeout=busy_timeout,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            stack.callback(connection.close)
+            connection.text_factory = sql.readable_text
+            for statement in sqlite_columns.CAUTION:
+                connection.execute(statement)
+            connection.execute("BEGIN")
+            layout = sqlite_columns.layout_of(
+                lambda statement: connection.execute(statement).fetchall(), str(path)
+            )
+        yield SQLiteSession(connection, layout, path)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OverflowError) as error:
+        raise sqlite_files.explained(error, path) from None

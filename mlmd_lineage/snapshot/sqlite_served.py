@@ -1,0 +1,123 @@
+"""The life of the process that ``sqlite_worker`` starts to read an SQLite file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pyarrow as pa
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot import sqlite_reading
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from mlmd_lineage.snapshot.sql import SQLSession
+
+_WATCH_SECONDS = 1.0
+"""Between two looks whether the parent is still there."""
+_GRACE_SECONDS = 3.0
+"""For a driver that waits for a lock, and listens to nobody."""
+
+
+class _QuestionFailedError(Exception):
+    """The question raised an error in the parent."""
+
+
+def serve(connection: Connection) -> NoReturn:
+    """Do what the parent asks for, until it leaves: the whole life of a worker."""
+    code = 1
+    try:
+        path, busy_timeout, parent = connection.recv()
+        requests: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
+        signal.signal(signal.SIGTERM, _leave)
+        listener = threading.Thread(
+            target=_listen, args=(connection, requests, parent), daemon=True
+        )
+        listener.start()
+        try:
+            _serve(connection, requests, path, busy_timeout)
+        except errors.MLMDLineageError as error:
+            connection.send(("error", type(error).__name__, str(error)))
+            requests.get()  # nothing but the end
+    except (SystemExit, EOFError, OSError):
+        code = 0
+    except BaseException:  # noqa: BLE001 - told, and no one else would
+        sys.excepthook(*sys.exc_info())
+    sys.stderr.flush()
+    os._exit(code)  # all is put away; the rest of the interpreter need not be
+
+
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise SystemExit
+
+
+def _listen(connection: Connection, requests: SimpleQueue[tuple[Any, ...]], parent: int) -> None:
+    """Hand requests on; make the main thread leave when the parent wants it to, or is gone."""
+    with contextlib.suppress(EOFError, OSError):
+        while os.getppid() == parent:
+            if connection.poll(_WATCH_SECONDS):
+                message = connection.recv()
+                if message == ("leave",):
+                    break
+                requests.put(message)
+    os.kill(os.getpid(), signal.SIGTERM)
+    # A driver that waits for a lock listens to nobody.
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
+
+
+def _serve(
+    connection: Connection,
+    requests: SimpleQueue[tuple[Any, ...]],
+    path: Path,
+    busy_timeout: float,
+) -> None:
+    kind, *arguments = requests.get()
+    if kind == "read":
+        names, file = arguments
+        tables = sqlite_reading.read(path, busy_timeout, names)
+        with os.fdopen(file, "wb") as sink:
+            for name in tables.names:
+                with pa.ipc.new_stream(sink, tables[name].schema) as writer:
+                    writer.write_table(tables[name])
+        connection.send(("done", tables.names, tables.schema_version, tables.taken_at))
+    else:
+
+        def answer(session: SQLSession) -> None:
+            _answer(session, connection, requests)
+
+        with contextlib.suppress(_QuestionFailedError):
+            sqlite_reading.ask(path, busy_timeout, answer)
+        connection.send(("done",))
+    requests.get()  # nothing but the end
+
+
+def _answer(
+    session: SQLSession, connection: Connection, requests: SimpleQueue[tuple[Any, ...]]
+) -> None:
+    """Answer what the parent asks in one transaction."""
+    connection.send(("session", session.layout, session.source))
+    while True:
+        kind, *arguments = requests.get()
+        if kind == "end":
+            if arguments[0]:
+                raise _QuestionFailedError
+            return
+        try:
+            rows = session.fetch(*arguments)
+        except Exception as error:  # noqa: BLE001 - the parent's question is what it fails
+            ours = isinstance(error, errors.MLMDLineageError)
+            name = type(error).__name__ if ours else errors.ReadError.__name__
+            connection.send(("error", name, str(error)))
+        else:
+            connection.send(("rows", rows))

@@ -1,0 +1,77 @@
+"""Whether this process may open an SQLite file without harm, and whose turn it is.
+
+POSIX locks belong to the process, and each copy of SQLite in it (Python's, the Arrow driver's,
+the one in ``ml_metadata``) knows only of its own: a second copy neither sees the locks of the
+first nor keeps them when it closes the file.
+https://www.sqlite.org/howtocorrupt.html#_multiple_copies_of_sqlite_linked_into_the_same_application
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NATIVE = "ml_metadata.metadata_store.pywrap"
+
+_guard = threading.Lock()
+_turns: WeakValueDictionary[tuple[int, int], threading.Lock] = WeakValueDictionary()
+
+
+def _forget() -> None:
+    """Start afresh in a forked child, where the threads that hold turns do not live."""
+    global _guard, _turns
+    _guard, _turns = threading.Lock(), WeakValueDictionary()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+@contextlib.contextmanager
+def taken(path: Path, seconds: float) -> Iterator[bool]:
+    """Hold the turn to read a file in this process; give False where another process must.
+
+    Turns are taken file by file. Whoever has waited for too long, which two threads that each
+    hold the turn the other wants would do for ever, is told to use another process too.
+    """
+    if sys.platform == "win32":
+        yield True  # its locks belong to the handle, not to the process
+        return
+    try:
+        status = path.stat()
+    except OSError:
+        yield True  # what cannot be found cannot be open either
+        return
+    with _guard:
+        turn = _turns.setdefault((status.st_dev, status.st_ino), threading.Lock())
+    if not turn.acquire(timeout=seconds):
+        yield False
+        return
+    try:
+        yield not _may_be_open(status)
+    finally:
+        turn.release()
+
+
+def _may_be_open(wanted: os.stat_result) -> bool:
+    """Tell whether this process has the file open, or holds the library that may open it."""
+    if any(name.startswith(_NATIVE) for name in list(sys.modules)):
+        return True
+    try:
+        descriptors = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - names only
+    except OSError:
+        return True
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            found = os.fstat(descriptor)
+            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                return True
+    return False

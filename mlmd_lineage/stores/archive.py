@@ -1,0 +1,55 @@
+"""A snapshot that was saved as Parquet files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+import pydantic
+
+from mlmd_lineage import errors
+from mlmd_lineage.stores.base import BaseMetadataStore
+
+MANIFEST = "manifest.json"
+
+
+class ArchiveMetadataStore(BaseMetadataStore):
+    """A folder that ``Snapshot.save()`` wrote: Parquet files and a manifest.
+
+    It answers every question that the store did, on a machine that has neither the database nor
+    ``ml_metadata``. It can't be written to.
+
+    Fields:
+        uri: The path of the folder.
+    """
+
+    FLAVOR: ClassVar[str] = "archive"
+
+    uri: str
+
+    @pydantic.field_validator("uri", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+    @property
+    def path(self) -> Path:
+        """The absolute path of the folder."""
+        return Path(self.uri).expanduser().absolute()
+
+    def location(self) -> str:
+        """Return the path of the folder."""
+        return self.uri
+
+    def connection_config(self) -> NoReturn:
+        """Refuse: an archive is no database, so MLMD has no ``ConnectionConfig`` for it.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        message = (
+            f"{self.uri} is a Parquet archive, which ml_metadata cannot open; read it with this "
+            "library, or open the database that it was made from."
+        )
+        raise errors.ConfigurationError(message)

@@ -1,0 +1,23 @@
+"""The registry of metadata store flavors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.stores.archive import ArchiveMetadataStore
+from mlmd_lineage.stores.mysql import MySQLMetadataStore
+from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
+from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
+if TYPE_CHECKING:
+    from mlmd_lineage.stores.base import BaseMetadataStore
+
+BUILT_IN: dict[str, type[BaseMetadataStore]] = {
+    flavor.FLAVOR: flavor
+    for flavor in (
+        SQLiteMetadataStore,
+        MySQLMetadataStore,
+        PostgreSQLMetadataStore,
+        ArchiveMetadataStore,
+    )
+}

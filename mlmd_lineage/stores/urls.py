@@ -1,0 +1,160 @@
+"""From what a person types to a metadata store."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mlmd_lineage import errors
+from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.mysql import MySQLMetadataStore
+from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
+from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# One letter is a Windows drive, not a scheme.
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
+_EXAMPLES = (
+    "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database or "
+    "postgresql://user@host:5432/database"
+)
+
+
+def metadata_store_from(target: object) -> BaseMetadataStore:
+    """Return the metadata store that a path, a URL or a store object means.
+
+    >>> metadata_store_from("mysql://reader@db.example/metadb").location()
+    'mysql://reader@db.example:3306/metadb'
+
+    Args:
+        target: A path of an SQLite file or of an archive folder; a URL; or a store, which is
+            handed back. A password in a URL is percent-encoded.
+
+    Raises:
+        ConfigurationError: The target cannot be a store. The message holds no password.
+    """
+    if isinstance(target, BaseMetadataStore):
+        return target
+    if isinstance(target, os.PathLike):
+        return _from_path(os.fspath(target))
+    if not isinstance(target, str):
+        message = f"A store is {_EXAMPLES}, or a store object; this is a {type(target).__name__}."
+        raise errors.ConfigurationError(message)
+    if not target.strip():
+        message = f"The store's name is empty; give {_EXAMPLES}."
+        raise errors.ConfigurationError(message)
+    scheme = _SCHEME.match(target)
+    if scheme is None or (os.path.exists(target) and "://" not in target):  # noqa: PTH110
+        return _from_path(target)
+    make = _MAKERS.get(scheme[1].lower())
+    if make is None:
+        near = errors.did_you_mean(scheme[1].lower().split("+")[0], _MAKERS)
+        message = f"{scheme[1]!r} is no kind of store that this release reads; give {_EXAMPLES}."
+        raise errors.ConfigurationError(message + near)
+    return make(target)
+
+
+def _from_path(path: str) -> BaseMetadataStore:
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - a path that is no path must not raise
+    if os.path.isdir(expanded):  # noqa: PTH112
+        if os.path.isfile(os.path.join(expanded, MANIFEST)):  # noqa: PTH113, PTH118
+            return ArchiveMetadataStore(uri=path)
+        message = (
+            f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
+            "the SQLite file in it."
+        )
+        raise errors.NotAMetadataStoreError(message)
+    return SQLiteMetadataStore(uri=path)
+
+
+def _from_sqlite_url(url: str) -> BaseMetadataStore:
+    parts = urlsplit(url)
+    if parts.netloc == ":memory:" or ":memory:" in parts.path:
+        return SQLiteMetadataStore(uri=":memory:")
+    if parts.netloc:
+        message = (
+            f"sqlite://{parts.netloc}{parts.path} names a host, and SQLite has none: an absolute "
+            "path takes three slashes, sqlite:///absolute/path.db."
+        )
+        raise errors.ConfigurationError(message)
+    if not parts.path.strip("/"):
+        message = "The URL names no file; write sqlite:///absolute/path.db."
+        raise errors.ConfigurationError(message)
+    return SQLiteMetadataStore(uri=unquote(parts.path), **_query(parts.query))
+
+
+def _server_fields(url: str, example: str) -> dict[str, object]:
+    """Return the fields in a server's URL; no message may quote it, as it may hold a password."""
+    scheme = url.split(":", 1)[0]
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        message = (
+            f"The {scheme} URL cannot be read: its port or its brackets are not right, or a "
+            f"character in its password needs percent-encoding. Write {example}."
+        )
+        raise errors.ConfigurationError(message) from None
+    if parts.fragment:
+        message = (
+            f"The {scheme} URL holds a '#', which ends a URL; write it as %23 if it belongs to "
+            "the password."
+        )
+        raise errors.ConfigurationError(message)
+    fields: dict[str, object] = dict(_query(parts.query))
+    fields["host"] = parts.hostname or ""
+    fields["database"] = unquote(parts.path.removeprefix("/"))
+    missing = [name for name in ("host", "database") if not fields[name]]
+    if parts.username is None:
+        missing.append("user")
+    if missing:
+        message = f"The {scheme} URL names no {' and no '.join(missing)}; write {example}."
+        raise errors.ConfigurationError(message)
+    fields["username"] = unquote(parts.username or "")
+    if parts.password is not None:
+        fields["password"] = unquote(parts.password)
+    if port is not None:
+        fields["port"] = port
+    return fields
+
+
+def _query(query: str) -> dict[str, str]:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        message = "The URL gives one of its options twice."
+        raise errors.ConfigurationError(message)
+    for name in ("password", "username", "host", "port", "database", "uri"):
+        if name in fields:
+            message = f"The URL gives {name!r} after its '?'; it belongs before it."
+            raise errors.ConfigurationError(message)
+    return fields
+
+
+def _from_mysql_url(url: str) -> BaseMetadataStore:
+    return MySQLMetadataStore(**_server_fields(url, "mysql://user:password@host:3306/database"))
+
+
+def _from_postgresql_url(url: str) -> BaseMetadataStore:
+    example = "postgresql://user:password@host:5432/database"
+    fields = _server_fields(url, example)
+    # libpq's own names for the same things.
+    for libpq, ours in (("sslrootcert", "ssl_ca"), ("sslcert", "ssl_cert"), ("sslkey", "ssl_key")):
+        if libpq in fields:
+            fields[ours] = fields.pop(libpq)
+    return PostgreSQLMetadataStore(**fields)
+
+
+_MAKERS: dict[str, Callable[[str], BaseMetadataStore]] = {
+    "sqlite": _from_sqlite_url,
+    "file": lambda url: SQLiteMetadataStore(uri=url),
+    "mysql": _from_mysql_url,
+    "mariadb": _from_mysql_url,
+    "postgresql": _from_postgresql_url,
+    "postgres": _from_postgresql_url,
+}
