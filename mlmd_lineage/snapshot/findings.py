@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import values
+from mlmd_lineage.snapshot import notes, values
 from mlmd_lineage.snapshot.tables import (
     ARTIFACT_STATES,
     EVENT_TYPES,
@@ -63,6 +63,8 @@ CODES = {
     "invalid_struct": "A text begins like a struct and is none; ml_metadata fails on such a node.",
     "invalid_proto": "A PROTO value is no google.protobuf.Any.",
     "invalid_text": "A text is not UTF-8; the bytes that are not show as \\xff and the like.",
+    "wrong_type": "A value is not of its column's type; a property's is kept as what it is.",
+    "missing_table": "The store lacks one of the tables that its schema version has.",
     "only_cached_producer": "Only cached executions claim to have made an artifact.",
 }
 """What each code means."""
@@ -70,11 +72,17 @@ CODES = {
 
 def findings_of(tables: Tables) -> tuple[Finding, ...]:
     """Return all findings about a store's tables, in order."""
-    found = [*_events(tables), *_memberships(tables), *_paths(tables)]
+    found = [*_noted(tables), *_events(tables), *_memberships(tables), *_paths(tables)]
     for kind in KINDS.values():
         found += _nodes(tables, kind)
         found += _property_values(tables, kind)
     return tuple(sorted(set(found)))
+
+
+def _noted(tables: Tables) -> Iterator[Finding]:
+    for name in tables.names:
+        for note in notes.notes_of(tables[name]):
+            yield Finding(*note)
 
 
 def _ids(tables: Tables, table: str, column: str = "id") -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -184,7 +192,9 @@ def _property_values(tables: Tables, kind: Kind) -> Iterator[Finding]:
     if strings.null_count < len(strings):
         is_null_text = pc.fill_null(pc.equal(strings, values.NULL_TEXT), False)  # noqa: FBT003
         for row in np.flatnonzero(is_null_text.to_numpy()):
-            yield finding("mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it")
+            yield finding(
+                "mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it"
+            )
     yield from _undecodable(properties, found, finding)
 
 

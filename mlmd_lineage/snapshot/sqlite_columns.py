@@ -53,7 +53,12 @@ def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> T
             raise
         raise sqlite_files.explained(error, path) from None
     return Tables(
-        {name: _assembled(name, pieces.get(name, [])) for name in names},
+        {
+            name: _assembled(name, pieces.get(name, []))
+            if name in layout.spelling
+            else layout.absent(name)
+            for name in names
+        },
         schema_version=layout.version,
         source=str(path),
     )

@@ -70,7 +70,7 @@ def _listen(connection: Connection, requests: SimpleQueue[tuple[Any, ...]], pare
                 if message == ("leave",):
                     break
                 requests.put(message)
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     # A driver that waits for a lock listens to nobody.
     time.sleep(_GRACE_SECONDS)
     os._exit(1)
