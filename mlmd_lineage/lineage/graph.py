@@ -313,7 +313,7 @@ class LineageGraph:
         index = self.index
         return (
             f"<{type(self).__name__}: {index.artifacts:,} artifacts, "
-            f"{len(index.execution_ids):,} executions, {len(index.sources):,} events>"
+            f"{len(index.execution_ids):,} executions, {index.size:,} events>"
         )
 
 
@@ -357,28 +357,20 @@ class Trace(LineageGraph):
         return np.sort(self._found)
 
     @functools.cached_property
-    def _edges(self) -> Array:
-        """The edges of the whole graph that were followed and lie in this trace."""
-        edges = self._graph.index.incoming
-        at, _ = edges.of(self._nodes)
-        inside = _among(edges.neighbours[at], self._nodes) & self._followed(edges.roles[at])
-        return np.sort(edges.edges[at[inside]])
+    def _part(self) -> tuple[indexes.Index, Array]:
+        return self._graph.index.part(self._nodes, self.question.roles)
 
-    def _followed(self, roles: Array) -> Array:
-        return (self.question.roles >> roles) & 1 == 1
-
-    @functools.cached_property
-    def index(self) -> indexes.Index:
+    @property
+    def index(self) -> indexes.Index:  # type: ignore[override] - cut out when asked for
         """The nodes and edges as arrays."""
-        return self._graph.index.restricted(self._nodes, self._edges)
+        return self._part[0]
 
     @functools.cached_property
     def tables(self) -> TableSource:  # type: ignore[override] - cut out when asked for
         """The tables of its nodes and events."""
-        whole = self._graph.index
-        rows = whole.event_rows[self._edges]
+        index, rows = self._part
         return parts.PartTables(
-            self._graph.tables, self.index.artifact_ids, self.index.execution_ids, rows
+            self._graph.tables, index.artifact_ids, index.execution_ids, rows
         )
 
     def complete_tables(self, more: Mapping[str, pa.Table], load: parts.Load) -> None:
@@ -435,7 +427,8 @@ class Trace(LineageGraph):
         index = self._graph.index
         edges = index.edges(up=self._up)
         at, owner = edges.of(self._found)
-        outside = ~_among(edges.neighbours[at], self._nodes) & self._followed(edges.roles[at])
+        followed = (question.roles >> edges.roles[at]) & 1 == 1
+        outside = followed & ~indexes.among(edges.neighbours[at], self._nodes)
         left, beyond = owner[outside], edges.neighbours[at[outside]]
         flags = question.type_flags(self._graph.tables) if limited else {}
         closed = np.isin(index.type_ids[beyond], _flagged(flags, CLOSED))
@@ -456,10 +449,3 @@ class Trace(LineageGraph):
 def _flagged(flags: dict[int, int], flag: int) -> list[int]:
     return [type_id for type_id, value in flags.items() if value & flag]
 
-
-def _among(values: Array, ordered: Array) -> Array:
-    """Tell for each value whether it is among some that are in order."""
-    if not len(ordered):
-        return np.zeros(len(values), bool)
-    at = ordered.searchsorted(values).clip(max=len(ordered) - 1)
-    return ordered[at] == values  # type: ignore[no-any-return] - numpy's stubs

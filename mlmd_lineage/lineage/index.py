@@ -29,15 +29,20 @@ LEGACY_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5
 
 
 class Edges:
-    """Each node's edges in one direction."""
+    """Each node's edges in one direction.
+
+    Attributes:
+        offsets: Where each node's edges begin; one more than nodes.
+        neighbours, roles: For each edge the node at its other end, and its role.
+        edges: For each edge its number in the order of the events.
+    """
 
     __slots__ = ("edges", "neighbours", "offsets", "roles")
 
     def __init__(self, at: Array, other: Array, roles: Array, nodes: int) -> None:
-        order = np.argsort(at, kind="stable").astype(np.int32)
-        self.edges = order
-        self.neighbours = other[order]
-        self.roles = roles[order]
+        self.edges = np.argsort(at, kind="stable").astype(np.int32)
+        self.neighbours = other[self.edges]
+        self.roles = roles[self.edges]
         self.offsets = np.zeros(nodes + 1, np.int32)
         np.cumsum(np.bincount(at, minlength=nodes), out=self.offsets[1:])
 
@@ -56,11 +61,10 @@ class Index:
     Attributes:
         artifact_ids, execution_ids: The ids in order, those that only events name included.
         missing: For each node whether no row has its id.
-        event_rows: For each edge the row of its event in the Event table.
-        sources, targets: For each edge its nodes.
-        roles: For each edge its role, a number in ``ROLES``.
         type_ids: For each node its type's id, -1 where it has none.
         only_cached: The artifacts that only cached executions claim.
+        incoming: The edges that end at each node: what it came from.
+        outgoing: The edges that begin at each node: what came from it.
     """
 
     def __init__(  # noqa: PLR0913 - they are the graph
@@ -70,21 +74,26 @@ class Index:
         execution_ids: Array,
         missing: Array,
         type_ids: Array,
-        event_rows: Array,
+        only_cached: Array,
         sources: Array,
         targets: Array,
         roles: Array,
-        only_cached: Array,
+        event_rows: Array | None = None,
     ) -> None:
+        """Index edges that are given by their nodes, positions of which count from 0.
+
+        Args:
+            event_rows: For each edge the row of its event in the Event table, where some events
+                are no edges.
+        """
         self.artifact_ids = artifact_ids
         self.execution_ids = execution_ids
         self.missing = missing
         self.type_ids = type_ids
-        self.event_rows = event_rows
-        self.sources = sources
-        self.targets = targets
-        self.roles = roles
         self.only_cached = only_cached
+        self.incoming = Edges(targets, sources, roles, self.nodes)
+        self.outgoing = Edges(sources, targets, roles, self.nodes)
+        self._event_rows = event_rows
         self._lock = threading.Lock()
         self._ticket = 0
         self._walked = 0
@@ -99,15 +108,37 @@ class Index:
         """The number of nodes."""
         return len(self.artifact_ids) + len(self.execution_ids)
 
-    @functools.cached_property
-    def incoming(self) -> Edges:
-        """The edges that end at each node: what it came from."""
-        return Edges(self.targets, self.sources, self.roles, self.nodes)
+    @property
+    def size(self) -> int:
+        """The number of edges."""
+        return len(self.incoming.edges)
 
-    @functools.cached_property
-    def outgoing(self) -> Edges:
-        """The edges that begin at each node: what came from it."""
-        return Edges(self.sources, self.targets, self.roles, self.nodes)
+    @property
+    def event_rows(self) -> Array:
+        """For each edge the row of its event in the Event table; in the order of the events."""
+        return np.arange(self.size) if self._event_rows is None else self._event_rows
+
+    @property
+    def sources(self) -> Array:
+        """For each edge, in the order of the events, the node where it begins."""
+        return self._by_event(self.incoming.neighbours)
+
+    @property
+    def targets(self) -> Array:
+        """For each edge, in the order of the events, the node where it ends."""
+        made = np.empty(self.size, np.int32)
+        made[self.outgoing.edges] = self.outgoing.neighbours
+        return made
+
+    @property
+    def roles(self) -> Array:
+        """For each edge, in the order of the events, its role: a number in ``ROLES``."""
+        return self._by_event(self.incoming.roles)
+
+    def _by_event(self, values: Array) -> Array:
+        made = np.empty(self.size, values.dtype)
+        made[self.incoming.edges] = values
+        return made
 
     def edges(self, *, up: bool) -> Edges:
         """Return the edges of a walk upstream, or downstream."""
@@ -116,8 +147,11 @@ class Index:
     def position(self, kind: str, number: int) -> int | None:
         """Return where a node stands, or None where the graph does not hold it."""
         ids = self.artifact_ids if kind == "artifact" else self.execution_ids
-        at = int(ids.searchsorted(number))
-        if at >= len(ids) or ids[at] != number:
+        if not len(ids) or not ids[0] <= number <= ids[-1]:
+            return None
+        # A number of another type would have the whole array converted.
+        at = int(ids.searchsorted(ids.dtype.type(number)))
+        if ids[at] != number:
             return None
         return at if kind == "artifact" else at + self.artifacts
 
@@ -182,25 +216,41 @@ class Index:
             self._walked += size
             return queue[:size].copy(), hops[:size].copy()
 
-    def restricted(self, nodes: Array, edges: Array) -> Index:
-        """Return the index of a part of the graph.
+    def part(self, nodes: Array, roles: int) -> tuple[Index, Array]:
+        """Return the index of a part of the graph, and the rows of its events in order.
 
         Args:
             nodes: Its nodes, in order.
-            edges: Its edges in order, whose nodes are all among them; its events are theirs.
+            roles: The roles of the edges between them that belong to it, one bit each.
         """
+        at, targets = self.incoming.of(nodes)
+        inside = among(self.incoming.neighbours[at], nodes) & (
+            (roles >> self.incoming.roles[at]) & 1 == 1
+        )
+        at, targets = at[inside], targets[inside]
+        by_event = np.argsort(self.incoming.edges[at])
+        at, targets = at[by_event], targets[by_event]
+        edges = self.incoming.edges[at]
         cut = int(nodes.searchsorted(self.artifacts))
-        return Index(
+        index = Index(
             artifact_ids=self.artifact_ids[nodes[:cut]],
             execution_ids=self.execution_ids[nodes[cut:] - self.artifacts],
             missing=self.missing[nodes],
             type_ids=self.type_ids[nodes],
-            event_rows=np.arange(len(edges), dtype=np.int32),
-            sources=nodes.searchsorted(self.sources[edges]).astype(np.int32),
-            targets=nodes.searchsorted(self.targets[edges]).astype(np.int32),
-            roles=self.roles[edges],
-            only_cached=nodes[:cut].searchsorted(np.intersect1d(self.only_cached, nodes[:cut])),
+            only_cached=np.flatnonzero(np.isin(nodes[:cut], self.only_cached)),
+            sources=nodes.searchsorted(self.incoming.neighbours[at]).astype(np.int32),
+            targets=targets.astype(np.int32),
+            roles=self.incoming.roles[at],
         )
+        return index, edges if self._event_rows is None else self._event_rows[edges]
+
+
+def among(values: Array, ordered: Array) -> Array:
+    """Tell for each value whether it is among some that are in order."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    at = ordered.searchsorted(values).clip(max=len(ordered) - 1)
+    return ordered[at] == values  # type: ignore[no-any-return] - numpy's stubs
 
 
 def build(tables: TableSource) -> Index:
@@ -209,6 +259,7 @@ def build(tables: TableSource) -> Index:
     Events that are neither inputs nor outputs are no edges; the snapshot's findings list them.
     """
     events = tables["Event"]
+    _hand_memory_on()
     types = _small(events["type"])
     event_rows = np.flatnonzero((types > 0) & (types < len(EVENT_TYPES))).astype(np.int32)
     if len(event_rows) < len(types):
@@ -226,6 +277,7 @@ def build(tables: TableSource) -> Index:
     )
     executions += np.int32(len(artifact_ids))
     is_input = np.isin(np.arange(len(EVENT_TYPES)), INPUT_EVENTS)[types]
+    _hand_memory_on()
     return Index(
         artifact_ids=artifact_ids,
         execution_ids=execution_ids,
@@ -236,12 +288,17 @@ def build(tables: TableSource) -> Index:
                 _spread(_type_ids(tables["Execution"]), no_execution, -1),
             ]
         ),
-        event_rows=event_rows,
+        event_rows=None if len(event_rows) == tables["Event"].num_rows else event_rows,
         sources=np.where(is_input, artifacts, executions),
         targets=np.where(is_input, executions, artifacts),
         roles=roles,
         only_cached=only_cached,
     )
+
+
+def _hand_memory_on() -> None:
+    """Let NumPy have the memory that Arrow has done with; at a million executions it is much."""
+    pa.default_memory_pool().release_unused()
 
 
 def _small(column: pa.ChunkedArray) -> Array:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from mlmd_lineage import errors
 from mlmd_lineage.lineage.roles import followed
 from mlmd_lineage.lineage.walk import CLOSED, NO_LIMIT, STOP
+from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -123,12 +124,16 @@ def type_ids(tables: TableSource, names: Collection[str]) -> set[int]:
     """
     types = tables["Type"]
     by_name: dict[str, set[int]] = {}
-    for number, name in zip(types["id"].to_pylist(), types["name"].to_pylist(), strict=True):
-        by_name.setdefault(name, set()).add(number)
+    for number, name, kind in zip(
+        *(types[column].to_pylist() for column in ("id", "name", "type_kind")), strict=True
+    ):
+        if kind != KINDS["context"].type_kind:
+            by_name.setdefault(name, set()).add(number)
     found: set[int] = set()
     for name in names:
         if name not in by_name:
-            message = f"The store has no type {name!r}.{errors.did_you_mean(name, by_name)}"
+            near = errors.did_you_mean(name, by_name)
+            message = f"The store has no artifact or execution type {name!r}.{near}"
             raise errors.NotFoundError(message)
         found |= by_name[name]
     parents = tables["ParentType"]
