@@ -1,0 +1,199 @@
+"""Reading MLMD from a MySQL or MariaDB database.
+
+All is read on one connection in one transaction, which sees the state of its beginning
+(https://dev.mysql.com/doc/refman/8.0/en/innodb-consistent-read.html). It takes no lock that
+a writer would notice, changes nothing, and needs no privilege but SELECT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+import pymysql
+from pymysql.cursors import SSCursor
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot import mysql_wire, sql
+from mlmd_lineage.snapshot.mysql_connection import LOCK_SECONDS, LostConnectionError, connected
+from mlmd_lineage.snapshot.mysql_text import name_column, readable, spellings, text_column
+from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, Tables, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from pymysql.connections import Connection
+
+    from mlmd_lineage.stores import MySQLMetadataStore
+
+T = TypeVar("T")
+
+_BEGIN = (
+    f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+)
+_SINCE = {"ParentType": 6, "ParentContext": 6}
+_EVER = 4
+# Unknown command, too many prepared statements, not supported for them: from proxies mostly.
+_NO_PREPARED_STATEMENTS = {1047, 1295, 1461}
+_ROWS_AT_ONCE = 20_000
+
+
+class MySQLReader:
+    """Reads one MySQL or MariaDB database, and never changes it."""
+
+    def __init__(self, store: MySQLMetadataStore) -> None:
+        self._store = store
+
+    def read(self, tables: Collection[str] | None = None) -> Tables:
+        """Read whole tables in one transaction; no writer waits for it."""
+        return self._tried_twice(lambda session: session.read(wanted(tables)))
+
+    def ask(self, question: Callable[[sql.SQLSession], T]) -> T:
+        """Answer a question in one transaction."""
+        return self._tried_twice(question)
+
+    def _tried_twice(self, work: Callable[[MySQLSession], T]) -> T:
+        with contextlib.suppress(LostConnectionError), self._session() as session:
+            return work(session)
+        with self._session() as session:
+            return work(session)
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[MySQLSession]:
+        with connected(self._store) as connection:
+            with connection.cursor() as cursor:
+                for statement in _BEGIN:
+                    cursor.execute(statement)
+            yield MySQLSession(connection, self._layout(connection), self._store.location())
+
+    def _layout(self, connection: Connection[Any]) -> sql.Layout:
+        where = self._store.location()
+        found: dict[str, list[str]] = {}
+        for table, column in _rows(
+            connection,
+            "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS "
+            "WHERE TABLE_SCHEMA = DATABASE()",
+        ):
+            found.setdefault(readable(table), []).append(readable(column))
+
+        def versions(table: str) -> list[int]:
+            return [v for (v,) in _rows(connection, f"SELECT schema_version FROM {_quoted(table)}")]  # noqa: S608
+
+        # The server hides what the user may not read.
+        hint = (
+            f"A table that the user {self._store.username!r} has no SELECT privilege for is not "
+            "seen either."
+        )
+        try:
+            layout = sql.Layout.of(found, versions, where)
+        except errors.NotAMetadataStoreError as error:
+            message = f"{error} {hint}"
+            raise errors.NotAMetadataStoreError(message) from None
+        for table in SCHEMAS:
+            if table not in layout.spelling and layout.version >= _SINCE.get(table, _EVER):
+                message = f"{where} has MLMD's tables, but no {table}: nothing was read. {hint}"
+                raise errors.StorePermissionError(message)
+        return layout
+
+
+class MySQLSession(sql.SQLSession):
+    """Answers single questions from an open transaction, and reads whole tables in it."""
+
+    def __init__(self, connection: Connection[Any], layout: sql.Layout, source: str) -> None:
+        self._connection = connection
+        self.layout = layout
+        self.source = source
+
+    def quote(self, name: str) -> str:
+        """Return a name as it stands in a statement."""
+        return _quoted(name)
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        """Return a table's rows, each with all of its schema's columns."""
+        rows = super().fetch(table, {c: spellings(values) for c, values in where.items()})
+        # MySQL takes texts for equal that differ in case, accents or spaces at their end.
+        names = SCHEMAS[table].names
+        for column, values in where.items():
+            if any(isinstance(value, str) for value in values):
+                place, exact = names.index(column), frozenset(values)
+                rows = [row for row in rows if row[place] in exact]
+        return rows
+
+    def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
+        return _rows(self._connection, statement, parameters)
+
+    def read(self, tables: Collection[str]) -> Tables:
+        """Read whole tables."""
+        return Tables(
+            {table: self._table(table) for table in tables},
+            schema_version=self.layout.version,
+            source=self.source,
+        )
+
+    def _table(self, table: str) -> pa.Table:
+        columns = self.layout.columns.get(table)
+        if columns is None:
+            return SCHEMAS[table].empty_table()
+        listed = ", ".join(map(_quoted, columns))
+        statement = f"SELECT {listed} FROM {_quoted(self.layout.spelling[table])}"  # noqa: S608
+        parts = [
+            _finished(table, dict(zip(columns, arrays, strict=True)), rows)
+            for rows, arrays in self._blocks(statement)
+        ]
+        if not parts:
+            return SCHEMAS[table].empty_table()
+        return sql.ordered(table, pa.concat_tables(parts).unify_dictionaries())
+
+    def _blocks(self, statement: str) -> Iterator[tuple[int, list[Any]]]:
+        if mysql_wire.can_read(self._connection):
+            try:
+                yield from mysql_wire.blocks(self._connection, statement)
+            except pymysql.Error as error:
+                if error.args[0] not in _NO_PREPARED_STATEMENTS:
+                    raise
+            else:
+                return
+        yield from _row_blocks(self._connection, statement)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _rows(
+    connection: Connection[Any], statement: str, parameters: tuple[str, ...] = ()
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        return [tuple(map(readable, row)) for row in cursor.fetchall()]
+
+
+def _row_blocks(connection: Connection[Any], statement: str) -> Iterator[tuple[int, list[Any]]]:
+    """Yield what ``mysql_wire.blocks`` does, row by row."""
+    with connection.cursor(SSCursor) as cursor:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            arrays = []
+            for values in zip(*rows, strict=True):
+                is_bytes = any(isinstance(value, bytes) for value in values)
+                array = pa.array(values, pa.large_binary() if is_bytes else None)
+                arrays.append(None if array.null_count == len(rows) else array)
+            yield len(rows), arrays
+
+
+def _finished(table: str, columns: Mapping[str, Any], rows: int) -> pa.Table:
+    texts = {}
+    for field in SCHEMAS[table]:
+        raw = columns.get(field.name)
+        if raw is None:
+            continue
+        if pa.types.is_dictionary(field.type):
+            texts[field.name] = name_column(raw)
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            texts[field.name] = text_column(raw, field.type)
+    return sql.finished(table, {**columns, **texts}, rows)

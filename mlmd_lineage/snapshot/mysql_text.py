@@ -1,0 +1,75 @@
+"""Text that MLMD stored twice encoded in MySQL, read as the text that it was.
+
+MLMD's client leaves MySQL's default character set, latin1, as it is and sends UTF-8. The server
+takes each byte for a letter, so that in a Unicode column ``ü`` stands as ``Ã¼``.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage.snapshot import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+# MySQL's latin1 is Windows' code page 1252 in which the five bytes without a letter are letters
+# too: https://dev.mysql.com/doc/refman/8.0/en/charset-we-sets.html
+_LETTERS = "".join(
+    chr(byte) if byte in {0x81, 0x8D, 0x8F, 0x90, 0x9D} else bytes([byte]).decode("cp1252")
+    for byte in range(256)
+)
+_BYTES = codecs.charmap_build(_LETTERS)
+
+
+def once_encoded(text: str) -> str:
+    """Return the text that a stored text was when MLMD sent it.
+
+    >>> once_encoded("ZÃ¼rich"), once_encoded("Zürich")
+    ('Zürich', 'Zürich')
+    """
+    if text.isascii():
+        return text
+    try:
+        return codecs.charmap_encode(text, "strict", _BYTES)[0].decode()
+    except UnicodeError:
+        return text
+
+
+def spellings(texts: Collection[int | str]) -> list[int | str]:
+    """Return all ways in which texts may stand in the database; numbers stay as they are."""
+    found = dict.fromkeys(texts)
+    for text in texts:
+        if isinstance(text, str) and not text.isascii():
+            found[codecs.charmap_decode(text.encode(errors="replace"), "strict", _LETTERS)[0]] = None
+    return list(found)
+
+
+def readable(value: Any) -> Any:
+    """Return the text that a driver's bytes are; what is not bytes is handed back as it is."""
+    return once_encoded(sql.readable_text(value)) if isinstance(value, bytes) else value
+
+
+def text_column(raw: Any, to: pa.DataType) -> Any:
+    """Return the texts that an Arrow array of bytes holds."""
+    column = sql.text_from_bytes(raw, to)
+    data = column.buffers()[2]
+    if data is None or not (np.frombuffer(data, np.int8) < 0).any():
+        return column
+    other = pc.fill_null(pc.invert(pc.string_is_ascii(column)), False)  # noqa: FBT003
+    texts = [once_encoded(text) for text in column.filter(other).to_pylist()]
+    return pc.replace_with_mask(column, other, pa.array(texts, to))
+
+
+def name_column(raw: Any) -> Any:
+    """Return the dictionary array of few distinct texts in an Arrow array of bytes."""
+    encoded = raw.dictionary_encode()
+    names = text_column(encoded.dictionary, pa.string())
+    if pc.count_distinct(names).as_py() < len(names):
+        return names.take(encoded.indices).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices, names)
