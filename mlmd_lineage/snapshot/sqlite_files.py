@@ -122,12 +122,11 @@ def explained(error: Exception, path: Path) -> Exception:
         return errors.NotAMetadataStoreError(
             f"{path} is not an SQLite database, or it is encrypted. Nothing was changed."
         )
-    if any(
-        word in text for word in ("malformed", "disk i/o", "corrupt", "unsupported file format")
-    ):
+    # Both drivers take a message that quotes a damaged name for UTF-8.
+    if isinstance(error, UnicodeDecodeError) or any(word in text for word in _DAMAGED):
         return errors.DamagedStoreError(
-            f"{path} is damaged: SQLite finds its pages malformed. Nothing was changed. Restore "
-            "a backup, or salvage a copy with 'sqlite3 COPY .recover'."
+            f"{path} is damaged, or its disk fails: SQLite finds malformed pages. Nothing was "
+            "changed. Restore a backup, or salvage a copy with 'sqlite3 COPY .recover'."
         )
     if "unable to open" in text or "failed to open" in text:
         return errors.StorePermissionError(
