@@ -178,6 +178,25 @@ class Store:
         )
         return live.between(self._reader, source, target, question)
 
+    def find_node(self, text: str) -> str:
+        """Return the key of the node that a text names, without reading the store.
+
+        >>> store.find_node("s3://bucket/model/7")
+        'artifact/46'
+
+        Args:
+            text: A key, an artifact's id, a URI, a name, or a type and a name: ``Model:churn``.
+
+        Raises:
+            NotFoundError: Nothing is called so; the message suggests what is near.
+            AmbiguousNameError: More than one node is called so; the message lists them.
+            ConfigurationError: It is empty, or names a context, which has no lineage.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.lineage import naming
+
+        return naming.find_node(self._reader, text)
+
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.
 

@@ -1,0 +1,53 @@
+"""The application: its commands, in the order in which its help lists them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from mlmd_lineage.cli import archive, demo, describe, lineage, tables
+from mlmd_lineage.cli.running import Commands, examples
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain help is the same on a terminal and in a pipe, and needs no rich to start.
+    rich_markup_mode=None,
+    # A pretty traceback shows local variables, which may be passwords.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "demo",
+        "describe metadata.db",
+        "artifacts metadata.db --type Model",
+        "upstream metadata.db artifact/46",
+        store_note=True,
+    ),
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        typer.echo(f"mlmd-lineage {installed_version('mlmd-lineage')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _lineage(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Open any ML Metadata (MLMD) store and see what came from what.
+
+    Stores are only read: nothing in them is ever changed.
+    """
+
+
+for group in (demo, describe, lineage, tables, archive):
+    group.register(app)

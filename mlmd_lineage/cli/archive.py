@@ -1,0 +1,46 @@
+"""``mlmd-lineage snapshot``: keep all of a store in Parquet files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlmd_lineage.cli.options import StoreArgument, opened
+from mlmd_lineage.cli.running import examples, printable, progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "snapshot",
+        epilog=examples(
+            "snapshot metadata.db archive/",
+            "snapshot mysql://reader@db.example/metadb archive/",
+            "upstream archive/ artifact/46",
+        ),
+    )(_snapshot)
+
+
+def _snapshot(
+    store: StoreArgument,
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty."),
+    ],
+) -> None:
+    """Save all of a store as Parquet files.
+
+    The folder answers every question that the store does, where there is neither the database
+    nor ml-metadata: give it as STORE.
+    """
+    source = opened(store)
+    with progress(f"Reading {source.location}"):
+        snapshot = source.snapshot()
+    with progress(f"Writing {folder}"):
+        saved = snapshot.save(folder)
+    typer.echo(
+        f"Saved {len(snapshot.artifacts):,} artifacts, {len(snapshot.executions):,} executions, "
+        f"{len(snapshot.contexts):,} contexts and {len(snapshot.events):,} events in "
+        f"{printable(str(saved))}."
+    )

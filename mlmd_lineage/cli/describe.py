@@ -1,0 +1,156 @@
+"""``mlmd-lineage describe``: what a store is, and what it holds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlmd_lineage.cli import output
+from mlmd_lineage.cli.options import StoreArgument, opened
+from mlmd_lineage.cli.output import DescriptionFormat
+from mlmd_lineage.cli.running import examples, printable, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.store import Store
+
+_KINDS = ("artifacts", "executions", "contexts")
+_NAMED = 3  # contexts of a type up to which they are named
+_EXAMPLES = 3  # findings of a code that are quoted
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "describe",
+        epilog=examples(
+            "describe metadata.db",
+            "describe mysql://reader@db.example/metadb",
+            "describe archive/ --format json",
+            store_note=True,
+        ),
+    )(_describe)
+
+
+def _describe(
+    store: StoreArgument,
+    *,
+    format_: Annotated[
+        DescriptionFormat, typer.Option("--format", "-f", help="How to write it.")
+    ] = DescriptionFormat.table,
+) -> None:
+    """Show what a store is and holds, and what in it is not as it should be."""
+    source = opened(store)
+    with progress(f"Reading {source.location}"):
+        described = description(source, source.snapshot())
+    if format_ is DescriptionFormat.json:
+        typer.echo(json.dumps(described, ensure_ascii=False, indent=1))
+    else:
+        for line, style in description_lines(described):
+            output.print_line(line, style)
+
+
+def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what a store is and holds, as JSON has it."""
+    from mlmd_lineage.snapshot.findings import CODES
+
+    frames = {kind: getattr(snapshot.frames, kind)() for kind in _KINDS}
+    events = snapshot.frames.events()
+    findings: dict[str, list[Any]] = {}
+    for finding in snapshot.findings:
+        findings.setdefault(finding.code, []).append(finding)
+    return {
+        "location": store.location,
+        "flavor": store.metadata_store.FLAVOR,
+        "schema_version": snapshot.schema_version,
+        "counts": {kind: len(frame) for kind, frame in frames.items()} | {"events": len(events)},
+        "first_time": _bound([*frames.values(), events], "min"),
+        "last_time": _bound([*frames.values(), events], "max"),
+        **{f"{kind[:-1]}_types": _by_type(frame) for kind, frame in frames.items()},
+        "findings": [
+            {
+                "code": code,
+                "meaning": CODES.get(code, ""),
+                "count": len(found),
+                "examples": [f"{f.subject}: {f.detail}" for f in found[:_EXAMPLES]],
+            }
+            for code, found in sorted(findings.items())
+        ],
+    }
+
+
+def _bound(frames: list[pd.DataFrame], bound: str) -> str | None:
+    columns = ("create_time_since_epoch", "last_update_time_since_epoch", "time")
+    found = [getattr(f[c].dropna(), bound)() for f in frames for c in columns if c in f]
+    times = [time for time in found if not output.is_missing(time)]
+    if not times:
+        return None
+    return str(output.json_value(min(times) if bound == "min" else max(times)))
+
+
+def _by_type(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for each type, the most frequent first."""
+    rows = []
+    for name, group in frame.groupby("type", dropna=False, sort=True):
+        row: dict[str, Any] = {"type": output.json_value(name), "count": len(group)}
+        if "state" in group:
+            states = group["state"].dropna().value_counts(sort=False).sort_index()
+            row["states"] = {str(state): int(count) for state, count in states.items()}
+        elif len(group) <= _NAMED:
+            row["names"] = [str(n) for n in group["name"].dropna()]
+        rows.append(row)
+    return sorted(rows, key=lambda row: (-row["count"], row["type"] or ""))
+
+
+def description_lines(described: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the lines for people, each with its style."""
+    counts = described["counts"]
+    lines = [
+        (printable(described["location"]), "bold"),
+        (f"  {described['flavor']}, MLMD schema version {described['schema_version']}", ""),
+        ("  " + ", ".join(f"{n:,} {_noun(what, n)}" for what, n in counts.items()), ""),
+    ]
+    if described["first_time"]:
+        first, last = (
+            described[bound][:19].replace("T", " ") for bound in ("first_time", "last_time")
+        )
+        lines.append((f"  {first} to {last} UTC", ""))
+    for kind in _KINDS:
+        lines += _type_lines(kind, described[f"{kind[:-1]}_types"])
+    lines += [("", ""), ("Findings", "bold")]
+    if not described["findings"]:
+        lines.append(("  none: the store is as MLMD means it to be", "dim"))
+    for finding in described["findings"]:
+        lines.append((f"  {finding['count']:,} {finding['code']}: {finding['meaning']}", "yellow"))
+        lines += [(f"    {printable(example)}", "") for example in finding["examples"]]
+        more = finding["count"] - len(finding["examples"])
+        if more:
+            lines.append((f"    and {more:,} more", "dim"))
+    return lines
+
+
+def _noun(plural: str, number: int) -> str:
+    return plural[:-1] if number == 1 else plural
+
+
+def _type_lines(kind: str, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    if not rows:
+        return []
+    short = output.short_types(row["type"] or "" for row in rows)
+    names = [printable(short[row["type"] or ""]) or "(of no type)" for row in rows]
+    width = max(map(len, names))
+    digits = max(len(f"{row['count']:,}") for row in rows)
+    lines = [("", ""), (kind.title(), "bold")]
+    for name, row in zip(names, rows, strict=True):
+        detail = ", ".join(map(printable, row.get("names", ())))
+        states = row.get("states", {})
+        if list(states.values()) == [row["count"]]:
+            detail = next(iter(states))
+        elif states:
+            detail = ", ".join(f"{count:,} {state}" for state, count in states.items())
+        lines.append((f"  {name:<{width}}  {row['count']:>{digits},}  {detail}".rstrip(), ""))
+    return lines

@@ -1,0 +1,121 @@
+"""How every command runs: errors in one sentence, no passwords, progress on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mlmd_lineage.errors import MLMDLineageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, or a URL:
+  mysql://user@host:3306/database
+  postgresql://user@host:5432/database
+MLMD_LINEAGE_PASSWORD gives the password, which a URL may hold too."""
+
+_PASSWORD = re.compile(r"(://[^\s/:@'\"]*):[^\s'\"]*@")
+_CLOSED_PIPE = 141  # what a shell shows for a program that a closed pipe ended
+
+
+class Commands(TyperGroup):
+    """The commands, none of which ends in a traceback or shows a password."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments."""
+        with _hidden_passwords():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what goes wrong becomes a message and an exit code."""
+        try:
+            with _hidden_passwords():
+                answer = super().invoke(ctx)
+            sys.stdout.flush()
+        except MLMDLineageError as error:
+            _fail(str(error))
+        except BrokenPipeError:
+            # Whatever is still to be written has no reader.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(_CLOSED_PIPE) from None
+        except Exception as error:
+            if _is_of_typer(error) or os.environ.get("MLMD_LINEAGE_TRACEBACK"):
+                raise
+            _fail(
+                f"this should not have happened: {type(error).__name__}: {error}. Please report "
+                "it; with MLMD_LINEAGE_TRACEBACK=1 in the environment it shows where."
+            )
+        return answer
+
+
+def _is_of_typer(error: Exception) -> bool:
+    # Typer's errors, exits and aborts; its newer releases bring their own click.
+    module = type(error).__module__
+    return module.startswith(("typer", "click"))
+
+
+@contextlib.contextmanager
+def _hidden_passwords() -> Iterator[None]:
+    """Take passwords out of usage errors, which quote the arguments."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if isinstance(message, str):
+            error.__dict__["message"] = without_passwords(message)
+        raise
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"Error: {without_passwords(printable(message))}", err=True)
+    raise typer.Exit(1) from None
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with the passwords of its URLs replaced.
+
+    >>> without_passwords("mysql://reader:secret@db/metadb")
+    'mysql://reader:***@db/metadb'
+    """
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def printable(text: str) -> str:
+    r"""Return a text in one line, its control characters as ``\n`` and the like.
+
+    A name in a store may hold anything, also what would take over a terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
+
+
+@contextlib.contextmanager
+def progress(doing: str) -> Iterator[None]:
+    """Show that something is being done, if a person is watching."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(f"{printable(without_passwords(doing))} ...")):
+        yield
+
+
+def examples(*commands: str, store_note: bool = False) -> str:
+    r"""Return the end of a command's help: the note on stores, and some ways to call it."""
+    lines = "\n".join(f"  mlmd-lineage {command}" for command in commands)
+    # \b tells click to leave the line breaks of a paragraph alone.
+    note = f"\b\n{STORE_NOTE}\n\n" if store_note else ""
+    return f"{note}\b\nExamples:\n{lines}"

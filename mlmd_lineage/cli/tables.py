@@ -1,0 +1,172 @@
+"""``mlmd-lineage artifacts``, ``executions``, ``contexts``, ``events`` and ``types``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from mlmd_lineage.cli import output
+from mlmd_lineage.cli.options import StoreArgument, full_types, opened
+from mlmd_lineage.cli.output import Format
+from mlmd_lineage.cli.running import examples, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlmd_lineage.store import Store
+
+TypeOption: TypeAlias = Annotated[
+    str | None, typer.Option("--type", metavar="TYPE", help="Only those of this type.")
+]
+PropertiesOption: TypeAlias = Annotated[
+    bool, typer.Option("--properties", help="Show the properties too.")
+]
+LimitOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Only the first N rows; with -N, only the last N."),
+]
+FormatOption: TypeAlias = Annotated[
+    Format, typer.Option("--format", "-f", help="How to write the rows.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, function in (
+        ("artifacts", _artifacts),
+        ("executions", _executions),
+        ("contexts", _contexts),
+        ("events", _events),
+        ("types", _types),
+    ):
+        calls = [f"{name} metadata.db", f"{name} metadata.db --limit -20"]
+        if name in _EXAMPLES:
+            calls += [f"{name} metadata.db {_EXAMPLES[name]}"]
+        calls += [f"{name} metadata.db --format csv > {name}.csv"]
+        app.command(name, epilog=examples(*calls))(function)
+
+
+_EXAMPLES = {
+    "artifacts": "--type Model --properties",
+    "executions": "--type Trainer --properties",
+    "contexts": "--type pipeline_run",
+}
+
+
+def _artifacts(
+    store: StoreArgument,
+    *,
+    type_name: TypeOption = None,
+    properties: PropertiesOption = False,
+    limit: LimitOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """List the artifacts: datasets, models, metrics."""
+    _nodes("artifacts", opened(store), type_name, limit, format_, properties=properties)
+
+
+def _executions(
+    store: StoreArgument,
+    *,
+    type_name: TypeOption = None,
+    properties: PropertiesOption = False,
+    limit: LimitOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """List the executions: the steps that ran."""
+    _nodes("executions", opened(store), type_name, limit, format_, properties=properties)
+
+
+def _contexts(
+    store: StoreArgument,
+    *,
+    type_name: TypeOption = None,
+    properties: PropertiesOption = False,
+    limit: LimitOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """List the contexts: pipelines, runs, experiments."""
+    _nodes("contexts", opened(store), type_name, limit, format_, properties=properties)
+
+
+def _events(
+    store: StoreArgument,
+    *,
+    limit: LimitOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """List the events: which execution took or made which artifact."""
+    source = opened(store)
+    with progress(f"Reading {source.location}"):
+        frame = source.frames.events()
+    _print("events", frame, limit, format_)
+
+
+def _types(
+    store: StoreArgument,
+    *,
+    limit: LimitOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """List the types, and the properties that each declares."""
+    source = opened(store)
+    with progress(f"Reading {source.location}"):
+        frame = source.frames.types()
+    _print("types", frame, limit, format_)
+
+
+def _nodes(  # noqa: PLR0913 - the options of three commands
+    what: str,
+    store: Store,
+    type_name: str | None,
+    limit: int | None,
+    format_: Format,
+    *,
+    properties: bool,
+) -> None:
+    with progress(f"Reading {store.location}"):
+        name = full_types(store, [type_name])[0] if type_name is not None else None
+        frame = getattr(store.frames, what)(type=name, properties=properties)
+    _print(what, frame, limit, format_, properties=properties)
+
+
+def _print(
+    what: str, frame: pd.DataFrame, limit: int | None, format_: Format, *, properties: bool = False
+) -> None:
+    total = len(frame)
+    if limit is not None:
+        frame = frame.head(limit) if limit >= 0 else frame.tail(-limit)
+    if format_ is Format.json:
+        output.print_json_rows(frame)
+    elif format_ is Format.csv:
+        output.print_csv(frame)
+    elif not output.on_terminal():
+        output.print_plain(frame)
+    else:
+        if properties:
+            _print_blocks(frame)
+        elif len(frame):
+            output.print_table(frame)
+        counted = f"{total:,} {what}" if total != 1 else f"1 {what[:-1]}"
+        part = f"{len(frame):,} of {counted}." if len(frame) < total else f"{counted}."
+        output.print_line(part, "dim")
+
+
+def _print_blocks(frame: pd.DataFrame) -> None:
+    """Print one block a node: its properties are too many for the width of a terminal."""
+    from rich.text import Text
+
+    terminal = output.console()
+    kind = {"uri": "artifact"}.get("uri" if "uri" in frame else "", "")
+    kind = kind or ("execution" if "state" in frame else "context")
+    for number, row in zip(frame.index, frame.to_dict("records"), strict=True):
+        line = Text(f"{kind}/{number}", style="bold")
+        for name in ("type", "name", "uri", "state"):
+            if name in row and not output.is_missing(row[name]):
+                shown = output.shown_value(row[name])
+                line.append(f"  {shown}", style=output.STATE_STYLES.get(shown, "not bold"))
+        terminal.print(line, soft_wrap=True)
+        for name, value in row.items():
+            if not output.is_missing(value) and "properties." in str(name):
+                terminal.print(Text(f"  {name} = {output.shown_value(value)}"), soft_wrap=True)
