@@ -1,0 +1,320 @@
+"""What the SQL readers share: which columns to ask for, and how their raw values become columns."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot import notes
+from mlmd_lineage.snapshot.tables import (
+    NEWEST_SCHEMA_VERSION,
+    OLDEST_SCHEMA_VERSION,
+    PROPERTY_TABLES,
+    SCHEMAS,
+    SORT_KEYS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+
+_TIES = {
+    "type",
+    "type_id",
+    "parent_type_id",
+    "artifact_id",
+    "execution_id",
+    "context_id",
+    "parent_context_id",
+    "event_id",
+}
+"""The columns that tie rows together: NOT NULL in every version."""
+
+_FIRST_VERSION = {"ParentType": 6, "ParentContext": 6}
+
+CHUNK = 1000
+"""How many ids one statement asks for: every server takes as many, and another trip costs little."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The tables and columns that a store really has, by MLMD's names for them.
+
+    Old schemas lack columns and tables, and servers may spell names in lower case.
+    """
+
+    version: int
+    spelling: Mapping[str, str]
+    columns: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        found: Mapping[str, Iterable[str]],
+        read_versions: Callable[[str], Sequence[int]],
+        source: str,
+    ) -> Layout:
+        """Check that a database is an MLMD store of a version that can be read.
+
+        Args:
+            found: The names of its tables, each with the names of its columns.
+            read_versions: Gives the values in the MLMDEnv table, whose name it is handed.
+            source: The store's name for messages.
+
+        Raises:
+            NotAMetadataStoreError: It holds no MLMD tables.
+            UnsupportedSchemaError: Its schema version is older than 4 or newer than 10.
+        """
+        by_lower = {name.lower(): name for name in found}
+        spelling = {
+            table: by_lower[table.lower()] for table in SCHEMAS if table.lower() in by_lower
+        }
+        environment = by_lower.get("mlmdenv")
+        columns = {}
+        for table, actual in spelling.items():
+            have = {name.lower() for name in found[actual]}
+            columns[table] = tuple(c for c in SCHEMAS[table].names if c.lower() in have)
+        if any("id" not in columns.get(t, ()) for t in ("Type", "Artifact", "Execution", "Event")):
+            held = ", ".join(sorted(found)[:8]) or "no tables at all"
+            message = (
+                f"{source} is not an MLMD store: it lacks MLMD's tables (it holds {held}). "
+                "Nothing was changed. Check that it is the right database."
+            )
+            raise errors.NotAMetadataStoreError(message)
+        for table, has in columns.items():
+            lacking = [c for c in SCHEMAS[table].names if c in _TIES and c not in has]
+            if lacking:
+                message = (
+                    f"{source} is not an MLMD store: its table {table} lacks the column "
+                    f"{lacking[0]}. Nothing was changed. Check that it is the right database."
+                )
+                raise errors.NotAMetadataStoreError(message)
+        versions = read_versions(environment) if environment else [0]
+        version = max(versions, default=-1)
+        if version > NEWEST_SCHEMA_VERSION:
+            message = (
+                f"{source} has MLMD schema version {version}; this release reads versions "
+                f"{OLDEST_SCHEMA_VERSION} to {NEWEST_SCHEMA_VERSION}. Use a newer mlmd-lineage."
+            )
+            raise errors.UnsupportedSchemaError(message)
+        if version < OLDEST_SCHEMA_VERSION:
+            what = f"schema version {version}" if version >= 0 else "no schema version"
+            message = (
+                f"{source} has {what}; this release reads MLMD schema versions "
+                f"{OLDEST_SCHEMA_VERSION} to {NEWEST_SCHEMA_VERSION}. Upgrade a copy of it with "
+                "an ml_metadata release that still knows it."
+            )
+            raise errors.UnsupportedSchemaError(message)
+        return cls(version, spelling, columns)
+
+    def absent(self, table: str) -> pa.Table:
+        """Return a table that the store does not have: empty, and noted if it should have it."""
+        if self.version < _FIRST_VERSION.get(table, 0):
+            return SCHEMAS[table].empty_table()
+        detail = f"the store has no such table, which belongs to schema version {self.version}"
+        note = notes.Note("missing_table", f"table/{table}", detail)
+        return notes.noted(SCHEMAS[table].empty_table(), [note])
+
+
+class SQLSession:
+    """Answers single questions from an open read transaction of an SQL database.
+
+    Each database gives it ``_execute``, and how it quotes names and binds texts.
+    """
+
+    source: str
+    layout: Layout
+    placeholder = "%s"
+    base64_protos = True
+
+    def quote(self, name: str) -> str:
+        """Return a name as it stands in a statement."""
+        return f'"{name}"'
+
+    def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        """Return a table's rows, each with all of its schema's columns."""
+        rows: list[tuple[Any, ...]] = []
+        for statement, parameters in self._statements(table, where):
+            rows += self._execute(statement, parameters)
+        return _typed_properties(rows, self.base64_protos) if table in PROPERTY_TABLES else rows
+
+    def _statements(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield SELECT statements with the parameters of each.
+
+        The longest list of values is cut into chunks; integers are written into the statement,
+        texts are bound. Columns that the store lacks come as NULL.
+        """
+        columns = self.layout.columns.get(table)
+        if columns is None or any(column not in columns for column in where):
+            return
+        listed = ", ".join(self.quote(n) if n in columns else "NULL" for n in SCHEMAS[table].names)
+        head = f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+        # The steps of a path have no number: their order is that of insertion.
+        order = "" if table == "EventPath" else f" ORDER BY {self.quote(SORT_KEYS[table][0])}"
+        if not where:
+            yield head + order, ()
+            return
+        lists = {column: list(values) for column, values in where.items()}
+        longest = max(lists, key=lambda column: len(lists[column]))
+        if not all(lists.values()):
+            return
+        for start in range(0, len(lists[longest]), CHUNK):
+            part = lists | {longest: lists[longest][start : start + CHUNK]}
+            conditions = " AND ".join(
+                f"{self.quote(column)} IN ({', '.join(map(self._shown, values))})"
+                for column, values in part.items()
+            )
+            texts = tuple(v for values in part.values() for v in values if isinstance(v, str))
+            yield f"{head} WHERE {conditions}{order}", texts
+
+    def _shown(self, value: int | str) -> str:
+        return self.placeholder if isinstance(value, str) else str(int(value))
+
+
+def _typed_properties(rows: list[tuple[Any, ...]], base64_protos: bool) -> list[tuple[Any, ...]]:
+    typed = []
+    for owner, name, custom, integer, double, string, raw, proto, boolean in rows:
+        if proto is not None:
+            proto = proto_bytes(proto) if base64_protos else bytes(proto)  # noqa: PLW2901
+        if boolean is not None:
+            boolean = bool(boolean)  # noqa: PLW2901
+        typed.append((owner, name, bool(custom), integer, double, string, raw, proto, boolean))
+    return typed
+
+
+def text_from_bytes(column: pa.ChunkedArray | pa.Array, to: pa.DataType) -> pa.Array:
+    """Return text that is surely UTF-8; bytes that are not show as ``\\xff`` and the like."""
+    return _checked_text(column, to)[0]
+
+
+def _checked_text(
+    column: pa.ChunkedArray | pa.Array, to: pa.DataType
+) -> tuple[pa.Array, Sequence[int]]:
+    """Return text that is surely UTF-8, and the rows in which it was not."""
+    # A driver's text is what the database holds, which need not be UTF-8; bytes are checked.
+    raw = column.cast(pa.binary()) if pa.types.is_string(column.type) else column
+    try:
+        return raw.cast(to), ()
+    except pa.ArrowInvalid:
+        values = raw.to_pylist()
+    decoded = [None if b is None else readable_text(b) for b in values]
+    changed = [
+        row
+        for row, (before, after) in enumerate(zip(values, decoded, strict=True))
+        if before is not None and before != after.encode()
+    ]
+    return pa.array(decoded, to), changed
+
+
+def readable_text(raw: bytes) -> str:
+    """Return the text that some bytes are, losing none of those that are not UTF-8."""
+    return raw.decode("utf-8", errors="backslashreplace")
+
+
+def proto_bytes(raw: bytes | str) -> bytes:
+    """Return a PROTO value's serialized ``Any``, which SQLite and MySQL keep as base64 text.
+
+    What is not base64 is handed back as it is.
+    """
+    data = raw.encode() if isinstance(raw, str) else raw
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return data
+
+
+def finished(
+    table: str, columns: Mapping[str, Any], rows: int, *, base64_protos: bool = True
+) -> pa.Table:
+    """Return a table of exactly the columns in its schema; those that are not given are null."""
+    schema = SCHEMAS[table]
+    arrays = []
+    invalid: dict[str, Sequence[int]] = {}
+    for field in schema:
+        column = columns.get(field.name)
+        if column is None:
+            column = pa.nulls(rows, field.type)
+        elif pa.types.is_dictionary(field.type):
+            if not pa.types.is_dictionary(column.type):
+                column, invalid[field.name] = _checked_text(column, pa.string())
+                column = column.dictionary_encode()
+        elif field.name == "proto_value" and base64_protos:
+            column = _without_base64(column)
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            column, invalid[field.name] = _checked_text(column, field.type)
+        elif column.type != field.type:
+            column = column.cast(field.type)
+        if column.null_count and field.name in _TIES:
+            column = column.fill_null(0)  # no row has this number: it shows as missing
+        arrays.append(_in_its_size(column))
+    whole = pa.table(arrays, schema=schema)
+    return notes.noted(whole, _invalid_texts(table, whole, invalid))
+
+
+def _invalid_texts(
+    table: str, whole: pa.Table, invalid: Mapping[str, Sequence[int]]
+) -> Iterator[notes.Note]:
+    for column, rows in invalid.items():
+        for row in rows:
+            first, second = (whole[number][row].as_py() for number in range(2))
+            subject, start = notes.about(table, (first, second), column)
+            detail = f"{start} is not UTF-8; the bytes that are not show as \\xff and the like"
+            yield notes.Note("invalid_text", subject, detail)
+
+
+def _in_its_size(column: pa.Array) -> pa.Array:
+    """Return a copy of a column of text, as a driver's buffers may be twice as large as needed."""
+    half = len(column) // 2
+    return pa.concat_arrays([column.slice(0, half), column.slice(half)])
+
+
+def _without_base64(column: pa.Array) -> pa.Array:
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.large_binary())
+    values = [None if value is None else proto_bytes(value) for value in column.to_pylist()]
+    return pa.array(values, pa.large_binary())
+
+
+def table_from_rows(table: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """Return rows, in the order of the schema's columns, as a table."""
+    schema = SCHEMAS[table]
+    if not rows:
+        return schema.empty_table()
+    columns = zip(*rows, strict=True)
+    arrays = []
+    for field, values in zip(schema, columns, strict=True):
+        dictionary = pa.types.is_dictionary(field.type)
+        if pa.types.is_boolean(field.type):
+            # SQLite and MySQL keep 0 and 1.
+            values = [None if v is None else bool(v) for v in values]  # noqa: PLW2901
+        array = pa.array(values, pa.string() if dictionary else field.type)
+        arrays.append(array.dictionary_encode() if dictionary else array)
+    return pa.table(arrays, schema=schema)
+
+
+def ordered(table: str, data: pa.Table) -> pa.Table:
+    """Return a table with its rows in order; it is copied only where they are not."""
+    keys = SORT_KEYS[table]
+    first = data[keys[0]].to_numpy()
+    steps = np.diff(first)
+    if len(keys) == 1:
+        if not (steps < 0).any():
+            return data
+        return data.take(np.argsort(first, kind="stable"))
+    if (steps > 0).all():
+        return data
+    return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))
