@@ -81,5 +81,5 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+    except (sqlite3.Error, OverflowError, UnicodeError) as error:
         raise sqlite_files.explained(error, path) from None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WATCH_SECONDS = 1.0
 """Between two looks whether the parent is still there."""
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.0
 """For a driver that waits for a lock, and listens to nobody."""
 
 

@@ -43,7 +43,7 @@ sys.path[:] = connection.recv()
 from mlmd_lineage.snapshot import sqlite_served
 sqlite_served.serve(connection)
 """
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 2.0
 """Seconds for the worker to put its temporary files away."""
 
 
@@ -63,10 +63,9 @@ class Worker:
         with tempfile.TemporaryFile(prefix="mlmd-lineage-") as file:
             with self._talking(file) as talk:
                 found = talk.ask("read", tuple(names), file.fileno())
-            columns = pa.BufferReader(
-                pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            )
-        _, loaded, version, taken_at = found
+            _, loaded, version, taken_at = found
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if loaded else b""
+        columns = pa.BufferReader(pa.py_buffer(mapped))
         return Tables(
             {name: pa.ipc.open_stream(columns).read_all() for name in loaded},
             schema_version=version,
