@@ -1,0 +1,116 @@
+"""What a graph's edges have, by MLMD's names and as Python values; see ``node_attributes``."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from mlmd_lineage.lineage import numbering
+from mlmd_lineage.lineage.roles import ROLES
+from mlmd_lineage.snapshot.tables import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    import pyarrow as pa
+
+    from mlmd_lineage.lineage.graph import LineageGraph
+
+    Value: TypeAlias = Any
+
+EDGE_NAMES = ("type", "role", "path", "time")
+
+
+class EdgeAttributes:
+    """The attributes of a graph's edges, by their numbers in the order of their events."""
+
+    names = EDGE_NAMES
+
+    def __init__(self, graph: LineageGraph) -> None:
+        self._graph = graph
+
+    def value(self, name: str, edge: int) -> Value:
+        """Return an attribute of an edge, None where it has none."""
+        if name == "type":
+            return EVENT_TYPES[self._types[edge]]
+        if name == "role":
+            return ROLES[self._roles[edge]]
+        if name == "time":
+            return self._times[edge] or None
+        if name == "path":
+            return self._paths.of(edge)
+        return None
+
+    def of(self, edge: int) -> dict[str, Any]:
+        """Return an edge's attributes, those alone that have a value."""
+        found: dict[str, Any] = {
+            "type": EVENT_TYPES[self._types[edge]],
+            "role": ROLES[self._roles[edge]],
+            "path": self._paths.of(edge),
+        }
+        if self._times[edge]:
+            found["time"] = self._times[edge]
+        return found
+
+    @functools.cached_property
+    def ids(self) -> memoryview[Any]:
+        """The events' ids."""
+        return self._event_column("id")
+
+    @functools.cached_property
+    def _types(self) -> memoryview[Any]:
+        return self._event_column("type")
+
+    @functools.cached_property
+    def _times(self) -> memoryview[Any]:
+        return self._event_column("milliseconds_since_epoch")
+
+    @functools.cached_property
+    def _roles(self) -> memoryview[Any]:
+        return numbering.numbers(self._graph.index.roles)
+
+    @functools.cached_property
+    def _paths(self) -> Paths:
+        return Paths(self._graph.tables["EventPath"], np.asarray(self.ids))
+
+    def _event_column(self, name: str) -> memoryview[Any]:
+        column = self._graph.tables["Event"][name]
+        if column.null_count:
+            column = pc.fill_null(column, 0)
+        array, rows = column.to_numpy(), self._graph.index.event_rows
+        return numbering.numbers(array if len(array) == len(rows) else array[rows])
+
+
+class Paths:
+    """The paths of some events."""
+
+    def __init__(self, steps: pa.Table, event_ids: np.ndarray[Any, np.dtype[Any]]) -> None:
+        owners = steps["event_id"].to_numpy()
+        self._starts = numbering.numbers(owners.searchsorted(event_ids))
+        self._ends = numbering.numbers(owners.searchsorted(event_ids, side="right"))
+        # Each chunk may have a dictionary of its own.
+        keys = steps["step_key"].unify_dictionaries()
+        names = keys.chunk(0).dictionary.to_pylist() if keys.num_chunks else []
+        self._names: list[str | None] = [*names, None]  # the last for a step without a key
+        codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in keys.chunks]
+        self._codes = numbering.numbers(np.concatenate([*codes, np.empty(0, np.int32)]))
+        self._indexes = numbering.numbers(pc.fill_null(steps["step_index"], 0).to_numpy())
+        self._is_index = numbering.numbers(pc.fill_null(steps["is_index_step"], False).to_numpy())  # noqa: FBT003
+
+    def of(self, edge: int) -> tuple[str | int | None, ...]:
+        """Return the path of an event: texts for its keys, ints for its indexes."""
+        names, codes, indexes, is_index = self._names, self._codes, self._indexes, self._is_index
+        steps = range(self._starts[edge], self._ends[edge])
+        return tuple([indexes[s] if is_index[s] else names[codes[s]] for s in steps])
+
+
+def edge_dicts(graph: LineageGraph) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+    """Yield each edge's nodes, its event's id and its attributes, in the order of the events."""
+    index, attributes, keys = graph.index, EdgeAttributes(graph), numbering.NodeKeys(graph.index)
+    ends = zip(numbering.numbers(index.sources), numbering.numbers(index.targets), strict=True)
+    for edge, (source, target) in enumerate(ends):
+        yield keys.key(source), keys.key(target), attributes.ids[edge], attributes.of(edge)
