@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 65536
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
+_ATTEMPTS = 3
 
 CAUTION = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 """For files from strangers: https://www.sqlite.org/security.html"""
@@ -93,12 +94,11 @@ class _Connection:
     Not through its ``dbapi``, whose import takes three times as long.
     """
 
-    def __init__(self, uri: str, busy_timeout: float) -> None:
+    def __init__(self, uri: str) -> None:
         with contextlib.ExitStack() as stack:
             database = stack.enter_context(adbc_driver_sqlite.connect(uri))
             self._connection = stack.enter_context(AdbcConnection(database))
             self._stack = stack.pop_all()
-        self.rows(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
         for statement in CAUTION:
             self.rows(statement)
 
@@ -121,28 +121,32 @@ class _Connection:
 
 
 def _same_state(uri: str, busy_timeout: float, stack: contextlib.ExitStack) -> list[_Connection]:
-    """Open two read transactions that see the same state, or one where that cannot be had.
-
-    ``PRAGMA data_version`` on a third connection changes with every commit of another one.
-    """
+    """Open two read transactions that see the same state, or one where that cannot be had."""
 
     def connect() -> _Connection:
-        return stack.enter_context(contextlib.closing(_Connection(uri, busy_timeout)))
+        return stack.enter_context(contextlib.closing(_Connection(uri)))
 
     def begin(connection: _Connection) -> None:
         connection.rows("BEGIN")
-        connection.rows("SELECT COUNT(*) FROM sqlite_master")
+        sqlite_files.patiently(
+            lambda: connection.rows("SELECT COUNT(*) FROM sqlite_master"), busy_timeout
+        )
 
-    watcher, first, second = connect(), connect(), connect()
-    for _ in range(3):
+    first, second = connect(), connect()
+    begin(first)
+    if first.rows("PRAGMA journal_mode") != [("wal",)]:
+        begin(second)  # nobody can commit while the first has its lock
+        return [first, second]
+    watcher = connect()
+    for _ in range(_ATTEMPTS):
+        first.rows("ROLLBACK")
+        # It changes with every commit of another connection.
         version = watcher.rows("PRAGMA data_version")
         begin(first)
         begin(second)
         if watcher.rows("PRAGMA data_version") == version:
             return [first, second]
-        first.rows("ROLLBACK")
         second.rows("ROLLBACK")
-    begin(first)
     return [first]
 
 

@@ -29,6 +29,7 @@ _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100
 _WAL_FORMAT = 2
 _ATTEMPTS = 5
+"""At least so many; then until the time is over."""
 _PAUSE = 0.02
 """Seconds. Longer than the steps in which a file system counts time: 10 ms at most on Linux."""
 
@@ -56,7 +57,7 @@ class _Look(NamedTuple):
     journal: tuple[int, int] | None
 
 
-def with_unchanged_file(path: Path, read: Callable[[str], T]) -> T:
+def with_unchanged_file(path: Path, seconds: float, read: Callable[[str], T]) -> T:
     """Call ``read`` with the URI under which SQLite leaves the file and its neighbours as they are.
 
     - A file with a rollback journal, or a write-ahead log that is in use, is opened read-only,
@@ -66,29 +67,52 @@ def with_unchanged_file(path: Path, read: Callable[[str], T]) -> T:
       meanwhile, it is read once more.
     - What a dead writer left half-done is rolled back, or forward, in a temporary copy.
 
+    Args:
+        path: The file.
+        seconds: For how long to try again where it changes without a lock.
+        read: Reads from a URI; it is called again where the file changed meanwhile.
+
     Raises:
         StoreNotFoundError, NotAMetadataStoreError, DamagedStoreError, StorePermissionError,
         LockedStoreError: As their names say.
     """
     # SQLite keeps its journals beside the file, not beside a link to it.
     real = Path(os.path.realpath(path))
-    hot = 0
-    for attempt in range(_ATTEMPTS):
-        if attempt:
+    attempts = hot = 0
+    end = time.monotonic() + seconds
+    while attempts < _ATTEMPTS or time.monotonic() < end:
+        if attempts:
             time.sleep(_PAUSE)
+        attempts += 1
         try:
             # A writer that rolls back at this moment looks like one that died, once.
             return _attempt(real, path, read, recover=hot > 1)
         except HotJournalError:
             hot += 1
         except _ChangedError:
-            pass
+            hot = 0
         except errors.MLMDLineageError:
             raise
         except OSError as error:
             raise _unreadable(error, path) from None
-    message = f"{path} changed each time it was read, {_ATTEMPTS} times. Try again."
+    message = f"{path} changed each time it was read, {attempts} times. Try again."
     raise errors.LockedStoreError(message)
+
+
+def patiently(action: Callable[[], T], seconds: float) -> T:
+    """Do what takes a lock, and do it again until nobody else holds one.
+
+    SQLite's own waiting sleeps for longer and longer, so that a busy writer is always there first,
+    and cannot be interrupted.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.002)
 
 
 def _attempt(real: Path, path: Path, read: Callable[[str], T], *, recover: bool) -> T:
@@ -102,10 +126,11 @@ def _attempt(real: Path, path: Path, read: Callable[[str], T], *, recover: bool)
     try:
         return read(_uri(real, _IN_USE))
     except errors.StorePermissionError:
-        # The last writer closed a write-ahead log just as it was being opened.
-        if look.shm and not _look(real).shm:
-            raise _ChangedError from None
-        raise
+        if not look.shm:
+            raise
+        # The last writer closed a write-ahead log just as it was being opened; unless it is so
+        # again, as the log may be read and its index may not.
+        raise HotJournalError from None
 
 
 def explained(error: Exception, path: Path) -> Exception:

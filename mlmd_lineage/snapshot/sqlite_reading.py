@@ -24,7 +24,7 @@ T = TypeVar("T")
 def read(path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
     """Read whole tables in one transaction."""
     return sqlite_files.with_unchanged_file(
-        path, lambda uri: sqlite_columns.read(uri, path, busy_timeout, names)
+        path, busy_timeout, lambda uri: sqlite_columns.read(uri, path, busy_timeout, names)
     )
 
 
@@ -35,7 +35,7 @@ def ask(path: Path, busy_timeout: float, question: Callable[[sql.SQLSession], T]
         with _session(uri, path, busy_timeout) as session:
             return question(session)
 
-    return sqlite_files.with_unchanged_file(path, answer)
+    return sqlite_files.with_unchanged_file(path, busy_timeout, answer)
 
 
 class SQLiteSession(sql.SQLSession):
@@ -62,7 +62,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
             connection = sqlite3.connect(
                 uri,
                 uri=True,
-                timeout=busy_timeout,
+                timeout=0,
                 isolation_level=None,
                 check_same_thread=False,
             )
@@ -71,6 +71,10 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
             for statement in sqlite_columns.CAUTION:
                 connection.execute(statement)
             connection.execute("BEGIN")
+            sqlite_files.patiently(
+                lambda: connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall(),
+                busy_timeout,
+            )
             layout = sqlite_columns.layout_of(
                 lambda statement: connection.execute(statement).fetchall(), str(path)
             )

@@ -197,7 +197,7 @@ class TestWriteAheadLogs:
             stores.change(path, f"UPDATE Artifact SET uri = 'new-{next(turn)}'")  # noqa: S608
 
         with pytest.raises(errors.LockedStoreError, match="changed each time it was read"):
-            stores.reader(path).ask(question)
+            stores.reader(path, busy_timeout=0.1).ask(question)
 
 
 class TestNames:
@@ -470,7 +470,7 @@ def test_a_rollback_in_progress_is_no_dead_writer(tmp_path: Path):
             raise sqlite_files.HotJournalError
         return uri
 
-    assert sqlite_files.with_unchanged_file(path, read).startswith(f"file://{tmp_path}/m.db?")
+    assert sqlite_files.with_unchanged_file(path, 1, read).startswith(f"file://{tmp_path}/m.db?")
 
 
 def test_the_copy_of_what_a_dead_writer_left_is_removed(
