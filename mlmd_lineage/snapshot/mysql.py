@@ -7,18 +7,18 @@ a writer would notice, changes nothing, and needs no privilege but SELECT.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pymysql
+from pymysql.constants import ER
 from pymysql.cursors import SSCursor
 
-from mlmd_lineage import errors
-from mlmd_lineage.snapshot import mysql_wire, sql
-from mlmd_lineage.snapshot.mysql_connection import LOCK_SECONDS, LostConnectionError, connected
+from mlmd_lineage.snapshot import mysql_wire, notes, sql
+from mlmd_lineage.snapshot.mysql_connection import with_connection
 from mlmd_lineage.snapshot.mysql_text import name_column, readable, spellings, text_column
-from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, Tables, wanted
+from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
+from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -34,10 +34,9 @@ _BEGIN = (
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 )
-_SINCE = {"ParentType": 6, "ParentContext": 6}
-_EVER = 4
-# Unknown command, too many prepared statements, not supported for them: from proxies mostly.
-_NO_PREPARED_STATEMENTS = {1047, 1295, 1461}
+_ALWAYS = ("Type", "Artifact", "Execution", "Event", "MLMDEnv")
+# Proxies may know no prepared statements, and a server may have too many of them.
+_NO_PREPARED_STATEMENTS = {1047, 1295, 1461, 1615}
 _ROWS_AT_ONCE = 20_000
 
 
@@ -49,54 +48,20 @@ class MySQLReader:
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
-        return self._tried_twice(lambda session: session.read(wanted(tables)))
+        return self._answered(lambda session: session.read(wanted(tables)))
 
     def ask(self, question: Callable[[sql.SQLSession], T]) -> T:
         """Answer a question in one transaction."""
-        return self._tried_twice(question)
+        return self._answered(question)
 
-    def _tried_twice(self, work: Callable[[MySQLSession], T]) -> T:
-        with contextlib.suppress(LostConnectionError), self._session() as session:
-            return work(session)
-        with self._session() as session:
-            return work(session)
+    def _answered(self, question: Callable[[MySQLSession], T]) -> T:
+        def answer(connection: Connection[Any]) -> T:
+            for statement in _BEGIN:
+                _rows(connection, statement)
+            where = self._store.location()
+            return question(MySQLSession(connection, _layout(connection, where), where))
 
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[MySQLSession]:
-        with connected(self._store) as connection:
-            with connection.cursor() as cursor:
-                for statement in _BEGIN:
-                    cursor.execute(statement)
-            yield MySQLSession(connection, self._layout(connection), self._store.location())
-
-    def _layout(self, connection: Connection[Any]) -> sql.Layout:
-        where = self._store.location()
-        found: dict[str, list[str]] = {}
-        for table, column in _rows(
-            connection,
-            "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS "
-            "WHERE TABLE_SCHEMA = DATABASE()",
-        ):
-            found.setdefault(readable(table), []).append(readable(column))
-
-        def versions(table: str) -> list[int]:
-            return [v for (v,) in _rows(connection, f"SELECT schema_version FROM {_quoted(table)}")]  # noqa: S608
-
-        # The server hides what the user may not read.
-        hint = (
-            f"A table that the user {self._store.username!r} has no SELECT privilege for is not "
-            "seen either."
-        )
-        try:
-            layout = sql.Layout.of(found, versions, where)
-        except errors.NotAMetadataStoreError as error:
-            message = f"{error} {hint}"
-            raise errors.NotAMetadataStoreError(message) from None
-        for table in SCHEMAS:
-            if table not in layout.spelling and layout.version >= _SINCE.get(table, _EVER):
-                message = f"{where} has MLMD's tables, but no {table}: nothing was read. {hint}"
-                raise errors.StorePermissionError(message)
-        return layout
+        return tried_twice(lambda: with_connection(self._store, answer))
 
 
 class MySQLSession(sql.SQLSession):
@@ -138,7 +103,7 @@ class MySQLSession(sql.SQLSession):
     def _table(self, table: str) -> pa.Table:
         columns = self.layout.columns.get(table)
         if columns is None:
-            return SCHEMAS[table].empty_table()
+            return self.layout.absent(table)
         listed = ", ".join(map(_quoted, columns))
         statement = f"SELECT {listed} FROM {_quoted(self.layout.spelling[table])}"  # noqa: S608
         parts = [
@@ -147,9 +112,9 @@ class MySQLSession(sql.SQLSession):
         ]
         if not parts:
             return SCHEMAS[table].empty_table()
-        return sql.ordered(table, pa.concat_tables(parts).unify_dictionaries())
+        return sql.ordered(table, notes.joined(parts).unify_dictionaries())
 
-    def _blocks(self, statement: str) -> Iterator[tuple[int, list[Any]]]:
+    def _blocks(self, statement: str) -> Iterator[tuple[int, list[pa.Array | None]]]:
         if mysql_wire.can_read(self._connection):
             try:
                 yield from mysql_wire.blocks(self._connection, statement)
@@ -165,6 +130,36 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def _layout(connection: Connection[Any], where: str) -> sql.Layout:
+    found: dict[str, list[str]] = {}
+    for table, column in _rows(
+        connection,
+        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS "
+        "WHERE TABLE_SCHEMA = DATABASE()",
+    ):
+        found.setdefault(table, []).append(column)
+
+    def versions(table: str) -> list[int]:
+        return [v for (v,) in _rows(connection, f"SELECT schema_version FROM {_quoted(table)}")]  # noqa: S608
+
+    for table in _ALWAYS:
+        if not any(name.lower() == table.lower() for name in found):
+            _probe(connection, table)
+    layout = sql.Layout.of(found, versions, where)
+    for table in layout.missing:
+        _probe(connection, table)
+    return layout
+
+
+def _probe(connection: Connection[Any], table: str) -> None:
+    """Fail if it is for want of a privilege that the server does not show a table."""
+    try:
+        _rows(connection, f"SELECT 1 FROM {_quoted(table)} LIMIT 0")  # noqa: S608
+    except pymysql.Error as error:
+        if error.args[0] != ER.NO_SUCH_TABLE:
+            raise
+
+
 def _rows(
     connection: Connection[Any], statement: str, parameters: tuple[str, ...] = ()
 ) -> list[tuple[Any, ...]]:
@@ -173,7 +168,9 @@ def _rows(
         return [tuple(map(readable, row)) for row in cursor.fetchall()]
 
 
-def _row_blocks(connection: Connection[Any], statement: str) -> Iterator[tuple[int, list[Any]]]:
+def _row_blocks(
+    connection: Connection[Any], statement: str
+) -> Iterator[tuple[int, list[pa.Array | None]]]:
     """Yield what ``mysql_wire.blocks`` does, row by row."""
     with connection.cursor(SSCursor) as cursor:
         cursor.execute(statement)

@@ -1,66 +1,111 @@
 """Connections to MySQL and MariaDB, and what their errors mean."""
 
+# ruff: noqa: SLF001 - PyMySQL has no public way to change a timeout or to ask for TLS
+
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymysql
 from pymysql.constants import CR, ER
 
 from mlmd_lineage import errors
+from mlmd_lineage.snapshot.servers import LOCK_SECONDS, LostConnectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from pymysql.connections import Connection
+    from pymysql.protocol import MysqlPacket
 
     from mlmd_lineage.stores import MySQLMetadataStore
 
-LOCK_SECONDS = 30
-"""How long to wait for a table that someone alters."""
+T = TypeVar("T")
 
-_LOST = {CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR, 0, 1053, 1927, 3169}
-_LOCKED = {ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK}
-_NO_DATABASE = {ER.BAD_DB_ERROR}
-_AUTHENTICATION = {ER.ACCESS_DENIED_ERROR, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151}
-_PERMISSION = {
-    ER.DBACCESS_DENIED_ERROR,
-    ER.TABLEACCESS_DENIED_ERROR,
-    ER.COLUMNACCESS_DENIED_ERROR,
-    ER.SPECIFIC_ACCESS_DENIED_ERROR,
-    ER.HOST_NOT_PRIVILEGED,
-    1370,
-}
-_FULL = {ER.CON_COUNT_ERROR, ER.HOST_IS_BLOCKED, 1203, 1226}
+# What an error's number means: ours, and the rest of the sentence that begins with the store.
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+_MEANINGS: tuple[tuple[set[int], type[errors.StoreError], str], ...] = (
+    (
+        {CR.CR_SSL_CONNECTION_ERROR},
+        errors.TLSError,
+        (
+            "offers no TLS, and the store asks for it. Nothing was sent. Switch it on in the "
+            "server, or give the store none of the ssl_ fields."
+        ),
+    ),
+    (
+        {3159},
+        errors.TLSError,
+        "takes secure connections only. Give the store ssl=True.",
+    ),
+    (
+        {ER.BAD_DB_ERROR},
+        errors.StoreNotFoundError,
+        "is not there: the server has no database of this name. Check it.",
+    ),
+    (
+        {ER.ACCESS_DENIED_ERROR, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151},
+        errors.AuthenticationError,
+        "refuses the user {user!r} or the password ({said}). {hint}.",
+    ),
+    (
+        {
+            ER.DBACCESS_DENIED_ERROR,
+            ER.TABLEACCESS_DENIED_ERROR,
+            ER.COLUMNACCESS_DENIED_ERROR,
+            ER.SPECIFIC_ACCESS_DENIED_ERROR,
+            ER.HOST_NOT_PRIVILEGED,
+            1370,
+        },
+        errors.StorePermissionError,
+        "does not let the user {user!r} read ({said}). Grant it SELECT on the database.",
+    ),
+    (
+        {ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK},
+        errors.LockedStoreError,
+        (
+            f"has a table that stayed locked for {LOCK_SECONDS} seconds; someone alters it. Try "
+            "again later."
+        ),
+    ),
+    (
+        {ER.CON_COUNT_ERROR, ER.HOST_IS_BLOCKED, 1203, 1226},
+        errors.UnreachableError,
+        "takes no more connections ({said}). Try again later.",
+    ),
+    (
+        # 1053 the server shuts down; 1927 and 3169 someone killed the connection
+        {CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR, 0, 1053, 1927, 3169},
+        LostConnectionError,
+        "lost the connection while it was read. Try again.",
+    ),
+)
 
 
-class LostConnectionError(errors.ReadError):
-    """The connection was lost in the midst of a read, which may be tried again."""
+def with_connection(store: MySQLMetadataStore, work: Callable[[Connection[Any]], T]) -> T:
+    """Return what ``work`` makes of a connection, which is closed whatever happens.
 
-
-@contextlib.contextmanager
-def connected(store: MySQLMetadataStore) -> Iterator[Connection[Any]]:
-    """Open a connection, and close it whatever happens; PyMySQL's errors become ours."""
+    Raises:
+        StoreError: What an error of PyMySQL or of the socket means.
+    """
+    connection = _opened(store)
     failure: errors.StoreError
     try:
-        connection = _opened(store)
-        try:
-            yield connection
-            return
-        finally:
-            connection.close()
+        return work(connection)
+    except errors.MLMDLineageError:
+        raise
     except (pymysql.Error, OSError) as error:
-        failure = explained(error, store)
+        failure = _explained(error, store)
+    finally:
+        connection.close()
     # Out here no driver's error hangs on ours, whose frames might show more than they should.
     raise failure
 
 
 def _opened(store: MySQLMetadataStore) -> Connection[Any]:
-    context = _tls(store)
-    connection: Any = pymysql.Connection(
+    connection: Connection[Any] = pymysql.Connection(
         # The certificate is checked against this name; the address is where to connect.
         host=store.host,
         port=store.port,
@@ -70,7 +115,7 @@ def _opened(store: MySQLMetadataStore) -> Connection[Any]:
         use_unicode=False,
         autocommit=True,
         read_timeout=store.connect_timeout,
-        ssl=context,
+        ssl=_tls(store),
         ssl_disabled=store.ssl is False,
         auth_plugin_map={"mysql_clear_password": _ClearText, "dialog": _ClearText},
         defer_connect=True,
@@ -79,53 +124,63 @@ def _opened(store: MySQLMetadataStore) -> Connection[Any]:
     try:
         link = socket.create_connection((store.address, store.port), store.connect_timeout)
         try:
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            # As bytes, which MLMD sends too, and never an argument, which a traceback may show.
-            connection.password = (
-                b"" if store.password is None else store.password.get_secret_value().encode()
-            )
-            connection.connect(link)
+            _log_in(connection, link, store)
         except BaseException:
             link.close()
             raise
-        finally:
-            connection.password = b""
-        # From here on a pause means that the server is at work.
-        connection._read_timeout = None  # noqa: SLF001 - there is no other way
-        return connection  # type: ignore[no-any-return] - mypy sees Any for a deferred connection
-    except (pymysql.Error, OSError) as error:
-        failure = explained(error, store)
     except errors.StoreError as error:
         failure = error
+    except (pymysql.Error, OSError) as error:
+        failure = _explained(error, store)
     except RuntimeError:
         failure = errors.AuthenticationError(
             f"{store.location()} asks for the password in a way that needs either TLS (give the "
             "store ssl=True) or the package 'cryptography' (pip install cryptography)."
         )
-    except Exception:  # noqa: BLE001 - whatever PyMySQL makes of bytes that are no MySQL
+    except Exception as error:  # noqa: BLE001 - what PyMySQL makes of bytes that are no MySQL
+        failure = errors.ReadError(type(error).__name__)
+    else:
+        return connection
+    if isinstance(failure, errors.ReadError):
         failure = errors.UnreachableError(
-            f"What answers at {store.location()} is not a MySQL server. Check the port."
+            f"{store.location()} broke off before it let anyone in. Check that this is the port "
+            "of a MySQL server."
         )
     raise failure
+
+
+def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore) -> None:
+    connection: Any = new  # what is private has no types
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    try:
+        # As bytes, which MLMD sends too; and never as an argument, which a traceback may show.
+        if store.password is not None:
+            connection.password = store.password.get_secret_value().encode()
+        connection.connect(link)
+    finally:
+        connection.password = b""
+    # From here on a pause means that the server is at work.
+    connection._read_timeout = None
 
 
 class _ClearText:
     """Sends a password as it is, where nobody can listen."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection: Any = connection
 
-    def authenticate(self, _packet: Any) -> Any:
+    def authenticate(self, _packet: MysqlPacket) -> MysqlPacket:
         connection = self._connection
-        if not connection._secure:  # noqa: SLF001 - there is no other way
+        if not connection._secure:
             message = (
                 f"The server at {connection.host}:{connection.port} asks for the password in "
                 "plain text over a connection without TLS. Give the store ssl=True."
             )
             raise errors.TLSError(message)
         connection.write_packet(connection.password + b"\0")
-        return connection._read_packet()  # noqa: SLF001
+        packet: MysqlPacket = connection._read_packet()
+        return packet
 
 
 def _tls(store: MySQLMetadataStore) -> ssl.SSLContext | None:
@@ -142,68 +197,46 @@ def _tls(store: MySQLMetadataStore) -> ssl.SSLContext | None:
         if store.ssl_cert is not None and store.ssl_key is not None:
             # A key that has a password is an error; OpenSSL would ask for it on the terminal.
             context.load_cert_chain(store.ssl_cert, store.ssl_key, password=lambda: "")
-        return context
     except (OSError, ValueError) as error:
         failure = errors.TLSError(
             f"The certificates for {store.location()} cannot be used: {_reason(error)}. Check "
             "that ssl_ca, ssl_cert and ssl_key are PEM files, the key without a password."
         )
+    else:
+        return context
     raise failure
 
 
-def explained(error: Exception, store: MySQLMetadataStore) -> errors.StoreError:
+def _explained(error: pymysql.Error | OSError, store: MySQLMetadataStore) -> errors.StoreError:
     """Return the error of ours that an error of PyMySQL or of the socket means."""
-    where = store.location()
     cause = getattr(error, "original_exception", None) or error
     if isinstance(cause, ssl.SSLError):
         return _tls_error(cause, store)
-    if isinstance(cause, socket.gaierror):
+    if isinstance(cause, OSError):
+        return _unreachable(cause, store)
+    where, said = store.location(), _reason(error)
+    for numbers, ours, sentence in _MEANINGS:
+        if error.args and error.args[0] in numbers:
+            hint = "Check both" if store.password else "No password was given; set one"
+            return ours(f"{where} {sentence.format(user=store.username, said=said, hint=hint)}")
+    return errors.ReadError(f"Reading {where} failed: {said}.")
+
+
+def _unreachable(error: OSError, store: MySQLMetadataStore) -> errors.UnreachableError:
+    where = store.location()
+    if isinstance(error, socket.gaierror):
         return errors.UnreachableError(
             f"{where}: there is no host {store.host!r}. Check its name, and the network."
         )
-    if isinstance(cause, TimeoutError):
+    if isinstance(error, TimeoutError):
         return errors.UnreachableError(
             f"{where} did not answer within {store.connect_timeout:g} seconds. Check host and "
             "port, and that no firewall is in between."
         )
-    code = error.args[0] if isinstance(error, pymysql.Error) and error.args else None
-    if not isinstance(error, pymysql.Error) or code == CR.CR_CONN_HOST_ERROR:
-        return errors.UnreachableError(
-            f"{where} cannot be reached: {_reason(cause)}. Check host and port, and that the "
-            "server runs."
-        )
-    said = _reason(error)
-    if code == CR.CR_SSL_CONNECTION_ERROR:
-        return errors.TLSError(
-            f"{where} offers no TLS, and the store asks for it. Nothing was sent. Switch it on "
-            "in the server, or give the store none of the ssl_ fields."
-        )
-    if code in _NO_DATABASE:
-        return errors.StoreNotFoundError(
-            f"{where}: the server has no database {store.database!r}. Check its name."
-        )
-    if code in _AUTHENTICATION:
-        hint = "Check both" if store.password else "No password was given; set one"
-        return errors.AuthenticationError(
-            f"{where} refuses the user {store.username!r} or the password ({code}: {said}). {hint}."
-        )
-    if code in _PERMISSION:
-        return errors.StorePermissionError(
-            f"{where} does not let the user {store.username!r} read ({code}: {said}). Grant it "
-            f"SELECT on the database {store.database!r}."
-        )
-    if code in _LOCKED:
-        return errors.LockedStoreError(
-            f"{where}: a table stayed locked for {LOCK_SECONDS} seconds; someone alters it. Try "
-            "again later."
-        )
-    if code in _FULL:
-        return errors.UnreachableError(
-            f"{where} takes no more connections ({code}: {said}). Try again later."
-        )
-    if code in _LOST:
-        return LostConnectionError(f"{where}: the connection was lost while it was read. Try again.")
-    return errors.ReadError(f"Reading {where} failed ({code}: {said}).")
+    return errors.UnreachableError(
+        f"{where} cannot be reached: {_reason(error)}. Check host and port, and that the server "
+        "runs."
+    )
 
 
 def _tls_error(error: ssl.SSLError, store: MySQLMetadataStore) -> errors.TLSError:

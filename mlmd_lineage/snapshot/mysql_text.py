@@ -46,16 +46,18 @@ def spellings(texts: Collection[int | str]) -> list[int | str]:
     found = dict.fromkeys(texts)
     for text in texts:
         if isinstance(text, str) and not text.isascii():
-            found[codecs.charmap_decode(text.encode(errors="replace"), "strict", _LETTERS)[0]] = None
+            found[codecs.charmap_decode(text.encode(errors="replace"), "strict", _LETTERS)[0]] = (
+                None
+            )
     return list(found)
 
 
-def readable(value: Any) -> Any:
+def readable(value: Any) -> Any:  # noqa: ANN401 - a cell of any column
     """Return the text that a driver's bytes are; what is not bytes is handed back as it is."""
     return once_encoded(sql.readable_text(value)) if isinstance(value, bytes) else value
 
 
-def text_column(raw: Any, to: pa.DataType) -> Any:
+def text_column(raw: pa.Array, to: pa.DataType) -> pa.Array:
     """Return the texts that an Arrow array of bytes holds."""
     column = sql.text_from_bytes(raw, to)
     data = column.buffers()[2]
@@ -66,7 +68,7 @@ def text_column(raw: Any, to: pa.DataType) -> Any:
     return pc.replace_with_mask(column, other, pa.array(texts, to))
 
 
-def name_column(raw: Any) -> Any:
+def name_column(raw: pa.Array) -> pa.DictionaryArray:
     """Return the dictionary array of few distinct texts in an Arrow array of bytes."""
     encoded = raw.dictionary_encode()
     names = text_column(encoded.dictionary, pa.string())

@@ -114,9 +114,18 @@ class Layout:
             raise errors.UnsupportedSchemaError(message)
         return cls(version, spelling, columns)
 
+    @property
+    def missing(self) -> list[str]:
+        """The tables that the store does not have, and should."""
+        return [
+            table
+            for table in SCHEMAS
+            if table not in self.spelling and self.version >= _FIRST_VERSION.get(table, 0)
+        ]
+
     def absent(self, table: str) -> pa.Table:
         """Return a table that the store does not have: empty, and noted if it should have it."""
-        if self.version < _FIRST_VERSION.get(table, 0):
+        if table not in self.missing:
             return SCHEMAS[table].empty_table()
         detail = f"the store has no such table, which belongs to schema version {self.version}"
         note = notes.Note("missing_table", f"table/{table}", detail)
