@@ -204,10 +204,10 @@ class Batch:
         row = ((name, self._column(name)[at]) for name in NODE_NAMES)
         return {name: value for name, value in row if value is not None}
 
-    def dicts(self) -> Iterator[dict[str, Any]]:
+    def dicts(self, names: Sequence[str] = NODE_NAMES) -> Iterator[dict[str, Any]]:
         """Yield each node's attributes, those alone that have a value."""
-        for row in zip(*(self._column(name) for name in NODE_NAMES), strict=True):
-            yield {n: v for n, v in zip(NODE_NAMES, row, strict=True) if v is not None}
+        for row in zip(*(self._column(name) for name in names), strict=True):
+            yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
 
     def _column(self, name: str) -> Sequence[Any]:
         found = self._columns.get(name)
@@ -228,9 +228,12 @@ def nodes_of(graph: LineageGraph) -> tuple[NodeAttributes, NodeAttributes]:
     )
 
 
-def node_dicts(graph: LineageGraph) -> Iterator[tuple[str, dict[str, Any]]]:
+def node_dicts(
+    graph: LineageGraph, names: Sequence[str] = NODE_NAMES
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each node's key and its attributes, artifacts first, by their ids."""
     for nodes in nodes_of(graph):
         for batch in nodes.batches():
-            for found in batch.dicts():
-                yield f"{found['kind']}/{found['id']}", found
+            ids = nodes.ids[batch.start : batch.stop].tolist()
+            for number, found in zip(ids, batch.dicts(names), strict=True):
+                yield f"{nodes.kind.name}/{number}", found

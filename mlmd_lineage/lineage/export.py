@@ -1,0 +1,169 @@
+"""The graph as text for other programs: JSON and GraphML, DOT and Mermaid.
+
+The same graph gives the same bytes: nodes by their ids, artifacts first; edges by their events.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from mlmd_lineage.lineage import edge_attributes, labels, node_attributes
+from mlmd_lineage.lineage.flowcharts import to_dot, to_mermaid
+from mlmd_lineage.snapshot.values import ProtoValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeAlias
+
+    from mlmd_lineage.lineage.graph import LineageGraph
+
+    Value: TypeAlias = Any
+
+__all__ = ["to_dot", "to_graphml", "to_json", "to_mermaid"]
+
+FORMAT = "mlmd-lineage-graph"
+VERSION = 1
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def to_json(graph: LineageGraph) -> str:
+    """Return a graph as JSON; a node or an edge stands on one line.
+
+    Its members:
+
+    - ``format`` (``"mlmd-lineage-graph"``) and ``version`` (1);
+    - ``source``: the store, without any secret;
+    - for a trace ``question`` (``direction``, ``start``, ``end``, ``max_hops``, ``until``,
+      ``types``, ``reuse``, ``internal``, ``as_of``), ``complete``, ``truncated_by`` and
+      ``boundary``;
+    - ``nodes``: ``node`` (its key), the attributes that networkx sees, and in a trace ``hops``;
+    - ``edges``: ``event`` (its id), ``source``, ``target``, ``type``, ``role``, ``path``, ``time``.
+
+    Times are milliseconds since 1970 in UTC. What has no value is left out, but in ``question``,
+    where it is null. Of property values, bytes are ``{"bytes": base64}``, protos
+    ``{"type_url": ..., "bytes": base64}``, and doubles that JSON lacks ``{"double": "NaN"}``.
+    """
+    return "".join(_json(graph))
+
+
+def _json(graph: LineageGraph) -> Iterator[str]:
+    facts: dict[str, Any] = {"format": FORMAT, "version": VERSION, "source": graph.tables.source}
+    trace = labels.trace_of(graph)
+    hops: Iterator[int] | None = None
+    if trace is not None:
+        question = trace.question
+        facts["question"] = {
+            "direction": trace.direction,
+            "start": trace.starts,
+            "end": trace.end,
+            "max_hops": question.max_hops,
+            "until": question.until,
+            "types": question.types,
+            "reuse": question.reuse,
+            "internal": question.internal,
+            "as_of": question.as_of,
+        }
+        facts["complete"] = trace.complete
+        facts["truncated_by"] = trace.truncated_by
+        facts["boundary"] = trace.boundary
+        hops = iter(trace.hops.tolist())
+    yield "{\n"
+    for name, value in facts.items():
+        yield f" {_dumped(name)}: {_dumped(value)},\n"
+    yield ' "nodes": ['
+    yield from _lines(
+        {"node": key, **node} | ({} if hops is None else {"hops": next(hops)})
+        for key, node in node_attributes.node_dicts(graph)
+    )
+    yield '],\n "edges": ['
+    yield from _lines(
+        {"event": event, "source": source, "target": target, **edge}
+        for source, target, event, edge in edge_attributes.edge_dicts(graph)
+    )
+    yield "]\n}\n"
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    separator = "\n  "
+    for row in rows:
+        yield separator + _dumped(row)
+        separator = ",\n  "
+    if separator.startswith(","):
+        yield "\n "
+
+
+def _dumped(value: Value) -> str:
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError):
+        return _ENCODER.encode(_plain(value))
+
+
+def _plain(value: Value) -> Value:
+    """Return a value that JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, ProtoValue):
+        return {"type_url": value.type_url, **_plain(value.value)}
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"double": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    return value
+
+
+def to_graphml(graph: LineageGraph) -> str:
+    r"""Return a graph as GraphML (http://graphml.graphdrawing.org).
+
+    ``networkx.read_graphml(path, edge_key_type=int, force_multigraph=True)`` gives the same nodes
+    and edges. What is no number or text - paths, contexts, properties - is JSON in it. Control
+    characters, which XML cannot hold, are written as escapes, such as ``\x00``.
+    """
+    return "".join(_graphml(graph))
+
+
+_TYPES = {"id": "long", "create_time_since_epoch": "long", "last_update_time_since_epoch": "long",
+          "time": "long", "missing": "boolean"}  # fmt: skip
+
+
+def _graphml(graph: LineageGraph) -> Iterator[str]:
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
+    for domain, names in (
+        ("node", node_attributes.NODE_NAMES),
+        ("edge", edge_attributes.EDGE_NAMES),
+    ):
+        for name in names:
+            kind = _TYPES.get(name, "string")
+            yield (
+                f' <key id="{domain}_{name}" for="{domain}" '
+                f'attr.name="{name}" attr.type="{kind}"/>\n'
+            )
+    yield ' <graph edgedefault="directed">\n'
+    for key, node in node_attributes.node_dicts(graph):
+        yield f'  <node id="{key}">{_data("node", node)}</node>\n'
+    for source, target, event, edge in edge_attributes.edge_dicts(graph):
+        data = _data("edge", edge)
+        yield f'  <edge id="{event}" source="{source}" target="{target}">{data}</edge>\n'
+    yield " </graph>\n</graphml>\n"
+
+
+def _data(domain: str, found: Mapping[str, Any]) -> str:
+    return "".join(
+        f'<data key="{domain}_{name}">{_xml(value)}</data>' for name, value in found.items()
+    )
+
+
+def _xml(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else _dumped(value)
+    # A parser would read a bare carriage return as a line feed.
+    return escape(labels.printable(text), {"\r": "&#13;"})

@@ -1,0 +1,80 @@
+"""What pictures of a graph say: short names for types, nodes and paths, and how roles look."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlmd_lineage.lineage.graph import LineageGraph, Trace
+
+_CLASS_PATH = re.compile(r"(?:[^\W\d]\w*\.)+([^\W\d]\w*)")
+_DIGEST = re.compile(r"@sha256[=:][0-9a-f]+$")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# All that XML 1.0 cannot hold, C1 controls, and marks that turn the direction of the text round.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def trace_of(graph: LineageGraph) -> Trace | None:
+    """Return the graph if it is the answer to a question."""
+    return cast("Trace", graph) if hasattr(graph, "question") else None
+
+
+def short_type(name: str | None) -> str:
+    """Return a type's name without the path to its class, and without the digest of an image.
+
+    >>> short_type("tfx.components.trainer.component.Trainer")
+    'Trainer'
+    """
+    if not name:
+        return "no type"
+    name = _DIGEST.sub("", name)
+    path = _CLASS_PATH.fullmatch(name)
+    return path[1] if path else name.removeprefix("components.")
+
+
+def title(node: Mapping[str, Any]) -> str:
+    """Return what a node is called, beside its type: its id, and its name unless that is a UUID."""
+    name = node.get("name") or ""
+    return f"#{node['id']}" if not name or _UUID.fullmatch(name) else f"#{node['id']} {name}"
+
+
+def path_text(path: Sequence[str | int | None]) -> str:
+    """Return an event's path as pictures show it; an index of 0 after a key is left out.
+
+    >>> path_text(("examples", 0)), path_text(("model", 2)), path_text(("a", 0, "b", 0))
+    ('examples', 'model[2]', 'a, b')
+    """
+    texts: list[str] = []
+    for step in path:
+        if not isinstance(step, int):
+            texts.append(step or "")
+        elif not texts:
+            texts.append(f"[{step}]")
+        elif step:
+            texts[-1] += f"[{step}]"
+    return ", ".join(text for text in texts if text)
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text with its middle left out where it is longer than that.
+
+    >>> shortened("abcdefghij", 7)
+    'abc…hij'
+    """
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
+
+
+def printable(text: str) -> str:
+    r"""Return a text whose control characters are written as escapes, such as ``\x00``.
+
+    Tabs and line ends stay.
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
