@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "data" / "schema"
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in sys.argv[2:]:
+    connection.execute(statement).fetchall()
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 # Two runs of an execution that reads one artifact and writes another: all tables have rows.
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -131,6 +142,23 @@ def rows(path: Path, table: str) -> list[dict[str, Any]]:
     data = snapshot(path)[table]
     some = [name for name in data.column_names if data[name].null_count < data.num_rows]
     return data.select(some).to_pylist()
+
+
+@contextlib.contextmanager
+def held(path: Path, *statements: str) -> Iterator[None]:
+    """Have another process run some statements and stay connected."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path), *statements],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            process.communicate()
 
 
 def state_of(path: Path) -> dict[str, tuple[int, str]]:

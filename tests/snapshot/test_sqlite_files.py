@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import shutil
@@ -18,7 +17,7 @@ import sqlite_stores as stores
 from mlmd_lineage import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from mlmd_lineage.snapshot.reader import Session
 
@@ -41,35 +40,10 @@ connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("UPDATE Artifact SET uri = 'done'")
 os._exit(0)
 """
-HOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-for statement in sys.argv[2:]:
-    connection.execute(statement).fetchall()
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 def run(code: str, *arguments: object) -> None:
     subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True)
-
-
-@contextlib.contextmanager
-def held(path: Path, *statements: str) -> Iterator[None]:
-    """Have another process run some statements and stay connected."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path), *statements],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        try:
-            yield
-        finally:
-            process.communicate()
 
 
 def uris(path: Path) -> list[str]:
@@ -103,12 +77,12 @@ class TestReadingLeavesNoTrace:
 
     def test_while_a_writer_is_connected(self, tmp_path: Path, *, wal: bool):
         path = stores.new_store(tmp_path / "m.db", wal=wal)
-        with held(path, "UPDATE Artifact SET uri = 'new'"):
+        with stores.held(path, "UPDATE Artifact SET uri = 'new'"):
             assert uris(path) == ["new"] * 3
 
     def test_while_a_transaction_is_open(self, tmp_path: Path, *, wal: bool):
         path = stores.new_store(tmp_path / "m.db", wal=wal)
-        with held(path, "BEGIN IMMEDIATE", "UPDATE Artifact SET uri = 'new'"):
+        with stores.held(path, "BEGIN IMMEDIATE", "UPDATE Artifact SET uri = 'new'"):
             assert uris(path) == AS_MADE
 
     def test_where_a_writer_died(self, tmp_path: Path, *, wal: bool):
@@ -350,7 +324,7 @@ class TestReadingWithFewRights:
     @pytest.mark.parametrize("wal", [False, True], ids=["rollback", "wal"])
     def test_beside_a_writer(self, tmp_path: Path, *, wal: bool):
         path = stores.new_store(tmp_path / "m.db", wal=wal)
-        with held(path, "UPDATE Artifact SET uri = 'new'"):
+        with stores.held(path, "UPDATE Artifact SET uri = 'new'"):
             as_nobody(tmp_path, path, "new")
 
     @pytest.mark.parametrize("wal", [False, True], ids=["rollback", "wal"])
@@ -416,7 +390,7 @@ class TestLocks:
     def test_busy_timeout_is_kept(self, tmp_path: Path):
         path = stores.new_store(tmp_path / "m.db")
         reader = stores.reader(path, busy_timeout=0.4)
-        with held(path, "BEGIN EXCLUSIVE"):
+        with stores.held(path, "BEGIN EXCLUSIVE"):
             for read in (reader.read, lambda: reader.ask(lambda session: session)):
                 start = time.monotonic()
                 with pytest.raises(errors.LockedStoreError, match="stayed locked"):
@@ -425,7 +399,7 @@ class TestLocks:
 
     def test_a_lock_that_goes_is_waited_for(self, tmp_path: Path):
         path = stores.new_store(tmp_path / "m.db")
-        code = HOLD.replace("sys.stdin.read()", "import time; time.sleep(0.5)")
+        code = stores.HOLD.replace("sys.stdin.read()", "import time; time.sleep(0.5)")
         for read in (
             lambda: stores.snapshot(path).artifacts.num_rows,
             lambda: len(stores.reader(path).ask(lambda session: session.fetch("Artifact", {}))),
