@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from mlmd_lineage.cli.options import StoreArgument, opened
-from mlmd_lineage.cli.running import examples, printable, progress
+from mlmd_lineage.cli.running import Command, examples, printable, progress
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "snapshot",
+        cls=Command,
         epilog=examples(
             "snapshot metadata.db archive/",
             "snapshot mysql://reader@db.example/metadb archive/",
@@ -34,6 +35,9 @@ def _snapshot(
     The folder answers every question that the store does, where there is neither the database
     nor ml-metadata: give it as STORE.
     """
+    if "://" in folder:
+        message = "DIR is a folder of this machine, not a URL."
+        raise typer.BadParameter(message)
     source = opened(store)
     with progress(f"Reading {source.location}"):
         snapshot = source.snapshot()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage.cli import lineage, output, tree
 from mlmd_lineage.cli.options import opened
-from mlmd_lineage.cli.running import examples
+from mlmd_lineage.cli.running import Command, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ _MODELS = ("Model", "PushedModel")
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("demo", epilog=examples("demo"))(_demo)
+    app.command("demo", cls=Command, epilog=examples("demo"))(_demo)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from mlmd_lineage.cli import output
 from mlmd_lineage.cli.options import StoreArgument, opened
 from mlmd_lineage.cli.output import DescriptionFormat
-from mlmd_lineage.cli.running import examples, printable, progress
+from mlmd_lineage.cli.running import Command, examples, printable, progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.store import Store
 
 _KINDS = ("artifacts", "executions", "contexts")
+_DIGEST = re.compile(r"^[0-9a-f]{32,}$")
 _NAMED = 3  # contexts of a type up to which they are named
 _EXAMPLES = 3  # findings of a code that are quoted
 
@@ -27,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "describe",
+        cls=Command,
         epilog=examples(
             "describe metadata.db",
             "describe mysql://reader@db.example/metadb",
@@ -93,17 +96,21 @@ def _bound(frames: list[pd.DataFrame], bound: str) -> str | None:
 
 
 def _by_type(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for each type, the most frequent first."""
+    """Return a row for each type: the most frequent first, of contexts the rarest."""
     rows = []
     for name, group in frame.groupby("type", dropna=False, sort=True):
         row: dict[str, Any] = {"type": output.json_value(name), "count": len(group)}
         if "state" in group:
             states = group["state"].dropna().value_counts(sort=False).sort_index()
             row["states"] = {str(state): int(count) for state, count in states.items()}
+            if row["states"] and len(group) > sum(row["states"].values()):
+                row["states"]["no state"] = len(group) - sum(row["states"].values())
         elif len(group) <= _NAMED:
-            row["names"] = [str(n) for n in group["name"].dropna()]
+            row["names"] = [str(n) for n in group["name"].dropna() if not _DIGEST.match(str(n))]
         rows.append(row)
-    return sorted(rows, key=lambda row: (-row["count"], row["type"] or ""))
+    # Of contexts there is one pipeline to many runs, and it says more.
+    sign = -1 if "state" in frame else 1
+    return sorted(rows, key=lambda row: (sign * row["count"], row["type"] or ""))
 
 
 def description_lines(described: dict[str, Any]) -> list[tuple[str, str]]:

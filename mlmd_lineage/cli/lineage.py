@@ -10,7 +10,7 @@ import typer
 from mlmd_lineage.cli import output, tree
 from mlmd_lineage.cli.options import StoreArgument, full_types, opened
 from mlmd_lineage.cli.output import LineageFormat
-from mlmd_lineage.cli.running import examples, progress
+from mlmd_lineage.cli.running import Command, examples, progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,6 +87,7 @@ def register(app: typer.Typer) -> None:
     for name, function in (("upstream", _upstream), ("downstream", _downstream)):
         app.command(
             name,
+            cls=Command,
             epilog=examples(
                 f"{name} metadata.db artifact/46",
                 f"{name} metadata.db Model:churn --max-hops 4",
@@ -98,6 +99,7 @@ def register(app: typer.Typer) -> None:
         )(function)
     app.command(
         "between",
+        cls=Command,
         epilog=examples(
             "between metadata.db artifact/1 artifact/46",
             "between metadata.db s3://bucket/train.csv Model:churn --format mermaid",
@@ -203,6 +205,8 @@ def _answer(
         trace: Trace = getattr(store, what)(*keys, **question)
         trace.complete  # noqa: B018 - found while the progress is shown
     show(trace, shown)
+    if what == "between" and not len(trace) and len(store.between(*reversed(keys), **question)):
+        typer.echo(f"{keys[0]} came from {keys[1]}: ask for them the other way round.", err=True)
 
 
 def show(trace: Trace, shown: Shown) -> None:

@@ -107,21 +107,24 @@ def is_missing(value: Any) -> bool:
 
 def json_value(value: Any) -> Any:
     """Return a cell of a frame as JSON has it: ISO times, null for NA, base64 for bytes."""
+    simple = value
     if is_missing(value):
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {str(name): json_value(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [json_value(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else value
+        simple = None
+    elif isinstance(value, float) and not math.isfinite(value):
+        simple = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    elif isinstance(value, bytes):
+        simple = base64.b64encode(value).decode()
+    elif isinstance(value, dict):
+        simple = {str(name): json_value(item) for name, item in value.items()}
+    elif isinstance(value, (list, tuple)):
+        simple = [json_value(item) for item in value]
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        simple = {f.name: json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    elif hasattr(value, "isoformat"):
+        simple = value.isoformat(timespec="milliseconds")
+    elif hasattr(value, "item"):
+        simple = value.item()
+    return simple
 
 
 def plain_value(value: Any) -> str:

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mlmd_lineage.errors import MLMDLineageError
 
@@ -21,7 +21,10 @@ STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, o
   postgresql://user@host:5432/database
 MLMD_LINEAGE_PASSWORD gives the password, which a URL may hold too."""
 
-_PASSWORD = re.compile(r"(://[^\s/:@'\"]*):[^\s'\"]*@")
+# Up to the last @, as a password that was not percent-encoded may hold anything; after one slash
+# too, which is what a path makes of two. The example in the library's own messages stays.
+_PASSWORD = re.compile(r"(:/{1,2}(?!user:password@)[^\s/:@]*):.*@", re.DOTALL)
+_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&\s]*")
 _CLOSED_PIPE = 141  # what a shell shows for a program that a closed pipe ended
 
 
@@ -30,13 +33,13 @@ class Commands(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments."""
-        with _hidden_passwords():
+        with _clean_usage_errors():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what goes wrong becomes a message and an exit code."""
         try:
-            with _hidden_passwords():
+            with _clean_usage_errors():
                 answer = super().invoke(ctx)
             sys.stdout.flush()
         except MLMDLineageError as error:
@@ -49,10 +52,18 @@ class Commands(TyperGroup):
             if _is_of_typer(error) or os.environ.get("MLMD_LINEAGE_TRACEBACK"):
                 raise
             _fail(
-                f"this should not have happened: {type(error).__name__}: {error}. Please report "
+                f"This should not have happened: {type(error).__name__}: {error}. Please report "
                 "it; with MLMD_LINEAGE_TRACEBACK=1 in the environment it shows where."
             )
         return answer
+
+
+class Command(TyperCommand):
+    """A command whose usage names its arguments as its help does."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 
 def _is_of_typer(error: Exception) -> bool:
@@ -62,14 +73,14 @@ def _is_of_typer(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def _hidden_passwords() -> Iterator[None]:
-    """Take passwords out of usage errors, which quote the arguments."""
+def _clean_usage_errors() -> Iterator[None]:
+    """Take passwords out of usage errors, which quote the arguments, and pydantic's words."""
     try:
         yield
     except Exception as error:
         message = getattr(error, "message", None)
         if isinstance(message, str):
-            error.__dict__["message"] = without_passwords(message)
+            error.__dict__["message"] = without_passwords(message.replace("Value error, ", ""))
         raise
 
 
@@ -84,7 +95,7 @@ def without_passwords(text: str) -> str:
     >>> without_passwords("mysql://reader:secret@db/metadb")
     'mysql://reader:***@db/metadb'
     """
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def printable(text: str) -> str:

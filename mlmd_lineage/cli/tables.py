@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from mlmd_lineage.cli import output
 from mlmd_lineage.cli.options import StoreArgument, full_types, opened
 from mlmd_lineage.cli.output import Format
-from mlmd_lineage.cli.running import examples, progress
+from mlmd_lineage.cli.running import Command, examples, printable, progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         if name in _EXAMPLES:
             calls += [f"{name} metadata.db {_EXAMPLES[name]}"]
         calls += [f"{name} metadata.db --format csv > {name}.csv"]
-        app.command(name, epilog=examples(*calls))(function)
+        app.command(name, cls=Command, epilog=examples(*calls))(function)
 
 
 _EXAMPLES = {
@@ -126,7 +126,7 @@ def _nodes(  # noqa: PLR0913 - the options of three commands
     properties: bool,
 ) -> None:
     with progress(f"Reading {store.location}"):
-        name = full_types(store, [type_name])[0] if type_name is not None else None
+        name = full_types(store, [type_name], what[:-1])[0] if type_name is not None else None
         frame = getattr(store.frames, what)(type=name, properties=properties)
     _print(what, frame, limit, format_, properties=properties)
 
@@ -145,7 +145,7 @@ def _print(
         output.print_plain(frame)
     else:
         if properties:
-            _print_blocks(frame)
+            _print_blocks(what[:-1], frame)
         elif len(frame):
             output.print_table(frame)
         counted = f"{total:,} {what}" if total != 1 else f"1 {what[:-1]}"
@@ -153,20 +153,21 @@ def _print(
         output.print_line(part, "dim")
 
 
-def _print_blocks(frame: pd.DataFrame) -> None:
+def _print_blocks(kind: str, frame: pd.DataFrame) -> None:
     """Print one block a node: its properties are too many for the width of a terminal."""
     from rich.text import Text
 
     terminal = output.console()
-    kind = {"uri": "artifact"}.get("uri" if "uri" in frame else "", "")
-    kind = kind or ("execution" if "state" in frame else "context")
-    for number, row in zip(frame.index, frame.to_dict("records"), strict=True):
-        line = Text(f"{kind}/{number}", style="bold")
+    records: list[dict[Any, Any]] = frame.to_dict("records")
+    for number, row in zip(frame.index, records, strict=True):
+        line = Text()
+        line.append(f"{kind}/{number}", style="bold")
         for name in ("type", "name", "uri", "state"):
-            if name in row and not output.is_missing(row[name]):
+            if not output.is_missing(row.get(name)):
                 shown = output.shown_value(row[name])
-                line.append(f"  {shown}", style=output.STATE_STYLES.get(shown, "not bold"))
+                line.append(f"  {shown}", style=output.STATE_STYLES.get(shown))
         terminal.print(line, soft_wrap=True)
         for name, value in row.items():
-            if not output.is_missing(value) and "properties." in str(name):
-                terminal.print(Text(f"  {name} = {output.shown_value(value)}"), soft_wrap=True)
+            if "properties." in name and not output.is_missing(value):
+                shown = f"  {printable(name)} = {output.shown_value(value)}"
+                terminal.print(Text(shown), soft_wrap=True)

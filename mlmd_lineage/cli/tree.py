@@ -23,6 +23,7 @@ SHOWN_NODES = 200
 
 _GUIDE = 4  # the width of a tree's guides, per level
 _TEXT = 60  # a level is as deep as leaves this much room beside it
+_SHORTEST = 12  # what is left of a name where there is less room is not worth it
 _PLAIN_DEPTH = 40
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _USUAL_ROLES = {"uses", "produces"}
@@ -120,17 +121,19 @@ class Labels:
     def __init__(self, trace: Trace) -> None:
         """Take the labels from the nodes of an answer."""
         nodes = trace.nodes
-        self._rows = dict(zip(map(str, nodes.index), nodes.to_dict("records"), strict=True))
+        records: list[dict[Any, Any]] = nodes.to_dict("records")
+        self._rows = dict(zip(map(str, nodes.index), records, strict=True))
         self._short = output.short_types(str(t) for t in nodes["type"].dropna())
         self._display = _display_names(trace)
 
     def text(self, line: Line, width: int) -> Text:
         """Return the text of a line for a terminal; a long name or URI keeps its end."""
+        from rich.cells import cell_len
         from rich.text import Text
 
         row = self._rows[line.node]
         kind = "cyan" if line.node.startswith("artifact") else "magenta"
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = Text(overflow="fold")
         text.append(line.node, style=f"bold {kind}")
         text.append(f" {self.type(row)}{self._path(line)}")
         rest = Text()
@@ -140,9 +143,9 @@ class Labels:
         for note, style in self._notes(line, row):
             rest.append(f" {note}", style=style)
         name = "" if line.again else self.name(line.node, row)
-        room = max(width - _GUIDE * line.depth - len(text.plain) - len(rest.plain) - 1, 16)
-        if name:
-            cut = name if len(name) <= room else f"…{name[-room + 1 :]}"
+        room = width - _GUIDE * line.depth - text.cell_len - rest.cell_len - 1
+        if name and room >= _SHORTEST:
+            cut = name if cell_len(name) <= room else f"…{name[-room + 1 :]}"
             text.append(f" {cut}", style="dim")
         text.append_text(rest)
         return text
@@ -156,12 +159,12 @@ class Labels:
         parts = (line.node, f"{self.type(row)}{self._path(line)}", name, state, notes)
         return "  " * line.depth + " ".join(part for part in parts if part)
 
-    def type(self, row: dict[str, Any]) -> str:
+    def type(self, row: dict[Any, Any]) -> str:
         """Return a node's type in few letters."""
         name = output.plain_value(row["type"])
         return printable(self._short.get(name, name)) or "(of no type)"
 
-    def name(self, node: str, row: dict[str, Any]) -> str:
+    def name(self, node: str, row: dict[Any, Any]) -> str:
         """Return what people know a node by: its name, else its display name or its URI."""
         name = output.plain_value(row["name"])
         if name and not _UUID.match(name):
@@ -169,11 +172,16 @@ class Labels:
         return self._display.get(node, "") or output.plain_value(row["uri"])
 
     def _path(self, line: Line) -> str:
-        """Return the path on the way to a node, unless the types at its ends say it already."""
-        types = [self.type(self._rows[node]) for node in (line.node, line.above) if node]
-        return "" if _says("".join(types), line.path) else f" ({printable(line.path)})"
+        """Return the path on the way to a node, unless the nodes at its ends say it already."""
+        if not line.path:
+            return ""
+        for node in filter(None, (line.node, line.above)):
+            row = self._rows[node]
+            if _says(self.type(row), line.path) or self.name(node, row) == line.path:
+                return ""
+        return f" ({printable(line.path)})"
 
-    def _notes(self, line: Line, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def _notes(self, line: Line, row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
         if line.roles:
             yield f"[{', '.join(line.roles)}]", "yellow"
         if row["missing"]:
@@ -190,10 +198,10 @@ class Labels:
             yield f"(+{line.hidden:,} not shown)", "yellow"
 
 
-def _says(types: str, path: str) -> bool:
-    """Return whether the names of types already say what the path does."""
+def _says(type_name: str, path: str) -> bool:
+    """Return whether the name of a type already says what the path does."""
     squashed = path.replace("_", "").lower()
-    return squashed.rstrip("s") in types.replace("_", "").lower()
+    return squashed.rstrip("s") in type_name.replace("_", "").lower()
 
 
 def _display_names(trace: Trace) -> dict[str, str]:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"^(artifact|execution|context)/([0-9]+)$")
 _LIKE_KEY = re.compile(r"^(a|e|c)[a-z]*[/: ]\s*([0-9]+)$", re.IGNORECASE)
 _LARGEST_ID = 2**63 - 1
-_NEAR = 3
-_LISTED = 5
+_NEAR = 3  # how many nodes are suggested
+_LISTED = 5  # how many nodes are named where a name fits several
+_COMPARED = 5_000  # how many names and URIs are compared to find what is near
 
 
 def find_node(reader: Reader, text: str) -> str:
@@ -82,13 +83,14 @@ def find(session: Session, text: str) -> str | None:
                 contexts.add(row[0])
             else:
                 found[f"{kind.name}/{row[0]}"] = row
-    what = "nodes"
+    fits = "fits"
     if not found and not contexts:
-        found, what = _of_type(session, types, text), "nodes of this type"
+        found, fits = _of_type(session, types, text), "is the type of"
     if len(found) == 1:
         return next(iter(found))
     if found:
-        raise _ambiguous(text, found, what)
+        what = f"{text!r} {fits}"
+        raise _ambiguous(what, found)
     if contexts:
         raise keys.no_lineage_of_contexts(min(contexts))
     return None
@@ -132,12 +134,12 @@ def _called(types: list[Row], name: str) -> list[int]:
     return exact or [row[0] for row in types if row[1].endswith(f".{name}")]
 
 
-def _ambiguous(text: str, found: dict[str, Row], what: str) -> errors.AmbiguousNameError:
+def _ambiguous(what: str, found: dict[str, Row]) -> errors.AmbiguousNameError:
     newest = sorted(found, key=lambda key: (key.split("/")[0], -found[key][0]))
     listed = ", ".join(newest[:_LISTED])
     if len(newest) > _LISTED:
         listed += f" and {len(newest) - _LISTED:,} more"
-    message = f"{text!r} fits {len(found):,} {what}, newest first: {listed}. Give one of them."
+    message = f"{what} {len(found):,} nodes, newest first: {listed}. Give one of them."
     return errors.AmbiguousNameError(message)
 
 
@@ -156,14 +158,13 @@ def suggestions(tables: Tables, text: str) -> str:
                 _collect(labels, tables[kind.table], kind, column, text)
     for name in sorted(set(filter(None, types.values()))):
         labels.setdefault(name, "")
-    near = _closest(text, labels)
-    if not near:
+    said: dict[str, str] = {}
+    for name in _closest(text, labels):
+        said.setdefault(labels[name] or name, f"{labels[name]} ({name})" if labels[name] else "")
+    if not said:
         return ""
-    said = [f"{labels[n]} ({n})" if labels[n] else f"the type {n}" for n in near]
-    return f" Did you mean {' or '.join(said)}?"
-
-
-_COMPARED = 5_000
+    named = [full or f"the type {name}" for name, full in list(said.items())[:_NEAR]]
+    return f" Did you mean {' or '.join(named)}?"
 
 
 def _collect(labels: dict[str, str], table: pa.Table, kind: Kind, column: str, text: str) -> None:
@@ -171,7 +172,7 @@ def _collect(labels: dict[str, str], table: pa.Table, kind: Kind, column: str, t
     part = text.rsplit(":", 1)[-1] if column == "name" else text
     values = table[column]
     holds = pc.match_substring(values, part or text, ignore_case=True)
-    picked = table.filter(pc.fill_null(holds, False)).slice(0)  # noqa: FBT003 - pyarrow's
+    picked = table.filter(pc.fill_null(holds, False))  # noqa: FBT003 - pyarrow's
     for rows in (picked, table.filter(pc.is_valid(values))):
         newest = rows.slice(max(rows.num_rows - _COMPARED, 0))
         pairs = zip(newest["id"].to_pylist(), newest[column].to_pylist(), strict=True)
@@ -181,11 +182,17 @@ def _collect(labels: dict[str, str], table: pa.Table, kind: Kind, column: str, t
 
 
 def _closest(text: str, labels: dict[str, str]) -> list[str]:
+    """Return the labels that are near to a text: those of nodes also where they hold it."""
     lowered: dict[str, str] = {}
     for label in labels:
         lowered.setdefault(label.lower(), label)
     wanted = text.lower()
     near = difflib.get_close_matches(wanted, lowered, n=_NEAR, cutoff=0.6)
-    tails = [low for low in lowered if wanted in low or low in wanted]
-    near += [low for low in tails if low not in near]
-    return [lowered[low] for low in near[:_NEAR]]
+    name = wanted.rsplit(":", 1)[-1]
+    parts = [part for part in (wanted, name) if part]
+    near += [
+        low
+        for low, label in lowered.items()
+        if labels[label] and low not in near and any(part in low for part in parts)
+    ]
+    return [lowered[low] for low in near]

@@ -1,0 +1,133 @@
+"""Runs commands as a person at a terminal does, and the examples in ``docs/cli.md``.
+
+The convention of the examples: in a block marked ``console``, a line that begins with ``$ `` is a
+command for bash, and what follows up to the next one is what it prints on a terminal that is 100
+columns wide, without colours; what it prints on stderr comes last. A line ``...`` stands for any
+lines. They run one after the other in a folder where ``metadata.db`` is the demo store.
+
+``python tests/cli/terminal.py`` writes what the commands print now into ``docs/cli.md``. Read it
+before you commit it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "cli.md"
+DEMO_STORE = ROOT / "mlmd_lineage" / "data" / "tfx_local.db"
+
+_BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment in which ``mlmd-lineage`` is this checkout's."""
+    program = folder / "mlmd-lineage"
+    if not program.exists():
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mlmd_lineage "$@"\n')
+        program.chmod(0o755)
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    kept = {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "COLUMNS", "LINES"}}
+    return {
+        **kept,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "TERM": "xterm-256color",
+        "NO_COLOR": "1",
+        "LC_ALL": "C.UTF-8",
+        **(more or {}),
+    }
+
+
+def on_terminal(
+    command: str, folder: Path, env: Mapping[str, str], *, columns: int = 100
+) -> tuple[int, str]:
+    """Run a command for bash with a terminal for its output; return its exit code and what it said.
+
+    Its errors are not on the terminal, and come last.
+    """
+    own, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            ["bash", "-c", command],  # noqa: S607 - the bash that there is
+            cwd=folder,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=its,
+            stderr=said,
+        )
+        os.close(its)
+        written = b""
+        with contextlib.suppress(OSError):  # Linux says so when the last writer is gone
+            while part := os.read(own, 65_536):
+                written += part
+        os.close(own)
+        code = process.wait(timeout=60)
+        said.seek(0)
+        written += said.read()
+    return code, written.decode().replace("\r\n", "\n")
+
+
+def uncoloured(text: str) -> str:
+    """Return what a terminal showed without its control sequences."""
+    return _CONTROL.sub("", text)
+
+
+@contextlib.contextmanager
+def example_folder() -> Iterator[Path]:
+    """Give a folder in which the examples run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copyfile(DEMO_STORE, folder / "metadata.db")
+        yield folder
+
+
+def examples(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a guide, each with what it says that they print."""
+    for block in _BLOCK.findall(text):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            yield command, printed
+
+
+def fits(printed: str, expected: str) -> bool:
+    """Return whether a command printed what is expected of it."""
+    pattern = re.escape(expected).replace(re.escape("...\n"), "(?:.*\n)*?")
+    return re.fullmatch(pattern, printed) is not None
+
+
+def rewritten(text: str) -> str:
+    """Return a guide with what its commands print now, where they print something else."""
+    with example_folder() as folder:
+        env = environment(folder)
+
+        def block(match: re.Match[str]) -> str:
+            said = ""
+            for command, expected in examples(f"```console\n{match[1]}```\n"):
+                _, printed = on_terminal(command, folder, env)
+                printed = "".join(f"{line.rstrip()}\n" for line in uncoloured(printed).splitlines())
+                said += f"$ {command}\n{expected if fits(printed, expected) else printed}"
+            return said
+
+        return _BLOCK.sub(block, text)
+
+
+if __name__ == "__main__":
+    GUIDE.write_text(rewritten(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")

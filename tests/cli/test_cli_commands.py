@@ -1,0 +1,407 @@
+"""What the commands answer, and how they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import terminal
+from typer.testing import CliRunner
+
+import mlmd_lineage
+from mlmd_lineage.cli import running
+from mlmd_lineage.cli.app import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STORE = str(terminal.DEMO_STORE)
+TRAINER = "tfx.components.trainer.component.Trainer"
+
+
+def run(*arguments: str, code: int = 0) -> Any:
+    done = CliRunner().invoke(app, arguments, prog_name="mlmd-lineage")
+    assert done.exit_code == code, done.output
+    assert "Traceback" not in done.output
+    return done
+
+
+def refused(*arguments: str, code: int = 1) -> str:
+    done = run(*arguments, code=code)
+    assert done.stdout == ""
+    told: str = done.stderr
+    if code == 1:
+        assert told.startswith("Error: ")
+        assert told.count("\n") == 1
+    return told
+
+
+@pytest.fixture
+def odd_store(tmp_path: Path) -> str:
+    """Return a store whose names are as odd as they come."""
+    path = tmp_path / "odd ünïcode [red].db"
+    shutil.copyfile(STORE, path)
+    with sqlite3.connect(path) as connection:
+        model = connection.execute("SELECT id FROM Type WHERE name = 'Model'").fetchone()[0]
+        examples = connection.execute("SELECT id FROM Type WHERE name = 'Examples'").fetchone()[0]
+        for number, type_id, name, uri in (
+            (101, model, "chürn", "s3://bucket/a b#c?d=é"),
+            (102, examples, "chürn", "s3://bucket/shared/"),
+            (103, model, "a:b:c", "s3://bucket/shared/"),
+            (104, model, "tab\tline\n\x1b[31mred\x1b[0m [bold]", None),
+            (105, model, "7", ""),
+        ):
+            connection.execute(
+                "INSERT INTO Artifact (id, type_id, name, uri, state) VALUES (?, ?, ?, ?, 2)",
+                (number, type_id, name, uri),
+            )
+    connection.close()
+    return str(path)
+
+
+# Finding nodes
+
+
+@pytest.mark.parametrize(
+    ("text", "node"),
+    [
+        ("artifact/43", "artifact/43"),
+        ("43", "artifact/43"),
+        (" 43 ", "artifact/43"),
+        ("0043", "artifact/43"),
+        ("execution/44", "execution/44"),
+        ("/srv/tfx/pipelines/penguin-train/Trainer/model/44", "artifact/35"),
+        ("/srv/tfx/pipelines/penguin-train/Trainer/model/44/", "artifact/35"),
+        (f"{TRAINER}:55a49122-877a-4a89-afa5-ee253c27adfe", "execution/44"),
+        ("Trainer:55a49122-877a-4a89-afa5-ee253c27adfe", "execution/44"),
+        ("55a49122-877a-4a89-afa5-ee253c27adfe", "execution/44"),
+        ("Model:chürn", "artifact/101"),
+        ("Examples:chürn", "artifact/102"),
+        ("s3://bucket/a b#c?d=é", "artifact/101"),
+        ("a:b:c", "artifact/103"),
+        ("Model:a:b:c", "artifact/103"),
+        ("Model:7", "artifact/105"),
+    ],
+)
+def test_nodes_are_found_by_what_people_call_them(odd_store: str, text: str, node: str):
+    assert mlmd_lineage.connect(odd_store).find_node(text) == node
+
+
+def test_finding_a_node_does_not_read_the_store(odd_store: str, monkeypatch: pytest.MonkeyPatch):
+    store = mlmd_lineage.connect(odd_store)
+    monkeypatch.setattr(store._reader, "read", lambda *_: pytest.fail("it read whole tables"))
+    assert store.find_node("Model:chürn") == "artifact/101"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("chürn", "'chürn' fits 2 nodes, newest first: artifact/102, artifact/101."),
+        ("s3://bucket/shared", "fits 2 nodes, newest first: artifact/103, artifact/102."),
+        ("PushedModel", "is the type of 5 nodes, newest first: artifact/43, artifact/32,"),
+        ("Trainer", "execution/13 and 1 more. Give one of them."),
+        ("s3://bucket/share", "Did you mean artifact/103 (s3://bucket/shared/)"),
+        ("Model:churn", "Did you mean"),
+        ("artifacts/5", "Did you mean artifact/5?"),
+        ("Execution:7", "Did you mean execution/7?"),
+        ("Modle", "Did you mean the type Model"),
+        ("qqqqqq", "No node is called 'qqqqqq'.\n"),
+        ("artifact/999", "There is no artifact/999"),
+        ("9223372036854775807", "There is no artifact/9223372036854775807"),
+        ("execution/" + "9" * 400, "MLMD has no ids as large as that"),
+        ("٣", "No node is called '٣'."),
+        ("²", "No node is called '²'."),
+        ("artifact/1\n", "artifact/1"),
+        ("artifact/-1", "No node is called"),
+        ("pipeline:penguin-train", "context/1 is a context; lineage is of artifacts"),
+        ("context/1", "context/1 is a context; lineage is of artifacts"),
+        ("", "The node's name is empty"),
+        (" ", "The node's name is empty"),
+        ("'; DROP TABLE Artifact; --", "No node is called"),
+        ("%", "No node is called"),
+    ],
+)
+def test_what_names_no_one_node_is_told(odd_store: str, text: str, told: str):
+    done = CliRunner().invoke(app, ["upstream", odd_store, "--", text])
+    if text.strip() == "artifact/1":
+        assert done.exit_code == 0
+    else:
+        assert done.exit_code == 1
+        assert done.stderr.count("\n") == 1
+    assert told in done.output
+
+
+# Lineage
+
+
+def test_every_format_is_that_of_python():
+    trace = mlmd_lineage.connect(STORE).upstream("artifact/43")
+    for name in ("json", "dot", "mermaid", "graphml"):
+        printed = run("upstream", STORE, "43", "--format", name).stdout
+        assert printed.rstrip("\n") == getattr(trace, f"to_{name}")().rstrip("\n")
+
+
+def test_csv_has_the_nodes_or_the_edges():
+    rows = list(csv.DictReader(io.StringIO(run("upstream", STORE, "43", "-f", "csv").stdout)))
+    assert [row["node"] for row in rows[:2]] == ["artifact/43", "execution/49"]
+    assert rows[0]["create_time_since_epoch"] == "2026-11-21T02:45:28.997+00:00"
+    printed = run("upstream", STORE, "43", "-f", "csv", "--edges").stdout
+    edges = list(csv.DictReader(io.StringIO(printed)))
+    assert len(edges) == 13
+    assert json.loads(edges[0]["path"]) == ["examples", 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "nodes", "told"),
+    [
+        ([], 12, "# Complete: 6 artifacts and 6 executions."),
+        (["--max-hops", "1"], 2, "# Cut by --max-hops at execution/49: 1 artifact and"),
+        (
+            ["--max-hops", "0"],
+            1,
+            "# Cut by --max-hops at artifact/43: 1 artifact and 0 executions.",
+        ),
+        (["--until", "Trainer"], 10, "# Cut by --until at execution/35: 5 artifacts and 5 exec"),
+        (["--until", "Trainer", "--until", "Pusher"], 2, "# Cut by --until at execution/49"),
+        (["--types", "PushedModel"], 2, "# Cut by --types at execution/49"),
+        (["--reuse", "--internal"], None, "# Complete:"),
+        (["--as-of", "2026-11-21T02:45:29Z"], 12, "# Complete:"),
+        (["--limit", "3"], 3, "# Only the nearest 3 nodes are shown, not 9 more; --limit 0"),
+        (["--only", "Trainer"], 2, "# Complete: 6 artifacts and 6 executions."),
+        (["--edges"], 13, "# Complete:"),
+    ],
+)
+def test_options_bound_the_answer_and_it_says_so(options: list[str], nodes: int | None, told: str):
+    lines = run("upstream", STORE, "43", *options).stdout.splitlines()
+    said = [line for line in lines if line.startswith("#")]
+    assert nodes is None or len(lines) - len(said) - 1 == nodes
+    assert any(line.startswith(told) for line in said), said
+
+
+def test_a_csv_that_was_cut_says_so_beside_it():
+    done = run("upstream", STORE, "43", "-f", "csv", "--max-hops", "1")
+    assert done.stderr.startswith("Cut by --max-hops")
+    assert "Cut" not in done.stdout
+
+
+def test_no_way_between_is_said_with_the_way_back():
+    done = run("between", STORE, "43", "22")
+    assert "# No way leads from the one to the other." in done.stdout
+    assert "artifact/43 came from artifact/22" in done.stderr
+    assert "Complete: 4 artifacts and 3 executions." in run("between", STORE, "22", "43").stdout
+
+
+def test_an_odd_name_takes_one_line_and_no_control(odd_store: str):
+    lines = run("upstream", odd_store, "104").stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split("\t")[3] == "tab\\tline\\n\\x1b[31mred\\x1b[0m [bold]"
+
+
+# Tables
+
+
+def test_tables_in_json_are_records():
+    rows = json.loads(run("artifacts", STORE, "--format", "json").stdout)
+    assert len(rows) == 47
+    assert rows[0]["id"] == 1
+    assert rows[0]["name"] is None
+    assert rows[0]["create_time_since_epoch"] == "2026-11-21T02:44:17.199+00:00"
+    events = json.loads(run("events", STORE, "--format", "json").stdout)
+    assert events[0]["path"] == ["examples", 0]
+    types = json.loads(run("types", STORE, "--format", "json").stdout)
+    assert next(t for t in types if t["name"] == "Examples")["properties"]["span"] == "INT"
+    assert json.loads(run("artifacts", STORE, "--limit", "0", "-f", "json").stdout) == []
+
+
+def test_properties_have_columns_of_their_own():
+    printed = run("artifacts", STORE, "--type", "ModelBlessing", "--properties").stdout
+    header, first, *_ = (line.split("\t") for line in printed.splitlines())
+    row = dict(zip(header, first, strict=True))
+    assert row["custom_properties.blessed"] == "1"
+
+
+def test_types_may_be_as_short_as_a_tree_shows_them():
+    short = run("executions", STORE, "--type", "Trainer").stdout
+    assert short == run("executions", STORE, "--type", TRAINER).stdout
+    assert len(short.splitlines()) == 1 + 6
+
+
+@pytest.mark.parametrize(("limit", "ids"), [("2", ["1", "2"]), ("-2", ["46", "47"]), ("0", [])])
+def test_a_limit_takes_the_first_or_the_last(limit: str, ids: list[str]):
+    lines = run("artifacts", STORE, "--limit", limit).stdout.splitlines()[1:]
+    assert [line.split("\t")[0] for line in lines] == ids
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["artifacts", "--type", "Modle"], "no artifact type 'Modle'. Did you mean 'Model'"),
+        (["artifacts", "--type", "Trainer"], "'Trainer' is a type, but not of artifacts."),
+        (["contexts", "--type", "Model"], "'Model' is a type, but not of contexts."),
+        (["upstream", "43", "--until", "Trianer"], "Did you mean 'Trainer'"),
+        (["upstream", "43", "--only", "pipeline"], "not of nodes of lineage"),
+        (["upstream", "43", "--as-of", "yesterday"], "'yesterday' is no time"),
+    ],
+)
+def test_types_and_times_that_cannot_be_are_told(arguments: list[str], told: str):
+    command, *rest = arguments
+    assert told in refused(command, STORE, *rest)
+
+
+# What a store is
+
+
+def test_a_description_counts_what_is_there():
+    described = json.loads(run("describe", STORE, "--format", "json").stdout)
+    assert described["flavor"] == "sqlite"
+    assert described["schema_version"] == 10
+    assert described["counts"] == {
+        "artifacts": 47, "executions": 57, "contexts": 56, "events": 136,
+    }  # fmt: skip
+    assert described["first_time"] == "2026-11-21T02:44:15.658+00:00"
+    trainer = next(t for t in described["execution_types"] if t["type"] == TRAINER)
+    assert trainer["states"] == {"CACHED": 1, "COMPLETE": 4, "FAILED": 1}
+    assert described["findings"] == []
+
+
+def test_a_description_lists_findings_with_examples(tmp_path: Path):
+    path = tmp_path / "broken.db"
+    shutil.copyfile(STORE, path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM Artifact WHERE id IN (1, 2, 3, 4, 5)")
+    connection.close()
+    printed = run("describe", str(path)).stdout
+    assert " missing_artifact: An event or a property names an artifact" in printed
+    assert "    artifact/1: event 1 names it, and no row has its id" in printed
+    assert " more\n" in printed
+
+
+def test_a_snapshot_answers_as_its_store(tmp_path: Path):
+    folder = str(tmp_path / "archive")
+    assert run("snapshot", STORE, folder).stdout.startswith("Saved 47 artifacts, 57 executions")
+    for arguments in (
+        ["upstream", "{}", "43"],
+        ["contexts", "{}"],
+        ["upstream", "{}", "Trainer:55a49122-877a-4a89-afa5-ee253c27adfe"],
+    ):
+        of_store = run(*(a.format(STORE) for a in arguments)).stdout
+        assert run(*(a.format(folder) for a in arguments)).stdout == of_store
+    assert "is not an empty folder" in refused("snapshot", STORE, folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["real/cmf_getting_started.db", "real/model_registry.db", "real/tfx_dead_runs.db",
+     "real/tfx_phantoms_v6.db", "kfp1_emulated.db", "kfp2_emulated.db", "zenml_0132.db"],
+)  # fmt: skip
+def test_real_stores_are_described_and_listed(shared_stores: Path, name: str):
+    store = str(shared_stores / name)
+    assert run("describe", store).stdout
+    assert json.loads(run("describe", store, "--format", "json").stdout)["counts"]
+    for table in ("artifacts", "executions", "contexts"):
+        for form in ("table", "json", "csv"):
+            assert run(table, store, "--properties", "--format", form).stdout
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Usage: mlmd-lineage"),
+        (["upstraem", STORE], "No such command 'upstraem'"),
+        (["upstream"], "Missing argument 'STORE'"),
+        (["upstream", STORE], "Missing argument 'NODE'"),
+        (["upstream", STORE, "43", "44"], "unexpected extra argument"),
+        (["upstream", STORE, "43", "--max-hops", "-1"], "--max-hops"),
+        (["upstream", STORE, "43", "--max-hops", "many"], "--max-hops"),
+        (["upstream", STORE, "43", "--format", "svg"], "'svg' is not one of 'table', 'json'"),
+        (["artifacts", STORE, "--format", "dot"], "'dot' is not one of 'table', 'json', 'csv'"),
+        (["describe", STORE, "--format", "csv"], "'csv' is not one of 'table', 'json'"),
+        (["upstream", STORE, "43", "--only", "Model", "-f", "json"], "--only is for the formats"),
+        (["upstream", STORE, "43", "--edges", "-f", "dot"], "--edges is for the formats"),
+        (["upstream", STORE, "43", "--limit", "5", "-f", "csv"], "--limit is for the format"),
+        (["upstream", STORE, "43", "--edges", "--only", "Model"], "give one of them"),
+        (["between", STORE, "1", "43", "--until", "Model"], "No such option: --until"),
+    ],
+)
+def test_a_command_that_cannot_be_right_is_refused(arguments: list[str], told: str):
+    assert told in run(*arguments, code=2).output
+
+
+@pytest.mark.parametrize("command", ["describe", "artifacts", "events"])
+def test_stores_that_are_none_are_told(command: str, tmp_path: Path):
+    (tmp_path / "text.db").write_text("no database")
+    (tmp_path / "empty.db").touch()
+    for name in (
+        "text.db",
+        "empty.db",
+        "absent.db",
+        "no/such/folder.db",
+        "[red].db",
+        "a\nb",
+        "x" * 5_000,
+    ):
+        refused(command, str(tmp_path / name))
+    refused(command, str(tmp_path))
+    refused(command, "")
+    refused(command, "sqlite:///:memory:")
+    refused(command, "redis://localhost/0")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://reader:h0ly-s3cret@127.0.0.1:1/metadb",
+        "mysql://reader:h0ly-s3cret@127.0.0.1:many/metadb",
+        "mysql://reader:a/h0ly-s3cret@127.0.0.1:1/metadb",
+        "mysql://reader:h0ly-s3cret#x@127.0.0.1:1/metadb",
+        "mysql://reader:it's h0ly-s3cret@@127.0.0.1:1/metadb",
+        "mysql://127.0.0.1:1/metadb?user=x&password=h0ly-s3cret",
+        "oracle://reader:h0ly-s3cret@127.0.0.1:1/metadb",
+    ],
+)
+def test_passwords_are_never_shown(url: str):
+    for arguments in (
+        ["describe", url],
+        ["describe", "a.db", url],
+        [url],
+        ["upstream", STORE, url],
+        ["describe", f"--{url}"],
+        ["describe", STORE, "--format", url],
+        ["upstream", STORE, "43", "--max-hops", url],
+        ["upstream", STORE, "43", "--until", url],
+        ["upstream", STORE, "43", "--as-of", url],
+        ["snapshot", STORE, f"{STORE}/{url}"],
+    ):
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code in {1, 2}
+        assert "h0ly-s3cret" not in done.output
+        assert "Traceback" not in done.output
+
+
+def test_an_error_of_our_own_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    def broken(_: object) -> None:
+        message = "mysql://u:h0ly-s3cret@db/x\nfell over"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(mlmd_lineage.Store, "snapshot", broken)
+    told = refused("describe", STORE)
+    assert "This should not have happened: RuntimeError: mysql://u:***@db/x\\nfell over." in told
+    monkeypatch.setenv("MLMD_LINEAGE_TRACEBACK", "1")
+    assert isinstance(CliRunner().invoke(app, ["describe", STORE]).exception, RuntimeError)
+
+
+def test_the_example_in_messages_is_no_password():
+    told = "Write mysql://user:password@host:3306/database."
+    assert running.without_passwords(told) == told
+
+
+def test_the_version_is_that_of_the_package():
+    assert run("--version").stdout.startswith("mlmd-lineage ")

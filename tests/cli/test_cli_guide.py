@@ -1,0 +1,73 @@
+"""``docs/cli.md`` says what the command line does: all of it, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import terminal
+import typer
+
+from mlmd_lineage.cli.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GUIDE = terminal.GUIDE.read_text(encoding="utf-8")
+GROUP: Any = typer.main.get_command(app)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with terminal.example_folder() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), list(terminal.examples(GUIDE)), ids=lambda text: text[:60]
+)
+def test_the_examples_print_what_the_guide_says(command: str, expected: str, folder: Path):
+    _, printed = terminal.on_terminal(command, folder, terminal.environment(folder))
+    shown = "".join(f"{line.rstrip()}\n" for line in terminal.uncoloured(printed).splitlines())
+    assert terminal.fits(shown, expected), shown
+
+
+def test_three_dots_stand_for_any_lines():
+    assert terminal.fits("a\nb\nc\nd\n", "a\n...\nd\n")
+    assert terminal.fits("a\nd\n", "a\n...\nd\n")
+    assert not terminal.fits("a\nb\n", "a\n...\nd\n")
+
+
+@pytest.mark.parametrize("name", sorted(GROUP.commands))
+def test_every_command_stands_in_the_guide(name: str):
+    arguments = [p.metavar for p in GROUP.commands[name].params if p.param_type_name == "argument"]
+    assert f"`mlmd-lineage {' '.join([name, *arguments])}`" in GUIDE
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (name, option)
+        for name, command in [("mlmd-lineage", GROUP), *sorted(GROUP.commands.items())]
+        for parameter in command.params
+        if parameter.param_type_name == "option"
+        for option in parameter.opts
+    ],
+)
+def test_every_option_stands_in_the_guide(command: str, option: str):
+    # The options of a command stand in the part of the guide that shows it.
+    parts = GUIDE.split("\n## ")
+    own = [part for part in parts if f"`mlmd-lineage {command}" in part]
+    if command == "mlmd-lineage" or option in {"--help", "-h"}:
+        own = parts
+    assert any(f"`{option}" in part or f" {option}`" in part for part in own)
+
+
+@pytest.mark.parametrize("name", sorted(GROUP.commands))
+def test_every_command_shows_examples_of_itself(name: str):
+    help_ = GROUP.commands[name].get_help(
+        GROUP.commands[name].make_context(name, [], resilient_parsing=True)
+    )
+    assert f"mlmd-lineage {name}" in help_ or "archive/" in help_
+    assert "Examples:" in help_

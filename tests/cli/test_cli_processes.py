@@ -1,0 +1,191 @@
+"""The command line as a program: streams, terminals, exit codes, signals, start-up."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STORE = str(terminal.DEMO_STORE)
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return terminal.environment(tmp_path)
+
+
+def run(*arguments: str, env: dict[str, str], code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "mlmd_lineage", *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_help_is_quick_and_loads_nothing_heavy(env: dict[str, str]):
+    code = (
+        "import sys, mlmd_lineage.cli\n"
+        "sys.argv = ['mlmd-lineage', '--help']\n"
+        "try: mlmd_lineage.cli.main()\n"
+        "except SystemExit: pass\n"
+        "print(*{'pandas', 'numpy', 'pyarrow', 'pydantic', 'rich.console'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    assert "upstream" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run("--help", env=env)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5 * slowness()
+
+
+def slowness() -> float:
+    """Return how many times slower than usual this machine is just now."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return max(1.0, (time.perf_counter() - start) / 0.05)
+
+
+def test_output_to_a_pipe_is_plain(env: dict[str, str]):
+    # Also where the environment asks for colours.
+    done = run("upstream", STORE, "43", env=env | {"FORCE_COLOR": "1"})
+    lines = done.stdout.splitlines()
+    assert lines[0].split("\t") == [
+        "node", "hops", "type", "name", "uri", "state", "create_time_since_epoch", "role",
+    ]  # fmt: skip
+    assert lines[1].startswith("artifact/43\t0\tPushedModel\t\t/srv/tfx/")
+    assert lines[-1] == "# Complete: 6 artifacts and 6 executions."
+    assert len(lines) == 1 + 12 + 1
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_terminal_shows_a_tree_in_colours(tmp_path: Path, env: dict[str, str]):
+    del env["NO_COLOR"]
+    command = f"mlmd-lineage upstream {shlex.quote(STORE)} 43"
+    code, shown = terminal.on_terminal(command, tmp_path, env)
+    assert code == 0
+    assert "\x1b[" in shown
+    lines = terminal.uncoloured(shown).splitlines()
+    assert lines[1].startswith("└── execution/49 Pusher")
+    assert sum("artifact/35" in line for line in lines) == 2
+    assert sum("(see above)" in line for line in lines) == 2
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_narrow_terminal_breaks_nothing(tmp_path: Path, env: dict[str, str]):
+    command = f"mlmd-lineage upstream {shlex.quote(STORE)} 43"
+    code, shown = terminal.on_terminal(command, tmp_path, env, columns=40)
+    assert code == 0
+    shown = terminal.uncoloured(shown)
+    assert shown.count("(continued below)") == shown.count("(continued)") > 0
+    assert max(map(len, shown.splitlines()[:-1])) <= 40
+
+
+def test_progress_shows_on_a_terminal_only(tmp_path: Path, env: dict[str, str]):
+    command = f"mlmd-lineage describe {shlex.quote(STORE)} 2>&1 >/dev/null"
+    _, shown = terminal.on_terminal(command, tmp_path, env)
+    assert "Reading" in shown
+    assert run("describe", STORE, env=env).stderr == ""
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path, env: dict[str, str]):
+    command = (
+        f"mlmd-lineage events {shlex.quote(STORE)} --format json | head -1; "
+        f"for i in $(seq 300); do echo {shlex.quote(STORE)}; done | head -1 >/dev/null; "
+        f"mlmd-lineage artifacts {shlex.quote(STORE)} --properties | true"
+    )
+    code, shown = terminal.on_terminal(command, tmp_path, env)
+    assert (code, shown) == (0, "[\n")
+
+
+def test_an_interrupt_is_quiet(tmp_path: Path, env: dict[str, str]):
+    # A store that never answers: reading a pipe that nobody writes.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import mlmd_lineage.store, time\n"
+        "def wait(self): print('waiting', flush=True); time.sleep(60)\n"
+        "mlmd_lineage.store.Store.snapshot = wait\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlmd_lineage", "describe", STORE],
+        env=env | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{env['PYTHONPATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=30)
+    assert (process.returncode, *rest) == (130, "", "")
+
+
+def test_an_encoding_that_lacks_a_letter_shows_its_number(tmp_path: Path, env: dict[str, str]):
+    store = tmp_path / "\u6a21\u578b.db"
+    shutil.copyfile(STORE, store)
+    done = run("describe", str(store), env=env | {"PYTHONIOENCODING": "latin-1"})
+    assert "\\u6a21\\u578b.db" in done.stdout
+
+
+def test_names_that_are_no_text_are_told(tmp_path: Path, env: dict[str, str]):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mlmd_lineage",
+            "describe",
+            os.fsencode(tmp_path) + b"/\xff\x1b[31m.db",
+        ],
+        env=env,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: ")
+    assert b"\x1b" not in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_the_demo_is_short_and_quick(env: dict[str, str]):
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        done = run("demo", env=env)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 2 * slowness()
+    lines = done.stdout.splitlines()
+    assert len(lines) < 40
+    assert "$ mlmd-lineage upstream $DEMO artifact/43" in done.stdout
+    assert '>>> store.upstream("artifact/43")' in done.stdout
+    assert "      execution/44 Trainer COMPLETE" in lines
+    assert "artifact/15 Model /srv/tfx/pipelines/penguin-train/Trainer/model/22 LIVE" in lines
+
+
+def test_the_commands_of_the_demo_run(tmp_path: Path, env: dict[str, str]):
+    told = [line.strip() for line in run("demo", env=env).stdout.splitlines()]
+    commands = [line[2:] for line in told if line.startswith("$ ")]
+    assert len(commands) == 4
+    code, shown = terminal.on_terminal(" && ".join(commands), tmp_path, env)
+    assert code == 0
+    assert "Error" not in shown
