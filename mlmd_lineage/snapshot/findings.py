@@ -10,7 +10,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import notes, values
@@ -21,10 +20,18 @@ from mlmd_lineage.snapshot.tables import (
     KINDS,
 )
 
+_CACHED = 5  # a state of executions
+_OUTPUTS = (1, 4)  # types of events: DECLARED_OUTPUT and OUTPUT
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
 
     from mlmd_lineage.snapshot.tables import Kind, Tables
+
+    Numbers = np.ndarray[Any, np.dtype[np.int64]]
+    Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -72,7 +79,9 @@ CODES = {
 
 def findings_of(tables: Tables) -> tuple[Finding, ...]:
     """Return all findings about a store's tables, in order."""
-    found = [*_noted(tables), *_events(tables), *_memberships(tables), *_paths(tables)]
+    found = [*_noted(tables), *_memberships(tables), *_paths(tables)]
+    if "Event" in tables:
+        found += [*_events(tables), *_repeated_events(tables), *_only_cached(tables)]
     for kind in KINDS.values():
         found += _nodes(tables, kind)
         found += _property_values(tables, kind)
@@ -85,45 +94,63 @@ def _noted(tables: Tables) -> Iterator[Finding]:
             yield Finding(*note)
 
 
-def _ids(tables: Tables, table: str, column: str = "id") -> np.ndarray[Any, np.dtype[np.int64]]:
-    return tables[table][column].to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+def _ids(tables: Tables, table: str, column: str = "id") -> Numbers:
+    ids: Numbers = tables[table][column].to_numpy()
+    return ids
 
 
 def _missing(tables: Tables, table: str, column: str, owner: str) -> list[tuple[int, int]]:
     """Return ``(row, id)`` for the rows whose id has no row in the owner's table."""
     named = _ids(tables, table, column)
-    rows = np.flatnonzero(~np.isin(named, _ids(tables, owner)))
-    return [(int(row), int(named[row])) for row in rows]
+    return [(row, int(named[row])) for row in _where(~np.isin(named, _ids(tables, owner)))]
+
+
+def _where(flags: Flags) -> list[int]:
+    rows: list[int] = np.flatnonzero(flags).tolist()
+    return rows
 
 
 def _events(tables: Tables) -> Iterator[Finding]:
-    if "Event" not in tables:
-        return
-    events = tables["Event"]
     ids = _ids(tables, "Event")
     for kind in ("artifact", "execution"):
         for row, node in _missing(tables, "Event", f"{kind}_id", KINDS[kind].table):
             detail = f"event {ids[row]} names it, and no row has its id"
             yield Finding(f"missing_{kind}", f"{kind}/{node}", detail)
     types = _ids(tables, "Event", "type")
-    for row in np.flatnonzero((types < 1) | (types >= len(EVENT_TYPES))):
+    for row in _where((types < 1) | (types >= len(EVENT_TYPES))):
         name = EVENT_TYPES[0] if types[row] == 0 else str(types[row])
         yield Finding(
             "unknown_event_type",
             f"event/{ids[row]}",
             f"its type is {name}, neither an input nor an output, so lineage leaves it out",
         )
-    keys = events.select(["artifact_id", "execution_id", "type"])
-    counts = keys.append_column("one", pa.array(np.ones(len(ids), np.int64))).group_by(
-        keys.column_names
-    )
-    repeated = counts.aggregate([("one", "sum")])
-    for row in repeated.filter(pc.greater(repeated["one_sum"], 1)).to_pylist():
+
+
+def _repeated_events(tables: Tables) -> Iterator[Finding]:
+    keys = ["artifact_id", "execution_id", "type"]
+    counts = tables["Event"].select(keys).group_by(keys).aggregate([([], "count_all")])
+    for row in counts.filter(pc.greater(counts["count_all"], 1)).to_pylist():
         yield Finding(
             "duplicate_event",
             f"artifact/{row['artifact_id']}",
-            f"{row['one_sum']} events of one type tie it to execution/{row['execution_id']}",
+            f"{row['count_all']} events of one type tie it to execution/{row['execution_id']}",
         )
+
+
+def _only_cached(tables: Tables) -> Iterator[Finding]:
+    """Find the artifacts whose outputs are all of cached executions: the maker is not told."""
+    if "Execution" not in tables:
+        return
+    executions = tables["Execution"]
+    is_cached = pc.fill_null(pc.equal(executions["last_known_state"], _CACHED), False)  # noqa: FBT003
+    cached = _ids(tables, "Execution")[is_cached.to_numpy()]
+    is_output = np.isin(_ids(tables, "Event", "type"), _OUTPUTS)
+    by_cached = np.isin(_ids(tables, "Event", "execution_id"), cached)
+    artifacts = _ids(tables, "Event", "artifact_id")
+    made = artifacts[is_output & ~by_cached]
+    for artifact in np.setdiff1d(artifacts[is_output & by_cached], made).tolist():
+        detail = "only cached executions claim to have made it; the earliest counts as its maker"
+        yield Finding("only_cached_producer", f"artifact/{artifact}", detail)
 
 
 def _memberships(tables: Tables) -> Iterator[Finding]:
@@ -159,7 +186,7 @@ def _nodes(tables: Tables, kind: Kind) -> Iterator[Finding]:
     if kind.state is not None:
         known = ARTIFACT_STATES if kind.name == "artifact" else EXECUTION_STATES
         states = pc.fill_null(tables[kind.table][kind.state], 0).to_numpy()
-        for row in np.flatnonzero((states < 0) | (states >= len(known))):
+        for row in _where((states < 0) | (states >= len(known))):
             detail = f"its state is {states[row]}, which MLMD does not name"
             yield Finding("unknown_state", f"{kind.name}/{ids[row]}", detail)
 
@@ -169,36 +196,40 @@ def _property_values(tables: Tables, kind: Kind) -> Iterator[Finding]:
         return
     properties = tables[kind.properties]
     owners = _ids(tables, kind.properties, kind.id_column)
-    names = properties["name"].combine_chunks() if len(owners) else properties["name"]
+    names = properties["name"]
 
     def finding(code: str, row: int, detail: str) -> Finding:
         subject = f"{kind.name}/{owners[row]}"
-        return Finding(code, subject, f"its property {names[int(row)].as_py()!r} {detail}")
+        return Finding(code, subject, f"its property {names[row].as_py()!r} {detail}")
 
     if kind.table in tables:
         for row, _ in _missing(tables, kind.properties, kind.id_column, kind.table):
             yield finding(f"missing_{kind.name}", row, "is there, and no row has its id")
     found = values.kinds_of(properties)
-    for row in np.flatnonzero(found == values.NOTHING):
+    for row in _where(found == values.NOTHING):
         yield finding("null_property", row, "has no value; ml_metadata fails on it")
-    columns = properties.column_names[3:]
-    counts = np.zeros(len(owners), np.int8)
-    for column in columns:
-        if properties[column].null_count < len(owners):
-            counts += pc.is_valid(properties[column]).to_numpy()
-    for row in np.flatnonzero(counts > 1):
+    for row in _where(_value_counts(properties) > 1):
         yield finding("several_values", row, "has values of more than one kind")
-    strings = properties["string_value"]
-    if strings.null_count < len(strings):
-        is_null_text = pc.fill_null(pc.equal(strings, values.NULL_TEXT), False)  # noqa: FBT003
-        for row in np.flatnonzero(is_null_text.to_numpy()):
-            yield finding(
-                "mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it"
-            )
+    is_null_text = pc.fill_null(pc.equal(properties["string_value"], values.NULL_TEXT), False)  # noqa: FBT003
+    for row in _where(is_null_text.to_numpy()):
+        yield finding("mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it")
     yield from _undecodable(properties, found, finding)
 
 
-def _undecodable(properties: pa.Table, found: Any, finding: Any) -> Iterator[Finding]:
+def _value_counts(properties: pa.Table) -> Numbers:
+    """Return how many values each property has."""
+    counts = np.zeros(properties.num_rows, np.int64)
+    for column in properties.columns[3:]:
+        if column.null_count < len(column):
+            counts += pc.is_valid(column).to_numpy()
+    return counts
+
+
+def _undecodable(
+    properties: pa.Table,
+    found: np.ndarray[Any, np.dtype[np.int8]],
+    finding: Callable[[str, int, str], Finding],
+) -> Iterator[Finding]:
     for kind, column, decode, code, detail in (
         (values.STRUCT, "string_value", values.struct_from, "invalid_struct", "is no struct"),
         (values.PROTO, "proto_value", values.proto_from, "invalid_proto", "is no proto"),
@@ -208,4 +239,6 @@ def _undecodable(properties: pa.Table, found: Any, finding: Any) -> Iterator[Fin
             try:
                 decode(value)
             except ValueError:
-                yield finding(code, row, f"{detail} that can be decoded; ml_metadata fails on it")
+                yield finding(
+                    code, int(row), f"{detail} that can be decoded; ml_metadata fails on it"
+                )

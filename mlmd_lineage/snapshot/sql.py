@@ -40,7 +40,7 @@ _TIES = {
 _FIRST_VERSION = {"ParentType": 6, "ParentContext": 6}
 
 CHUNK = 1000
-"""How many ids one statement asks for: every server takes as many, and another trip costs little."""
+"""How many ids one statement asks for: every server takes as many; another trip costs little."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +194,10 @@ class SQLSession:
         return self.placeholder if isinstance(value, str) else str(int(value))
 
 
-def _typed_properties(rows: list[tuple[Any, ...]], base64_protos: bool) -> list[tuple[Any, ...]]:
+def _typed_properties(
+    rows: list[tuple[Any, ...]],
+    base64_protos: bool,  # noqa: FBT001 - as the session has it
+) -> list[tuple[Any, ...]]:
     typed = []
     for owner, name, custom, integer, double, string, raw, proto, boolean in rows:
         if proto is not None:
@@ -206,7 +209,7 @@ def _typed_properties(rows: list[tuple[Any, ...]], base64_protos: bool) -> list[
 
 
 def text_from_bytes(column: pa.ChunkedArray | pa.Array, to: pa.DataType) -> pa.Array:
-    """Return text that is surely UTF-8; bytes that are not show as ``\\xff`` and the like."""
+    r"""Return text that is surely UTF-8; bytes that are not show as ``\xff`` and the like."""
     return _checked_text(column, to)[0]
 
 
@@ -224,7 +227,7 @@ def _checked_text(
     changed = [
         row
         for row, (before, after) in enumerate(zip(values, decoded, strict=True))
-        if before is not None and before != after.encode()
+        if after is not None and before != after.encode()
     ]
     return pa.array(decoded, to), changed
 
@@ -267,7 +270,7 @@ def finished(
             column, invalid[field.name] = _checked_text(column, field.type)
         elif column.type != field.type:
             column = column.cast(field.type)
-        if column.null_count and field.name in _TIES:
+        if column.null_count and (field.name in _TIES or field.name == "id"):
             column = column.fill_null(0)  # no row has this number: it shows as missing
         arrays.append(_in_its_size(column))
     whole = pa.table(arrays, schema=schema)
@@ -307,10 +310,10 @@ def table_from_rows(table: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     arrays = []
     for field, values in zip(schema, columns, strict=True):
         dictionary = pa.types.is_dictionary(field.type)
-        if pa.types.is_boolean(field.type):
-            # SQLite and MySQL keep 0 and 1.
-            values = [None if v is None else bool(v) for v in values]  # noqa: PLW2901
-        array = pa.array(values, pa.string() if dictionary else field.type)
+        given: Sequence[Any] = values
+        if pa.types.is_boolean(field.type):  # SQLite and MySQL keep 0 and 1
+            given = [None if value is None else bool(value) for value in values]
+        array = pa.array(given, pa.string() if dictionary else field.type)
         arrays.append(array.dictionary_encode() if dictionary else array)
     return pa.table(arrays, schema=schema)
 

@@ -1,7 +1,8 @@
 """What a property's stored columns mean as a Python value.
 
 MLMD keeps a STRUCT as text, ``mlmd-struct::`` and the base64 of a ``google.protobuf.Struct``, and
-a PROTO as a serialized ``google.protobuf.Any`` (``ml_metadata/metadata_store/rdbms_metadata_access_object.cc``).
+a PROTO as a serialized ``google.protobuf.Any``
+(``ml_metadata/metadata_store/rdbms_metadata_access_object.cc``).
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ INT, DOUBLE, STRING, STRUCT, PROTO, BOOL, BYTES, NOTHING = range(8)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProtoValue:
-    """The value of a PROTO property: a ``google.protobuf.Any``, unpacked by whoever knows its type.
+    r"""The value of a PROTO property: an ``Any``, unpacked by whoever knows its type.
 
-    >>> ProtoValue("type.googleapis.com/google.protobuf.Duration", b"\\x08\\x01").value
-    b'\\x08\\x01'
+    >>> ProtoValue("type.googleapis.com/google.protobuf.Duration", b"\x08\x01").value
+    b'\x08\x01'
     """
 
     type_url: str
@@ -42,18 +43,18 @@ def struct_from(text: str) -> dict[str, Any]:
     Raises:
         ValueError: The text is no such struct.
     """
-    from google.protobuf import struct_pb2
+    from google.protobuf import struct_pb2  # noqa: PLC0415 - not loaded before it is needed
 
     message = struct_pb2.Struct()
     try:
         message.ParseFromString(base64.b64decode(text.removeprefix(STRUCT_PREFIX), validate=True))
-    except Exception as error:  # protobuf's errors have no common base over its versions
+    except Exception as error:  # noqa: BLE001 - protobuf's errors have no common base over its versions
         what = f"not a struct: {type(error).__name__}"
         raise ValueError(what) from None
     return {name: _plain(value) for name, value in sorted(message.fields.items())}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401 - messages have no types
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
@@ -69,25 +70,25 @@ def proto_from(raw: bytes) -> ProtoValue:
     Raises:
         ValueError: The bytes are no such message.
     """
-    from google.protobuf import any_pb2
+    from google.protobuf import any_pb2  # noqa: PLC0415 - not loaded before it is needed
 
     message = any_pb2.Any()
     try:
         message.ParseFromString(raw)
-    except Exception as error:  # protobuf's errors have no common base over its versions
+    except Exception as error:  # noqa: BLE001 - protobuf's errors have no common base over its versions
         what = f"not a google.protobuf.Any: {type(error).__name__}"
         raise ValueError(what) from None
     return ProtoValue(message.type_url, message.value)
 
 
-def value_of(
+def value_of(  # noqa: PLR0911, PLR0913, PLR0917 - one for each column of the row
     integer: int | None,
     double: float | None,
     string: str | None,
     raw: bytes | None,
     proto: bytes | None,
     boolean: bool | None,  # noqa: FBT001 - a column of the row
-) -> Any:
+) -> Any:  # noqa: ANN401 - whatever was put
     """Return the Python value in a property's six columns; None where it has none.
 
     A struct or a proto that cannot be decoded is handed back as its text or bytes.
@@ -135,7 +136,8 @@ def kinds_of(properties: pa.Table) -> np.ndarray[Any, np.dtype[np.int8]]:
 
 
 def _flags(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    return column.to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+    flags: np.ndarray[Any, np.dtype[np.bool_]] = column.to_numpy()
+    return flags
 
 
 def values_by_owner(properties: pa.Table) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
@@ -155,5 +157,3 @@ def values_by_owner(properties: pa.Table) -> dict[int, tuple[dict[str, Any], dic
 def rows_of(table: pa.Table) -> Iterable[tuple[Any, ...]]:
     """Yield a table's rows as tuples."""
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
-
-
