@@ -42,9 +42,9 @@ def _snapshot(
     with progress(f"Reading {source.location}"):
         snapshot = source.snapshot()
     with progress(f"Writing {folder}"):
-        saved = snapshot.save(folder)
+        snapshot.save(folder)
     typer.echo(
         f"Saved {len(snapshot.artifacts):,} artifacts, {len(snapshot.executions):,} executions, "
         f"{len(snapshot.contexts):,} contexts and {len(snapshot.events):,} events in "
-        f"{printable(str(saved))}."
+        f"{printable(folder)}."
     )

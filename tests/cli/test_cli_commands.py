@@ -328,7 +328,7 @@ def test_real_stores_are_described_and_listed(shared_stores: Path, name: str):
         (["upstream", STORE, "43", "--edges", "-f", "dot"], "--edges is for the formats"),
         (["upstream", STORE, "43", "--limit", "5", "-f", "csv"], "--limit is for the format"),
         (["upstream", STORE, "43", "--edges", "--only", "Model"], "give one of them"),
-        (["between", STORE, "1", "43", "--until", "Model"], "No such option: --until"),
+        (["between", STORE, "1", "43", "--until", "Model"], "No such option"),
     ],
 )
 def test_a_command_that_cannot_be_right_is_refused(arguments: list[str], told: str):
