@@ -92,6 +92,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """Give a connection that commits and closes."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA synchronous=OFF")  # the disk need not keep up with the tests
         yield connection
 
 
