@@ -16,21 +16,21 @@ MISSING = (
 )
 
 
-def open_native(store: BaseMetadataStore, reader: Reader) -> Any:
+def open_native(store: BaseMetadataStore, reader: Reader) -> Any:  # noqa: ANN401 - it may not be installed
     """Return ``ml_metadata.MetadataStore`` on a store; see ``Store.native``.
 
     The store is read first: the native library makes MLMD's tables in any database that lacks
     them, says nothing of why it cannot connect, and aborts the interpreter on some settings.
     """
+    config = store.connection_config()
     try:
-        from ml_metadata import MetadataStore
+        from ml_metadata import MetadataStore  # noqa: PLC0415 - reading does without
     except ImportError:
         raise errors.NativeLibraryError(MISSING) from None
-    config = store.connection_config()
     version = reader.read(("Type",)).schema_version
     try:
         return MetadataStore(config)
-    except Exception as error:  # its errors have no common base over its versions
+    except Exception as error:  # noqa: BLE001 - its errors have no common base over its versions
         message = (
             f"ml_metadata cannot open {store.location()} (MLMD schema version {version}): "
             f"{type(error).__name__}. It opens only the schema version of its own release."

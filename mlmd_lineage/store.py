@@ -1,11 +1,12 @@
 """What ``connect()`` returns: one store, and all that can be asked of it."""
 
+# ruff: noqa: PLC0415 - nothing is loaded before it is needed
+
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import errors
 from mlmd_lineage.snapshot.opening import reader_for
 from mlmd_lineage.stores import metadata_store_from
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
+    from mlmd_lineage.post_execution.pipelines import PipelineView
+    from mlmd_lineage.post_execution.runs import PipelineRunView
     from mlmd_lineage.snapshot.frames import Frames
     from mlmd_lineage.snapshot.reader import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
@@ -45,6 +48,10 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore) -> Store:
 
 class Store:
     """An MLMD store: its snapshot, its frames and its lineage.
+
+    >>> store = Store(SQLiteMetadataStore(uri="metadata.db"))
+
+    A store that is pickled leaves its password behind; see ``BaseMetadataStore``.
 
     Attributes:
         metadata_store: Where it is, and how it is reached.
@@ -83,7 +90,9 @@ class Store:
 
         >>> store.frames.artifacts(type="Model", properties=True)
         """
-        from mlmd_lineage.snapshot.frames import Frames
+        from mlmd_lineage.post_execution.pipelines import PipelineView
+    from mlmd_lineage.post_execution.runs import PipelineRunView
+    from mlmd_lineage.snapshot.frames import Frames
 
         return Frames.live(self._reader)
 
@@ -97,11 +106,9 @@ class Store:
             properties: Read the properties of the nodes too.
         """
         from mlmd_lineage.lineage.graph import LineageGraph
-        from mlmd_lineage.lineage.parts import NODE_TABLES, GraphTables
-        from mlmd_lineage.snapshot.tables import PROPERTY_TABLES
+        from mlmd_lineage.lineage.parts import GraphTables
 
-        names = [*NODE_TABLES, *(PROPERTY_TABLES if properties else ())]
-        return LineageGraph(GraphTables(self._reader.read(names), self._reader.read))
+        return LineageGraph(GraphTables.read(self._reader, properties=properties))
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -178,6 +185,55 @@ class Store:
         )
         return live.between(self._reader, source, target, question)
 
+    def get_pipelines(self) -> list[PipelineView]:
+        """Return all pipelines, whatever platform wrote them, with all of their runs.
+
+        >>> [pipeline.name for pipeline in store.get_pipelines()]
+
+        It reads all of the store in one transaction; what it returns never reads it again.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import loading
+
+        return loading.pipelines(self._reader, self._answer)
+
+    def get_pipeline(self, name: str) -> PipelineView:
+        """Return a pipeline by its name, with all of its runs.
+
+        >>> store.get_pipeline("churn").last_run.get_step("trainer").output
+
+        Raises:
+            NotFoundError: There is none of this name; the message suggests near names.
+            AmbiguousNameError: There are several; name one by its key, such as ``context/5``.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import loading
+
+        return loading.pipeline(self._reader, name, self._answer)
+
+    def get_run(self, name: str) -> PipelineRunView:
+        """Return a run by its name, by a fixed number of statements.
+
+        >>> store.get_run("churn-2024-06-01").steps
+
+        Args:
+            name: The run's name, its ``run_id``, or its key, such as ``context/7``.
+
+        Raises:
+            NotFoundError: There is none of this name; the message suggests near names.
+            AmbiguousNameError: There are several; name one by its key.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import loading
+
+        return loading.run(self._reader, name, self._answer)
+
+    def _answer(self, question: str, node: str, arguments: dict[str, Any]) -> Any:
+        """Answer a lineage question that a view asks."""
+        return getattr(self, question)(node, **arguments)
+
     def find_node(self, text: str) -> str:
         """Return the key of the node that a text names, without reading the store.
 
@@ -197,7 +253,7 @@ class Store:
 
         return naming.find_node(self._reader, text)
 
-    def native(self) -> Any:
+    def native(self) -> Any:  # noqa: ANN401 - it may not be installed
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.
 
         It opens the store for writing, and never migrates it.
@@ -209,6 +265,9 @@ class Store:
         from mlmd_lineage.native import open_native
 
         return open_native(self.metadata_store, self._reader)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.metadata_store, self._given_reader)
 
     def __repr__(self) -> str:
         return f"<Store {self.metadata_store.FLAVOR}: {self.location}>"

@@ -4,6 +4,8 @@ They stand in one module because each is made of the other: a graph answers with
 trace is a graph.
 """
 
+# ruff: noqa: PLC0415 - what draws or exports is loaded when it is asked for
+
 from __future__ import annotations
 
 import functools
@@ -46,6 +48,8 @@ class LineageGraph:
     and ``"execution/3"``; an int means an artifact. A graph does not change.
     """
 
+    _whole: LineageGraph | None = None
+
     def __init__(self, tables: TableSource) -> None:
         """Make the graph of a snapshot, or of other tables."""
         self.tables = tables if not isinstance(tables, Tables) else parts.GraphTables(tables)
@@ -63,9 +67,10 @@ class LineageGraph:
 
     def __contains__(self, node: object) -> bool:
         try:
-            return self.index.position(*keys.parse(node)) is not None
+            kind, number = keys.parse(node)
         except errors.ConfigurationError:
             return False
+        return kind != "context" and self.index.position(kind, number) is not None
 
     def __iter__(self) -> Iterator[str]:
         """Yield the nodes' keys, artifacts first, by their ids."""
@@ -102,16 +107,21 @@ class LineageGraph:
         """What in this graph is not as it should be, in order."""
         index = self.index
         found = [
-            Finding(
-                f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id"
-            )
+            Finding(f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id")
             for key in index.keys(np.flatnonzero(index.missing))
         ]
-        for artifact in index.only_cached.tolist():
-            producers = self.producers(index.key(artifact))
-            detail = f"only cached executions claim it; the earliest, {producers[0]}, stands for its producer"
-            found.append(Finding("only_cached_producer", index.key(artifact), detail))
+        for artifact in index.keys(index.only_cached):
+            first = self._origin.producers(artifact)[0]
+            detail = (
+                f"only cached executions claim it; the earliest, {first}, stands for its producer"
+            )
+            found.append(Finding("only_cached_producer", artifact, detail))
         return tuple(sorted(found))
+
+    @property
+    def _origin(self) -> LineageGraph:
+        """The graph of which this one is a part, or itself."""
+        return self._whole or self
 
     def producers(self, artifact: keys.Node) -> tuple[str, ...]:
         """Return the executions that made an artifact: one, unless two wrote it, or none is known.
@@ -231,9 +241,7 @@ class LineageGraph:
         graph = self if question.as_of is None else self.as_of(question.as_of)
         index = graph.index
         start, end = graph._position(source), graph._position(target)  # noqa: SLF001
-        above, _ = index.reach(
-            [end], up=True, roles=question.roles, max_hops=question.hop_limit
-        )
+        above, _ = index.reach([end], up=True, roles=question.roles, max_hops=question.hop_limit)
         below, hops = index.reach(
             [start], up=False, roles=question.roles, max_hops=question.hop_limit
         )
@@ -263,7 +271,7 @@ class LineageGraph:
         """Return the nodes and the edges as two DataFrames."""
         return self.nodes, self.edges
 
-    def to_networkx(self, *, copy: bool = False, contexts: bool = False) -> nx.MultiDiGraph:
+    def to_networkx(self, *, copy: bool = False, contexts: bool = False) -> nx.MultiDiGraph[str]:
         """Return the graph as networkx's ``MultiDiGraph``, in the direction of the data.
 
         Nodes are keys such as ``"artifact/5"``, with MLMD's names for their attributes; an
@@ -304,6 +312,12 @@ class LineageGraph:
 
         return export.to_graphml(self)
 
+    def to_svg(self) -> str:
+        """Return the graph drawn as an SVG image, which also shows itself in Jupyter."""
+        from mlmd_lineage.lineage import picture
+
+        return picture.svg(self)
+
     def _repr_html_(self) -> str:
         from mlmd_lineage.lineage import picture
 
@@ -341,6 +355,7 @@ class Trace(LineageGraph):
     ) -> None:
         """Keep what was found; its tables and its index are cut out when they are asked for."""
         self._graph = graph
+        self._whole = graph._origin  # noqa: SLF001 - another of this class
         self._found = found
         self._hops = hops
         self._starts = starts
@@ -360,30 +375,36 @@ class Trace(LineageGraph):
     def _part(self) -> tuple[indexes.Index, Array]:
         return self._graph.index.part(self._nodes, self.question.roles)
 
-    @property
-    def index(self) -> indexes.Index:  # type: ignore[override] - cut out when asked for
+    @functools.cached_property
+    def index(self) -> indexes.Index:
         """The nodes and edges as arrays."""
         return self._part[0]
 
     @functools.cached_property
-    def tables(self) -> TableSource:  # type: ignore[override] - cut out when asked for
+    def tables(self) -> TableSource:  # type: ignore[override]  # cut out when asked for
         """The tables of its nodes and events."""
         index, rows = self._part
-        return parts.PartTables(
-            self._graph.tables, index.artifact_ids, index.execution_ids, rows
-        )
+        return parts.PartTables(self._graph.tables, index.artifact_ids, index.execution_ids, rows)
 
     def complete_tables(self, more: Mapping[str, pa.Table], load: parts.Load) -> None:
         """Take up tables of this trace's nodes and events that were fetched after its walk."""
         self.__dict__["tables"] = parts.GraphTables(
-            Tables({name: self.tables[name] for name in parts.NODE_TABLES} | dict(more),
-                   source=self.tables.source), load
+            Tables(
+                {name: self.tables[name] for name in parts.NODE_TABLES} | dict(more),
+                source=self.tables.source,
+            ),
+            load,
         )
 
     @property
     def starts(self) -> tuple[str, ...]:
         """The nodes that were asked about."""
         return tuple(self._graph.index.keys(np.array(self._starts)))
+
+    @property
+    def end(self) -> str | None:
+        """The node to which ``between()`` was asked; None for other questions."""
+        return None if self._end is None else self._graph.index.key(self._end)
 
     @property
     def direction(self) -> str:
@@ -396,6 +417,16 @@ class Trace(LineageGraph):
     def hops(self) -> Array:
         """For each node, in the order of ``nodes``, how many edges away from the start it is."""
         return self._hops[np.argsort(self._found, kind="stable")]
+
+    def as_of(self, time: Time) -> LineageGraph:
+        """Return what of this trace existed at a moment, as ``LineageGraph.as_of`` does."""
+        made = super().as_of(time)
+        whole = self._graph.as_of(time)
+        event_ids = whole.tables["Event"]["id"].to_numpy()[whole.index.event_rows]
+        # What an event means may depend on others that are no part of this trace.
+        made.__dict__["index"] = indexes.build(made.tables, (whole.index, event_ids))
+        made._whole = whole._origin  # noqa: SLF001 - others of this class
+        return made
 
     # What bounds it
 
@@ -412,7 +443,7 @@ class Trace(LineageGraph):
     @property
     def boundary(self) -> tuple[str, ...]:
         """The nodes of this trace at which more was left out, in order."""
-        positions = [nodes for nodes in self._bounds.values()]
+        positions = list(self._bounds.values())
         if not positions:
             return ()
         return tuple(self._graph.index.keys(np.unique(np.concatenate(positions))))
@@ -448,4 +479,3 @@ class Trace(LineageGraph):
 
 def _flagged(flags: dict[int, int], flag: int) -> list[int]:
     return [type_id for type_id, value in flags.items() if value & flag]
-

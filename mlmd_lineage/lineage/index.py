@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-LEGACY_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
-"""TFX before 1.0 kept an execution's state as text, in its property ``state``."""
+
+STATE_PROPERTY = "state"
+TEXT_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
+"""Before MLMD 0.22 gave executions a state, TFX kept it as text in their property ``state``."""
 
 
 class Edges:
@@ -67,7 +69,7 @@ class Index:
         outgoing: The edges that begin at each node: what came from it.
     """
 
-    def __init__(  # noqa: PLR0913 - they are the graph
+    def __init__(  # noqa: D417, PLR0913 - the class says what they are
         self,
         *,
         artifact_ids: Array,
@@ -250,13 +252,18 @@ def among(values: Array, ordered: Array) -> Array:
     if not len(ordered):
         return np.zeros(len(values), bool)
     at = ordered.searchsorted(values).clip(max=len(ordered) - 1)
-    return ordered[at] == values  # type: ignore[no-any-return] - numpy's stubs
+    return ordered[at] == values  # type: ignore[no-any-return]  # numpy's stubs
 
 
-def build(tables: TableSource) -> Index:
+def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Index:
     """Return the index of the graph that a store's tables hold.
 
     Events that are neither inputs nor outputs are no edges; the snapshot's findings list them.
+
+    Args:
+        tables: The nodes and events.
+        whole: Where they are only a part of a graph, the index of the whole and the ids of its
+            edges' events: what an event means may depend on others.
     """
     events = tables["Event"]
     _hand_memory_on()
@@ -265,16 +272,20 @@ def build(tables: TableSource) -> Index:
     if len(event_rows) < len(types):
         events, types = events.take(event_rows), types[event_rows]
     artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
-    execution_ids, executions, no_execution = _numbered(
-        tables["Execution"], events["execution_id"]
-    )
-    roles, only_cached = role_rules.roles_of(
-        types,
-        artifacts,
-        _spread(_small(tables["Artifact"]["state"]), no_artifact, 0)[artifacts],
-        _spread(_small(execution_states_of(tables)), no_execution, 0)[executions],
-        lambda rows: pc.fill_null(events["milliseconds_since_epoch"].take(rows), 0).to_numpy(),
-    )
+    execution_ids, executions, no_execution = _numbered(tables["Execution"], events["execution_id"])
+    if whole is None:
+        roles, only_cached = role_rules.roles_of(
+            types,
+            artifacts,
+            _spread(_small(tables["Artifact"]["state"]), no_artifact, 0)[artifacts],
+            _spread(_small(tables["Execution"]["last_known_state"]), no_execution, 0)[executions],
+            lambda rows: pc.fill_null(events["milliseconds_since_epoch"].take(rows), 0).to_numpy(),
+        )
+    else:
+        index, event_ids = whole
+        roles = index.roles[event_ids.searchsorted(events["id"].to_numpy())]
+        claimed = index.artifact_ids[index.only_cached]
+        only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
     executions += np.int32(len(artifact_ids))
     is_input = np.isin(np.arange(len(EVENT_TYPES)), INPUT_EVENTS)[types]
     _hand_memory_on()
@@ -304,40 +315,46 @@ def _hand_memory_on() -> None:
 def _small(column: pa.ChunkedArray) -> Array:
     """Return an enum's numbers in one byte each; those that MLMD does not know become 0."""
     numbers = pc.fill_null(column, 0)
-    known = pc.if_else(pc.and_(pc.greater(numbers, 0), pc.less(numbers, 100)), numbers, 0)
-    return known.cast(pa.int8()).to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+    known = pc.if_else(
+        pc.and_(pc.greater(numbers, 0), pc.less(numbers, role_rules.UNKNOWN_STATE)), numbers, 0
+    )
+    return known.cast(pa.int8()).to_numpy()  # type: ignore[no-any-return]  # pyarrow is untyped
 
 
 def _type_ids(table: pa.Table) -> Array:
-    return pc.fill_null(table["type_id"], -1).cast(pa.int32()).to_numpy()  # type: ignore[no-any-return] - pyarrow is untyped
+    return pc.fill_null(table["type_id"], -1).to_numpy()  # type: ignore[no-any-return]  # pyarrow is untyped
 
 
 def execution_states_of(tables: TableSource) -> pa.ChunkedArray:
-    """Return each execution's state, from the text that TFX kept before MLMD had states."""
-    executions = tables["Execution"]
-    states = executions["last_known_state"]
+    """Return each execution's state, from the text that TFX kept where MLMD has none."""
+    states = tables["Execution"]["last_known_state"]
     if not states.null_count or "ExecutionProperty" not in tables:
         return states
-    properties = tables["ExecutionProperty"]
-    named = pc.and_(pc.equal(properties["name"].cast(pa.string()), "state"), pc.invert(properties["is_custom_property"]))
-    texts = properties.filter(named)
-    legacy = {
-        owner: LEGACY_STATES.get(text)
-        for owner, text in zip(
-            texts["execution_id"].to_pylist(), texts["string_value"].to_pylist(), strict=True
-        )
-    }
-    merged = [
-        legacy.get(number) if state is None else state
-        for number, state in zip(executions["id"].to_pylist(), states.to_pylist(), strict=True)
-    ]
-    return pa.chunked_array([pa.array(merged, pa.int64())])
+    return with_text_states(tables["Execution"], tables["ExecutionProperty"])
+
+
+def with_text_states(executions: pa.Table, properties: pa.Table) -> pa.ChunkedArray:
+    """Return each execution's state, or else the one in its property ``state``."""
+    named = pc.and_(
+        pc.equal(properties["name"].cast(pa.string()), STATE_PROPERTY),
+        pc.invert(properties["is_custom_property"]),
+    )
+    texts = properties.filter(named).select(["execution_id", "string_value"])
+    by_id = dict(zip(*(column.to_pylist() for column in texts.columns), strict=True))
+    states = {number: TEXT_STATES[text] for number, text in by_id.items() if text in TEXT_STATES}
+    column = executions["last_known_state"]
+    if not states:
+        return column
+    ids = executions["id"].cast(pa.int64()).combine_chunks()
+    found = pc.index_in(ids, value_set=pa.array(states, pa.int64()))
+    merged = pa.array(list(states.values()), column.type).take(found)
+    return pc.coalesce(column.combine_chunks(), merged)
 
 
 def _numbered(table: pa.Table, named: pa.ChunkedArray) -> tuple[Array, Array, Array]:
     """Return all ids in order, where each named one stands among them, and which have no row."""
     ids = table["id"].to_numpy()
-    if len(ids) and len(named) and ids[-1] - ids[0] == len(ids) - 1:
+    if len(ids) and len(named) and int(ids[-1]) - int(ids[0]) == len(ids) - 1:
         bounds = pc.min_max(named)
         if ids[0] <= bounds["min"].as_py() and bounds["max"].as_py() <= ids[-1]:
             at = pc.subtract(named, int(ids[0])).cast(pa.int32()).to_numpy()

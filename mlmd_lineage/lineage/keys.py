@@ -6,15 +6,16 @@ and an Execution 1.
 
 from __future__ import annotations
 
+import operator
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, SupportsIndex
 
 from mlmd_lineage import errors
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-_KEY = re.compile(r"^(artifact|execution|context)/(\d+)$")
+_KEY = re.compile(r"(artifact|execution|context)/([0-9]+)")
 _KINDS = ("artifact", "execution", "context")
 
 
@@ -30,7 +31,7 @@ Node: TypeAlias = "str | int | HasNodeKey"
 """How a node may be named: by its key, by an artifact's id, or by what stands for it."""
 
 
-def parse(node: Node | Any) -> tuple[str, int]:
+def parse(node: object) -> tuple[str, int]:
     """Return the kind and the id that a node's name means.
 
     >>> parse("execution/3"), parse(5)
@@ -40,15 +41,15 @@ def parse(node: Node | Any) -> tuple[str, int]:
         ConfigurationError: It is no node key.
     """
     if isinstance(node, str):
-        match = _KEY.match(node)
+        match = _KEY.fullmatch(node)
         if match is not None:
             return match[1], int(match[2])
     elif isinstance(node, bool):
         pass
     elif hasattr(node, "node_key"):
         return parse(node.node_key)
-    elif hasattr(node, "__index__"):
-        return "artifact", int(node)
+    elif isinstance(node, SupportsIndex):
+        return "artifact", operator.index(node)
     near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], _KINDS)
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
     raise errors.ConfigurationError(message)

@@ -7,21 +7,22 @@ which answers the question with the very code that answers it on a whole one.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlmd_lineage import errors
+from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage import keys, parts
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
-from mlmd_lineage.lineage.index import LEGACY_STATES
 from mlmd_lineage.lineage.walk import CLOSED, STOP
 from mlmd_lineage.snapshot.sql import table_from_rows
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    import pyarrow as pa
 
     from mlmd_lineage.lineage.question import Question
     from mlmd_lineage.snapshot.reader import Reader, Session
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
 _TYPE = SCHEMAS["Artifact"].names.index("type_id")
 _ARTIFACT_STATE = SCHEMAS["Artifact"].names.index("state")
 _EXECUTION_STATE = SCHEMAS["Execution"].names.index("last_known_state")
-_MADE = {kind: SCHEMAS[KINDS[kind].table].names.index("create_time_since_epoch") for kind in ("artifact", "execution")}
-_CLAIMS = (1, 4)
+_MADE = {
+    kind: SCHEMAS[KINDS[kind].table].names.index("create_time_since_epoch")
+    for kind in ("artifact", "execution")
+}
+_END = {"artifact": 1, "execution": 2}
+"""Where an event's row names a node of each kind."""
+_OTHER = {"artifact": "execution", "execution": "artifact"}
+_EDGES = INPUT_EVENTS + OUTPUT_EVENTS
+_PHANTOM = role_rules.PHANTOM
 
 
 def upstream(reader: Reader, node: keys.Node, question: Question) -> Trace:
@@ -76,16 +84,17 @@ def _whole(reader: Reader, session: Session, trace: Trace) -> Trace:
     index = trace.index
     members = {"artifact": index.artifact_ids.tolist(), "execution": index.execution_ids.tolist()}
 
-    def fetch(source: Session, table: str, column: str, values: Iterable[int]) -> Any:
-        return table_from_rows(table, source.fetch(table, {column: list(values)}))
+    def fetch(table: str, column: str, values: list[int]) -> pa.Table:
+        return table_from_rows(table, session.fetch(table, {column: values}))
 
     def contexts(_: Collection[str]) -> Tables:
         return reader.ask(lambda later: _contexts(later, members))
 
-    more = {"EventPath": fetch(session, "EventPath", "event_id", trace.tables["Event"]["id"].to_pylist())}
+    events = trace.tables["Event"]["id"].to_pylist()
+    more = {"EventPath": fetch("EventPath", "event_id", events)}
     for kind, ids in members.items():
         name = KINDS[kind].properties
-        more[name] = fetch(session, name, KINDS[kind].id_column, ids)
+        more[name] = fetch(name, KINDS[kind].id_column, ids)
     trace.complete_tables(more, contexts)
     return trace
 
@@ -95,7 +104,7 @@ def _contexts(session: Session, members: dict[str, list[int]]) -> Tables:
     wanted: set[int] = set()
     for kind, ids in members.items():
         name = KINDS[kind].membership or ""
-        rows = session.fetch(name, {KINDS[kind].id_column: ids}) if ids else []
+        rows = sorted(session.fetch(name, {KINDS[kind].id_column: ids}))
         wanted |= {row[1] for row in rows}
         tables[name] = table_from_rows(name, rows)
     pairs: set[Row] = set()
@@ -106,7 +115,7 @@ def _contexts(session: Session, members: dict[str, list[int]]) -> Tables:
         new = {parent for _, parent in found} - wanted
         wanted |= new
     tables["ParentContext"] = table_from_rows("ParentContext", sorted(pairs))
-    rows = session.fetch("Context", {"id": sorted(wanted)}) if wanted else []
+    rows = session.fetch("Context", {"id": sorted(wanted)})
     tables["Context"] = table_from_rows("Context", rows)
     return Tables(tables)
 
@@ -119,17 +128,26 @@ class _Fetched:
         self._question = question
         self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}
         self._events: dict[int, Row] = {}
+        self._claims: dict[int, dict[int, Row]] = {}
+        """For each artifact the outputs of executions that name it, as far as they are known."""
+        self._claimed: set[int] = set()
+        """The artifacts of which all claims are known."""
         self._legacy: dict[int, int] = {}
         types = {name: session.fetch(name, {}) for name in ("Type", "TypeProperty", "ParentType")}
         self._types = {name: table_from_rows(name, rows) for name, rows in types.items()}
         limited = question.until or question.types
         tables = Tables(self._types, source=session.source)
         self._flags = question.type_flags(tables) if limited else {}
+        # Otherwise the walk needs few of them, and the rest is fetched at its end.
+        self._all_nodes = bool(limited) or question.as_of is not None
 
     def tables(self) -> parts.GraphTables:
         """Return what was fetched as the tables of a graph."""
+        self._complete()
         nodes = {
-            KINDS[kind].table: sorted(row for row in found.values() if row is not None)
+            KINDS[kind].table: sorted(
+                (row for row in found.values() if row is not None), key=operator.itemgetter(0)
+            )
             for kind, found in self._nodes.items()
         }
         nodes["Execution"] = [self._with_state(row) for row in nodes["Execution"]]
@@ -143,23 +161,31 @@ class _Fetched:
         kind, number = keys.parse(node)
         if kind == "context":
             raise keys.no_lineage_of_contexts(number)
+        if self._is_there(kind, number):
+            return
+        other = _OTHER[kind]
+        hint = f" There is an {other}/{number}." if self._is_there(other, number) else ""
+        message = f"There is no {kind}/{number} in {self._session.source}.{hint}"
+        raise errors.NotFoundError(message)
+
+    def _is_there(self, kind: str, number: int) -> bool:
+        """Tell whether a node exists: it has a row, or else an event names it."""
         self._fetch_nodes(kind, {number})
-        if self._nodes[kind][number] is None or self._is_later(kind, number):
-            # Events may name a node that has no row.
-            rows = self._session.fetch("Event", {f"{kind}_id": [number]})
-            if not rows or self._nodes[kind][number] is not None:
-                other = "execution" if kind == "artifact" else "artifact"
-                hint = ""
-                if self._session.fetch(KINDS[other].table, {"id": [number]}):
-                    hint = f" There is an {other}/{number}."
-                message = f"There is no {kind}/{number} in {self._session.source}.{hint}"
-                raise errors.NotFoundError(message)
+        row = self._nodes[kind][number]
+        moment = self._question.as_of
+        if row is not None and (moment is None or row[_MADE[kind]]):
+            return not self._is_later(kind, number)
+        rows = self._session.fetch("Event", {f"{kind}_id": [number]})
+        if row is not None:
+            # Its time is unknown, so it counts from its first event.
+            return not rows or min(event[4] or 0 for event in rows) <= (moment or 0)
+        return bool(self._keep(row for row in rows if row[3] in _EDGES))
 
     def walk(self, node: keys.Node, *, up: bool) -> None:
         """Fetch what a walk from a node meets, and one hop more, which tells where it was cut."""
         self.check(node)
         kind, number = keys.parse(node)
-        seen = {"artifact": set[int](), "execution": set[int]()}
+        seen: dict[str, set[int]] = {"artifact": set(), "execution": set()}
         seen[kind].add(number)
         frontier = {number}
         hop = 0
@@ -167,13 +193,15 @@ class _Fetched:
             events = self._fetch_events(kind, frontier, up=up)
             if hop >= self._question.hop_limit:
                 return
-            passed = {n for n in frontier if hop == 0 or not self._flag(kind, n) & STOP}
-            here, there = (0, 1) if kind == "artifact" else (1, 0)
-            other = "execution" if kind == "artifact" else "artifact"
-            reached = {ends[there] for ends in self._followed(events) if ends[here] in passed}
-            frontier = {
-                n for n in reached - seen[other] if not self._flag(other, n) & CLOSED
-            }
+            other = _OTHER[kind]
+            here, there = _END[kind], _END[other]
+            if self._flags:
+                passed = {n for n in frontier if hop == 0 or not self._flag(kind, n) & STOP}
+                events = [row for row in events if row[here] in passed]
+            reached = {row[there] for row in events if self._is_followed(row)}
+            frontier = reached - seen[other]
+            if self._flags:
+                frontier = {n for n in frontier if not self._flag(other, n) & CLOSED}
             seen[other] |= frontier
             kind = other
             hop += 1
@@ -183,65 +211,84 @@ class _Fetched:
         return self._flags.get(row[_TYPE], 0) if row is not None else 0
 
     def _fetch_events(self, kind: str, frontier: set[int], *, up: bool) -> list[Row]:
+        """Fetch the events that lead on from some nodes, and the nodes to which they lead."""
         outputs = up == (kind == "artifact")
         types = OUTPUT_EVENTS if outputs else INPUT_EVENTS
-        events = self._keep(kind, sorted(frontier), types)
-        other = "execution" if kind == "artifact" else "artifact"
-        self._fetch_nodes(other, {row[1 if other == "artifact" else 2] for row in events})
-        if outputs and kind == "execution":
-            self._fetch_other_claims(events)
-        return [row for row in events if row[0] in self._events]
+        events = self._keep(
+            self._session.fetch("Event", {f"{kind}_id": sorted(frontier), "type": types})
+        )
+        if outputs and kind == "artifact":
+            self._claimed |= frontier
+        elif outputs:
+            self._fetch_other_claims(
+                {row[1] for row in events if self._role_alone(row) == role_rules.REUSES}
+            )
+        return events
 
-    def _keep(self, kind: str, ids: list[int], types: tuple[int, ...]) -> list[Row]:
-        rows = self._session.fetch("Event", {f"{kind}_id": ids, "type": types})
+    def _fetch_other_claims(self, artifacts: set[int]) -> None:
+        """Fetch all who claim to have made some artifacts: that tells which edges are reuses."""
+        new = sorted(artifacts - self._claimed)
+        if new:
+            self._keep(self._session.fetch("Event", {"artifact_id": new, "type": OUTPUT_EVENTS}))
+            self._claimed |= artifacts
+
+    def _complete(self) -> None:
+        """Fetch what the walk did not need, and the graph does: who made the artifacts it met."""
+        unknown = set()
+        for number in {row[1] for row in self._events.values()} | self._nodes["artifact"].keys():
+            if number not in self._claimed:
+                roles = {self._role_alone(row) for row in self._claims.get(number, {}).values()}
+                if role_rules.PRODUCES not in roles:
+                    unknown.add(number)
+        self._fetch_other_claims(unknown)
+        for kind, end in _END.items():
+            self._fetch_nodes(kind, {row[end] for row in self._events.values()})
+
+    def _keep(self, rows: Iterable[Row]) -> list[Row]:
+        """Keep events, with what tells their roles, and return those that existed then."""
         moment = self._question.as_of
+        rows = [row for row in rows if moment is None or (row[4] or 0) <= moment]
+        if self._all_nodes:
+            for kind, end in _END.items():
+                self._fetch_nodes(kind, {row[end] for row in rows})
+        outputs = [row for row in rows if row[3] in OUTPUT_EVENTS]
+        self._fetch_nodes("execution", {row[2] for row in outputs})
+        unfinished = {row[1] for row in outputs if self._role_if_stateless(row) == _PHANTOM}
+        self._fetch_nodes("artifact", unfinished)
         if moment is not None:
-            rows = [row for row in rows if (row[4] or 0) <= moment]
+            rows = [
+                row
+                for row in rows
+                if not any(self._is_later(kind, row[end]) for kind, end in _END.items())
+            ]
         for row in rows:
             self._events[row[0]] = row
+            if row[3] in OUTPUT_EVENTS:
+                self._claims.setdefault(row[1], {})[row[0]] = row
         return rows
-
-    def _fetch_other_claims(self, events: list[Row]) -> None:
-        """Fetch who else claims what cached executions do: that tells which edges are reuses."""
-        claimed = {
-            row[1]
-            for row in events
-            if row[3] in _CLAIMS and self._execution_state(row[2]) == role_rules.CACHED
-        }
-        if claimed:
-            more = self._keep("artifact", sorted(claimed), _CLAIMS)
-            self._fetch_nodes("execution", {row[2] for row in more})
 
     def _fetch_nodes(self, kind: str, ids: set[int]) -> None:
         held = self._nodes[kind]
-        new = sorted(ids - held.keys())
+        new = sorted(number for number in ids if number not in held)
         if not new:
             return
         held.update(dict.fromkeys(new))
+        stateless = []
         for row in self._session.fetch(KINDS[kind].table, {"id": new}):
             held[row[0]] = row
-        if kind == "execution":
-            stateless = [n for n in new if (row := held[n]) is not None and row[_EXECUTION_STATE] is None]
-            if stateless:
-                where: dict[str, Any] = {"execution_id": stateless, "name": ["state"]}
-                for row in self._session.fetch("ExecutionProperty", where):
-                    if not row[2] and row[5] in LEGACY_STATES:
-                        self._legacy[row[0]] = LEGACY_STATES[row[5]]
-        if self._question.as_of is not None:
-            self._drop_later(kind, new)
+            if kind == "execution" and row[_EXECUTION_STATE] is None:
+                stateless.append(row[0])
+        if stateless:
+            where: dict[str, Any] = {"execution_id": stateless, "name": [indexes.STATE_PROPERTY]}
+            for row in self._session.fetch("ExecutionProperty", where):
+                state = indexes.TEXT_STATES.get(row[5])
+                if row[1] == indexes.STATE_PROPERTY and not row[2] and state is not None:
+                    self._legacy[row[0]] = state
 
     def _is_later(self, kind: str, number: int) -> bool:
         row = self._nodes[kind][number]
         moment = self._question.as_of
         return row is not None and moment is not None and (row[_MADE[kind]] or 0) > moment
-
-    def _drop_later(self, kind: str, ids: list[int]) -> None:
-        later = {n for n in ids if self._is_later(kind, n)}
-        if later:
-            column = 1 if kind == "artifact" else 2
-            gone = [number for number, row in self._events.items() if row[column] in later]
-            for number in gone:
-                del self._events[number]
 
     def _execution_state(self, number: int) -> int:
         row = self._nodes["execution"].get(number)
@@ -254,26 +301,28 @@ class _Fetched:
         at = _EXECUTION_STATE
         return (*row[:at], self._legacy[row[0]], *row[at + 1 :])
 
-    def _followed(self, events: list[Row]) -> list[tuple[int, int]]:
-        """Return the artifact and the execution of each event that the question follows."""
-        if not events:
-            return []
-        # Whether a claim is the only one depends on all claims on its artifact.
-        touched = {row[1] for row in events}
-        known = [row for row in self._events.values() if row[1] in touched]
-        artifact_rows = [self._nodes["artifact"].get(row[1]) for row in known]
-        times = np.array([row[4] or 0 for row in known])
-        roles, _ = role_rules.roles_of(
-            np.array([row[3] for row in known]),
-            np.array([row[1] for row in known]),
-            np.array([0 if row is None else row[_ARTIFACT_STATE] or 0 for row in artifact_rows]),
-            np.array([self._execution_state(row[2]) for row in known]),
-            lambda rows: times[rows],
-        )
+    def _role_alone(self, event: Row) -> int:
+        role = self._role_if_stateless(event)
+        if role != _PHANTOM:
+            return role
+        artifact = self._nodes["artifact"][event[1]]
+        state = 0 if artifact is None else artifact[_ARTIFACT_STATE] or 0
+        return role_rules.role_alone(event[3], state, self._execution_state(event[2]))
+
+    def _role_if_stateless(self, event: Row) -> int:
+        """Return the role that an event has if its artifact has no state."""
+        return role_rules.role_alone(event[3], 0, self._execution_state(event[2]))
+
+    def _is_followed(self, event: Row) -> bool:
+        """Tell whether the question follows an event."""
         allowed = self._question.roles
-        asked = {row[0] for row in events}
-        return [
-            (row[1], row[2])
-            for row, role in zip(known, roles.tolist(), strict=True)
-            if (allowed >> role) & 1 and row[0] in asked
-        ]
+        role = self._role_alone(event)
+        if role != role_rules.REUSES or (allowed >> role) & 1:
+            return bool((allowed >> role) & 1)
+        # The earliest of those that claim it stands for its producer, where there is no other.
+        claims = self._claims[event[1]].values()
+        by_role: dict[int, list[Row]] = {}
+        for claim in claims:
+            by_role.setdefault(self._role_alone(claim), []).append(claim)
+        first = min(by_role[role_rules.REUSES], key=lambda row: (row[4] or 0, row[0]))
+        return role_rules.PRODUCES not in by_role and first[0] == event[0]

@@ -9,11 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot.tables import KINDS, Tables
+from mlmd_lineage.lineage.index import STATE_PROPERTY, with_text_states
+from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import TypeAlias
+
+    from mlmd_lineage.snapshot.reader import Reader
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
     Load: TypeAlias = "Callable[[Collection[str]], Tables]"
@@ -41,6 +45,8 @@ class TableSource(Protocol):
 class GraphTables:
     """The tables of a whole graph: numbers in as few bytes as hold them, the rest read late.
 
+    An execution whose state TFX kept as text has it in ``last_known_state`` here.
+
     What is read late belongs to the same nodes and events: MLMD never changes an event or its
     path. Only memberships in contexts that were added meanwhile are there too.
     """
@@ -53,6 +59,30 @@ class GraphTables:
         self._rest = Tables(rest, source=tables.source)
         self._held = {name: narrowed(tables[name]) for name in NODE_TABLES if name in tables}
         self._lock = threading.Lock()
+        if "ExecutionProperty" in tables and self._lacks_states:
+            self._take_text_states(tables["ExecutionProperty"])
+
+    @classmethod
+    def read(cls, reader: Reader, *, properties: bool) -> GraphTables:
+        """Read the tables of a store's graph, the properties of its nodes if they are wanted."""
+        names = [*NODE_TABLES, *(PROPERTY_TABLES if properties else ())]
+        made = cls(reader.read(names), reader.read)
+        if not properties and made._lacks_states:
+            rows = reader.ask(
+                lambda session: session.fetch("ExecutionProperty", {"name": [STATE_PROPERTY]})
+            )
+            made._take_text_states(table_from_rows("ExecutionProperty", rows))
+        return made
+
+    @property
+    def _lacks_states(self) -> bool:
+        return bool(self._held["Execution"]["last_known_state"].null_count)
+
+    def _take_text_states(self, properties: pa.Table) -> None:
+        executions = self._held["Execution"]
+        at = executions.column_names.index("last_known_state")
+        states = with_text_states(executions, properties)
+        self._held["Execution"] = executions.set_column(at, "last_known_state", states)
 
     def __contains__(self, table: object) -> bool:
         return table in self._held or table in self._rest
@@ -90,23 +120,23 @@ class PartTables:
             self._held[table] = self._cut(table)
         return self._held[table]
 
-    def _cut(self, table: str) -> pa.Table:
+    def _cut(self, table: str) -> pa.Table:  # noqa: PLR0911 - one for each way
         whole = self._whole[table]
         if table == "Event":
             return whole.take(self._event_rows)
         if table == "EventPath":
             return rows_with(whole, "event_id", self["Event"]["id"].to_numpy())
-        for kind in KINDS.values():
-            if table == kind.table and kind.name != "context":
-                return rows_with(whole, "id", self._nodes[kind.name])
-            if table == kind.properties and kind.name != "context":
-                return rows_with(whole, kind.id_column, self._nodes[kind.name])
-            if table == kind.membership:
-                members = np.isin(whole[kind.id_column].to_numpy(), self._nodes[kind.name])
-                return whole.filter(pa.array(members))
         if table in {"Context", "ParentContext", "ContextProperty"}:
             column = "id" if table == "Context" else "context_id"
-            return whole.filter(pa.array(np.isin(whole[column].to_numpy(), self._contexts())))
+            return rows_among(whole, column, self._contexts())
+        for name, nodes in self._nodes.items():
+            kind = KINDS[name]
+            if table == kind.table:
+                return rows_with(whole, "id", nodes)
+            if table == kind.properties:
+                return rows_with(whole, kind.id_column, nodes)
+            if table == kind.membership:
+                return rows_among(whole, kind.id_column, nodes)
         return whole
 
     def _contexts(self) -> Array:
@@ -133,6 +163,11 @@ def rows_with(table: pa.Table, column: str, values: Array) -> pa.Table:
     counts = ends - starts
     first = np.repeat(np.cumsum(counts) - counts, counts)
     return table.take(np.arange(counts.sum()) - first + np.repeat(starts, counts))
+
+
+def rows_among(table: pa.Table, column: str, values: Array) -> pa.Table:
+    """Return the rows whose column has one of some values."""
+    return table.filter(pa.array(np.isin(table[column].to_numpy(), values)))
 
 
 def narrowed(table: pa.Table) -> pa.Table:

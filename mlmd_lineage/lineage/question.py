@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+import datetime as dt
+import operator
+from typing import TYPE_CHECKING, SupportsIndex
 
 from mlmd_lineage import errors
 from mlmd_lineage.lineage.roles import followed
@@ -19,11 +18,14 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.parts import TableSource
 
-Time: TypeAlias = "datetime.datetime | str | int"
+Time: TypeAlias = "dt.datetime | str | int"
 """A moment: a datetime or pandas Timestamp, ISO 8601 text, or milliseconds since 1970 in UTC.
 
 Without a time zone it is taken as UTC.
 """
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,13 +55,8 @@ class Question:
         Raises:
             ConfigurationError: One of them cannot be right.
         """
-        if max_hops is not None and (
-            isinstance(max_hops, bool) or not isinstance(max_hops, int) or max_hops < 0
-        ):
-            message = f"max_hops is a whole number from 0, or None for no limit; not {max_hops!r}."
-            raise errors.ConfigurationError(message)
         return cls(
-            max_hops,
+            None if max_hops is None else _hops(max_hops),
             _names("until", until),
             _names("types", types),
             bool(reuse),
@@ -98,6 +95,16 @@ class Question:
                 if kind in restricted and type_id not in open_ids:
                     flags[type_id] = flags.get(type_id, 0) | CLOSED
         return flags
+
+
+def _hops(value: object) -> int:
+    # NumPy's and pandas' integers are whole numbers too.
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        number = operator.index(value)
+        if number >= 0:
+            return number
+    message = f"max_hops is a whole number from 0, or None for no limit; not {value!r}."
+    raise errors.ConfigurationError(message)
 
 
 def _names(argument: str, value: str | Collection[str] | None) -> tuple[str, ...]:
@@ -143,7 +150,7 @@ def type_ids(tables: TableSource, names: Collection[str]) -> set[int]:
     return found
 
 
-def milliseconds(time: Time | Any) -> int:
+def milliseconds(time: object) -> int:
     """Return a moment as MLMD counts it, in milliseconds since 1970 in UTC.
 
     >>> milliseconds("2026-11-21T06:00:00Z")
@@ -155,15 +162,16 @@ def milliseconds(time: Time | Any) -> int:
     if isinstance(time, str):
         text = time.strip()
         try:
-            time = datetime.datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+            time = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
         except ValueError:
             message = f"as_of={text!r} is no time; write it like 2026-11-21T06:00:00+00:00."
             raise errors.ConfigurationError(message) from None
-    if isinstance(time, datetime.datetime):
+    if isinstance(time, dt.datetime):
         if time.tzinfo is None:
-            time = time.replace(tzinfo=datetime.timezone.utc)
-        return int(pa.scalar(time, pa.timestamp("ms", "UTC")).value)
-    if hasattr(time, "__index__") and not isinstance(time, bool):
-        return int(time)
+            time = time.replace(tzinfo=dt.timezone.utc)
+        if time == time:  # noqa: PLR0124 - pandas' NaT is a datetime too, and equals nothing
+            return int((time - _EPOCH) // dt.timedelta(milliseconds=1))
+    if isinstance(time, SupportsIndex) and not isinstance(time, bool):
+        return operator.index(time)
     message = f"as_of is a datetime, ISO 8601 text or milliseconds since 1970; not {time!r}."
     raise errors.ConfigurationError(message)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlmd_lineage.snapshot.tables import EVENT_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,10 +33,41 @@ ROLES = ("uses", "produces", "reuses", "internal", "resolves", "pending", "phant
 
 USES, PRODUCES, REUSES, INTERNAL, RESOLVES, PENDING, PHANTOM = range(len(ROLES))
 
-CACHED = 5
-_UNFINISHED = (1, 2)  # NEW, RUNNING
-_INPUTS, _OUTPUTS = (2, 3), (1, 4)
+_UNFINISHED, _CACHED = (1, 2), 5  # states of executions: NEW and RUNNING; CACHED
+_OUTPUTS = (1, 4)  # types of events: DECLARED_OUTPUT and OUTPUT
 _INTERNAL_INPUT, _INTERNAL_OUTPUT, _PENDING_OUTPUT = 5, 6, 7
+
+_FINISHED, _GOING_ON, _SKIPPED = range(3)
+UNKNOWN_STATE = 100
+"""From this number on a state is no state: MLMD has not a tenth as many."""
+_STANDING = np.full(UNKNOWN_STATE, _FINISHED, np.uint8)
+_STANDING[list(_UNFINISHED)] = _GOING_ON
+_STANDING[_CACHED] = _SKIPPED
+
+_ALONE = np.full((len(EVENT_TYPES), 2, 3), USES, np.uint8)
+"""The role by the event's type, whether the artifact has a state, and the execution's standing."""
+_ALONE[_INTERNAL_INPUT] = INTERNAL
+_ALONE[_INTERNAL_OUTPUT] = RESOLVES
+_ALONE[_PENDING_OUTPUT] = PENDING
+_ALONE[_OUTPUTS, :, :] = PRODUCES
+_ALONE[_OUTPUTS, :, _SKIPPED] = REUSES
+_ALONE[_OUTPUTS, 0, _GOING_ON] = PHANTOM
+
+_PLAIN_ALONE: list[list[list[int]]] = _ALONE.tolist()
+_PLAIN_STANDING: list[int] = _STANDING.tolist()
+
+
+def role_alone(event_type: int, artifact_state: int, execution_state: int) -> int:
+    """Return the role of one event by itself: ``roles_of`` looks at what others claim too.
+
+    Args:
+        event_type: MLMD's type of the event, an input or an output.
+        artifact_state: The state of its artifact, 0 where it has none.
+        execution_state: The state of its execution, 0 where it has none.
+    """
+    known = execution_state if 0 < execution_state < UNKNOWN_STATE else 0
+    has_state = 0 < artifact_state < UNKNOWN_STATE
+    return _PLAIN_ALONE[event_type][has_state][_PLAIN_STANDING[known]]
 
 
 def roles_of(
@@ -55,17 +88,11 @@ def roles_of(
         execution_states: The state of each event's execution, 0 where it has none.
         times: Gives the times of some events in milliseconds, 0 where they have none.
     """
-    roles = np.full(len(event_types), USES, np.uint8)
-    roles[event_types == _INTERNAL_INPUT] = INTERNAL
-    roles[event_types == _INTERNAL_OUTPUT] = RESOLVES
-    roles[event_types == _PENDING_OUTPUT] = PENDING
-    output = np.isin(event_types, _OUTPUTS)
-    cached = output & (execution_states == CACHED)
-    phantom = output & (artifact_states == 0) & np.isin(execution_states, _UNFINISHED)
-    roles[output] = PRODUCES
-    roles[cached] = REUSES
-    roles[phantom] = PHANTOM
-    claims = np.flatnonzero(cached)
+    at = event_types.astype(np.uint8) * np.uint8(_ALONE[0].size)
+    at += (artifact_states != 0).astype(np.uint8) * np.uint8(_ALONE[0, 0].size)
+    at += _STANDING[execution_states]
+    roles = _ALONE.reshape(-1)[at]
+    claims = np.flatnonzero(roles == REUSES)
     if not len(claims):
         return roles, np.empty(0, np.int64)
     orphans = claims[~np.isin(artifacts[claims], artifacts[roles == PRODUCES])]

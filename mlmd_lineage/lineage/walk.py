@@ -97,10 +97,10 @@ def walk(  # noqa: PLR0913, PLR0917 - numba compiles positional arrays only
 def compiled() -> Callable[..., int]:
     """Return the walk compiled by numba, or as it is where numba cannot be had."""
     try:
-        import numba
+        import numba  # noqa: PLC0415 - it takes half a second
     except ImportError:
         return walk
     try:
-        return numba.njit(cache=True, nogil=True)(walk)  # type: ignore[no-any-return] - numba is untyped
+        return numba.njit(cache=True, nogil=True)(walk)
     except RuntimeError:  # no folder to cache in
-        return numba.njit(nogil=True)(walk)  # type: ignore[no-any-return] - numba is untyped
+        return numba.njit(nogil=True)(walk)

@@ -7,7 +7,7 @@ taken, and for each file its number of rows and its SHA-256.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import json
 import os
@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlmd_lineage import errors
+from mlmd_lineage.snapshot import notes
 from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES, SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.stores.archive import MANIFEST
@@ -41,15 +42,15 @@ FORMAT_VERSION = 1
 
 def save(snapshot: Snapshot, directory: str | os.PathLike[str]) -> Path:
     """Write a snapshot into a new folder, whole or not at all; see ``Snapshot.save``."""
-    target = Path(directory).expanduser()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        message = f"{target} exists and is not an empty folder; give a new one for the archive."
-        raise errors.ConfigurationError(message)
+    target = Path(directory).expanduser().absolute()
     try:
+        if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+            message = f"{target} exists and is not an empty folder; give a new one for the archive."
+            raise errors.ConfigurationError(message)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        message = f"{target.parent} cannot be written to: {error.strerror}."
+        message = f"{target} cannot be written: {error.strerror}."
         raise errors.ConfigurationError(message) from None
     try:
         files = {}
@@ -116,21 +117,21 @@ class ArchiveReader:
         with self._lock:
             return Tables(
                 {name: self.table(name) for name in wanted(tables)},
-                schema_version=manifest["schema_version"],
-                source=manifest["source"],
-                taken_at=datetime.datetime.fromisoformat(manifest["taken_at"]),
+                schema_version=manifest.schema_version,
+                source=manifest.source,
+                taken_at=manifest.taken_at,
             )
 
     def ask(self, question: Callable[[ArchiveSession], T]) -> T:
         """Answer a question."""
-        source = str(self._manifest()["source"])
+        source = self._manifest().source
         with self._lock:
             return question(ArchiveSession(self, source))
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self) -> _Manifest:
         path = self._path / MANIFEST
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             message = f"{self._path} holds no {MANIFEST}; it is no archive of this library."
             raise errors.NotAMetadataStoreError(message) from None
@@ -140,51 +141,72 @@ class ArchiveReader:
         except (OSError, ValueError):
             message = f"{path} cannot be read as JSON; restore the archive from a copy."
             raise errors.DamagedStoreError(message) from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
             message = f"{path} is not the manifest of an archive of this library."
             raise errors.NotAMetadataStoreError(message)
-        if manifest.get("format_version") != FORMAT_VERSION:
+        if content.get("format_version") != FORMAT_VERSION:
             message = (
-                f"{self._path} is an archive of format {manifest.get('format_version')}; this "
+                f"{self._path} is an archive of format {content.get('format_version')}; this "
                 f"release reads format {FORMAT_VERSION}. Use a newer mlmd-lineage."
             )
             raise errors.UnsupportedSchemaError(message)
-        return manifest
+        try:
+            return _Manifest(
+                int(content["schema_version"]),
+                str(content["source"]),
+                dt.datetime.fromisoformat(content["taken_at"]),
+                {str(name): str(file["sha256"]) for name, file in content["files"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            message = f"{path} lacks what a manifest has; restore the archive from a copy."
+            raise errors.DamagedStoreError(message) from None
 
     def table(self, name: str) -> pa.Table:
         """Return a table as its schema says."""
         if name not in self._held:
             path = self._path / f"{name}.parquet"
-            expected = self._manifest()["files"].get(path.name, {})
+            expected = self._manifest().digests.get(path.name)
             try:
                 raw = path.read_bytes()
-                if hashlib.sha256(raw).hexdigest() != expected.get("sha256"):
+                if hashlib.sha256(raw).hexdigest() != expected:
                     message = (
                         f"{path} is not the file that its manifest describes: it was changed or "
                         "damaged. Restore the archive from a copy."
                     )
                     raise errors.DamagedStoreError(message)
-                table = pq.read_table(pa.BufferReader(raw))
+                self._held[name] = as_schema(name, pq.read_table(pa.BufferReader(raw)))
             except FileNotFoundError:
                 message = f"{path} is missing from the archive. Restore it from a copy."
                 raise errors.DamagedStoreError(message) from None
             except PermissionError:
                 message = f"{path} may not be read by this user."
                 raise errors.StorePermissionError(message) from None
-            self._held[name] = as_schema(name, table)
+            except (OSError, KeyError, pa.ArrowException) as error:
+                what = type(error).__name__
+                message = f"{path} cannot be read ({what}). Restore the archive from a copy."
+                raise errors.DamagedStoreError(message) from None
         return self._held[name]
 
     def order(self, name: str, column: str) -> tuple[Any, Any]:
         """Return a column's values in order, and the rows in which they stand."""
         if (name, column) not in self._orders:
             values = self.table(name)[column]
+            rows = np.flatnonzero(values.is_valid().to_numpy())
+            values = values.drop_null()
             if pa.types.is_integer(values.type):
-                keys = pc.fill_null(values, -1).to_numpy()
+                keys = values.to_numpy()
             else:
-                keys = np.array(pc.fill_null(values.cast(pa.string()), "").to_pylist(), object)
-            rows = np.argsort(keys, kind="stable")
-            self._orders[name, column] = keys[rows], rows
+                keys = np.array(values.cast(pa.string()).to_pylist(), object)
+            by_key = np.argsort(keys, kind="stable")
+            self._orders[name, column] = keys[by_key], rows[by_key]
         return self._orders[name, column]
+
+
+class _Manifest(NamedTuple):
+    schema_version: int
+    source: str
+    taken_at: dt.datetime
+    digests: Mapping[str, str]
 
 
 class ArchiveSession:
@@ -203,23 +225,29 @@ class ArchiveSession:
             return list(rows_of(whole))
         first, *others = where
         keys, rows = self._reader.order(table, first)
-        values = sorted(set(where[first]))
-        found = [
-            rows[keys.searchsorted(value) : keys.searchsorted(value, side="right")]
-            for value in values
-        ]
-        part = whole.take(np.sort(np.concatenate(found))) if found else whole.slice(0, 0)
+        # A number beyond the column's own could not be compared, and no row has it.
+        values = np.array(sorted(v for v in set(where[first]) if _fits(v)), keys.dtype)
+        starts, ends = keys.searchsorted(values), keys.searchsorted(values, side="right")
+        counts = ends - starts
+        at = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        part = whole.take(pa.array(np.sort(rows[at])))
         for column in others:
             # Not by pc.is_in: the values are few, and may be texts or numbers.
             kept = set(where[column])
-            part = part.filter(pa.array([value in kept for value in part[column].to_pylist()], pa.bool_()))
+            inside = [value in kept for value in part[column].to_pylist()]
+            part = part.filter(pa.array(inside, pa.bool_()))
         return list(rows_of(part))
 
 
+def _fits(value: int | str) -> bool:
+    return isinstance(value, str) or -(2**63) <= value < 2**63
+
+
 def as_schema(name: str, table: pa.Table) -> pa.Table:
-    """Return a table with its schema's types, names as dictionaries."""
+    """Return a table with its schema's types, names as dictionaries, and the notes on it."""
+    found = notes.notes_of(table)
     for number, field in enumerate(SCHEMAS[name]):
         if pa.types.is_dictionary(field.type):
             encoded = table[field.name].cast(pa.string()).dictionary_encode()
             table = table.set_column(number, field.name, encoded)
-    return table.select(SCHEMAS[name].names).cast(SCHEMAS[name])
+    return notes.noted(table.select(SCHEMAS[name].names).cast(SCHEMAS[name]), found)

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.reader import Reader, Session
     from mlmd_lineage.snapshot.tables import Kind
 
+    Array = np.ndarray[Any, np.dtype[Any]]
+
 _PANDAS_TYPES: dict[int, Any] = {
-    values.INT: "Int64",
-    values.DOUBLE: "Float64",
+    values.INT: pd.Int64Dtype(),
+    values.DOUBLE: pd.Float64Dtype(),
     values.STRING: columns.TEXT,
-    values.BOOL: "boolean",
+    values.BOOL: pd.BooleanDtype(),
 }
 _VALUE_COLUMNS = {
     values.INT: "int_value",
@@ -91,7 +93,7 @@ class Frames:
         return self._nodes(KINDS["artifact"], ARTIFACT_STATES, type, properties)
 
     def executions(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
-        """Return the executions; columns and arguments are as for ``artifacts()``, without ``uri``."""
+        """Return the executions; like ``artifacts()``, without the column ``uri``."""
         frame = self._nodes(KINDS["execution"], EXECUTION_STATES, type, properties)
         return frame.drop(columns="uri")
 
@@ -179,10 +181,10 @@ def types_named(tables: Tables, kind: Kind, name: str) -> set[int]:
         NotFoundError: There is none; the message suggests near names.
     """
     rows = tables["Type"].select(["id", "name", "type_kind"]).to_pylist()
-    found = {row["id"] for row in rows if row["name"] == name}
+    own = [row for row in rows if row["type_kind"] == kind.type_kind]
+    found = {row["id"] for row in own if row["name"] == name}
     if not found:
-        own = {row["name"] for row in rows if row["type_kind"] == kind.type_kind}
-        near = errors.did_you_mean(name, own)
+        near = errors.did_you_mean(name, {row["name"] for row in own})
         message = f"The store has no {kind.name} type {name!r}.{near}"
         raise errors.NotFoundError(message)
     children = {child for child, parent in values.rows_of(tables["ParentType"]) if parent in found}
@@ -203,7 +205,7 @@ def _of_type(session: Session, kind: Kind, name: str, properties: bool) -> Table
     return Tables(fetched)
 
 
-def property_columns(properties: pa.Table, owners: Any) -> dict[str, Any]:
+def property_columns(properties: pa.Table, owners: Array) -> dict[str, Any]:
     """Return a pandas column for each property, ``properties.NAME`` or ``custom_properties.NAME``.
 
     A property whose values are all of one kind gets that kind's dtype; structs, protos and mixed
@@ -230,17 +232,21 @@ def property_columns(properties: pa.Table, owners: Any) -> dict[str, Any]:
     return dict(sorted(found.items(), key=lambda item: (item[0].startswith("custom"), item[0])))
 
 
-def _wide(properties: pa.Table, members: Any, rows: Any, kinds: Any, size: int) -> Any:
+def _wide(properties: pa.Table, members: Array, rows: Array, kinds: Array, size: int) -> Any:  # noqa: ANN401 - one of pandas' arrays
     distinct = set(np.unique(kinds).tolist()) - {values.NOTHING}
     kind = distinct.pop() if len(distinct) == 1 else None
     if kind is None or kind not in _PANDAS_TYPES:
-        objects = np.full(size, None, object)
+        objects = np.full(size, pd.NA, object)
         part = properties.take(members).select(list(range(3, 9)))
         for row, value in zip(rows.tolist(), values.rows_of(part), strict=True):
-            objects[row] = values.value_of(*value)
+            found = values.value_of(*value)
+            objects[row] = pd.NA if found is None else found
         return objects
     place = np.full(size, -1, np.int64)
     place[rows] = members
     column = properties[_VALUE_COLUMNS[kind]].take(pa.array(place, mask=place < 0))
-    dtype = _PANDAS_TYPES[kind]
-    return pd.array(column.to_pandas(), dtype) if kind != values.STRING else columns.text(column)
+    return (
+        columns.text(column)
+        if kind == values.STRING
+        else _PANDAS_TYPES[kind].__from_arrow__(column)
+    )

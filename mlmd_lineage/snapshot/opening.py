@@ -1,8 +1,10 @@
 """From a metadata store to the reader that reads it."""
 
+# ruff: noqa: PLC0415 - a driver is loaded when its flavor is read
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.stores import (
@@ -14,8 +16,6 @@ from mlmd_lineage.stores import (
 )
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from mlmd_lineage.snapshot.reader import Reader
 
 
@@ -46,7 +46,7 @@ def reader_for(store: BaseMetadataStore) -> Reader:
 
 def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the built-in store that a ConnectionConfig means."""
-    config = store.connection_config()
+    config: Any = store.connection_config()
     kind = config.WhichOneof("config")
     if kind == "sqlite":
         return SQLiteMetadataStore(uri=config.sqlite.filename_uri)
@@ -62,8 +62,8 @@ def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     raise errors.ConfigurationError(message)
 
 
-def _mysql_fields(config: Message) -> dict[str, object]:
-    mysql = config.mysql  # type: ignore[attr-defined] - a message made at run time
+def _mysql_fields(config: Any) -> dict[str, object]:  # noqa: ANN401 - messages have no types
+    mysql = config.mysql
     options = mysql.ssl_options
     fields = {
         "host": mysql.host,
@@ -81,8 +81,8 @@ def _mysql_fields(config: Message) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _postgresql_fields(config: Message) -> dict[str, object]:
-    postgresql = config.postgresql  # type: ignore[attr-defined] - a message made at run time
+def _postgresql_fields(config: Any) -> dict[str, object]:  # noqa: ANN401 - messages have no types
+    postgresql = config.postgresql
     options = postgresql.ssloption
     fields = {
         "host": postgresql.host or postgresql.hostaddr,

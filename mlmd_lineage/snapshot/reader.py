@@ -19,6 +19,9 @@ T = TypeVar("T")
 class Session(Protocol):
     """One consistent read of a store, for questions that need only a few of its rows."""
 
+    source: str
+    """Where the store is, without any secret."""
+
     def fetch(
         self, table: str, where: Mapping[str, Collection[int | str]]
     ) -> list[tuple[Any, ...]]:

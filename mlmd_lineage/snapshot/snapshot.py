@@ -1,5 +1,7 @@
 """The image of a whole store that users hold."""
 
+# ruff: noqa: PLC0415 - pandas and Parquet are loaded when they are asked for
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -10,7 +12,6 @@ from mlmd_lineage.snapshot.tables import Tables
 if TYPE_CHECKING:
     import os
     from pathlib import Path
-
 
     from mlmd_lineage.snapshot.frames import Frames
 
@@ -102,5 +103,3 @@ class Snapshot(Tables):
             if name in self
         )
         return f"<Snapshot of {self.source} at {self.taken_at:%Y-%m-%d %H:%M:%S} UTC: {counts}>"
-
-

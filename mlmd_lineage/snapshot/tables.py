@@ -8,7 +8,7 @@ older schema lacks are null.
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -194,11 +194,12 @@ class Tables:
 
     __slots__ = ("_tables", "schema_version", "source", "taken_at")
 
+    _tables: Mapping[str, pa.Table]
     schema_version: int
     """The version of the store's MLMD schema, 4 to 10."""
     source: str
     """Where the store is, without any secret."""
-    taken_at: datetime.datetime
+    taken_at: dt.datetime
     """When it was read, in UTC."""
 
     def __init__(
@@ -207,19 +208,21 @@ class Tables:
         *,
         schema_version: int = NEWEST_SCHEMA_VERSION,
         source: str = "",
-        taken_at: datetime.datetime | None = None,
+        taken_at: dt.datetime | None = None,
     ) -> None:
         set_ = object.__setattr__
         set_(self, "_tables", MappingProxyType(dict(tables)))
         set_(self, "schema_version", schema_version)
         set_(self, "source", source)
-        set_(self, "taken_at", taken_at or datetime.datetime.now(tz=datetime.timezone.utc))
+        set_(self, "taken_at", taken_at or dt.datetime.now(tz=dt.timezone.utc))
 
     def __setattr__(self, name: str, value: object) -> None:
         message = f"{type(self).__name__} is immutable; {name!r} cannot be set"
         raise AttributeError(message)
 
-    __delattr__ = __setattr__  # type: ignore[assignment] - both only refuse
+    def __delattr__(self, name: str) -> None:
+        message = f"{type(self).__name__} is immutable; {name!r} cannot be deleted"
+        raise AttributeError(message)
 
     def __contains__(self, table: object) -> bool:
         return table in self._tables

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 
+_SECRETS = (pydantic.SecretStr, pydantic.SecretBytes)
+
+
 class BaseMetadataStore(pydantic.BaseModel, ABC):
     """Where an MLMD store lives, and how to reach it.
 
@@ -29,6 +32,9 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
     A metadata store is a description: nothing is opened until it is read. Fields are checked
     when it is made, because wrong settings abort the interpreter once the native library of
     ``ml_metadata`` has them.
+
+    Pickled, it leaves its secrets behind: where it is loaded, ``MLMD_LINEAGE_PASSWORD`` gives the
+    password, as it does wherever none is given. Copies keep them.
 
     Raises:
         ConfigurationError: A field is missing, unknown or cannot be right.
@@ -55,6 +61,19 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
     def location(self) -> str:
         """Return where the store is, for people: without any secret."""
         return f"the {self.FLAVOR} metadata store"
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # pydantic would pickle a SecretStr in clear text.
+        state = super().__getstate__()
+        fields = state["__dict__"].items()
+        kept = {name: None if isinstance(v, _SECRETS) else v for name, v in fields}
+        return {**state, "__dict__": kept}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        for name, field in type(self).model_fields.items():
+            if self.__dict__.get(name) is None and field.default_factory is not None:
+                self.__dict__[name] = field.get_default(call_default_factory=True)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self if value is not None)
