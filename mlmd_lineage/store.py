@@ -90,9 +90,7 @@ class Store:
 
         >>> store.frames.artifacts(type="Model", properties=True)
         """
-        from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.snapshot.frames import Frames
+        from mlmd_lineage.snapshot.frames import Frames
 
         return Frames.live(self._reader)
 
