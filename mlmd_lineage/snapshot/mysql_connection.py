@@ -131,7 +131,9 @@ def _opened(store: MySQLMetadataStore) -> Connection[Any]:
     except errors.StoreError as error:
         failure = error
     except (pymysql.Error, OSError) as error:
-        failure = _explained(error, store)
+        # PyMySQL says no more than that the connection is lost.
+        timed_out = "timed out" in str(error)
+        failure = _explained(TimeoutError() if timed_out else error, store)
     except RuntimeError:
         failure = errors.AuthenticationError(
             f"{store.location()} asks for the password in a way that needs either TLS (give the "
