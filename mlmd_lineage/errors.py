@@ -17,7 +17,9 @@
     │   └── ReadError               the server or the driver failed in the midst of a read
     ├── NotFoundError               a node, type or name that the store does not hold  (also KeyError)
     ├── AmbiguousNameError          a name that fits more than one node                (also LookupError)
+    ├── NotSingleError              one artifact was asked for, and there are none or several (also ValueError)
     ├── NotLoadedError              a table that was left out when the store was read
+    ├── ArtifactReadError           an artifact's contents are not there, or cannot be read
     └── NativeLibraryError          ml_metadata is not installed, or refuses
 
 A message names what failed, the store (never its password), and what to do. Catch
@@ -97,8 +99,16 @@ class AmbiguousNameError(MLMDLineageError, LookupError):
     """The name fits more than one node."""
 
 
+class NotSingleError(MLMDLineageError, ValueError):
+    """One artifact was asked for, and there are none or several."""
+
+
 class NotLoadedError(MLMDLineageError):
     """The answer needs a table that was left out when the store was read."""
+
+
+class ArtifactReadError(MLMDLineageError):
+    """The contents of an artifact are not there, or cannot be read."""
 
 
 class NativeLibraryError(MLMDLineageError):

@@ -1,0 +1,1 @@
+"""How each platform writes pipelines, runs and steps into MLMD, one small file each."""

@@ -1,0 +1,308 @@
+"""The interface of a dialect, and what the dialects share.
+
+A dialect knows how one platform writes pipelines, runs and steps into MLMD. It is asked in two
+steps: where an execution belongs, which its contexts tell, and what it is, which all of its rows
+tell. Each execution is claimed by the first registered dialect that recognises it, so that one
+store may mix several.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, StepRecord
+from mlmd_lineage.snapshot.tables import EXECUTION_STATES, INPUT_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlmd_lineage.dialects.facts import (
+        ArtifactFacts,
+        ContextFacts,
+        EventFacts,
+        ExecutionFacts,
+    )
+    from mlmd_lineage.dialects.records import Place, Status
+
+UNKNOWN, NEW, RUNNING, COMPLETE, FAILED, CACHED, CANCELED = range(7)
+_STATUSES: dict[int, Status] = {
+    NEW: "running",
+    RUNNING: "running",
+    COMPLETE: "completed",
+    FAILED: "failed",
+    CACHED: "cached",
+    CANCELED: "canceled",
+}
+_DUNDER = re.compile(r"^__.+__$")
+METRICS_BASE_TYPE = "mlmd.Metrics"
+
+
+class Dialect:
+    """How one platform says pipeline, run and step; override what differs.
+
+    >>> class Airflow(Dialect):
+    ...     name = "airflow"
+    ...     def place(self, contexts):
+    ...         run = first(contexts, "airflow.DagRun")
+    ...         return None if run is None else (Place(run, None, run.properties["dag_id"]),)
+
+    Register it under the entry point group ``mlmd_lineage.dialects``.
+    """
+
+    name: str
+    """The dialect's name, as it stands in the column ``dialect``."""
+    original_properties: tuple[str, ...] = ()
+    """The properties in which a cached execution names the one whose results it reuses."""
+    canceled_is_skipped = False
+    """Whether CANCELED means that a condition was false, which does not touch the run's status."""
+
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+        """Return the runs of an execution that has these contexts, the innermost first.
+
+        None says that it is not this platform's. Two dialects that both recognise some contexts
+        have to place them alike.
+        """
+        raise NotImplementedError
+
+    def claims(self, execution: ExecutionFacts) -> bool:
+        """Tell whether an execution that ``place`` recognised is this platform's indeed."""
+        del execution
+        return True
+
+    def step(self, execution: ExecutionFacts, place: Place) -> StepRecord:
+        """Return an execution as a step of the run at a place."""
+        status, cached = self.status(execution)
+        details = {"entrypoint_name": last_part(execution.type)} | self.details(execution)
+        return StepRecord(
+            id=execution.id,
+            name=self.step_name(execution, place),
+            type=execution.type,
+            dialect=self.name,
+            state=state_name(execution.state),
+            status=status,
+            is_cached=cached,
+            inputs=self._artifacts(execution, inputs=True),
+            outputs=self._artifacts(execution, inputs=False),
+            started=started(execution),
+            finished=None if status == "running" else finished(execution),
+            **details,
+        )
+
+    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+        """Return the name of a step in its pipeline."""
+        del place
+        return execution.name or last_part(execution.type)
+
+    def status(self, execution: ExecutionFacts) -> tuple[Status, bool]:
+        """Return a step's status, and whether its results are another's."""
+        status = status_of(execution)
+        return status, status == "cached"
+
+    def details(self, execution: ExecutionFacts) -> dict[str, Any]:
+        """Return further fields of the step's record, such as ``parameters``."""
+        return {"parameters": {**execution.custom_properties, **execution.properties}}
+
+    def keys(self, event: EventFacts) -> list[tuple[str, int]]:
+        """Return the keys under which a step takes or makes an artifact, each with its index.
+
+        Where the path has none, it is the artifact's type.
+        """
+        artifact = event.artifact
+        return keys_of(event.path) or [("artifact" if artifact is None else artifact.type, 0)]
+
+    def _artifacts(self, execution: ExecutionFacts, *, inputs: bool) -> dict[str, tuple[int, ...]]:
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        for event in execution.events:
+            if (event.type in INPUT_EVENTS) == inputs:
+                for name, index in self.keys(event):
+                    found.setdefault(name, []).append((index, event.id, event.artifact_id))
+        return {
+            name: tuple(dict.fromkeys(artifact for _, _, artifact in sorted(found[name])))
+            for name in sorted(found)
+        }
+
+    def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
+        """Return what the platform says about an artifact."""
+        return ArtifactRecord(name=artifact.name, properties=merged(artifact))
+
+    def run(self, place: Place, steps: Sequence[tuple[ExecutionFacts, StepRecord]]) -> RunDetails:
+        """Return what the platform says about a run."""
+        del place, steps
+        return RunDetails()
+
+
+def first(contexts: Iterable[ContextFacts], *types: str) -> ContextFacts | None:
+    """Return the first context of one of some types, in the order of the types."""
+    for name in types:
+        for context in contexts:
+            if context.type == name:
+                return context
+    return None
+
+
+def of_types(contexts: Iterable[ContextFacts], *types: str) -> list[ContextFacts]:
+    """Return the contexts of some types."""
+    return [context for context in contexts if context.type in types]
+
+
+def state_name(state: int | None) -> str | None:
+    """Return MLMD's name for a state, ``UNKNOWN(9)`` for a number that it does not name."""
+    if state is None:
+        return None
+    if 0 <= state < len(EXECUTION_STATES):
+        return EXECUTION_STATES[state]
+    return f"UNKNOWN({state})"
+
+
+def status_of(execution: ExecutionFacts) -> Status:
+    """Return the status that an execution's state means.
+
+    Some platforms write no states. Then an execution that wrote artifacts has completed; so has
+    one that wrote none, unless others of its type did: it has not finished.
+    """
+    known = _STATUSES.get(execution.state or 0)
+    if known is not None:
+        return known
+    wrote = any(event.type not in INPUT_EVENTS for event in execution.events)
+    return "running" if execution.type_has_outputs and not wrote else "completed"
+
+
+def started(execution: ExecutionFacts) -> int | None:
+    """Return when an execution began; stores of schema 4 have times of events only."""
+    return execution.created or min((e.time for e in execution.events if e.time), default=None)
+
+
+def finished(execution: ExecutionFacts) -> int | None:
+    """Return when an execution was last heard of."""
+    times = [execution.updated]
+    times += [event.time for event in execution.events if event.type not in INPUT_EVENTS]
+    return max(times) or None
+
+
+def keys_of(path: Sequence[str | int | None]) -> list[tuple[str, int]]:
+    """Return the keys in an event's path, each with its index.
+
+    One event may carry several keys, as MLMD allows one event for an artifact, an execution and
+    a type.
+
+    >>> keys_of(("x", 0, "y", 1))
+    [('x', 0), ('y', 1)]
+    """
+    pairs: list[tuple[str, int]] = []
+    for step in path:
+        if isinstance(step, str):
+            pairs.append((step, 0))
+        elif isinstance(step, int) and pairs:
+            pairs[-1] = (pairs[-1][0], step)
+    return [pair for pair in pairs if pair[0]]
+
+
+def last_part(type_name: str) -> str:
+    """Return the class in the name of a type.
+
+    >>> last_part("tfx.components.trainer.component.Trainer")
+    'Trainer'
+    """
+    return type_name.rsplit(".", 1)[-1] or type_name
+
+
+def merged(node: ArtifactFacts | ExecutionFacts) -> dict[str, Any]:
+    """Return the declared and the custom properties in one; declared ones win."""
+    return {**node.custom_properties, **node.properties}
+
+
+def from_json(value: Any) -> Any:
+    """Return what a JSON text says; anything else as it is."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
+
+
+def is_internal(name: str) -> bool:
+    """Tell whether a property's name is like ``__this__``, as platforms mark what is theirs."""
+    return _DUNDER.match(name) is not None
+
+
+def parted(properties: Mapping[str, Any], internal: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the properties that are the user's, and those whose names are internal."""
+    own = {name: value for name, value in properties.items() if not internal(name)}
+    rest = {name: value for name, value in properties.items() if internal(name)}
+    return own, rest
+
+
+def scalars(properties: Mapping[str, Any]) -> dict[str, float | int | bool]:
+    """Return the numbers among some properties."""
+    return {
+        name: value
+        for name, value in sorted(properties.items())
+        if isinstance(value, (int, float)) and not is_internal(name)
+    }
+
+
+def derived_status(
+    statuses: Iterable[Status], *, canceled_is_skipped: bool, nothing: Status = "running"
+) -> Status:
+    """Return the status of a run, or of a group of steps, from those of its steps.
+
+    One failed step fails it, one running step keeps it running, and it is cached if all are.
+    Without any step it has not begun to finish.
+
+    Args:
+        statuses: The steps' statuses.
+        canceled_is_skipped: Leave out canceled steps: a condition was false.
+        nothing: What it is where no status is left.
+    """
+    found = set(statuses)
+    if canceled_is_skipped:
+        found.discard("canceled")
+        if not found:
+            return nothing
+    order: tuple[Status, ...] = ("failed", "running", "canceled")
+    for status in order:
+        if status in found:
+            return status
+    if found == {"cached"}:
+        return "cached"
+    return "completed" if found else nothing
+
+
+def group_status(
+    state: int | None,
+    children: Sequence[tuple[str, int | None, Status]],
+    expected: int | None,
+    *,
+    canceled_is_skipped: bool,
+) -> Status:
+    """Return the status of a group of steps: from its children, not from its own state.
+
+    Kubeflow's own state of a DAG is not to be trusted: up to 2.3 it stays RUNNING, up to 2.16 only
+    the direct parent of a step is updated, and a cached step updates none (kubeflow/pipelines
+    #10175, #11572, #11979, #12131, #13321, #13591, #13888). Where all children that exist have
+    finished, but fewer exist than should, it is running; unless one was skipped, as then those
+    that follow it never come to be.
+
+    Args:
+        state: The group's own state, MLMD's number.
+        children: For each child its name, its pass through a loop, and its status.
+        expected: How many children there should be, if that is known.
+        canceled_is_skipped: As for ``derived_status``.
+    """
+    statuses = [status for _, _, status in children]
+    own = _STATUSES.get(state or 0, "running")
+    there = len({(name, iteration) for name, iteration, _ in children})
+    whole = expected is not None and there >= expected
+    if own in {"failed", "completed"} or (own == "canceled" and not children):
+        nothing = own
+    else:
+        nothing = "completed" if whole else "running"
+    found = derived_status(statuses, canceled_is_skipped=canceled_is_skipped, nothing=nothing)
+    if own == "failed":
+        return "failed"
+    lacking = expected is not None and not whole and "canceled" not in statuses
+    if lacking and own == "running" and found in {"completed", "cached"}:
+        return "running"
+    return found

@@ -1,0 +1,163 @@
+"""Kubeflow Pipelines 2.0 to 2.17, and the v2-compatible mode of 1.6 to 1.8.
+
+Source: ``backend/src/v2/metadata/client.go`` of kubeflow/pipelines (``v2/metadata/client.go`` in
+1.6 to 1.8, where the types began with ``kfp.`` at first). All types are without a schema:
+everything is a custom property.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.dialects.base import Dialect, first, last_part, merged, scalars
+from mlmd_lineage.dialects.records import ArtifactRecord, Place, RunDetails
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, ExecutionFacts
+    from mlmd_lineage.dialects.records import Status, StepRecord
+
+_PIPELINES = ("system.Pipeline", "kfp.Pipeline")
+_RUNS = ("system.PipelineRun", "kfp.PipelineRun")
+_INPUT, _OUTPUT = "input:", "output:"
+LOGS = "executor-logs"
+ROOT = "root"
+
+
+class KubeflowV2(Dialect):
+    """Kubeflow Pipelines 2."""
+
+    name = "kubeflow_v2"
+    original_properties = ("cached_execution_id",)
+    # A false condition leaves an execution in the state CANCELED.
+    canceled_is_skipped = True
+
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+        """Return the run of an execution."""
+        run = first(contexts, *_RUNS)
+        pipeline = first(run.parents if run else (), *_PIPELINES) or first(contexts, *_PIPELINES)
+        if run is None:
+            return None if pipeline is None else (Place(pipeline, pipeline, pipeline.name),)
+        return (Place(run, pipeline, pipeline.name if pipeline else run.name),)
+
+    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+        """Return the key of the step's task in its DAG; up to 2.5 that is its display name."""
+        del place
+        found = merged(execution)
+        if _is_dag(execution) and _parent(found) is None:
+            return ROOT
+        for name in ("task_name", "display_name"):
+            if found.get(name):
+                return str(found[name])
+        return execution.name or last_part(execution.type)
+
+    def status(self, execution: ExecutionFacts) -> tuple[Status, bool]:
+        """Return a step's status; it is cached where another execution is named."""
+        status, cached = super().status(execution)
+        named = _number(merged(execution).get("cached_execution_id")) is not None
+        if named and status == "completed":
+            status = "cached"
+        return status, cached or status == "cached"
+
+    def step(self, execution: ExecutionFacts, place: Place) -> StepRecord:
+        """Return an execution as a step; a DAG's status is left open, as its children tell it."""
+
+
+        record = super().step(execution, place)
+        if not record.is_dag:
+            return dataclasses.replace(
+                record, entrypoint_name=record.display_name or record.name
+            )
+        return dataclasses.replace(
+            record,
+            status=None,
+            is_cached=False,
+            finished=None,
+            entrypoint_name=record.display_name or record.name,
+        )
+
+    def details(self, execution: ExecutionFacts) -> dict[str, Any]:
+        """Return parameters, and where the step stands in the tree of DAGs."""
+        found = merged(execution)
+        parent = _parent(found)
+        is_dag = _is_dag(execution)
+        count = _number(found.get("iteration_count"))
+        rest = {
+            name: value
+            for name, value in found.items()
+            if name not in {"inputs", "outputs"} and not name.startswith((_INPUT, _OUTPUT))
+        }
+        return {
+            "parameters": _parameters(found, "inputs", _INPUT),
+            "output_parameters": _parameters(found, "outputs", _OUTPUT),
+            "internal_properties": dict(sorted(rest.items())),
+            "display_name": str(found.get("display_name") or "") or None,
+            "incidental_outputs": frozenset((LOGS,)),
+            "cached_from": _number(found.get("cached_execution_id")),
+            "is_dag": is_dag,
+            "is_root": is_dag and parent is None,
+            "parent_dag": parent,
+            "iteration": _number(found.get("iteration_index"), zero=True),
+            "expected_children": _number(found.get("total_dag_tasks"), zero=True)
+            if count is None
+            else count,
+        }
+
+    def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
+        """Return an artifact; the custom properties of ``system.Metrics`` are its metrics."""
+        properties = {name: _unwrapped(value) for name, value in merged(artifact).items()}
+        return ArtifactRecord(
+            name=properties.get("display_name") or artifact.name,
+            properties=properties,
+            metrics=scalars(properties) if last_part(artifact.type) == "Metrics" else {},
+        )
+
+    def run(self, place: Place, steps: Sequence[tuple[ExecutionFacts, StepRecord]]) -> RunDetails:
+        """Return the run's parameters, those of its root, and the properties of its context."""
+        root = next((record for _, record in steps if record.is_root), None)
+        return RunDetails(
+            parameters={} if root is None else root.parameters,
+            runtime_configuration={} if place.run is None else place.run.properties,
+        )
+
+
+def _is_dag(execution: ExecutionFacts) -> bool:
+    return last_part(execution.type) == "DAGExecution"
+
+
+def _parent(properties: Mapping[str, Any]) -> int | None:
+    return _number(properties.get("parent_dag_id"))
+
+
+def _number(value: Any, *, zero: bool = False) -> int | None:
+    """Return an id or a count, which may be kept as a text; None where there is none."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number or zero else None
+
+
+def _parameters(properties: Mapping[str, Any], struct: str, prefix: str) -> dict[str, Any]:
+    """Return parameters: 1.6 and 1.7 kept one property each, since 1.8 they are one Struct.
+
+    A Struct's numbers are all floats, and nothing in MLMD says which were integers: they stay
+    floats.
+    """
+    held = properties.get(struct)
+    found = dict(held) if isinstance(held, dict) else {}
+    for name, value in properties.items():
+        if name.startswith(prefix):
+            found.setdefault(name.removeprefix(prefix), value)
+    return dict(sorted(found.items()))
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return a list or a dict that was wrapped to become a Struct."""
+    if isinstance(value, dict) and len(value) == 1:
+        for key, kind in (("list", list), ("struct", dict)):
+            if isinstance(value.get(key), kind):
+                return value[key]
+    return value

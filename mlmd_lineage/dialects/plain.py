@@ -1,0 +1,89 @@
+"""Executions that no known platform wrote, grouped by their contexts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.dialects.base import (
+    METRICS_BASE_TYPE,
+    Dialect,
+    is_internal,
+    last_part,
+    merged,
+    parted,
+    scalars,
+)
+from mlmd_lineage.dialects.records import ArtifactRecord, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, ExecutionFacts
+
+_RUN_WORDS = ("run", "trial", "job")
+_PIPELINE_WORDS = ("pipeline", "experiment", "project", "workflow", "workspace")
+# The order of Kubeflow's user interface.
+_NAMES = ("display_name", "task_name", "name", "component_id", "task_id", "kfp_pod_name")
+
+
+class Plain(Dialect):
+    """Whatever no other dialect claims."""
+
+    name = "plain"
+
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...]:
+        """Return the context that is most like a run, and the one that is most like its pipeline.
+
+        A context is like a run if its type is named so, or if it has a parent; its pipeline is
+        its parent, else another context of the execution whose type is named like one, else all
+        runs of its type are taken together. An execution without any context is a run of its
+        own, and belongs with the others of its type.
+        """
+        if not contexts:
+            return ()
+        run = min(contexts, key=_rank)
+        others = [context for context in contexts if context is not run]
+        pipeline = next(
+            iter([*run.parents, *(c for c in others if _like(c, _PIPELINE_WORDS))]), None
+        )
+        return (Place(run, pipeline, pipeline.name if pipeline else run.type),)
+
+    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+        """Return the first name that the execution has, in the order of Kubeflow's interface."""
+        del place
+        found = merged(execution)
+        named = next((str(found[name]) for name in _NAMES if found.get(name)), None)
+        return named or execution.name or last_part(execution.type)
+
+    def details(self, execution: ExecutionFacts) -> dict[str, Any]:
+        """Return parameters: all properties but those named ``__like_this__``."""
+        own, internal = parted(merged(execution), is_internal)
+        return {
+            "parameters": dict(sorted(own.items())),
+            "internal_properties": dict(sorted(internal.items())),
+        }
+
+    def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
+        """Return an artifact; the numbers among the properties of metrics are its metrics."""
+        properties = merged(artifact)
+        is_metrics = METRICS_BASE_TYPE in {artifact.base_type, artifact.type} or (
+            last_part(artifact.type) == "Metrics"
+        )
+        return ArtifactRecord(
+            name=artifact.name or properties.get("display_name") or properties.get("name"),
+            properties=properties,
+            metrics=scalars(properties) if is_metrics else {},
+        )
+
+
+def _like(context: ContextFacts, words: Sequence[str]) -> bool:
+    return any(word in context.type.lower() for word in words)
+
+
+def _rank(context: ContextFacts) -> tuple[int, int]:
+    # "PipelineRun" and "ExperimentRun" are runs.
+    if _like(context, _RUN_WORDS):
+        return 0, context.id
+    if _like(context, _PIPELINE_WORDS):
+        return 3, context.id
+    return (1 if context.parents else 2), context.id

@@ -1,0 +1,109 @@
+"""The vocabulary that every dialect speaks: places, steps, artifacts and runs, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlmd_lineage.dialects.facts import ContextFacts
+
+Status: TypeAlias = Literal["completed", "failed", "running", "cached", "canceled"]
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """The run to which an execution belongs, and that run's pipeline.
+
+    Attributes:
+        run: The context that stands for the run; None where the execution is a run of its own.
+        pipeline: The context that stands for the pipeline, if there is one.
+        pipeline_name: The pipeline's name.
+        run_name: The run's name, unless it is that of its context.
+    """
+
+    run: ContextFacts | None
+    pipeline: ContextFacts | None
+    pipeline_name: str
+    run_name: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One execution as a step of a run.
+
+    Attributes:
+        id: The execution's id.
+        name: Its name in the pipeline.
+        entrypoint_name: The class or function that it runs.
+        type: The name of MLMD's execution type.
+        dialect: The name of the dialect that reads it.
+        state: The state that MLMD holds, ``None`` where it holds none.
+        status: The status that follows from it; None for a DAG, whose status follows from its
+            children.
+        is_cached: Whether another execution made its outputs.
+        inputs, outputs: The ids of the artifacts by their keys.
+        parameters: What it was given, as Python values.
+        output_parameters: The values that it returned, other than artifacts.
+        internal_properties: The properties that are the platform's own affair.
+        display_name: The name that the platform shows, where that is another.
+        incidental_outputs: The keys of outputs that are the platform's, such as logs.
+        cached_from: The id of the execution whose results it reuses, where the platform says so.
+        is_dag, is_root: Whether it is a group of steps; and that of all steps of its run.
+        parent_dag: The id of the execution of the group that holds it.
+        iteration: The number of the pass through a loop that it stands for.
+        expected_children: How many steps a group should have, where the platform says so.
+        started, finished: Milliseconds since 1970-01-01 UTC; None where it is not known.
+    """
+
+    id: int
+    name: str
+    entrypoint_name: str
+    type: str
+    dialect: str
+    state: str | None
+    status: Status | None
+    is_cached: bool
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    output_parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    internal_properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    display_name: str | None = None
+    incidental_outputs: frozenset[str] = frozenset()
+    cached_from: int | None = None
+    is_dag: bool = False
+    is_root: bool = False
+    parent_dag: int | None = None
+    iteration: int | None = None
+    expected_children: int | None = None
+    started: int | None = None
+    finished: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ArtifactRecord:
+    """What a dialect knows of an artifact.
+
+    Attributes:
+        name: The name that the platform gives it.
+        properties: All of its properties, as Python values.
+        data_type: The Python class of what it holds, where the platform says so.
+        materializer: What wrote it, where the platform says so.
+        metrics: The scalar metrics that it holds.
+    """
+
+    name: str | None
+    properties: Mapping[str, Any]
+    data_type: str | None = None
+    materializer: str | None = None
+    metrics: Mapping[str, float | int | bool] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunDetails:
+    """What a dialect knows of a run beyond its steps."""
+
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    runtime_configuration: Mapping[str, Any] = dataclasses.field(default_factory=dict)

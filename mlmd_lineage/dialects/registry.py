@@ -1,0 +1,75 @@
+"""The dialects that are asked, in order: the user's own first, ``plain`` last."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from typing import TYPE_CHECKING
+
+from mlmd_lineage import errors
+from mlmd_lineage.dialects.base import Dialect
+from mlmd_lineage.dialects.cmf import CMF
+from mlmd_lineage.dialects.kubeflow_v1 import KubeflowV1
+from mlmd_lineage.dialects.kubeflow_v2 import KubeflowV2
+from mlmd_lineage.dialects.plain import Plain
+from mlmd_lineage.dialects.tfx import TFX
+from mlmd_lineage.dialects.zenml import ZenML
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GROUP = "mlmd_lineage.dialects"
+"""The entry point group under which a package offers dialects: classes, or instances."""
+
+# ZenML before TFX, whose contexts it shares; plain, which takes the rest, last.
+_BUILT_IN: tuple[Dialect, ...] = (ZenML(), TFX(), KubeflowV2(), KubeflowV1(), CMF(), Plain())
+_registered: list[Dialect] = []
+
+
+def register_dialect(dialect: Dialect | type[Dialect]) -> Callable[[], None]:
+    """Ask a dialect before the built-in ones; return what takes it back.
+
+    >>> forget = register_dialect(Airflow)
+
+    Raises:
+        ConfigurationError: It is not a dialect.
+    """
+    made = _checked(dialect, "It")
+    _registered.insert(0, made)
+
+    def forget() -> None:
+        if made in _registered:
+            _registered.remove(made)
+
+    return forget
+
+
+def dialects() -> tuple[Dialect, ...]:
+    """Return all dialects in the order in which they are asked."""
+    return (*_registered, *_installed(), *_BUILT_IN)
+
+
+@functools.cache
+def _installed() -> tuple[Dialect, ...]:
+    """Return the dialects of other packages, by the names of their entry points."""
+    found = []
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
+        try:
+            loaded = point.load()
+        except Exception as error:  # what a package raises when it is imported is its own affair
+            message = (
+                f"The dialect {point.name!r} cannot be loaded from {point.value!r}: "
+                f"{type(error).__name__}: {error}. Mend or uninstall its package."
+            )
+            raise errors.ConfigurationError(message) from error
+        found.append(_checked(loaded, f"The entry point {point.name!r} of {GROUP}"))
+    return tuple(found)
+
+
+def _checked(dialect: object, what: str) -> Dialect:
+    if isinstance(dialect, type) and issubclass(dialect, Dialect):
+        dialect = dialect()
+    if not isinstance(dialect, Dialect) or not isinstance(getattr(dialect, "name", None), str):
+        message = f"{what} is no dialect: derive it from mlmd_lineage.dialects.base.Dialect."
+        raise errors.ConfigurationError(message)
+    return dialect

@@ -1,0 +1,1 @@
+"""Pipelines, runs, steps and artifacts as people think of them, whatever platform wrote them."""

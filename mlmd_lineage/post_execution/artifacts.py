@@ -1,0 +1,175 @@
+"""An artifact as a step took it or made it."""
+
+from __future__ import annotations
+
+import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.post_execution import reading
+from mlmd_lineage.post_execution.view import View, moment
+from mlmd_lineage.snapshot.tables import ARTIFACT_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlmd_lineage.dialects.facts import ArtifactFacts
+    from mlmd_lineage.dialects.records import ArtifactRecord
+    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.post_execution.model import Model
+    from mlmd_lineage.post_execution.steps import StepView
+
+
+class ArtifactView(View):
+    """An artifact, as an input or an output of a step.
+
+    >>> model = run.get_step("Trainer").outputs["model"]
+    >>> model.uri, model.producer_step.name
+    >>> model.upstream().nodes
+    """
+
+    __slots__ = ("_step",)
+
+    _step: StepView
+
+    def __init__(self, model: Model, number: int, step: StepView) -> None:
+        """Views are made by the store."""
+        super().__init__(model, f"artifact/{number}")
+        object.__setattr__(self, "_step", step)
+
+    @property
+    def _facts(self) -> ArtifactFacts | None:
+        return self._model.image.artifacts([self.id]).get(self.id)
+
+    @property
+    def _record(self) -> ArtifactRecord | None:
+        return self._model.artifact(self.id, self._step.dialect)
+
+    @property
+    def id(self) -> int:
+        """The id of MLMD's artifact."""
+        return int(self._key.partition("/")[2])
+
+    @property
+    def node_key(self) -> str:
+        """The artifact's key, by which ``store.upstream()`` and the like take it."""
+        return self._key
+
+    @property
+    def type(self) -> str | None:
+        """The name of its type; None where the store has lost its row."""
+        facts = self._facts
+        return None if facts is None else facts.type
+
+    @property
+    def data_type(self) -> str | None:
+        """The Python class of what it holds, where the platform says so (ZenML)."""
+        return None if self._record is None else self._record.data_type
+
+    @property
+    def materializer(self) -> str | None:
+        """What wrote it, where the platform says so (ZenML)."""
+        return None if self._record is None else self._record.materializer
+
+    @property
+    def uri(self) -> str | None:
+        """Where its contents lie."""
+        facts = self._facts
+        return None if facts is None else facts.uri
+
+    @property
+    def name(self) -> str | None:
+        """The name that the platform gives it."""
+        return None if self._record is None else self._record.name
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """All of its properties, declared and custom ones, as Python values."""
+        return MappingProxyType({} if self._record is None else dict(self._record.properties))
+
+    @property
+    def metrics(self) -> Mapping[str, float | int | bool]:
+        """The scalar metrics that it holds, as those of ``system.Metrics`` (Kubeflow)."""
+        return MappingProxyType({} if self._record is None else dict(self._record.metrics))
+
+    @property
+    def state(self) -> str | None:
+        """MLMD's state, such as ``LIVE``; None where it has none."""
+        facts = self._facts
+        if facts is None or facts.state is None:
+            return None
+        known = 0 <= facts.state < len(ARTIFACT_STATES)
+        return ARTIFACT_STATES[facts.state] if known else f"UNKNOWN({facts.state})"
+
+    @property
+    def created(self) -> datetime.datetime | None:
+        """When it was recorded, in UTC."""
+        facts = self._facts
+        return moment(facts.created or None) if facts is not None else None
+
+    @property
+    def step(self) -> StepView:
+        """The step whose input or output this is."""
+        return self._step
+
+    @property
+    def producer_step(self) -> StepView | None:
+        """The step that really made it, in whatever run; None where nobody did.
+
+        A cached step only claims what another made, and a resolver hands it on.
+
+        Raises:
+            NotLoadedError: The step was read for the sake of another run, and who made its
+                inputs was not.
+        """
+        maker = self._model.maker(self.id)
+        return None if maker is None else self._model.views.step(self._model, maker, None)
+
+    @property
+    def parent_step_id(self) -> int | None:
+        """The id of the step of the same run that handed it on: for an output, its own step."""
+        return self._step.handed_on(self.id)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether another step than the one that hands it on in this run made it."""
+        maker = self._model.maker(self.id)
+        return maker is not None and maker != self.parent_step_id
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether it never came to be: the step that announced it has not finished."""
+        roles = {event.role for event in self._step.events_of(self.id)}
+        return bool(roles & {"phantom", "pending"})
+
+    def read(self, *, allow_pickle: bool = False) -> Any:
+        """Return what it holds: JSON, text, CSV, Parquet, NumPy, or what a materializer reads.
+
+        >>> run.get_step("evaluator").outputs["accuracy"].read()
+        0.97
+
+        Args:
+            allow_pickle: Unpickle files. A pickle may run any code of whoever wrote it: allow it
+                only for artifacts whose origin you trust.
+
+        Raises:
+            ArtifactReadError: There is nothing at its URI, or nothing that can be read.
+        """
+        return reading.read(self, allow_pickle=allow_pickle)
+
+    def upstream(self, **arguments: Any) -> Trace:
+        """Ask the store what it came from; the arguments are those of ``store.upstream()``."""
+        return self._model.views.ask("upstream", self._key, arguments)  # type: ignore[no-any-return]
+
+    def downstream(self, **arguments: Any) -> Trace:
+        """Ask the store what came from it; the arguments are those of ``store.downstream()``."""
+        return self._model.views.ask("downstream", self._key, arguments)  # type: ignore[no-any-return]
+
+    def _shown(self) -> Mapping[str, Any]:
+        return {
+            "id": self.id,
+            "type": self.type,
+            "name": self.name,
+            "uri": self.uri,
+            "state": self.state,
+        }

@@ -1,0 +1,57 @@
+"""The rows of an Arrow table by one of its columns, made Python values when they are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlmd_lineage.snapshot.values import rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    Row = tuple[Any, ...]
+
+
+class Grouped:
+    """A table's rows by a column of ids.
+
+    >>> Grouped(tables["Event"], "execution_id").of([7])
+    {7: [(13, 4, 7, 3, 1795229076110), (14, 8, 7, 4, 1795229076231)]}
+    """
+
+    __slots__ = ("_keys", "_table")
+
+    def __init__(self, table: pa.Table, column: str) -> None:
+        keys = table[column].to_numpy()
+        if len(keys) and (np.diff(keys) < 0).any():
+            order = np.argsort(keys, kind="stable")
+            table, keys = table.take(order), keys[order]
+        self._table = table
+        self._keys = keys
+
+    def rows(self, ids: Sequence[int]) -> list[tuple[int, Row]]:
+        """Return the rows of some ids, each with its id, in the order of the ids."""
+        wanted = np.unique(np.asarray(ids, np.int64))
+        starts = self._keys.searchsorted(wanted)
+        ends = self._keys.searchsorted(wanted, side="right")
+        counts = ends - starts
+        total = int(counts.sum())
+        if not total:
+            return []
+        if ends[-1] - starts[0] == total:
+            part = self._table.slice(int(starts[0]), total)
+        else:
+            first = np.repeat(np.cumsum(counts) - counts, counts)
+            part = self._table.take(np.arange(total) - first + np.repeat(starts, counts))
+        return list(zip(np.repeat(wanted, counts).tolist(), rows_of(part), strict=True))
+
+    def of(self, ids: Sequence[int]) -> dict[int, list[Row]]:
+        """Return the rows of some ids by those ids; an id that has none is left out."""
+        found: dict[int, list[Row]] = {}
+        for key, row in self.rows(ids):
+            found.setdefault(key, []).append(row)
+        return found

@@ -1,0 +1,100 @@
+"""A pipeline, and its runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import errors
+from mlmd_lineage.post_execution.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlmd_lineage.post_execution.runs import PipelineRunView
+
+
+class PipelineView(View):
+    """A pipeline: what its runs have in common.
+
+    >>> pipeline = store.get_pipeline("iris_training")
+    >>> [run.status for run in pipeline.runs]
+    >>> pipeline.last_run.get_step("trainer").output
+    """
+
+    __slots__ = ()
+
+    @property
+    def id(self) -> int | None:
+        """The id of the context that stands for it; None where none does."""
+        return self._model.layout.pipelines[self._key].id
+
+    @property
+    def node_key(self) -> str:
+        """The key of that context, or ``pipeline/NAME``."""
+        return self._key
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._model.layout.pipelines[self._key].name
+
+    @property
+    def runs(self) -> tuple[PipelineRunView, ...]:
+        """Its runs from the oldest to the newest."""
+        make = self._model.views.run
+        return tuple(make(self._model, key) for key in self._model.runs_of(self._key))
+
+    @property
+    def last_run(self) -> PipelineRunView:
+        """The newest run.
+
+        Raises:
+            NotFoundError: It has no run.
+        """
+        keys = self._model.runs_of(self._key)
+        if not keys:
+            message = f"The pipeline {self.name!r} has no run."
+            raise errors.NotFoundError(message)
+        return self._model.views.run(self._model, keys[-1])
+
+    def get_run_names(self) -> list[str]:
+        """Return the names of the runs from the oldest to the newest."""
+        return [self._model.layout.runs[key].name for key in self._model.runs_of(self._key)]
+
+    def get_run(self, name: str) -> PipelineRunView:
+        """Return a run by its name.
+
+        Raises:
+            NotFoundError: The pipeline has no such run; the message suggests near names.
+        """
+        runs = self._model.layout.runs
+        keys = self._model.runs_of(self._key)
+        for key in reversed(keys):
+            if name in {runs[key].name, key, _run_id(runs[key].place.run)}:
+                return self._model.views.run(self._model, key)
+        near = errors.did_you_mean(name, [runs[key].name for key in keys])
+        message = f"The pipeline {self.name!r} has no run {name!r}.{near} It has {len(keys)} runs."
+        raise errors.NotFoundError(message)
+
+    def get_run_for_completed_step(self, step_name: str) -> PipelineRunView:
+        """Return the newest run in which a step was executed and succeeded, not cached.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        for run in reversed(self.runs):
+            steps = self._model.run(run.node_key).steps.values()
+            if any(s.record.name == step_name and s.status == "completed" for s in steps):
+                return run
+        message = f"No run of the pipeline {self.name!r} completed a step {step_name!r}."
+        raise errors.NotFoundError(message)
+
+    def _shown(self) -> Mapping[str, Any]:
+        runs = self._model.layout.pipelines[self._key].runs
+        whole = self._model.holds_all_runs(self._key)
+        return {"name": self.name} | ({"runs": len(runs)} if whole else {})
+
+
+def _run_id(context: Any) -> str | None:
+    found = None if context is None else context.properties.get("run_id")
+    return found if isinstance(found, str) else None
