@@ -44,7 +44,7 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - pydantic checks them
+    def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except pydantic.ValidationError as error:

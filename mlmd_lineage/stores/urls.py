@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -41,7 +42,7 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
     if isinstance(target, BaseMetadataStore):
         return target
     if isinstance(target, os.PathLike):
-        return _from_path(os.fspath(target))
+        return _from_path(target)
     if not isinstance(target, str):
         message = f"A store is {_EXAMPLES}, or a store object; this is a {type(target).__name__}."
         raise errors.ConfigurationError(message)
@@ -49,8 +50,10 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
         message = f"The store's name is empty; give {_EXAMPLES}."
         raise errors.ConfigurationError(message)
     scheme = _SCHEME.match(target)
-    if scheme is None or (os.path.exists(target) and "://" not in target):  # noqa: PTH110
+    if scheme is None:
         return _from_path(target)
+    if os.path.exists(target) and "://" not in target:  # noqa: PTH110 - a path need not be one
+        return _from_path(Path(target))
     make = _MAKERS.get(scheme[1].lower())
     if make is None:
         near = errors.did_you_mean(scheme[1].lower().split("+")[0], _MAKERS)
@@ -59,8 +62,8 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
     return make(target)
 
 
-def _from_path(path: str) -> BaseMetadataStore:
-    expanded = os.path.expanduser(path)  # noqa: PTH111 - a path that is no path must not raise
+def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
+    expanded = os.path.expanduser(os.fsdecode(path))  # noqa: PTH111 - a path that is no path must not raise
     if os.path.isdir(expanded):  # noqa: PTH112
         if os.path.isfile(os.path.join(expanded, MANIFEST)):  # noqa: PTH113, PTH118
             return ArchiveMetadataStore(uri=path)

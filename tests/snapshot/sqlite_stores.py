@@ -128,7 +128,7 @@ def change(path: Path, *statements: str) -> Path:
     return path
 
 
-def reader(path: Path, **settings: Any) -> SQLiteReader:  # noqa: ANN401 - a store's fields
+def reader(path: Path, **settings: Any) -> SQLiteReader:
     """Return the reader of a store."""
     return SQLiteReader(SQLiteMetadataStore(uri=str(path), **settings))
 

@@ -191,7 +191,7 @@ class TestNames:
         plain = stores.new_store(tmp_path / "m.db")
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.db"))
         plain.rename(path)
-        from mlmd_lineage.snapshot import sqlite_reading  # noqa: PLC0415
+        from mlmd_lineage.snapshot import sqlite_reading
 
         assert sqlite_reading.read(path, 1.0, ["Artifact"])["Artifact"].num_rows == 3
 
@@ -433,7 +433,7 @@ class TestLocks:
 
 def test_a_rollback_in_progress_is_no_dead_writer(tmp_path: Path):
     """Where a journal vanishes just as it is looked at, SQLite takes it for hot."""
-    from mlmd_lineage.snapshot import sqlite_files  # noqa: PLC0415
+    from mlmd_lineage.snapshot import sqlite_files
 
     path = stores.new_store(tmp_path / "m.db")
     seen = []

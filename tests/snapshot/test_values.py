@@ -196,7 +196,7 @@ def test_what_ml_metadata_put_comes_back(tmp_path: Path):
                 assert type(found[1][0][name]) is type(value)
     assert snapshot.findings == ()
 
-    def question(session: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - whatever is asked
+    def question(session: Any) -> list[tuple[Any, ...]]:
         return session.fetch("ArtifactProperty", {"artifact_id": [1]})
 
     asked = {row[1]: values.value_of(*row[3:]) for row in stores.reader(path).ask(question)}
