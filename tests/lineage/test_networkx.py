@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+# Old releases of networkx say so whenever they convert a graph without scipy being there.
+pytestmark = pytest.mark.filterwarnings("ignore:.* not found, skipping conversion:ImportWarning")
+
 STORES = (
     "tfx_local.db",
     "kfp2_emulated.db",
