@@ -248,13 +248,13 @@ def derived_status(
 ) -> Status:
     """Return the status of a run, or of a group of steps, from those of its steps.
 
-    One failed step fails it, one running step keeps it running, and it is cached if all are.
-    Without any step it has not begun to finish.
+    One failed step fails it, one running step keeps it running, one canceled step cancels it. Where
+    all are done it has completed, even if all were cached, as ZenML and Kubeflow have it too.
 
     Args:
         statuses: The steps' statuses.
         canceled_is_skipped: Leave out canceled steps: a condition was false.
-        nothing: What it is where no status is left.
+        nothing: What it is where no status is left, as it has no step yet.
     """
     found = set(statuses)
     if canceled_is_skipped:
@@ -265,8 +265,6 @@ def derived_status(
     for status in order:
         if status in found:
             return status
-    if found == {"cached"}:
-        return "cached"
     return "completed" if found else nothing
 
 
@@ -303,6 +301,6 @@ def group_status(
     if own == "failed":
         return "failed"
     lacking = expected is not None and not whole and "canceled" not in statuses
-    if lacking and own == "running" and found in {"completed", "cached"}:
+    if lacking and own == "running" and found == "completed":
         return "running"
     return found

@@ -33,6 +33,7 @@ class Step:
 
     record: StepRecord
     status: Status
+    is_cached: bool
     parents: tuple[int, ...]
     children: tuple[int, ...]
     path: str
@@ -50,6 +51,7 @@ class Run:
 
     key: str
     status: Status
+    is_cached: bool
     steps: Mapping[int, Step]
     details: RunDetails
     dialect: str
@@ -157,6 +159,7 @@ class Model:
         return Run(
             key=key,
             status=status,
+            is_cached=_all_cached(top),
             steps=steps,
             details=details,
             dialect=dialect.name if dialect else "",
@@ -191,7 +194,16 @@ class Model:
             return key, self.run(key).steps[number]
         record, _ = self._step(self.image.executions([number])[number], self.layout.runs[key].place)
         status = record.status or "running"
-        return key, Step(record, status, (), (), record.name, record.started, record.finished)
+        return key, Step(
+            record=record,
+            status=status,
+            is_cached=record.is_cached,
+            parents=(),
+            children=(),
+            path=record.name,
+            started=record.started,
+            finished=record.finished,
+        )
 
     def original(self, number: int) -> int | None:
         """Return the execution that made what a cached one reuses; None where it is not known.
@@ -322,6 +334,7 @@ def _assembled(
         done[number] = Step(
             record=record,
             status=status,
+            is_cached=record.is_cached or (bool(inner) and _all_cached(inner)),
             parents=parents[number],
             children=tuple(sorted(children.get(number, ()))),
             path=_path(records, number),
@@ -389,6 +402,12 @@ def _attempts(steps: Iterable[Step]) -> list[Step]:
 
 def _last_attempts(steps: Iterable[Step]) -> list[Status]:
     return [step.status for step in _attempts(steps)]
+
+
+def _all_cached(steps: Iterable[Step]) -> bool:
+    """Tell whether all steps were cached, as far as they were not skipped."""
+    done = [step for step in steps if step.status != "canceled"]
+    return bool(done) and all(step.is_cached for step in done)
 
 
 def _least(times: Iterable[int | None]) -> int | None:

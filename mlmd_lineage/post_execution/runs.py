@@ -67,12 +67,17 @@ class PipelineRunView(View):
 
     @property
     def status(self) -> Status:
-        """``completed``, ``failed``, ``running``, ``cached`` or ``canceled``, from its steps.
+        """``completed``, ``failed``, ``running`` or ``canceled``, from its steps.
 
-        One failed step fails a run, unless it was tried again; one running step keeps it running;
-        it is cached if all steps are.
+        One failed step fails a run, unless it was tried again; one running step keeps it running.
+        A run whose steps were all cached has completed; see ``is_cached``.
         """
         return self._run.status
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether all of its steps were cached, so that nothing was executed."""
+        return self._run.is_cached
 
     @property
     def state(self) -> str | None:

@@ -178,7 +178,7 @@ class StepView(View):
     @property
     def is_cached(self) -> bool:
         """Whether it reuses what another execution made; for a group, whether all in it do."""
-        return self._step.record.is_cached or self.status == "cached"
+        return self._step.is_cached
 
     @property
     def is_completed(self) -> bool:
@@ -201,6 +201,17 @@ class StepView(View):
     def run(self) -> PipelineRunView:
         """The run that it belongs to."""
         return self._model.views.run(self._model, self._run)
+
+    @property
+    def run_name(self) -> str:
+        """The name of that run, which is known also where the run itself was not read."""
+        return self._model.layout.runs[self._run].name
+
+    @property
+    def pipeline_name(self) -> str:
+        """The name of that run's pipeline."""
+        layout = self._model.layout
+        return layout.pipelines[layout.runs[self._run].pipeline].name
 
     @property
     def parents_step_ids(self) -> tuple[int, ...]:
@@ -246,7 +257,7 @@ class StepView(View):
 
         None for a step that is not cached, and where the store does not tell.
         """
-        number = self._model.original(self.id)
+        number = None if self.is_dag else self._model.original(self.id)
         return None if number is None else StepView(self._model, number)
 
     # For the artifacts
