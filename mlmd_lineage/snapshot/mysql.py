@@ -34,6 +34,10 @@ _BEGIN = (
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 )
+_COLUMNS = """
+    SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME, COLLATION_NAME
+    FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+"""
 _ALWAYS = ("Type", "Artifact", "Execution", "Event", "MLMDEnv")
 # Proxies may know no prepared statements, and a server may have too many of them.
 _NO_PREPARED_STATEMENTS = {1047, 1295, 1461, 1615}
@@ -59,7 +63,7 @@ class MySQLReader:
             for statement in _BEGIN:
                 _rows(connection, statement)
             where = self._store.location()
-            return question(MySQLSession(connection, _layout(connection, where), where))
+            return question(MySQLSession(connection, where))
 
         return tried_twice(lambda: with_connection(self._store, answer))
 
@@ -67,10 +71,16 @@ class MySQLReader:
 class MySQLSession(sql.SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
-    def __init__(self, connection: Connection[Any], layout: sql.Layout, source: str) -> None:
+    def __init__(self, connection: Connection[Any], source: str) -> None:
         self._connection = connection
-        self.layout = layout
         self.source = source
+        columns = _rows(connection, _COLUMNS)
+        self.layout = _layout(connection, columns, source)
+        self._letters = {
+            (table.lower(), column.lower()): (charset, collation)
+            for table, column, charset, collation in columns
+            if charset not in {None, "utf8mb4"}
+        }
 
     def quote(self, name: str) -> str:
         """Return a name as it stands in a statement."""
@@ -88,6 +98,15 @@ class MySQLSession(sql.SQLSession):
                 place, exact = names.index(column), frozenset(values)
                 rows = [row for row in rows if row[place] in exact]
         return rows
+
+    def _shown(self, table: str, column: str, value: int | str) -> str:
+        shown = super()._shown(table, column, value)
+        letters = self._letters.get((table.lower(), column.lower()))
+        if letters is None or not isinstance(value, str):
+            return shown
+        # MySQL compares no column with a text that holds letters which the column cannot.
+        charset, collation = letters
+        return f"CONVERT({shown} USING {charset}) COLLATE {collation}"
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         return _rows(self._connection, statement, parameters)
@@ -130,13 +149,11 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _layout(connection: Connection[Any], where: str) -> sql.Layout:
+def _layout(
+    connection: Connection[Any], columns: Iterable[tuple[Any, ...]], where: str
+) -> sql.Layout:
     found: dict[str, list[str]] = {}
-    for table, column in _rows(
-        connection,
-        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS "
-        "WHERE TABLE_SCHEMA = DATABASE()",
-    ):
+    for table, column, *_ in columns:
         found.setdefault(table, []).append(column)
 
     def versions(table: str) -> list[int]:

@@ -52,7 +52,7 @@ def spellings(texts: Collection[int | str]) -> list[int | str]:
     return list(found)
 
 
-def readable(value: Any) -> Any:  # noqa: ANN401 - a cell of any column
+def readable(value: Any) -> Any:
     """Return the text that a driver's bytes are; what is not bytes is handed back as it is."""
     return once_encoded(sql.readable_text(value)) if isinstance(value, bytes) else value
 

@@ -67,7 +67,7 @@ def blocks(
     link._execute_command(COMMAND.COM_STMT_CLOSE, struct.pack("<I", number))
 
 
-def _executed(link: Any, statement: str) -> tuple[int, list[Any]]:  # noqa: ANN401
+def _executed(link: Any, statement: str) -> tuple[int, list[Any]]:
     """Prepare and execute a statement; return its number and its columns."""
     link._execute_command(COMMAND.COM_STMT_PREPARE, statement)
     answer = link._read_packet().get_all_data()

@@ -43,7 +43,8 @@ KEYS = {
     "ContextProperty": "context_id, name, is_custom_property",
 }
 
-# Makes a store with a bit of everything, but no backslash, on which MLMD fails with PostgreSQL.
+# Makes a store with a bit of everything. With PostgreSQL, MLMD fails on backslashes and, as it has
+# an index on them, on long texts.
 FILL = r"""
 import json, sys
 from google.protobuf import any_pb2, json_format, struct_pb2
@@ -94,7 +95,7 @@ for n in range(12):
         [pb.Association(execution_id=n + 1, context_id=contexts[n % 3])])
     [previous] = store.get_artifacts_by_id([ids[0]])
 long = pb.Artifact(type_id=model, uri="u" * 50000)
-long.custom_properties["long"].string_value = "é" * 1_500_000 + "end"
+long.custom_properties["long"].string_value = "é" * int(sys.argv[1]) + "end"
 store.put_artifacts([long])
 """
 
@@ -109,7 +110,7 @@ class Database(NamedTuple):
     def is_mysql(self) -> bool:
         return self.server.scheme == "mysql"
 
-    def store(self, **fields: Any) -> MySQLMetadataStore | PostgreSQLMetadataStore:  # noqa: ANN401
+    def store(self, **fields: Any) -> MySQLMetadataStore | PostgreSQLMetadataStore:
         """Return its metadata store, some fields of which may be others than usual."""
         usual = {
             "host": self.server.host,
@@ -121,7 +122,7 @@ class Database(NamedTuple):
         flavor = MySQLMetadataStore if self.is_mysql else PostgreSQLMetadataStore
         return flavor(**{**usual, **fields})
 
-    def reader(self, **fields: Any) -> Reader:  # noqa: ANN401 - a store's fields
+    def reader(self, **fields: Any) -> Reader:
         """Return the reader of its metadata store."""
         return reader_for(self.store(**fields))
 
@@ -197,7 +198,7 @@ class Database(NamedTuple):
             ]
             yield f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join(lines)}"  # noqa: S608
 
-    def _connected(self) -> Any:  # noqa: ANN401 - of either driver
+    def _connected(self) -> Any:
         if not self.is_mysql:
             return dbapi.connect(self.server.url(self.name), autocommit=True)
         return pymysql.connect(
@@ -254,15 +255,20 @@ def columns_of(version: int) -> dict[str, list[str]]:
     }
 
 
-def fill_natively(store: Any) -> None:  # noqa: ANN401 - any metadata store
-    """Have ``ml_metadata`` make a store with a bit of everything, in a process of its own."""
-    from google.protobuf import json_format  # noqa: PLC0415
+def fill_natively(store: Any, length: int) -> None:
+    """Have ``ml_metadata`` make a store with a bit of everything, in a process of its own.
+
+    Args:
+        store: The metadata store of an empty database.
+        length: How long the longest text is.
+    """
+    from google.protobuf import json_format
 
     config = store.connection_config()
     if store.FLAVOR == "sqlite":
         config.sqlite.connection_mode = 3
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FILL],
+        [sys.executable, "-W", "ignore", "-c", FILL, str(length)],
         input=json_format.MessageToJson(config),
         text=True,
         check=True,
