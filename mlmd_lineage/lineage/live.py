@@ -67,6 +67,22 @@ def between(reader: Reader, source: keys.Node, target: keys.Node, question: Ques
     return reader.ask(answer)
 
 
+def trace_within(
+    session: Session, kind: str, ids: Collection[int], question: Question, *, up: bool
+) -> Trace:
+    """Return the answer for several nodes of one kind, within an open read.
+
+    It has no properties, paths and contexts: whoever asks so fetches what is needed.
+
+    Raises:
+        NotFoundError: The store holds no such node.
+    """
+    fetched = _Fetched(session, question)
+    fetched.walk_all(kind, ids, up=up)
+    nodes = [f"{kind}/{number}" for number in sorted(ids)]
+    return LineageGraph(fetched.tables()).trace(nodes, question, up=up)
+
+
 def _trace(
     reader: Reader, session: Session, node: keys.Node, question: Question, *, up: bool
 ) -> Trace:
@@ -183,11 +199,18 @@ class _Fetched:
 
     def walk(self, node: keys.Node, *, up: bool) -> None:
         """Fetch what a walk from a node meets, and one hop more, which tells where it was cut."""
-        self.check(node)
         kind, number = keys.parse(node)
+        self.walk_all(kind, {number}, up=up)
+
+    def walk_all(self, kind: str, ids: Collection[int], *, up: bool) -> None:
+        """Fetch what a walk from several nodes of one kind meets, and one hop more."""
+        if kind in self._nodes:
+            self._fetch_nodes(kind, set(ids))
+        for number in sorted(ids):
+            self.check(f"{kind}/{number}")
         seen: dict[str, set[int]] = {"artifact": set(), "execution": set()}
-        seen[kind].add(number)
-        frontier = {number}
+        seen[kind] |= set(ids)
+        frontier = set(ids)
         hop = 0
         while frontier:
             events = self._fetch_events(kind, frontier, up=up)
