@@ -147,8 +147,10 @@ def explained(error: Exception, path: Path) -> Exception:
         return errors.NotAMetadataStoreError(
             f"{path} is not an SQLite database, or it is encrypted. Nothing was changed."
         )
-    # Both drivers take a message that quotes a damaged name for UTF-8.
-    if isinstance(error, UnicodeDecodeError) or any(word in text for word in _DAMAGED):
+    # Both drivers take a message that quotes a damaged name for UTF-8; Python 3.10 then has none,
+    # and only its class, that of SQLITE_CORRUPT.
+    unsaid = isinstance(error, UnicodeDecodeError) or type(error) is sqlite3.DatabaseError
+    if unsaid or any(word in text for word in _DAMAGED):
         return errors.DamagedStoreError(
             f"{path} is damaged, or its disk fails: SQLite finds malformed pages. Nothing was "
             "changed. Restore a backup, or salvage a copy with 'sqlite3 COPY .recover'."

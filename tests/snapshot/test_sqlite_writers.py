@@ -64,8 +64,8 @@ with contextlib.ExitStack() as stack:
             print("writing", flush=True)
 print(done)
 """
-SNAPSHOTS = 60
-QUESTIONS = 120
+SNAPSHOTS = 40
+QUESTIONS = 80
 
 
 class Writer(NamedTuple):
