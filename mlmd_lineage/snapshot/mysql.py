@@ -99,14 +99,15 @@ class MySQLSession(sql.SQLSession):
                 rows = [row for row in rows if row[place] in exact]
         return rows
 
-    def _shown(self, table: str, column: str, value: int | str) -> str:
-        shown = super()._shown(table, column, value)
+    def _shown(self, table: str, column: str, values: Iterable[int | str]) -> Iterator[str]:
         letters = self._letters.get((table.lower(), column.lower()))
-        if letters is None or not isinstance(value, str):
-            return shown
-        # MySQL compares no column with a text that holds letters which the column cannot.
-        charset, collation = letters
-        return f"CONVERT({shown} USING {charset}) COLLATE {collation}"
+        for shown in super()._shown(table, column, values):
+            if letters is None or shown != self.placeholder:
+                yield shown
+            else:
+                # A column is compared with no text that holds letters which it cannot hold.
+                charset, collation = letters
+                yield f"CONVERT({shown} USING {charset}) COLLATE {collation}"
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         return _rows(self._connection, statement, parameters)

@@ -33,6 +33,11 @@ _BEGIN = (
     "SET LOCAL synchronize_seqscans = off",
     "SET LOCAL max_parallel_workers_per_gather = 0",
 )
+_ENCODING = """
+    SELECT pg_catalog.pg_encoding_to_char(encoding)::text,
+    pg_catalog.pg_encoding_max_length(encoding)
+    FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+"""
 _COLUMNS = """
     SELECT c.relname::text, a.attname::text FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
@@ -67,12 +72,10 @@ class PostgreSQLReader:
             for statement in _BEGIN:
                 _run(connection, statement)
             where = self._store.location()
-            ((encoding,),) = _rows(
-                connection, "SELECT pg_catalog.current_setting('server_encoding')"
-            )
-            if encoding == "SQL_ASCII":
-                # The server knows no encoding of its texts, and would fail on what is not UTF-8.
-                _run(connection, "SET LOCAL client_encoding = 'SQL_ASCII'")
+            ((encoding, longest),) = _rows(connection, _ENCODING)
+            if longest == 1:
+                # MLMD sends UTF-8 and says nothing, so that this is what lies there.
+                _run(connection, f"SET LOCAL client_encoding = '{encoding}'")
             return question(PostgreSQLSession(connection, _layout(connection, where), where))
 
         return tried_twice(lambda: with_connection(self._store, answer))

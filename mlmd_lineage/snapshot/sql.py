@@ -184,15 +184,16 @@ class SQLSession:
         for start in range(0, len(lists[longest]), CHUNK):
             part = lists | {longest: lists[longest][start : start + CHUNK]}
             conditions = " AND ".join(
-                f"{self.quote(column)} IN ({', '.join(self._shown(table, column, v) for v in values)})"
+                f"{self.quote(column)} IN ({', '.join(self._shown(table, column, values))})"
                 for column, values in part.items()
             )
             texts = tuple(v for values in part.values() for v in values if isinstance(v, str))
             yield f"{head} WHERE {conditions}{order}", texts
 
-    def _shown(self, _table: str, _column: str, value: int | str) -> str:
-        """Return how a value stands in a statement that compares a column with it."""
-        return self.placeholder if isinstance(value, str) else str(int(value))
+    def _shown(self, _table: str, _column: str, values: Iterable[int | str]) -> Iterator[str]:
+        """Yield how values stand in a statement that compares a column with them."""
+        for value in values:
+            yield self.placeholder if isinstance(value, str) else str(int(value))
 
 
 def _typed_properties(
