@@ -9,14 +9,13 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-import adbc_driver_sqlite
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
+from adbc_driver_manager import Error
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import notes, sql, sqlite_files, sqlite_values
+from mlmd_lineage.snapshot import notes, sql, sqlite_arrow, sqlite_errors, sqlite_values
 from mlmd_lineage.snapshot.sqlite_values import quoted
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
 
@@ -25,13 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-_BATCH_ROWS = 65536
+    from mlmd_lineage.snapshot.sqlite_arrow import Connection
+
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
-_ATTEMPTS = 3
-
-CAUTION = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
-"""For files from strangers: https://www.sqlite.org/security.html"""
 
 
 def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
@@ -45,14 +41,14 @@ def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> T
     """
     try:
         with contextlib.ExitStack() as stack:
-            connections = _same_state(uri, busy_timeout, stack)
+            connections = sqlite_arrow.same_state(uri, busy_timeout, stack)
             layout = layout_of(connections[0].rows, str(path))
             parts = _parts(connections[0], layout, names)
             pieces = _read_parts(connections, layout, parts)
     except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, errors.MLMDLineageError):
             raise
-        raise sqlite_files.explained(error, path) from None
+        raise sqlite_errors.explained(error, path) from None
     return Tables(
         {
             name: _assembled(name, pieces.get(name, []))
@@ -88,68 +84,6 @@ def layout_of(run: Callable[[str], Sequence[tuple[Any, ...]]], source: str) -> s
     return sql.Layout.of(found, versions, source)
 
 
-class _Connection:
-    """A connection of the Arrow driver.
-
-    Not through its ``dbapi``, whose import takes three times as long.
-    """
-
-    def __init__(self, uri: str) -> None:
-        with contextlib.ExitStack() as stack:
-            database = stack.enter_context(adbc_driver_sqlite.connect(uri))
-            self._connection = stack.enter_context(AdbcConnection(database))
-            self._stack = stack.pop_all()
-        for statement in CAUTION:
-            self.rows(statement)
-
-    def close(self) -> None:
-        self._stack.close()
-
-    def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
-        with AdbcStatement(self._connection) as prepared:
-            prepared.set_options(**{"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)})
-            prepared.set_sql_query(statement)
-            stream, _ = prepared.execute_query()
-            with pa.RecordBatchReader.from_stream(stream) as reader:
-                yield from reader
-
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = []
-        for batch in self.batches(statement):
-            found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        return found
-
-
-def _same_state(uri: str, busy_timeout: float, stack: contextlib.ExitStack) -> list[_Connection]:
-    """Open two read transactions that see the same state, or one where that cannot be had."""
-
-    def connect() -> _Connection:
-        return stack.enter_context(contextlib.closing(_Connection(uri)))
-
-    def begin(connection: _Connection) -> None:
-        connection.rows("BEGIN")
-        sqlite_files.patiently(
-            lambda: connection.rows("SELECT COUNT(*) FROM sqlite_master"), busy_timeout
-        )
-
-    first, second = connect(), connect()
-    begin(first)
-    if first.rows("PRAGMA journal_mode") != [("wal",)]:
-        begin(second)  # nobody can commit while the first has its lock
-        return [first, second]
-    watcher = connect()
-    for _ in range(_ATTEMPTS):
-        first.rows("ROLLBACK")
-        # It changes with every commit of another connection.
-        version = watcher.rows("PRAGMA data_version")
-        begin(first)
-        begin(second)
-        if watcher.rows("PRAGMA data_version") == version:
-            return [first, second]
-        second.rows("ROLLBACK")
-    return [first]
-
-
 class _WidenedError(Exception):
     """The driver gave a column a wider type, as values in its first rows do not fit."""
 
@@ -161,7 +95,7 @@ class _Part(NamedTuple):
     condition: str
 
 
-def _parts(connection: _Connection, layout: sql.Layout, names: Collection[str]) -> list[_Part]:
+def _parts(connection: Connection, layout: sql.Layout, names: Collection[str]) -> list[_Part]:
     """Cut the tables into pieces of similar size."""
     parts = []
     for name in names:
@@ -187,7 +121,7 @@ def _parts(connection: _Connection, layout: sql.Layout, names: Collection[str]) 
 
 
 def _read_parts(
-    connections: list[_Connection], layout: sql.Layout, parts: list[_Part]
+    connections: list[Connection], layout: sql.Layout, parts: list[_Part]
 ) -> dict[str, list[pa.Table]]:
     free = list(connections)
 
@@ -205,7 +139,7 @@ def _read_parts(
     return tables
 
 
-def _piece(connection: _Connection, layout: sql.Layout, part: _Part) -> list[pa.Table]:
+def _piece(connection: Connection, layout: sql.Layout, part: _Part) -> list[pa.Table]:
     name = part.table
     table = quoted(layout.spelling[name])
     present = layout.columns[name]
@@ -230,7 +164,7 @@ def _piece(connection: _Connection, layout: sql.Layout, part: _Part) -> list[pa.
     ]
 
 
-def _misfits(connection: _Connection, layout: sql.Layout, part: _Part) -> Iterator[notes.Note]:
+def _misfits(connection: Connection, layout: sql.Layout, part: _Part) -> Iterator[notes.Note]:
     """Note each cell in a column of numbers that holds something else."""
     name = part.table
     schema = SCHEMAS[name]
@@ -284,21 +218,21 @@ def _properties(
 
 
 def _batches(
-    connection: _Connection, name: str, columns: Sequence[str], rows: str
+    connection: Connection, name: str, columns: Sequence[str], rows: str
 ) -> Iterator[pa.Table]:
     """Yield the rows that the rest of a SELECT statement stands for."""
     statement = f"SELECT {sqlite_values.seed(columns, name)} UNION ALL SELECT {rows}"
     kinds = [SCHEMAS[name].field(column).type for column in columns]
     skip = 1  # the seed
-    for batch in connection.batches(statement):
-        if not all(map(sqlite_values.fits, batch.columns, kinds)):
-            raise _WidenedError
-        values = batch.slice(skip)
-        skip = 0
-        if values.num_rows:
-            yield sql.finished(
-                name, dict(zip(columns, values.columns, strict=True)), values.num_rows
-            )
+    with contextlib.closing(connection.batches(statement)) as batches:
+        for batch in batches:
+            if not all(map(sqlite_values.fits, batch.columns, kinds)):
+                raise _WidenedError
+            values = batch.slice(skip)
+            skip = 0
+            if values.num_rows:
+                named = dict(zip(columns, values.columns, strict=True))
+                yield sql.finished(name, named, values.num_rows)
 
 
 def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:

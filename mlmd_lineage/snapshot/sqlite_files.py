@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from mlmd_lineage import errors
+from mlmd_lineage.snapshot import sqlite_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +34,8 @@ _ATTEMPTS = 5
 _PAUSE = 0.02
 """Seconds. Longer than the steps in which a file system counts time: 10 ms at most on Linux."""
 
-_DAMAGED = ("malformed", "disk i/o", "corrupt", "unsupported file format")
 _IN_USE = "mode=ro&readonly_shm=1"
 _AT_REST = "mode=ro&immutable=1"
-
-
-class HotJournalError(Exception):
-    """A writer died in mid-transaction, and its journal waits to be rolled back."""
 
 
 class _ChangedError(Exception):
@@ -87,14 +83,14 @@ def with_unchanged_file(path: Path, seconds: float, read: Callable[[str], T]) ->
         try:
             # A writer that rolls back at this moment looks like one that died, once.
             return _attempt(real, path, read, recover=hot > 1)
-        except HotJournalError:
+        except sqlite_errors.HotJournalError:
             hot += 1
         except _ChangedError:
             hot = 0
         except errors.MLMDLineageError:
             raise
         except OSError as error:
-            raise _unreadable(error, path) from None
+            raise sqlite_errors.unreadable(error, path) from None
     message = f"{path} changed each time it was read, {attempts} times. Try again."
     raise errors.LockedStoreError(message)
 
@@ -130,37 +126,7 @@ def _attempt(real: Path, path: Path, read: Callable[[str], T], *, recover: bool)
             raise
         # The last writer closed a write-ahead log just as it was being opened; unless it is so
         # again, as the log may be read and its index may not.
-        raise HotJournalError from None
-
-
-def explained(error: Exception, path: Path) -> Exception:
-    """Return the error of ours that an SQLite driver's error means."""
-    text = str(error).lower()
-    if "attempt to write a readonly database" in text:
-        return HotJournalError()
-    if "locked" in text or "busy" in text or "locking protocol" in text:
-        return errors.LockedStoreError(
-            f"{path} stayed locked by another process. Try again when it has written, or give "
-            "the store a longer busy_timeout."
-        )
-    if "not a database" in text:
-        return errors.NotAMetadataStoreError(
-            f"{path} is not an SQLite database, or it is encrypted. Nothing was changed."
-        )
-    # Both drivers take a message that quotes a damaged name for UTF-8; Python 3.10 then has none,
-    # and only its class, that of SQLITE_CORRUPT.
-    unsaid = isinstance(error, UnicodeDecodeError) or type(error) is sqlite3.DatabaseError
-    if unsaid or any(word in text for word in _DAMAGED):
-        return errors.DamagedStoreError(
-            f"{path} is damaged, or its disk fails: SQLite finds malformed pages. Nothing was "
-            "changed. Restore a backup, or salvage a copy with 'sqlite3 COPY .recover'."
-        )
-    if "unable to open" in text or "failed to open" in text:
-        return errors.StorePermissionError(
-            f"{path} cannot be opened. Check the permissions of the file and of its folder."
-        )
-    what = (str(error).splitlines() or [type(error).__name__])[0]
-    return errors.ReadError(f"Reading {path} failed: {what}")
+        raise sqlite_errors.HotJournalError from None
 
 
 def _checked_header(real: Path, path: Path) -> bool:
@@ -196,7 +162,7 @@ def _header(real: Path, path: Path) -> tuple[bytes, int]:
     except OSError as error:
         if isinstance(error, errors.MLMDLineageError):
             raise
-        raise _unreadable(error, path) from None
+        raise sqlite_errors.unreadable(error, path) from None
     if not header:
         message = f"{path} is empty: 0 bytes. MLMD has not written to it yet, or a copy failed."
         raise errors.NotAMetadataStoreError(message)
@@ -219,24 +185,6 @@ def _check_kind(mode: int, path: Path) -> None:
     if not stat.S_ISREG(mode):
         message = f"{path} is a device, pipe or socket; give the path of MLMD's own file."
         raise errors.NotAMetadataStoreError(message)
-
-
-def _unreadable(error: OSError, path: Path) -> errors.StoreError:
-    if isinstance(error, PermissionError):
-        message = f"{path} may not be read by this user. Change its permissions, or copy it."
-        return errors.StorePermissionError(message)
-    if not isinstance(error, FileNotFoundError):
-        return errors.StoreNotFoundError(f"{path} cannot be read: {error.strerror or error}.")
-    if path.is_symlink():
-        message = f"{path} is a link to {os.readlink(path)}, where there is no file."  # noqa: PTH115
-        return errors.StoreNotFoundError(message)
-    try:
-        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    except OSError:
-        near = f" The folder {path.parent} is not there either."
-    else:
-        near = errors.did_you_mean(path.name, names)
-    return errors.StoreNotFoundError(f"There is no file {path}.{near}")
 
 
 def _uri(path: Path, options: str) -> str:
@@ -300,5 +248,5 @@ def _read_recovered_copy(real: Path, path: Path, look: _Look, read: Callable[[st
                 connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
                 connection.execute("PRAGMA journal_mode=DELETE").fetchall()
         except sqlite3.Error as error:
-            raise explained(error, path) from None
+            raise sqlite_errors.explained(error, path) from None
         return read(_uri(copy, "mode=ro"))

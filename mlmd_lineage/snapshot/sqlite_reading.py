@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, TypeVar
 
-from mlmd_lineage.snapshot import sql, sqlite_columns, sqlite_files
+from mlmd_lineage.snapshot import sql, sqlite_arrow, sqlite_columns, sqlite_errors, sqlite_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -68,7 +68,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
             )
             stack.callback(connection.close)
             connection.text_factory = sql.readable_text
-            for statement in sqlite_columns.CAUTION:
+            for statement in sqlite_arrow.CAUTION:
                 connection.execute(statement)
             connection.execute("BEGIN")
             sqlite_files.patiently(
@@ -86,4 +86,4 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OverflowError, UnicodeError) as error:
-        raise sqlite_files.explained(error, path) from None
+        raise sqlite_errors.explained(error, path) from None

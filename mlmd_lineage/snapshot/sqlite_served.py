@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from queue import SimpleQueue
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlmd_lineage.snapshot.sql import SQLSession
+    from mlmd_lineage.snapshot.tables import Tables
 
 _WATCH_SECONDS = 1.0
 """Between two looks whether the parent is still there."""
@@ -86,10 +88,14 @@ def _serve(
     if kind == "read":
         names, file = arguments
         tables = sqlite_reading.read(path, busy_timeout, names)
-        with os.fdopen(file, "wb") as sink:
-            for name in tables.names:
-                with pa.ipc.new_stream(sink, tables[name].schema) as writer:
-                    writer.write_table(tables[name])
+        try:
+            _write(tables, file)
+        except OSError as error:
+            message = (
+                f"{path} was read, and its columns could not be written to a temporary file: "
+                f"{error.strerror or error}. Make room in {tempfile.gettempdir()}."
+            )
+            raise errors.ReadError(message) from None
         connection.send(("done", tables.names, tables.schema_version, tables.taken_at))
     else:
 
@@ -100,6 +106,13 @@ def _serve(
             sqlite_reading.ask(path, busy_timeout, answer)
         connection.send(("done",))
     requests.get()  # nothing but the end
+
+
+def _write(tables: Tables, file: int) -> None:
+    with os.fdopen(file, "wb") as sink:
+        for name in tables.names:
+            with pa.ipc.new_stream(sink, tables[name].schema) as writer:
+                writer.write_table(tables[name])
 
 
 def _answer(

@@ -4,6 +4,9 @@ POSIX locks belong to the process, and each copy of SQLite in it (Python's, the 
 the one in ``ml_metadata``) knows only of its own: a second copy neither sees the locks of the
 first nor keeps them when it closes the file.
 https://www.sqlite.org/howtocorrupt.html#_multiple_copies_of_sqlite_linked_into_the_same_application
+
+What cannot be seen is a thread that opens the file with a library other than ``ml_metadata`` while
+a read is going on; a program with such a thread opens it before the first read.
 """
 
 from __future__ import annotations

@@ -433,7 +433,7 @@ class TestLocks:
 
 def test_a_rollback_in_progress_is_no_dead_writer(tmp_path: Path):
     """Where a journal vanishes just as it is looked at, SQLite takes it for hot."""
-    from mlmd_lineage.snapshot import sqlite_files
+    from mlmd_lineage.snapshot import sqlite_errors, sqlite_files
 
     path = stores.new_store(tmp_path / "m.db")
     seen = []
@@ -441,7 +441,7 @@ def test_a_rollback_in_progress_is_no_dead_writer(tmp_path: Path):
     def read(uri: str) -> str:
         seen.append(uri)
         if len(seen) == 1:
-            raise sqlite_files.HotJournalError
+            raise sqlite_errors.HotJournalError
         return uri
 
     assert sqlite_files.with_unchanged_file(path, 1, read).startswith(f"file://{tmp_path}/m.db?")

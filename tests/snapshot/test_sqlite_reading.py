@@ -14,7 +14,7 @@ import pytest
 import sqlite_stores as stores
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import sqlite_columns
+from mlmd_lineage.snapshot import sqlite_arrow, sqlite_columns
 from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class TestOrder:
             )
         whole = stores.snapshot(path)
         monkeypatch.setattr(sqlite_columns, "_ROWS_PER_PART", 37)
-        monkeypatch.setattr(sqlite_columns, "_BATCH_ROWS", 10)
+        monkeypatch.setattr(sqlite_arrow, "_BATCH_ROWS", 10)
         pieces = stores.snapshot(path)
         for table in ALL_TABLES:
             assert pieces[table].equals(whole[table])

@@ -154,6 +154,16 @@ class TestFailures:
         with pytest.raises(errors.ReadError, match="saying: no pyarrow here"):
             Worker(path, 1).read(ALL_TABLES)
 
+    def test_no_room_for_the_columns(self, path: Path):
+        resource = pytest.importorskip("resource")
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with pytest.raises(errors.ReadError, match=r"temporary file: File too large\. Make"):
+                Worker(path, 1).read(ALL_TABLES)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
     @pytest.mark.parametrize("executable", ["", "/no/such/python"])
     def test_no_python_to_start(self, path: Path, monkeypatch: pytest.MonkeyPatch, executable: str):
         monkeypatch.setattr(sys, "executable", executable)
