@@ -262,8 +262,8 @@ def test_ml_metadata_writes_in_another_process(tmp_path: Path, *, wal: bool):
     if wal:
         stores.change(path, "PRAGMA journal_mode=WAL")
     with writing(NATIVE + NATIVE_WRITER, path) as writer:
-        seen = [consistent_native(stores.snapshot(path)) for _ in range(20)]
-        seen += [stores.reader(path).ask(answer_native) for _ in range(30)]
+        seen = [consistent_native(stores.snapshot(path)) for _ in range(12)]
+        seen += [stores.reader(path).ask(answer_native) for _ in range(20)]
         written = writer.stop()
     assert seen == sorted(seen)
     assert seen[0] < seen[-1] <= written
@@ -277,7 +277,7 @@ def test_ml_metadata_writes_in_another_thread(tmp_path: Path, *, wal: bool):
     if wal:
         stores.change(path, "PRAGMA journal_mode=WAL")
     done = subprocess.run(
-        [sys.executable, "-c", NATIVE + NATIVE_BESIDE_READERS, str(path), "3"],
+        [sys.executable, "-c", NATIVE + NATIVE_BESIDE_READERS, str(path), "2"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
