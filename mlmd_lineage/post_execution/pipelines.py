@@ -8,8 +8,9 @@ from mlmd_lineage import errors
 from mlmd_lineage.post_execution.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from mlmd_lineage.post_execution.compare import RunComparison
     from mlmd_lineage.post_execution.runs import PipelineRunView
 
 
@@ -88,6 +89,31 @@ class PipelineView(View):
                 return run
         message = f"No run of the pipeline {self.name!r} completed a step {step_name!r}."
         raise errors.NotFoundError(message)
+
+    def compare_runs(
+        self,
+        *,
+        last: int | None = None,
+        runs: Collection[str | PipelineRunView] | None = None,
+        only_changes: bool = False,
+    ) -> RunComparison:
+        """Return runs beside each other: parameters, metrics, status, duration and inputs.
+
+        >>> pipeline.compare_runs(last=20).frame
+        >>> pipeline.compare_runs(runs=["churn-1", "churn-7"], only_changes=True).frame
+
+        Args:
+            last: Only the newest runs, so many; all where None is given.
+            runs: Only these, views or names.
+            only_changes: Only the columns whose values differ.
+
+        Raises:
+            NotFoundError: The pipeline has no such run.
+            ConfigurationError: An argument cannot be right.
+        """
+        from mlmd_lineage.post_execution import compare
+
+        return compare.compare(self, last=last, runs=runs, only_changes=only_changes)
 
     def _shown(self) -> Mapping[str, Any]:
         runs = self._model.layout.pipelines[self._key].runs
