@@ -1,7 +1,5 @@
 """What ``connect()`` returns: one store, and all that can be asked of it."""
 
-# ruff: noqa: PLC0415 - nothing is loaded before it is needed
-
 from __future__ import annotations
 
 import functools
@@ -17,9 +15,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
+    from mlmd_lineage.post_execution.diff import LineageDiff
+    from mlmd_lineage.post_execution.frames import StoreFrames
+    from mlmd_lineage.post_execution.impact import Impact
     from mlmd_lineage.post_execution.pipelines import PipelineView
     from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.snapshot.frames import Frames
     from mlmd_lineage.snapshot.reader import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.stores import BaseMetadataStore
@@ -85,14 +85,15 @@ class Store:
         return Snapshot.of(self._reader.read())
 
     @functools.cached_property
-    def frames(self) -> Frames:
-        """The store's tables as pandas DataFrames, each read when it is asked for.
+    def frames(self) -> StoreFrames:
+        """The store's tables, pipelines, runs and steps as DataFrames, read when asked for.
 
         >>> store.frames.artifacts(type="Model", properties=True)
+        >>> store.frames.runs()
         """
-        from mlmd_lineage.snapshot.frames import Frames
+        from mlmd_lineage.post_execution.frames import StoreFrames
 
-        return Frames.live(self._reader)
+        return StoreFrames.live(self._reader)
 
     def lineage(self, *, properties: bool = False) -> LineageGraph:
         """Return the lineage of the whole store.
@@ -183,6 +184,54 @@ class Store:
         )
         return live.between(self._reader, source, target, question)
 
+    def diff(self, a: Node, b: Node) -> LineageDiff:
+        """Return why two models, other artifacts, steps or runs differ.
+
+        >>> diff = store.diff("artifact/4", "artifact/15")
+        >>> diff.first, diff.frame
+        >>> print(diff.text())
+
+        Args:
+            a: A view, a node's key, an artifact's id, a URI, a name, or the name of a run.
+            b: What to compare it with: another of the same kind.
+
+        Raises:
+            NotFoundError: The store holds no such node or run.
+            AmbiguousNameError: A name fits several.
+            ConfigurationError: One of them has no lineage, or they are of different kinds.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import diff
+
+        return diff.diff(self._reader, a, b)
+
+    def impact(
+        self,
+        node: Node,
+        *,
+        models: Collection[str] | None = None,
+        deployments: Collection[str] | None = None,
+    ) -> Impact:
+        """Return every model and every deployment that an artifact reached.
+
+        >>> impact = store.impact("s3://bucket/bad.csv")
+        >>> impact.deployments, impact.models
+        >>> print(impact.text())
+
+        Args:
+            node: A view, a node's key, an artifact's id, a URI or a name.
+            models: The types of models, instead of ``impact.MODELS``.
+            deployments: The types of deployments, instead of ``impact.DEPLOYMENTS``.
+
+        Raises:
+            NotFoundError: The store holds no such node.
+            AmbiguousNameError: A name fits several.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import impact
+
+        return impact.impact(self._reader, node, models=models, deployments=deployments)
+
     def get_pipelines(self) -> list[PipelineView]:
         """Return all pipelines, whatever platform wrote them, with all of their runs.
 
@@ -251,7 +300,7 @@ class Store:
 
         return naming.find_node(self._reader, text)
 
-    def native(self) -> Any:  # noqa: ANN401 - it may not be installed
+    def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.
 
         It opens the store for writing, and never migrates it.

@@ -127,7 +127,10 @@ def _nodes(  # noqa: PLR0913 - the options of three commands
 ) -> None:
     with progress(f"Reading {store.location}"):
         name = full_types(store, [type_name], what[:-1])[0] if type_name is not None else None
-        frame = getattr(store.frames, what)(type=name, properties=properties)
+        more = {}
+        if what == "artifacts" and format_ is Format.table and output.on_terminal():
+            more["runs"] = False  # who made each has no room on a terminal, and takes longer
+        frame = getattr(store.frames, what)(type=name, properties=properties, **more)
     _print(what, frame, limit, format_, properties=properties)
 
 

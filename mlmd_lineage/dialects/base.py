@@ -45,6 +45,7 @@ class Dialect:
 
     >>> class Airflow(Dialect):
     ...     name = "airflow"
+    ...
     ...     def place(self, contexts):
     ...         run = first(contexts, "airflow.DagRun")
     ...         return None if run is None else (Place(run, None, run.properties["dag_id"]),)
@@ -269,7 +270,7 @@ def derived_status(
 
 
 def group_status(
-    state: int | None,
+    state: str | None,
     children: Sequence[tuple[str, int | None, Status]],
     expected: int | None,
     *,
@@ -284,19 +285,19 @@ def group_status(
     that follow it never come to be.
 
     Args:
-        state: The group's own state, MLMD's number.
+        state: The group's own state, MLMD's name.
         children: For each child its name, its pass through a loop, and its status.
         expected: How many children there should be, if that is known.
         canceled_is_skipped: As for ``derived_status``.
     """
     statuses = [status for _, _, status in children]
-    own = _STATUSES.get(state or 0, "running")
+    number = EXECUTION_STATES.index(state) if state in EXECUTION_STATES else UNKNOWN
+    own = _STATUSES.get(number, "running")
     there = len({(name, iteration) for name, iteration, _ in children})
     whole = expected is not None and there >= expected
+    nothing: Status = "completed" if whole else "running"
     if own in {"failed", "completed"} or (own == "canceled" and not children):
         nothing = own
-    else:
-        nothing = "completed" if whole else "running"
     found = derived_status(statuses, canceled_is_skipped=canceled_is_skipped, nothing=nothing)
     if own == "failed":
         return "failed"

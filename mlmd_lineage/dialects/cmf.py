@@ -1,7 +1,7 @@
 """HPE's Common Metadata Framework: a pipeline of stages, each with its executions.
 
-Source: ``cmflib/cmf.py`` and ``cmflib/metadata_helper.py`` of HewlettPackard/cmf. It records neither
-runs nor states: all executions of a pipeline are one run of it.
+Source: ``cmflib/cmf.py`` and ``cmflib/metadata_helper.py`` of HewlettPackard/cmf. It records
+neither runs nor states: all executions of a pipeline are one run of it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class CMF(Dialect):
         return keys_of(event.path) or super().keys(event)
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
-        """Return an artifact; the numbers among the custom properties of metrics are its metrics."""
+        """Return an artifact; the numbers among a metrics artifact's custom properties count."""
         numbers = {name: _number(value) for name, value in artifact.custom_properties.items()}
         return ArtifactRecord(
             name=_short(artifact) or None,

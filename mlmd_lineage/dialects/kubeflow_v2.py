@@ -63,13 +63,9 @@ class KubeflowV2(Dialect):
 
     def step(self, execution: ExecutionFacts, place: Place) -> StepRecord:
         """Return an execution as a step; a DAG's status is left open, as its children tell it."""
-
-
         record = super().step(execution, place)
         if not record.is_dag:
-            return dataclasses.replace(
-                record, entrypoint_name=record.display_name or record.name
-            )
+            return dataclasses.replace(record, entrypoint_name=record.display_name or record.name)
         return dataclasses.replace(
             record,
             status=None,

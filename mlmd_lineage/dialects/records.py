@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Status: TypeAlias = Literal["completed", "failed", "running", "cached", "canceled"]
 
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """The run to which an execution belongs, and that run's pipeline.

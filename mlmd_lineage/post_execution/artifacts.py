@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from mlmd_lineage.post_execution.view import View, moment
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from mlmd_lineage.dialects.facts import ArtifactFacts
@@ -102,7 +102,7 @@ class ArtifactView(View):
         return ARTIFACT_STATES[facts.state] if known else f"UNKNOWN({facts.state})"
 
     @property
-    def created(self) -> datetime.datetime | None:
+    def created(self) -> dt.datetime | None:
         """When it was recorded, in UTC."""
         facts = self._facts
         return moment(facts.created or None) if facts is not None else None
@@ -142,20 +142,24 @@ class ArtifactView(View):
         roles = {event.role for event in self._step.events_of(self.id)}
         return bool(roles & {"phantom", "pending"})
 
-    def read(self, *, allow_pickle: bool = False) -> Any:
+    def read(self, *, file: str | None = None, allow_pickle: bool = False) -> Any:
         """Return what it holds: JSON, text, CSV, Parquet, NumPy, or what a materializer reads.
 
         >>> run.get_step("evaluator").outputs["accuracy"].read()
         0.97
 
+        A function that was registered for its type or its ``data_type`` goes first; see
+        ``register_materializer``.
+
         Args:
+            file: Which file, where its URI is a folder of several.
             allow_pickle: Unpickle files. A pickle may run any code of whoever wrote it: allow it
                 only for artifacts whose origin you trust.
 
         Raises:
             ArtifactReadError: There is nothing at its URI, or nothing that can be read.
         """
-        return reading.read(self, allow_pickle=allow_pickle)
+        return reading.read(self, file=file, allow_pickle=allow_pickle)
 
     def upstream(self, **arguments: Any) -> Trace:
         """Ask the store what it came from; the arguments are those of ``store.upstream()``."""

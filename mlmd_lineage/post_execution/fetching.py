@@ -9,7 +9,7 @@ from mlmd_lineage.snapshot.sql import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, OUTPUT_EVENTS, PROPERTY_TABLES, SORT_KEYS, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from mlmd_lineage.snapshot.reader import Session
 
@@ -59,10 +59,20 @@ class Fetched:
     def tables(self) -> Tables:
         """Return what was fetched as tables, each in its order."""
         made = {}
-        for name in ("Artifact", "Execution", "Context", "Event", "EventPath", "Association",
-                     "ParentContext", "Type", "ParentType", *PROPERTY_TABLES):
+        for name in (
+            "Artifact",
+            "Execution",
+            "Context",
+            "Event",
+            "EventPath",
+            "Association",
+            "ParentContext",
+            "Type",
+            "ParentType",
+            *PROPERTY_TABLES,
+        ):
             keys = len(SORT_KEYS[name])
-            rows = sorted(self._rows.get(name, {}).values(), key=lambda row, n=keys: row[:n])
+            rows = sorted(self._rows.get(name, {}).values(), key=_first(keys))
             made[name] = table_from_rows(name, rows)
         return Tables(made, source=self._session.source)
 
@@ -79,7 +89,9 @@ class Fetched:
         if kind == "context" and number.isascii() and number.isdigit():
             found = self._ask("Context", "id", [int(number)])
             return [row[0] for row in found]
-        types = [row[0] for row in self._rows["Type"].values() if row[3] == KINDS["context"].type_kind]
+        types = [
+            row[0] for row in self._rows["Type"].values() if row[3] == KINDS["context"].type_kind
+        ]
         if not types:
             return []
         where: dict[str, Any] = {"type_id": types, "name": [name]}
@@ -125,7 +137,11 @@ class Fetched:
         self._ask("Artifact", "id", {row[1] for row in more})
         self._contexts(others)
         self._ask("EventPath", "event_id", [row[0] for row in [*events, *more]])
-        self._ask("ArtifactProperty", "artifact_id", [row[0] for row in self._rows.get("Artifact", {}).values()])
+        self._ask(
+            "ArtifactProperty",
+            "artifact_id",
+            [row[0] for row in self._rows.get("Artifact", {}).values()],
+        )
         self._siblings(members)
         return artifacts
 
@@ -146,7 +162,7 @@ class Fetched:
         return list(self._rows.get("Execution", {}).values())
 
     def _makers(self, claims: list[Row]) -> set[int]:
-        """Return who made the artifacts that are claimed: those that were not cached, or the first."""
+        """Return who made the artifacts that are claimed: not a cached one, if there is another."""
         texts = {
             row[0]: TEXT_STATES.get(row[5] or "")
             for row in self._rows.get("ExecutionProperty", {}).values()
@@ -182,11 +198,13 @@ class Fetched:
         shared = [row[1] for row in rows if row[2] in cached and row[1] in caches]
         users = {row[2] for row in self._ask("Association", "context_id", shared)} - own
         self._ask("Execution", "id", users)
-        made = [r[0] for r in self._executions() if r[0] in users and r[2] not in {_CACHED, _FAILED}]
+        made = [
+            r[0] for r in self._executions() if r[0] in users and r[2] not in {_CACHED, _FAILED}
+        ]
         return set(made)
 
     def _siblings(self, members: Collection[int]) -> None:
-        """Fetch whether other executions wrote artifacts, of those types of which one wrote none."""
+        """Fetch whether others of its type wrote artifacts, where an execution has not."""
         own = set(members)
         wrote = {row[2] for row in self._rows.get("Event", {}).values() if row[3] in OUTPUT_EVENTS}
         silent = [r for r in self._executions() if r[0] in own and not r[2] and r[0] not in wrote]
@@ -214,3 +232,7 @@ def _named(properties: Iterable[Row], names: Collection[str]) -> set[int]:
                 if str(value).isascii() and str(value).isdigit():
                     found.add(int(value))
     return found
+
+
+def _first(columns: int) -> Callable[[Row], Row]:
+    return lambda row: row[:columns]

@@ -137,9 +137,7 @@ class Image:
         contexts = table["context_id"].to_numpy()[order]
         found, starts = np.unique(members[order], return_index=True)
         parts = np.split(contexts, starts[1:]) if len(found) else []
-        return {
-            number: part.tolist() for number, part in zip(found.tolist(), parts, strict=True)
-        }
+        return {number: part.tolist() for number, part in zip(found.tolist(), parts, strict=True)}
 
     @functools.cached_property
     def _members(self) -> Grouped:
@@ -303,9 +301,7 @@ class Image:
         return self._makers.get(artifact)
 
 
-def _values(
-    part: Grouped, ids: Sequence[int]
-) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+def _values(part: Grouped, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Return the declared and the custom properties of some nodes, each in the order of names."""
     found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
     for number, row in sorted(part.rows(ids), key=lambda item: (item[0], item[1][1])):

@@ -93,9 +93,7 @@ def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> Mod
     if not contexts or (not of_run and len(members) > _MANY):
         return None
     known = fetched.fill(members)
-    image = Image(
-        fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types
-    )
+    image = Image(fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types)
     model = Model(image, spoken, _views(ask))
     keys = {f"context/{number}" for number in contexts}
     model.limit(runs=keys, pipelines=set() if of_run else keys)
@@ -124,9 +122,7 @@ def _one(what: str, name: str, keys: list[str]) -> str:
     return keys[0]
 
 
-def _not_found(
-    model: Model, what: str, name: str, held: Iterable[str]
-) -> errors.NotFoundError:
+def _not_found(model: Model, what: str, name: str, held: Iterable[str]) -> errors.NotFoundError:
     names = list(dict.fromkeys(held))
     near = errors.did_you_mean(name, names)
     count = f"It has {len(names)} {what}s." if len(names) != 1 else f"Its only one is {names[0]!r}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,11 @@ from mlmd_lineage import errors
 from mlmd_lineage.post_execution.view import View, moment
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from mlmd_lineage.dialects.records import Status
-    from mlmd_lineage.post_execution.model import Run
+    from mlmd_lineage.post_execution.assembling import Run
     from mlmd_lineage.post_execution.pipelines import PipelineView
     from mlmd_lineage.post_execution.steps import StepView
 
@@ -55,9 +55,7 @@ class PipelineRunView(View):
     @property
     def pipeline(self) -> PipelineView:
         """Its pipeline."""
-        return self._model.views.pipeline(
-            self._model, self._model.layout.runs[self._key].pipeline
-        )
+        return self._model.views.pipeline(self._model, self._model.layout.runs[self._key].pipeline)
 
     @property
     def pipeline_name(self) -> str:
@@ -119,7 +117,10 @@ class PipelineRunView(View):
             raise errors.NotFoundError(message)
         if len(places) > 1:
             paths = ", ".join(repr(steps[n].path) for n in found)
-            message = f"The run {self.name!r} has {len(found)} steps {name!r}; name one by its path: {paths}."
+            message = (
+                f"The run {self.name!r} has {len(found)} steps {name!r}; name one by its path: "
+                f"{paths}."
+            )
             raise errors.AmbiguousNameError(message)
         return self._model.views.step(self._model, max(exact or found), self._key)
 
@@ -146,7 +147,7 @@ class PipelineRunView(View):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What the run as a whole was given (Kubeflow 2); see ``StepView.parameters`` for others."""
+        """What the run as a whole was given (Kubeflow 2); elsewhere the steps have parameters."""
         return MappingProxyType(dict(self._run.details.parameters))
 
     @property
@@ -155,12 +156,12 @@ class PipelineRunView(View):
         return MappingProxyType(dict(self._run.details.runtime_configuration))
 
     @property
-    def started(self) -> datetime.datetime | None:
+    def started(self) -> dt.datetime | None:
         """When its first step was recorded, in UTC."""
         return moment(self._run.started)
 
     @property
-    def finished(self) -> datetime.datetime | None:
+    def finished(self) -> dt.datetime | None:
         """When its last step was recorded last, in UTC; None while it is running."""
         return moment(self._run.finished)
 

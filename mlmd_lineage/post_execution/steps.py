@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,14 @@ from mlmd_lineage import errors
 from mlmd_lineage.post_execution.view import View, moment
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from mlmd_lineage.dialects.facts import EventFacts
     from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.post_execution.artifacts import ArtifactView
-    from mlmd_lineage.post_execution.model import Model, Step
+    from mlmd_lineage.post_execution.assembling import Step
+    from mlmd_lineage.post_execution.model import Model
     from mlmd_lineage.post_execution.runs import PipelineRunView
 
 
@@ -186,12 +187,12 @@ class StepView(View):
         return self.status == "completed"
 
     @property
-    def started(self) -> datetime.datetime | None:
+    def started(self) -> dt.datetime | None:
         """When it was recorded first, in UTC."""
         return moment(self._step.started)
 
     @property
-    def finished(self) -> datetime.datetime | None:
+    def finished(self) -> dt.datetime | None:
         """When it was recorded last, in UTC; None while it is running."""
         return moment(self._step.finished)
 

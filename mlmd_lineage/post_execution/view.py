@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import html
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,9 @@ class View:
         message = f"{type(self).__name__} is immutable; {name!r} cannot be set"
         raise AttributeError(message)
 
-    __delattr__ = __setattr__  # type: ignore[assignment] - both only refuse
+    def __delattr__(self, name: str) -> None:
+        message = f"{type(self).__name__} is immutable; {name!r} cannot be deleted"
+        raise AttributeError(message)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, View) or type(self) is not type(other):
@@ -62,9 +64,7 @@ class View:
         return hash((type(self).__name__, self._model.image.source, self._key))
 
     def __getstate__(self) -> object:
-        message = (
-            f"A {type(self).__name__} cannot be pickled: keep its node_key, and ask the store again."
-        )
+        message = f"A {type(self).__name__} cannot be pickled; keep its node_key instead."
         raise TypeError(message)
 
     def _shown(self) -> Mapping[str, Any]:
@@ -94,18 +94,18 @@ def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
 
 def shortened(value: Any) -> str:
     """Return a value as one readable piece of a line."""
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def moment(milliseconds: int | None) -> datetime.datetime | None:
+def moment(milliseconds: int | None) -> dt.datetime | None:
     """Return a time in UTC; None where there is none, or none that a calendar has."""
     if milliseconds is None:
         return None
-    start = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    start = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
     try:
-        return start + datetime.timedelta(milliseconds=milliseconds)
+        return start + dt.timedelta(milliseconds=milliseconds)
     except OverflowError:
         return None

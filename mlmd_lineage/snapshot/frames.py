@@ -25,6 +25,8 @@ from mlmd_lineage.snapshot.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from typing_extensions import Self
+
     from mlmd_lineage.snapshot.reader import Reader, Session
     from mlmd_lineage.snapshot.tables import Kind
 
@@ -62,12 +64,12 @@ class Frames:
         self._read_type = read_type
 
     @classmethod
-    def of(cls, tables: Tables) -> Frames:
+    def of(cls, tables: Tables) -> Self:
         """Return the frames of tables that have been read."""
         return cls(lambda _: tables)
 
     @classmethod
-    def live(cls, reader: Reader) -> Frames:
+    def live(cls, reader: Reader) -> Self:
         """Return the frames of a store, each read when it is asked for."""
 
         def read_type(kind: Kind, name: str, properties: bool) -> Tables:  # noqa: FBT001
@@ -232,7 +234,7 @@ def property_columns(properties: pa.Table, owners: Array) -> dict[str, Any]:
     return dict(sorted(found.items(), key=lambda item: (item[0].startswith("custom"), item[0])))
 
 
-def _wide(properties: pa.Table, members: Array, rows: Array, kinds: Array, size: int) -> Any:  # noqa: ANN401 - one of pandas' arrays
+def _wide(properties: pa.Table, members: Array, rows: Array, kinds: Array, size: int) -> Any:
     distinct = set(np.unique(kinds).tolist()) - {values.NOTHING}
     kind = distinct.pop() if len(distinct) == 1 else None
     if kind is None or kind not in _PANDAS_TYPES:

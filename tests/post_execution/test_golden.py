@@ -1,4 +1,4 @@
-"""Every pipeline, run and step as the writers' own APIs report them, or as is right where they err."""
+"""Every pipeline, run and step is as its writer says, or as is right where the writer errs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_tfx(shared_stores: Path, shared_store: Shared, opened: Any):
                 values = said["properties"] | said["custom_properties"]
                 assert artifact.properties.keys() == values.keys()
                 for name, value in artifact.properties.items():
-                    assert isinstance(value, dict) or value == values[name]  # a struct is told as text
+                    assert (
+                        isinstance(value, dict) or value == values[name]
+                    )  # a struct is told as text
                 assert (artifact.type, artifact.state, artifact.uri) == (
                     said["type"],
                     said["state"],

@@ -1,0 +1,237 @@
+"""From the records of a run's steps to the run: who follows whom, and how it went."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.dialects.base import derived_status, group_status, keys_of
+from mlmd_lineage.snapshot.tables import INPUT_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlmd_lineage.dialects.base import Dialect
+    from mlmd_lineage.dialects.facts import ExecutionFacts
+    from mlmd_lineage.dialects.records import RunDetails, Status, StepRecord
+
+_RESOLVED = 6
+_NEVER_CAME = ("pending", "phantom")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a run: what the dialect says of it, and what follows from the run's other steps."""
+
+    record: StepRecord
+    status: Status
+    is_cached: bool
+    parents: tuple[int, ...]
+    children: tuple[int, ...]
+    path: str
+    started: int | None
+    finished: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """A run's steps in topological order, and what follows from them.
+
+    Attributes:
+        publishers: For each step and each artifact that it takes, the steps that hand it on.
+    """
+
+    key: str
+    status: Status
+    is_cached: bool
+    steps: Mapping[int, Step]
+    details: RunDetails
+    dialect: str
+    publishers: Mapping[tuple[int, int], tuple[int, ...]]
+    started: int | None
+    finished: int | None
+
+
+def assembled(
+    key: str,
+    executions: Iterable[ExecutionFacts],
+    records: Mapping[int, StepRecord],
+    dialect: Dialect | None,
+    details: RunDetails,
+) -> Run:
+    """Return a run, given its executions and their records."""
+    skip = dialect is not None and dialect.canceled_is_skipped
+    publishers = _publishers(executions)
+    steps = _steps(records, _parents(records, publishers), skip=skip)
+    top = [step for step in steps.values() if step.record.parent_dag not in records]
+    all_skipped = bool(top) and all(step.status == "canceled" for step in top)
+    status = derived_status(
+        (step.status for step in _last_attempts(top)),
+        canceled_is_skipped=skip,
+        nothing="completed" if all_skipped else "running",
+    )
+    ended = _most(step.finished for step in steps.values())
+    return Run(
+        key=key,
+        status=status,
+        is_cached=_all_cached(top),
+        steps=steps,
+        details=details,
+        dialect="" if dialect is None else dialect.name,
+        publishers=publishers,
+        started=_least(step.started for step in steps.values()),
+        finished=None if status == "running" else ended,
+    )
+
+
+def _publishers(
+    executions: Iterable[ExecutionFacts],
+) -> dict[tuple[int, int], tuple[int, ...]]:
+    """Return who handed each artifact to each step: who in the run published it last before.
+
+    A resolver hands on what others made: it is meant where no other step published the artifact,
+    or where the artifact was taken under a second key, as ``model`` and ``baseline_model``. Times
+    of machines may disagree; where none is earlier by time, the order in which the events were
+    recorded tells.
+    """
+    published: dict[int, list[tuple[int, int, int, bool]]] = {}
+    taken: list[tuple[int, int, int, int, int]] = []
+    for execution in executions:
+        for event in execution.events:
+            if event.type in INPUT_EVENTS:
+                keys = max(1, len(keys_of(event.path)))
+                taken.append((execution.id, event.artifact_id, event.time, event.id, keys))
+            elif event.role not in _NEVER_CAME:
+                published.setdefault(event.artifact_id, []).append(
+                    (event.time, event.id, execution.id, event.type == _RESOLVED)
+                )
+    found: dict[tuple[int, int], set[int]] = {}
+    for step, artifact, time, number, keys in taken:
+        others = [p for p in published.get(artifact, ()) if p[2] != step]
+        for resolved in (False, True):
+            if len(found.get((step, artifact), ())) >= keys:
+                continue
+            same = [p for p in others if p[3] == resolved]
+            before = [p for p in same if p[:2] < (time, number)] or [
+                p for p in same if p[1] < number
+            ]
+            if before:
+                found.setdefault((step, artifact), set()).add(max(before)[2])
+    return {pair: tuple(sorted(steps)) for pair, steps in found.items()}
+
+
+def _parents(
+    records: Mapping[int, StepRecord], publishers: Mapping[tuple[int, int], tuple[int, ...]]
+) -> dict[int, tuple[int, ...]]:
+    found: dict[int, set[int]] = {number: set() for number in records}
+    for (number, _), steps in publishers.items():
+        found[number].update(steps)
+    return {number: tuple(sorted(steps)) for number, steps in found.items()}
+
+
+def _steps(
+    records: Mapping[int, StepRecord], parents: Mapping[int, tuple[int, ...]], *, skip: bool
+) -> dict[int, Step]:
+    children: dict[int, list[int]] = {}
+    for number, record in records.items():
+        if record.parent_dag in records and record.parent_dag != number:
+            children.setdefault(record.parent_dag or 0, []).append(number)
+    done: dict[int, Step] = {}
+    for number in reversed(_from_the_top(records, children)):
+        record = records[number]
+        inner = [done[child] for child in children.get(number, ()) if child in done]
+        status = record.status or group_status(
+            record.state,
+            [(s.record.name, s.record.iteration, s.status) for s in _last_attempts(inner)],
+            record.expected_children,
+            canceled_is_skipped=skip,
+        )
+        finished = record.finished
+        if record.status is None and status != "running":
+            finished = _most(step.finished for step in inner) or record.finished
+        done[number] = Step(
+            record=record,
+            status=status,
+            is_cached=record.is_cached or (bool(inner) and _all_cached(inner)),
+            parents=parents[number],
+            children=tuple(sorted(children.get(number, ()))),
+            path=_path(records, number),
+            started=record.started,
+            finished=finished,
+        )
+    return {number: done[number] for number in _in_order(records, parents)}
+
+
+def _from_the_top(
+    records: Mapping[int, StepRecord], children: Mapping[int, Sequence[int]]
+) -> list[int]:
+    """Return all steps, each after the group that holds it; those of a circle of groups last."""
+    found = [n for n, record in records.items() if record.parent_dag not in records]
+    for number in found:
+        found.extend(children.get(number, ()))
+    seen = set(found)
+    return [*found, *(number for number in records if number not in seen)]
+
+
+def _path(records: Mapping[int, StepRecord], number: int) -> str:
+    """Return a step's name with those of the groups that hold it: ``for-loop-2/1/train``."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    at: int | None = number
+    while at is not None and at in records and at not in seen:
+        seen.add(at)
+        record = records[at]
+        if not record.is_root or at == number:
+            parts.append(
+                str(record.iteration)
+                if record.iteration is not None and record.is_dag
+                else record.name
+            )
+        at = record.parent_dag
+    return "/".join(reversed(parts))
+
+
+def _in_order(
+    records: Mapping[int, StepRecord], parents: Mapping[int, tuple[int, ...]]
+) -> list[int]:
+    """Return the steps in topological order: by their ids as far as their parents allow."""
+    after: dict[int, list[int]] = {}
+    waiting = dict.fromkeys(records, 0)
+    for number, record in records.items():
+        before = {p for p in (*parents[number], record.parent_dag) if p in records and p != number}
+        waiting[number] = len(before)
+        for other in before:
+            after.setdefault(other or 0, []).append(number)
+    ready = [number for number, count in waiting.items() if not count]
+    heapq.heapify(ready)
+    order: dict[int, None] = {}
+    while ready:
+        number = heapq.heappop(ready)
+        order[number] = None
+        for other in after.get(number, ()):
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, other)
+    # Steps in a circle of parents follow by their ids.
+    return [*order, *(number for number in sorted(records) if number not in order)]
+
+
+def _last_attempts(steps: Iterable[Step]) -> list[Step]:
+    """Return the last attempt at each step: a step that was tried again has the same name."""
+    last = {(s.record.parent_dag, s.record.name, s.record.iteration): s for s in steps}
+    return list(last.values())
+
+
+def _all_cached(steps: Iterable[Step]) -> bool:
+    """Tell whether all steps were cached, as far as they were not skipped."""
+    done = [step for step in steps if step.status != "canceled"]
+    return bool(done) and all(step.is_cached for step in done)
+
+
+def _least(times: Iterable[int | None]) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _most(times: Iterable[int | None]) -> int | None:
+    return max((time for time in times if time is not None), default=None)

@@ -1,0 +1,296 @@
+"""Pipelines, runs, steps, parameters and metrics as DataFrames: ``docs/post-execution.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.post_execution.image import TABLES, Image
+from mlmd_lineage.post_execution.model import Model
+from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.frames import Frames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlmd_lineage.post_execution.assembling import Run, Step
+    from mlmd_lineage.post_execution.layout import RunEntry
+
+_TIME = pd.DatetimeTZDtype("ms", "UTC")
+_INT, _FLOAT, _BOOL = pd.Int64Dtype(), pd.Float64Dtype(), pd.BooleanDtype()
+
+PIPELINES: dict[str, Any] = {
+    "pipeline": TEXT,
+    "name": TEXT,
+    "id": _INT,
+    "dialect": TEXT,
+    "runs": _INT,
+    "last_run": TEXT,
+    "last_status": TEXT,
+    "started": _TIME,
+    "finished": _TIME,
+}
+_OF_RUN: dict[str, Any] = {
+    "run": TEXT,
+    "run_name": TEXT,
+    "pipeline": TEXT,
+    "pipeline_name": TEXT,
+}
+RUNS: dict[str, Any] = {
+    "run": TEXT,
+    "name": TEXT,
+    "pipeline": TEXT,
+    "pipeline_name": TEXT,
+    "dialect": TEXT,
+    "status": TEXT,
+    "state": TEXT,
+    "is_cached": _BOOL,
+    "steps": _INT,
+    "started": _TIME,
+    "finished": _TIME,
+}
+STEPS: dict[str, Any] = {
+    "execution_id": _INT,
+    "name": TEXT,
+    "path": TEXT,
+    "display_name": TEXT,
+    "entrypoint_name": TEXT,
+    "type": TEXT,
+    "status": TEXT,
+    "state": TEXT,
+    "is_cached": _BOOL,
+    "original_execution_id": _INT,
+    **_OF_RUN,
+    "dialect": TEXT,
+    "is_dag": _BOOL,
+    "parent_dag_id": _INT,
+    "iteration": _INT,
+    "started": _TIME,
+    "finished": _TIME,
+}
+_OF_STEP: dict[str, Any] = {"execution_id": _INT, "step": TEXT, **_OF_RUN}
+PARAMETERS: dict[str, Any] = {**_OF_STEP, "name": TEXT, "value": object}
+METRICS: dict[str, Any] = {
+    **_OF_STEP,
+    "artifact_id": _INT,
+    "key": TEXT,
+    "name": TEXT,
+    "value": _FLOAT,
+}
+_KEPT = 200
+"""After so many runs, those that were worked out are let go."""
+
+
+class StoreFrames(Frames):
+    """A store's tables as pandas DataFrames, and what they say in the words of the platforms.
+
+    >>> store.frames.runs()
+    >>> store.frames.metrics().pivot_table(index="run_name", columns="name", values="value")
+
+    Each frame reads what it needs in one transaction.
+    """
+
+    def pipelines(self) -> pd.DataFrame:
+        """Return the pipelines, in the order of their oldest runs.
+
+        Index: ``pipeline``, the key. Columns: ``name``, ``id`` (of its context), ``dialect``,
+        ``runs`` (how many), ``last_run`` (a name), ``last_status``, ``started`` (of the first),
+        ``finished`` (of the last).
+        """
+        model = self._model()
+        rows = []
+        for key, entry in model.layout.pipelines.items():
+            first = model.run(entry.runs[0]) if entry.runs else None
+            last = model.run(entry.runs[-1]) if entry.runs else None
+            rows.append(
+                (
+                    key,
+                    entry.name,
+                    entry.id,
+                    last.dialect if last else None,
+                    len(entry.runs),
+                    model.layout.runs[entry.runs[-1]].name if last else None,
+                    last.status if last else None,
+                    first.started if first else None,
+                    last.finished if last else None,
+                )
+            )
+        return _frame(rows, PIPELINES, "pipeline")
+
+    def runs(self) -> pd.DataFrame:
+        """Return the runs, by pipelines, each from the oldest to the newest.
+
+        Index: ``run``, the key. Columns: ``name``, ``pipeline`` (its key), ``pipeline_name``,
+        ``dialect``, ``status``, ``state`` (MLMD's own), ``is_cached``, ``steps`` (how many),
+        ``started``, ``finished``.
+        """
+        rows = []
+        for model, entry, run in self._runs():
+            state = next((s.record.state for s in run.steps.values() if s.record.is_root), None)
+            rows.append(
+                (
+                    entry.key,
+                    entry.name,
+                    entry.pipeline,
+                    model.layout.pipelines[entry.pipeline].name,
+                    run.dialect,
+                    run.status,
+                    state,
+                    run.is_cached,
+                    len(run.steps),
+                    run.started,
+                    run.finished,
+                )
+            )
+        return _frame(rows, RUNS, "run")
+
+    def steps(self) -> pd.DataFrame:
+        """Return the steps of all runs, each run's in topological order.
+
+        Index: ``execution_id``; an execution that belongs to several runs, as in TFX's pipelines
+        in pipelines, has a row in each. Columns: ``name``, ``path``, ``display_name``,
+        ``entrypoint_name``, ``type``, ``status``, ``state``, ``is_cached``,
+        ``original_execution_id`` (which made what a cached step reuses), ``run``, ``run_name``,
+        ``pipeline``, ``pipeline_name``, ``dialect``, ``is_dag``, ``parent_dag_id``, ``iteration``,
+        ``started``, ``finished``.
+        """
+        rows = []
+        for model, entry, run in self._runs():
+            for number, step in run.steps.items():
+                record = step.record
+                rows.append(
+                    (
+                        number,
+                        record.name,
+                        step.path,
+                        record.display_name or record.name,
+                        record.entrypoint_name,
+                        record.type,
+                        step.status,
+                        record.state,
+                        step.is_cached,
+                        model.original(number) if record.is_cached else None,
+                        *_of_run(model, entry),
+                        record.dialect,
+                        record.is_dag,
+                        record.parent_dag,
+                        record.iteration,
+                        step.started,
+                        step.finished,
+                    )
+                )
+        return _frame(rows, STEPS, "execution_id")
+
+    def parameters(self) -> pd.DataFrame:
+        """Return the parameters of all steps, one row a parameter.
+
+        Columns: ``execution_id``, ``step``, ``run``, ``run_name``, ``pipeline``,
+        ``pipeline_name``, ``name``, ``value`` (a Python object). The parameters of a run as a
+        whole are those of its step ``root`` (Kubeflow 2).
+        """
+        rows = [
+            (*_of_step(model, entry, step), name, value)
+            for model, entry, run in self._runs()
+            for step in run.steps.values()
+            for name, value in sorted(step.record.parameters.items())
+        ]
+        return _frame(rows, PARAMETERS)
+
+    def metrics(self) -> pd.DataFrame:
+        """Return the scalar metrics of all steps, one row a metric.
+
+        Columns: ``execution_id``, ``step``, ``run``, ``run_name``, ``pipeline``,
+        ``pipeline_name``, ``artifact_id``, ``key`` (of the output), ``name``, ``value``.
+        """
+        rows: list[tuple[Any, ...]] = []
+        for model, entry, run in self._runs():
+            for step in run.steps.values():
+                for key, artifacts in step.record.outputs.items():
+                    for artifact in artifacts:
+                        record = model.artifact(artifact, step.record.dialect)
+                        for name, value in sorted(record.metrics.items()) if record else ():
+                            found = (artifact, key, name, float(value))
+                            rows.append((*_of_step(model, entry, step), *found))
+        return _frame(rows, METRICS)
+
+    def artifacts(
+        self,
+        *,
+        type: str | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+        runs: bool = True,
+    ) -> pd.DataFrame:
+        """Return the artifacts, with the step, the run and the pipeline that made each.
+
+        Columns: ``type``, ``type_version``, ``name``, ``uri``, ``state``, ``external_id``,
+        ``create_time_since_epoch``, ``last_update_time_since_epoch``, ``type_id``; of who made it
+        ``execution_id``, ``step``, ``run``, ``run_name``, ``pipeline``, ``pipeline_name``; with
+        ``properties`` one more for each property, ``properties.NAME`` or
+        ``custom_properties.NAME``.
+
+        Args:
+            type: Only those of this type, in any of its versions, or with this base type.
+            properties: Read the properties too.
+            runs: Tell who made each. That takes reading all of the store; without, only the
+                artifacts are read.
+
+        Raises:
+            NotFoundError: The store has no such type.
+        """
+        if not runs:
+            return super().artifacts(type=type, properties=properties)
+        tables = self._read(TABLES)
+        frame = Frames.of(tables).artifacts(type=type, properties=properties)
+        model = Model(Image(tables), dialects())
+        made = [_maker(model, number) for number in frame.index.tolist()]
+        columns = _frame(made, _OF_STEP).set_axis(frame.index)
+        at = frame.columns.get_loc("type_id")
+        assert isinstance(at, int)  # it is there once
+        return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
+
+    def _model(self) -> Model:
+        return Model(Image(self._read(TABLES)), dialects())
+
+    def _runs(self) -> Iterator[tuple[Model, RunEntry, Run]]:
+        """Yield all runs, by pipelines; what was worked out is let go now and then."""
+        model = self._model()
+        keys = [key for entry in model.layout.pipelines.values() for key in entry.runs]
+        for count, key in enumerate(keys, 1):
+            yield model, model.layout.runs[key], model.run(key)
+            if count % _KEPT == 0:
+                model.release()
+
+
+def _maker(model: Model, artifact: int) -> tuple[Any, ...]:
+    maker = model.maker(artifact)
+    if maker is None:
+        return (None,) * len(_OF_STEP)
+    key, step = model.step(maker)
+    return _of_step(model, model.layout.runs[key], step)
+
+
+def _of_run(model: Model, entry: RunEntry) -> tuple[str, ...]:
+    pipeline = model.layout.pipelines[entry.pipeline]
+    return entry.key, entry.name, pipeline.key, pipeline.name
+
+
+def _of_step(model: Model, entry: RunEntry, step: Step) -> tuple[Any, ...]:
+    return step.record.id, step.record.name, *_of_run(model, entry)
+
+
+def _frame(rows: list[tuple[Any, ...]], dtypes: dict[str, Any], index: str = "") -> pd.DataFrame:
+    """Return rows as a frame with these columns and dtypes, one of which may be its index."""
+    held: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(dtypes)
+    made = {}
+    for (name, dtype), values in zip(dtypes.items(), held, strict=True):
+        if dtype is _TIME:
+            numbers = pd.array(list(values), _INT)
+            made[name] = pd.to_datetime(numbers, unit="ms", utc=True, errors="coerce").astype(_TIME)
+        elif dtype is object:
+            made[name] = pd.Series(list(values), dtype=object)
+        else:
+            made[name] = pd.array(list(values), dtype)
+    frame = pd.DataFrame(made)
+    return frame.set_index(index) if index else frame
