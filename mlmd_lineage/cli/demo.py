@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.cli import lineage, output, tree
@@ -31,7 +32,8 @@ def register(app: typer.Typer) -> None:
 def demo_store() -> Iterator[str]:
     """Give the path of the demo store: penguin classifiers, trained with TFX 1.15."""
     with resources.as_file(resources.files("mlmd_lineage") / "data" / "tfx_local.db") as path:
-        yield str(path)
+        here = Path.cwd()
+        yield str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _demo() -> None:
