@@ -4,7 +4,7 @@ They stand in one module because each is made of the other: a graph answers with
 trace is a graph.
 """
 
-# ruff: noqa: PLC0415 - what draws or exports is loaded when it is asked for
+
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from mlmd_lineage import errors
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-_KEY = re.compile(r"(artifact|execution|context)/([0-9]+)")
+_KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]+)")
 _KINDS = ("artifact", "execution", "context")
 
 

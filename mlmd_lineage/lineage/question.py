@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import operator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, SupportsIndex
 
 from mlmd_lineage import errors
@@ -13,7 +14,6 @@ from mlmd_lineage.lineage.walk import CLOSED, NO_LIMIT, STOP
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from typing import TypeAlias
 
     from mlmd_lineage.lineage.parts import TableSource
@@ -110,11 +110,11 @@ def _hops(value: object) -> int:
 def _names(argument: str, value: str | Collection[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
-    names = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(name, str) for name in names):
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
         message = f"{argument} is the name of a type, or several; not {value!r}."
         raise errors.ConfigurationError(message)
-    return names
+    return tuple(names)
 
 
 def kinds_of_types(tables: TableSource) -> dict[int, int]:

@@ -97,7 +97,7 @@ def walk(  # noqa: PLR0913, PLR0917 - numba compiles positional arrays only
 def compiled() -> Callable[..., int]:
     """Return the walk compiled by numba, or as it is where numba cannot be had."""
     try:
-        import numba  # noqa: PLC0415 - it takes half a second
+        import numba
     except ImportError:
         return walk
     try:

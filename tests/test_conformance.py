@@ -1,0 +1,348 @@
+"""Every flavor gives the same answers: one suite that all of them run.
+
+The reference is a graph in memory of a snapshot of the SQLite file. What every flavor answers,
+from memory and live, is held against it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import odd_stores
+import pandas as pd
+import pytest
+from server_stores import Database
+
+import mlmd_lineage as ml
+from mlmd_lineage.lineage.graph import LineageGraph
+from mlmd_lineage.snapshot.archive import canonical
+from mlmd_lineage.snapshot.frames import Frames
+from mlmd_lineage.snapshot.sqlite_worker import Worker
+from mlmd_lineage.snapshot.tables import ALL_TABLES, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
+
+    from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.snapshot.tables import Tables
+
+FLAVORS = ("sqlite", "worker", "mysql", "postgresql", "archive")
+MADE: dict[str, Callable[[Path], Path]] = {
+    "odd": odd_stores.odd,
+    "old": odd_stores.old,
+    "empty": lambda path: odd_stores.store(path, {"Type": []}),
+}
+SHARED = (
+    "tfx_local.db",
+    "zenml_0132.db",
+    "kfp2_emulated.db",
+    "kfp1_emulated.db",
+    "real/cmf_getting_started.db",
+    "real/tfx_phantoms_v6.db",
+)
+VERSIONS = {"old": 5, "zenml_0132.db": 8, "real/tfx_phantoms_v6.db": 6}
+NODES = {"sqlite": 6, "archive": 5, "mysql": 4, "postgresql": 4, "worker": 3}
+"""How many of a real store's nodes each flavor is asked about."""
+
+
+class WorkerReader:
+    """Reads an SQLite file in another process, as is done where this one has it open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, tables: Collection[str] | None = None) -> Tables:
+        return Worker(self._path, 10.0).read(wanted(tables))
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        return Worker(self._path, 10.0).ask(question)
+
+
+class HeldReader(NamedTuple):
+    """Asks all its questions in one session, as to open one takes longer than to answer."""
+
+    session: Any
+
+    def read(self, tables: Collection[str] | None = None) -> Tables:
+        raise NotImplementedError
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        return question(self.session)
+
+
+class Original(NamedTuple):
+    """One store as an SQLite file, and its image in memory."""
+
+    name: str
+    path: Path
+    snapshot: Snapshot
+    graph: LineageGraph
+    answers: dict[Any, Any]
+    """What the graph in memory has been asked."""
+
+
+class Case(NamedTuple):
+    """One store in one flavor, beside its image in memory."""
+
+    flavor: str
+    store: ml.Store
+    name: str
+    path: Path
+    snapshot: Snapshot
+    graph: LineageGraph
+    answers: dict[Any, Any]
+
+    def expected(self, way: str, *nodes: str, **question: Any) -> Any:
+        """Return what the graph in memory answers."""
+        key = (way, nodes, repr(question))
+        if key not in self.answers:
+            self.answers[key] = answer(getattr(self.graph, way), *nodes, **question)
+        return self.answers[key]
+
+    def check(self, asked: Iterable[tuple[str, tuple[str, ...], dict[str, Any]]]) -> None:
+        """Check that questions are answered as from memory, all in one session."""
+
+        def ask(session: Any) -> None:
+            store = ml.Store(self.store.metadata_store, reader=HeldReader(session))
+            for way, nodes, question in asked:
+                found = answer(getattr(store, way), *nodes, **question)
+                assert found == self.expected(way, *nodes, **question), (way, nodes, question)
+
+        self.store._reader.ask(ask)
+
+
+@pytest.fixture(scope="session", params=[*MADE, *SHARED])
+def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """Return each store as an SQLite file, and in memory."""
+    path = tmp_path_factory.mktemp("conformance") / "metadata.db"
+    if request.param in MADE:
+        MADE[request.param](path)
+    else:
+        shutil.copyfile(request.getfixturevalue("shared_stores") / request.param, path)
+    snapshot = ml.connect(path).snapshot()
+    return Original(request.param, path, snapshot, LineageGraph(snapshot), {})
+
+
+@pytest.fixture(scope="session", params=FLAVORS)
+def case(
+    request: pytest.FixtureRequest, original: Original, tmp_path_factory: pytest.TempPathFactory
+) -> Case:
+    """Return each store in each flavor."""
+    flavor, path = request.param, original.path
+    if flavor == "worker" and original.name not in {"odd", "tfx_local.db"}:
+        pytest.skip("it starts a process for each question")
+    if flavor == "sqlite":
+        store = ml.connect(path)
+    elif flavor == "worker":
+        store = ml.Store(ml.SQLiteMetadataStore(uri=str(path)), reader=WorkerReader(path))
+    elif flavor == "archive":
+        folder = tmp_path_factory.mktemp("archive") / "saved"
+        store = ml.connect(original.snapshot.save(folder))
+    else:
+        server = request.getfixturevalue(
+            "mariadb_server" if flavor == "mysql" else "postgresql_server"
+        )
+        database = Database(server, server.new_database())
+        database.create(version=VERSIONS.get(original.name, 10)).copy(path)
+        store = ml.Store(database.store())
+    return Case(flavor, store, *original)
+
+
+def sampled(case: Case, least: int = 0) -> list[str]:
+    """Return some of a store's nodes, the same in every run."""
+    keys = list(case.graph)
+    count = len(keys) if case.name in MADE and case.flavor == "sqlite" else NODES[case.flavor]
+    return random.Random(case.name).sample(keys, min(max(count, least), len(keys)))  # noqa: S311
+
+
+def arguments(case: Case) -> list[dict[str, Any]]:
+    """Return the arguments that questions are asked with."""
+    types = case.graph.nodes["type"].dropna().unique().tolist()
+    kinds = random.Random(case.name).sample(types, min(2, len(types)))  # noqa: S311
+    times = sorted(
+        time
+        for table, column in (
+            ("Event", "milliseconds_since_epoch"),
+            ("Execution", "create_time_since_epoch"),
+        )
+        for time in case.snapshot[table][column].to_pylist()
+        if time
+    )
+    moments = [times[len(times) * part // 5] for part in (1, 2, 4)] if times else []
+    both = {"reuse": True, "internal": True}
+    return [
+        {},
+        {"reuse": True},
+        {"internal": True},
+        both,
+        *({"max_hops": hops} for hops in range(4)),
+        {"max_hops": 3, **both},
+        *({"until": kind} for kind in kinds),
+        *({"types": kind, **both} for kind in kinds),
+        {"types": types[:3], "until": types[:1], "max_hops": 4} if types else {},
+        *({"as_of": moment} for moment in moments),
+        *({"as_of": moment, **both} for moment in moments[:1]),
+    ]
+
+
+def said(trace: Any) -> dict[str, Any]:
+    """Return all that a trace says, but for its frames."""
+    index = trace.index
+    events = trace.tables["Event"]["id"].to_numpy()[index.event_rows].tolist()
+    return {
+        "nodes": list(trace),
+        "edges": list(
+            zip(
+                events,
+                index.keys(index.sources),
+                index.keys(index.targets),
+                index.roles.tolist(),
+                strict=True,
+            )
+        ),
+        "hops": trace.hops.tolist(),
+        "missing": index.missing.tolist(),
+        "complete": trace.complete,
+        "truncated_by": trace.truncated_by,
+        "boundary": trace.boundary,
+        "roots": trace.roots,
+        "leaves": trace.leaves,
+        "starts": trace.starts,
+        "findings": trace.findings,
+    }
+
+
+def answer(ask: Callable[..., Any], *nodes: str, **question: Any) -> Any:
+    """Return what a question gives, or the kind of its error."""
+    try:
+        return said(ask(*nodes, **question))
+    except ml.MLMDLineageError as error:
+        return type(error)
+
+
+def test_the_tables_are_the_same(case: Case):
+    found = case.store.snapshot()
+    assert found.schema_version == case.snapshot.schema_version
+    for table in ALL_TABLES:
+        one, other = canonical(table, found[table]), canonical(table, case.snapshot[table])
+        assert one.equals(other), table
+
+
+def test_the_findings_are_the_same(case: Case):
+    assert case.store.snapshot().findings == case.snapshot.findings
+
+
+@pytest.mark.parametrize("properties", [False, True])
+@pytest.mark.parametrize("kind", ["artifacts", "executions", "contexts"])
+def test_the_frames_of_nodes_are_the_same(case: Case, kind: str, properties: bool):  # noqa: FBT001 - a parameter
+    live, memory = (
+        getattr(frames, kind) for frames in (Frames.live(case.store._reader), case.snapshot.frames)
+    )
+    expected = memory(properties=properties)
+    pd.testing.assert_frame_equal(live(properties=properties), expected)
+    names = sorted(expected["type"].dropna().unique())
+    for name in names[: 1 if case.flavor == "worker" else 4]:
+        one = live(type=name, properties=properties)
+        pd.testing.assert_frame_equal(one, memory(type=name, properties=properties))
+        assert len(one) == (expected["type"] == name).sum() or name.startswith("mlmd.")
+
+
+def test_the_other_frames_are_the_same(case: Case):
+    for kind in ("events", "types"):
+        one, other = (getattr(s.frames, kind)() for s in (case.store, case.snapshot))
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_the_graphs_are_the_same(case: Case):
+    for properties in (False, True):
+        graph = case.store.lineage(properties=properties)
+        pd.testing.assert_frame_equal(graph.nodes, case.graph.nodes)
+        pd.testing.assert_frame_equal(graph.edges, case.graph.edges)
+        assert graph.findings == case.graph.findings
+        assert graph.roots == case.graph.roots
+        assert graph.leaves == case.graph.leaves
+
+
+@pytest.mark.parametrize("way", ["upstream", "downstream"])
+def test_live_answers_are_those_from_memory(case: Case, way: str):
+    questions = arguments(case)
+    if case.flavor == "sqlite":
+        asked = [(way, (node,), question) for node in sampled(case) for question in questions]
+    else:
+        # What they share with SQLite need not be asked of each.
+        nodes = sampled(case)
+        pairs = zip(itertools.cycle(nodes), questions, strict=False) if nodes else ()
+        asked = [(way, (node,), question) for node, question in pairs]
+    case.check(asked)
+
+
+@pytest.mark.parametrize("way", ["upstream", "downstream"])
+def test_the_frames_of_traces_are_the_same(case: Case, way: str):
+    for node in sampled(case)[: 1 if case.flavor == "worker" else 3]:
+        live = getattr(case.store, way)(node, reuse=True, internal=True)
+        memory = getattr(case.graph, way)(node, reuse=True, internal=True)
+        pd.testing.assert_frame_equal(live.nodes, memory.nodes)
+        pd.testing.assert_frame_equal(live.edges, memory.edges)
+        names = ("Context", "ParentContext", "Attribution", "Association", "ArtifactProperty")
+        for table in ("ExecutionProperty", "EventPath", *names):
+            one, other = (canonical(table, t.tables[table]) for t in (live, memory))
+            assert one.to_pylist() == other.to_pylist(), table
+
+
+def test_what_lies_between_is_the_same(case: Case):
+    nodes = sampled(case, 3)
+    pairs = [(a, b) for a in nodes[:3] for b in nodes[:3]]
+    # Most pairs have no way between them; these have.
+    pairs += [(root, node) for node in nodes for root in case.graph.upstream(node).roots[:1]]
+    moments = [q for q in arguments(case) if "as_of" in q][:1]
+    questions = [{}, {"reuse": True, "internal": True}, *moments]
+    case.check(("between", pair, question) for pair in pairs for question in questions)
+
+
+NOT_FOUND, NOT_RIGHT = ml.errors.NotFoundError, ml.errors.ConfigurationError
+MISTAKES: list[tuple[Any, dict[str, Any], type]] = [
+    ("artifact/987654", {}, NOT_FOUND),
+    ("execution/987654", {}, NOT_FOUND),
+    (2**70, {}, NOT_FOUND),
+    (-1, {}, NOT_FOUND),
+    ("artifact/1", {"until": "No such type"}, NOT_FOUND),
+    ("artifact/1", {"types": ["No such type"]}, NOT_FOUND),
+    ("artifact/1", {"as_of": 0}, NOT_FOUND),
+    ("context/1", {}, NOT_RIGHT),
+    ("artifact/1\n", {}, NOT_RIGHT),
+    ("no node", {}, NOT_RIGHT),
+    (1.5, {}, NOT_RIGHT),
+    (True, {}, NOT_RIGHT),
+    ("artifact/1", {"max_hops": -1}, NOT_RIGHT),
+    ("artifact/1", {"max_hops": "3"}, NOT_RIGHT),
+    ("artifact/1", {"max_hops": True}, NOT_RIGHT),
+    ("artifact/1", {"until": 3}, NOT_RIGHT),
+    ("artifact/1", {"as_of": "yesterday"}, NOT_RIGHT),
+    ("artifact/1", {"as_of": pd.NaT}, NOT_RIGHT),
+    ("artifact/1", {"as_of": 1.5}, NOT_RIGHT),
+]
+
+
+@pytest.mark.parametrize("original", ["odd"], indirect=True)
+def test_errors_are_the_same(case: Case):
+    def ask(session: Any) -> None:
+        live = ml.Store(case.store.metadata_store, reader=HeldReader(session))
+        for node, question, error in MISTAKES:
+            for way in (live.upstream, live.downstream, case.graph.upstream):
+                with pytest.raises(error):
+                    way(node, **question)
+        with pytest.raises(NOT_FOUND, match=r"artifact/91 .*There is an execution/91"):
+            live.upstream("artifact/91")
+
+    case.store._reader.ask(ask)
+
+
+@pytest.mark.parametrize("original", ["odd"], indirect=True)
+def test_a_type_that_is_not_there_is_said_with_its_like(case: Case):
+    for frames in (case.store.frames, case.snapshot.frames):
+        with pytest.raises(ml.errors.NotFoundError, match="artifact type"):
+            frames.artifacts(type="No such type")
