@@ -131,7 +131,7 @@ class MySQLSession(sql.SQLSession):
             for rows, arrays in self._blocks(statement)
         ]
         if not parts:
-            return SCHEMAS[table].empty_table()
+            return sql.finished(table, {}, 0)
         return sql.ordered(table, notes.joined(parts).unify_dictionaries())
 
     def _blocks(self, statement: str) -> Iterator[tuple[int, list[pa.Array | None]]]:
@@ -190,15 +190,23 @@ def _row_blocks(
     connection: Connection[Any], statement: str
 ) -> Iterator[tuple[int, list[pa.Array | None]]]:
     """Yield what ``mysql_wire.blocks`` does, row by row."""
-    with connection.cursor(SSCursor) as cursor:
-        cursor.execute(statement)
-        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-            arrays = []
-            for values in zip(*rows, strict=True):
-                is_bytes = any(isinstance(value, bytes) for value in values)
-                array = pa.array(values, pa.large_binary() if is_bytes else None)
-                arrays.append(None if array.null_count == len(rows) else array)
-            yield len(rows), arrays
+    cursor: Any = connection.cursor(SSCursor)
+    with cursor:
+        try:
+            cursor.execute(statement)
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                yield len(rows), [_array(values) for values in zip(*rows, strict=True)]
+        except BaseException:
+            # The connection is closed next; the cursor would read all the rest before that.
+            if cursor._result is not None:  # noqa: SLF001 - it has no public way to give up
+                cursor._result.unbuffered_active = False  # noqa: SLF001
+            raise
+
+
+def _array(values: tuple[Any, ...]) -> pa.Array | None:
+    is_bytes = any(isinstance(value, bytes) for value in values)
+    array = pa.array(values, pa.large_binary() if is_bytes else None)
+    return None if array.null_count == len(values) else array
 
 
 def _finished(table: str, columns: Mapping[str, Any], rows: int) -> pa.Table:
@@ -211,4 +219,4 @@ def _finished(table: str, columns: Mapping[str, Any], rows: int) -> pa.Table:
             texts[field.name] = name_column(raw)
         elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
             texts[field.name] = text_column(raw, field.type)
-    return sql.finished(table, {**columns, **texts}, rows)
+    return sql.finished(table, {**columns, **texts}, rows, trim=False)

@@ -122,22 +122,33 @@ def _starts(data: Bytes, filled: int) -> tuple[Places, int]:
     even = _evenly(used)
     if even is not None:
         return even
-    found = np.flatnonzero((used[2:-2] == 0) & (used[4:] == _ROW))
-    ends = found + (used[found] + (used[found + 1].astype(np.int64) << 8) + HEADER)
+    zero = used == 0
+    maybe = zero[2:-2] & zero[4:]
+    # Most rows are shorter than 256 bytes, and there are far fewer places that look like theirs.
+    for places in (maybe & zero[1:-3], maybe):
+        chain = _chained(data, filled, np.flatnonzero(places))
+        if chain is not None:
+            return chain
+    return _walked(data, filled)
+
+
+def _chained(data: Bytes, filled: int, found: Places) -> tuple[Places, int] | None:
+    """Return what ``_starts`` does if it can be made of these places."""
+    ends = found + (data[found] + (data[found + 1].astype(np.int64) << 8) + HEADER)
     for _ in range(3):
-        inside = ends < filled - HEADER
         follows = data[np.minimum(ends, filled) + 3] == data[found + 3] + np.uint8(1)
         is_end = np.zeros(filled + 1, np.bool_)
         is_end[ends[ends <= filled]] = True
         is_end[0] = True
-        kept = is_end[found] & (follows | ~inside) & (ends <= filled)
+        # Of what follows the last row there may be only a part.
+        kept = is_end[found] & (follows | (ends >= filled - HEADER)) & (ends <= filled)
         found, ends = found[kept], ends[kept]
-        if len(found) and found[0] == 0 and (found[1:] == ends[:-1]).all():
+        if not len(found) or found[0] != 0:
+            return None
+        if (found[1:] == ends[:-1]).all():
             end = int(ends[-1])
-            if not _holds_row(data, end, filled):
-                return found, end
-            break
-    return _walked(data, filled)
+            return None if _holds_row(data, end, filled) else (found, end)
+    return None
 
 
 def _evenly(used: Bytes) -> tuple[Places, int] | None:

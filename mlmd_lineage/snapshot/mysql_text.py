@@ -63,9 +63,14 @@ def text_column(raw: pa.Array, to: pa.DataType) -> pa.Array:
     data = column.buffers()[2]
     if data is None or not (np.frombuffer(data, np.int8) < 0).any():
         return column
-    other = pc.fill_null(pc.invert(pc.string_is_ascii(column)), False)  # noqa: FBT003
-    texts = [once_encoded(text) for text in column.filter(other).to_pylist()]
-    return pc.replace_with_mask(column, other, pa.array(texts, to))
+    other = pc.invert(pc.string_is_ascii(column))
+    texts = [once_encoded(text).encode() for text in column.filter(other).to_pylist()]
+    offsets = np.zeros(len(texts) + 1, np.int32 if to == pa.string() else np.int64)
+    np.cumsum([len(text) for text in texts], out=offsets[1:])
+    # Not pa.array(), which imports pandas to see whether it is given some of it.
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    once = pa.Array.from_buffers(to, len(texts), buffers)
+    return pc.replace_with_mask(column, other, once)
 
 
 def name_column(raw: pa.Array) -> pa.DictionaryArray:

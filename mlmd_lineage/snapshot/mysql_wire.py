@@ -156,6 +156,8 @@ def _texts(data: Bytes, begin: Places, end: Places, mask: Mask | None) -> pa.Arr
     bounds[1::2] = end
     both = [None, pa.py_buffer(bounds), pa.py_buffer(data)]
     mixed = pa.Array.from_buffers(pa.large_binary(), 2 * count - 1, both)
-    wanted = mixed.take(pa.array(np.arange(0, 2 * count, 2)))
+    # Not pa.array(), which imports pandas to see whether it is given some of it.
+    even = [None, pa.py_buffer(np.arange(0, 2 * count, 2))]
+    wanted = mixed.take(pa.Array.from_buffers(pa.int64(), count, even))
     _, offsets, values = wanted.buffers()
     return pa.Array.from_buffers(pa.large_binary(), count, [_valid(mask), offsets, values])

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import notes, sql
-from mlmd_lineage.snapshot.postgresql_connection import with_connection
+from mlmd_lineage.snapshot.postgresql_connection import fetched, with_connection
 from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
@@ -121,7 +121,7 @@ class PostgreSQLSession(sql.SQLSession):
             return self.layout.absent(table)
         listed = ", ".join(map(self.quote, columns))
         statement = f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608
-        batches = _fetched(self._connection, statement).to_batches()
+        batches = fetched(self._connection, statement).to_batches()
         batches.reverse()
         parts = [SCHEMAS[table].empty_table()]
         while batches:  # each is let go as soon as it is converted
@@ -160,18 +160,10 @@ def _run(connection: Connection, statement: str) -> None:
         cursor.execute(statement)
 
 
-def _fetched(connection: Connection, statement: str, parameters: tuple[str, ...] = ()) -> pa.Table:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters or None)
-        return cursor.fetch_arrow_table()
-
-
 def _rows(
     connection: Connection, statement: str, parameters: tuple[str, ...] = ()
 ) -> list[tuple[Any, ...]]:
-    columns = [
-        _readable(c).to_pylist() for c in _fetched(connection, statement, parameters).columns
-    ]
+    columns = [_readable(c).to_pylist() for c in fetched(connection, statement, parameters).columns]
     return list(zip(*columns, strict=True))
 
 

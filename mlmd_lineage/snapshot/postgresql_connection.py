@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +18,8 @@ from mlmd_lineage.snapshot.servers import LOCK_SECONDS, LostConnectionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pyarrow as pa
 
     from mlmd_lineage.stores import PostgreSQLMetadataStore
 
@@ -119,6 +123,29 @@ def with_connection(store: PostgreSQLMetadataStore, work: Callable[[dbapi.Connec
             connection.close()
     # Out here no driver's error hangs on ours, whose frames might show more than they should.
     raise failure
+
+
+def fetched(
+    connection: dbapi.Connection, statement: str, parameters: tuple[str, ...] = ()
+) -> pa.Table:
+    """Run a statement and return its rows; an interrupt cancels it.
+
+    On the main thread the driver itself would make an interrupt an error like any other.
+    """
+    with connection.cursor() as cursor:
+
+        def fetch() -> pa.Table:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetch_arrow_table()
+
+        with ThreadPoolExecutor(1) as other_thread:
+            running = other_thread.submit(fetch)
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                with contextlib.suppress(Error):
+                    cursor.adbc_cancel()
+                raise
 
 
 def _parameters(store: PostgreSQLMetadataStore) -> str:

@@ -252,9 +252,22 @@ def proto_bytes(raw: bytes | str) -> bytes:
 
 
 def finished(
-    table: str, columns: Mapping[str, Any], rows: int, *, base64_protos: bool = True
+    table: str,
+    columns: Mapping[str, Any],
+    rows: int,
+    *,
+    base64_protos: bool = True,
+    trim: bool = True,
 ) -> pa.Table:
-    """Return a table of exactly the columns in its schema; those that are not given are null."""
+    """Return a table of exactly the columns in its schema; those that are not given are null.
+
+    Args:
+        table: MLMD's name of the table.
+        columns: Its columns, as the driver made them.
+        rows: How many rows there are.
+        base64_protos: Whether protos come as base64 text.
+        trim: Whether the driver's buffers may be larger than needed.
+    """
     schema = SCHEMAS[table]
     arrays = []
     invalid: dict[str, Sequence[int]] = {}
@@ -274,7 +287,7 @@ def finished(
             column = column.cast(field.type)
         if column.null_count and (field.name in _TIES or field.name == "id"):
             column = column.fill_null(0)  # no row has this number: it shows as missing
-        arrays.append(_in_its_size(column))
+        arrays.append(_in_its_size(column) if trim else column)
     whole = pa.table(arrays, schema=schema)
     return notes.noted(whole, _invalid_texts(table, whole, invalid))
 
@@ -320,15 +333,25 @@ def table_from_rows(table: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     return pa.table(arrays, schema=schema)
 
 
+def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return a column of integers; Arrow's own ``to_numpy`` imports pandas to do so."""
+    parts = [np.empty(0, np.int64)]
+    for chunk in column.chunks:
+        values = np.frombuffer(chunk.buffers()[1] or b"", np.int64)
+        parts.append(values[chunk.offset : chunk.offset + len(chunk)])
+    return np.concatenate(parts)
+
+
 def ordered(table: str, data: pa.Table) -> pa.Table:
     """Return a table with its rows in order; it is copied only where they are not."""
     keys = SORT_KEYS[table]
-    first = data[keys[0]].to_numpy()
+    first = _numbers(data[keys[0]])
     steps = np.diff(first)
     if len(keys) == 1:
         if not (steps < 0).any():
             return data
-        return data.take(np.argsort(first, kind="stable"))
+        order = pa.py_buffer(np.argsort(first, kind="stable"))
+        return data.take(pa.Array.from_buffers(pa.int64(), len(first), [None, order]))
     if (steps > 0).all():
         return data
     return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import random
 import socket
 import struct
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -112,6 +114,17 @@ def test_spelled_in_lower_case(database: Database):
     assert database.reader().ask(lambda s: len(s.fetch("Artifact", {"id": [1]}))) == 1
 
 
+def test_this_release_of_pymysql_is_as_fast_as_it_can_be(database: Database):
+    assert mysql_connection.with_connection(database.store(), mysql_wire.can_read)
+
+
+def test_a_server_may_take_its_time(database: Database):
+    def question(session: Any) -> object:
+        return session._execute("SELECT SLEEP(1.5)", ())
+
+    assert database.create().reader(connect_timeout=0.5).ask(question) == [(0,)]
+
+
 @pytest.mark.usefixtures("by_rows")
 def test_row_by_row_gives_the_same(database: Database, tmp_path: Path):
     path = sqlite_stores.new_store(tmp_path / "store.db")
@@ -135,6 +148,27 @@ def test_a_server_without_prepared_statements_is_read_row_by_row(
         database.server.execute(f"SET GLOBAL max_prepared_stmt_count = {limit}")
     assert_same(found, sqlite_stores.reader(path).read())
     assert len(seen) == len(found.names)
+
+
+@pytest.mark.parametrize("way", ["", "by_rows"])
+def test_an_interrupt_does_not_wait_for_the_rest(
+    database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, way: str
+):
+    if way:
+        request.getfixturevalue(way)
+    database.create().insert("Artifact", artifacts(["x" * 1000] * 60_000))
+
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mysql, "_finished", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        database.reader().read()
+    gc.collect()
+    query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{database.name}'"  # noqa: S608
+    deadline = time.monotonic() + 10
+    while database.server.execute(query) != [(0,)]:
+        assert time.monotonic() < deadline
 
 
 LENGTHS = [0, 1, 250, 251, 252, 253, 254, 255, 256, 65_500, 65_535, 65_536, 3_000_000, 16_700_000]

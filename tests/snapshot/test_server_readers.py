@@ -6,10 +6,13 @@ import contextlib
 import gc
 import json
 import logging
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -445,6 +448,20 @@ def test_no_connection_is_left_open(store: Database, failure: type[BaseException
 def _becomes(value: Callable[[], int], wanted: int) -> bool:
     waiting = threading.Event()
     return any(value() == wanted or waiting.wait(0.05) for _ in range(100))
+
+
+def test_an_interrupt_ends_a_read(store: Database):
+    statement = "SELECT SLEEP(30)" if store.is_mysql else "SELECT pg_sleep(30)::text"
+
+    def question(session: Any) -> list[Any]:
+        timer.start()
+        return list(session._execute(statement, ()))
+
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        store.reader().ask(question)
+    assert time.monotonic() - started < 15
 
 
 def test_a_locked_table_is_an_error_and_no_hang(store: Database, monkeypatch: pytest.MonkeyPatch):
