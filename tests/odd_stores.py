@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_stores
 
+from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS, Tables, wanted
+from mlmd_lineage.snapshot.values import rows_of
+from mlmd_lineage.store import Store
+from mlmd_lineage.stores import SQLiteMetadataStore
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
+
+    from mlmd_lineage.snapshot.reader import Session
 
 DATA, MODEL, BASE, TRAIN, RESOLVE, RUN = range(1, 7)
 TYPES = [
@@ -247,3 +255,91 @@ def old(path: Path) -> Path:
         },
         version=5,
     )
+
+
+def tables(
+    edges: Iterable[Edge],
+    *,
+    states: Mapping[int, int | None] | None = None,
+    artifact_states: Mapping[int, int | None] | None = None,
+    types: Mapping[str, int] | None = None,
+    rowless: Iterable[str] = (),
+) -> Tables:
+    """Return the tables of a graph, in memory; otherwise as ``graph()`` does.
+
+    Args:
+        edges: Its events.
+        states: The states of the executions that are not COMPLETE.
+        artifact_states: The states of the artifacts that are not LIVE.
+        types: The types of the nodes that are no Data or Train, by the nodes' keys.
+        rowless: The nodes that have no row, by their keys.
+    """
+    edges = list(edges)
+    states, artifact_states, types = states or {}, artifact_states or {}, types or {}
+    gone = set(rowless)
+    artifacts = {a for a, _, _ in edges} | set(artifact_states)
+    executions = {e for _, e, _ in edges} | set(states)
+    rows: dict[str, list[dict[str, Any]]] = {
+        "Type": TYPES,
+        "ParentType": [{"type_id": MODEL, "parent_type_id": BASE}],
+        "Artifact": [
+            artifact(n, state=artifact_states.get(n, 2), type_id=types.get(f"artifact/{n}", DATA))
+            for n in sorted(artifacts)
+            if f"artifact/{n}" not in gone
+        ],
+        "Execution": [
+            execution(n, states.get(n, COMPLETE), type_id=types.get(f"execution/{n}", TRAIN))
+            for n in sorted(executions)
+            if f"execution/{n}" not in gone
+        ],
+        "Event": events(edges),
+    }
+    return Tables(
+        {
+            name: table_from_rows(
+                name, [tuple(row.get(c) for c in SCHEMAS[name].names) for row in rows.get(name, ())]
+            )
+            for name in ALL_TABLES
+        },
+        source="memory",
+    )
+
+
+class MemoryReader:
+    """Reads tables in memory: a reader that anybody can write."""
+
+    def __init__(self, held: Tables) -> None:
+        self.held = held
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        """What its sessions were asked for."""
+
+    def read(self, names: Collection[str] | None = None) -> Tables:
+        return Tables({name: self.held[name] for name in wanted(names)}, source=self.held.source)
+
+    def ask(self, question: Callable[[Session], Any]) -> Any:
+        return question(MemorySession(self))
+
+
+class MemorySession:
+    """Answers from tables in memory."""
+
+    def __init__(self, reader: MemoryReader) -> None:
+        self._reader = reader
+        self.source = reader.held.source
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        self._reader.asked.append((table, dict(where)))
+        names = SCHEMAS[table].names
+        kept = [(names.index(column), set(values)) for column, values in where.items()]
+        return [
+            row
+            for row in rows_of(self._reader.held[table])
+            if all(row[at] in values for at, values in kept)
+        ]
+
+
+def live(held: Tables) -> Store:
+    """Return a store that reads tables in memory."""
+    return Store(SQLiteMetadataStore(uri="memory.db"), reader=MemoryReader(held))

@@ -1,0 +1,393 @@
+"""Closures on random graphs, against networkx and against definitions by brute force."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import numpy as np
+import odd_stores
+import pandas as pd
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mlmd_lineage as ml
+from mlmd_lineage.lineage import walk as walks
+from mlmd_lineage.lineage.graph import LineageGraph
+from mlmd_lineage.lineage.roles import ROLES
+from mlmd_lineage.snapshot.snapshot import Snapshot
+from mlmd_lineage.snapshot.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+FLAGS = [(reuse, internal) for reuse in (False, True) for internal in (False, True)]
+EVENT_TYPES = (1, 2, 3, 4, 5, 6, 7)
+SMALL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+
+edges = st.lists(
+    st.tuples(st.integers(1, 7), st.integers(1, 7), st.sampled_from((3, 4, *EVENT_TYPES))),
+    max_size=24,
+)
+kinds = {
+    **{f"artifact/{n}": st.sampled_from((odd_stores.DATA, odd_stores.MODEL)) for n in range(1, 8)},
+    **{
+        f"execution/{n}": st.sampled_from((odd_stores.TRAIN, odd_stores.RESOLVE))
+        for n in range(1, 8)
+    },
+}
+
+
+@st.composite
+def stores(draw: Any) -> Tables:
+    """Draw tables with cycles, all roles, nodes without rows, and more than one type."""
+    states = {n: draw(st.sampled_from((None, 1, 2, 3, 3, 3, 4, 5, 5))) for n in range(1, 8)}
+    artifact_states = {n: draw(st.sampled_from((None, 0, 1, 2, 2))) for n in range(1, 8)}
+    rowless = draw(st.sets(st.sampled_from(sorted(kinds)), max_size=3))
+    return odd_stores.tables(
+        draw(edges),
+        states=states,
+        artifact_states=artifact_states,
+        types=draw(st.fixed_dictionaries(kinds)),
+        rowless=rowless,
+    )
+
+
+def followed(graph: LineageGraph, *, reuse: bool, internal: bool) -> nx.DiGraph[str]:
+    """Return a networkx graph of the edges that a question follows."""
+    roles = {"uses", "produces"}
+    if reuse:
+        roles |= {"reuses"}
+    if internal:
+        roles |= {"internal", "resolves", "pending", "phantom"}
+    made: nx.DiGraph[str] = nx.DiGraph()
+    made.add_nodes_from(graph)
+    rows = graph.edges[graph.edges["role"].isin(roles)]
+    made.add_edges_from(zip(rows["source"], rows["target"], strict=True))
+    return made
+
+
+def edge_set(graph: LineageGraph) -> set[tuple[int, str]]:
+    index = graph.index
+    events = graph.tables["Event"]["id"].to_numpy()[index.event_rows]
+    return {(n, ROLES[r]) for n, r in zip(events.tolist(), index.roles.tolist(), strict=True)}
+
+
+@FEW
+@given(stores())
+def test_closures_are_those_of_networkx(tables: Tables):
+    graph = LineageGraph(tables)
+    for reuse, internal in FLAGS:
+        plain = followed(graph, reuse=reuse, internal=internal)
+        up = {n: set(graph.upstream(n, reuse=reuse, internal=internal)) for n in graph}
+        down = {n: set(graph.downstream(n, reuse=reuse, internal=internal)) for n in graph}
+        for node in graph:
+            assert up[node] == nx.ancestors(plain, node) | {node}
+            assert down[node] == nx.descendants(plain, node) | {node}
+            # Both say the same of a pair.
+            assert all(node in down[other] for other in up[node])
+            assert all(node in up[other] for other in down[node])
+        for source in graph:
+            for target in graph:
+                between = graph.between(source, target, reuse=reuse, internal=internal)
+                assert set(between) == down[source] & up[target]
+                assert between.complete
+                assert between.boundary == ()
+
+
+@SMALL
+@given(stores())
+def test_hops_are_those_of_a_walk_in_breadth(tables: Tables):
+    graph = LineageGraph(tables)
+    plain = followed(graph, reuse=True, internal=True)
+    for node in graph:
+        far = nx.single_source_shortest_path_length(plain, node)
+        before: set[str] = set()
+        for limit in (0, 1, 2, 3, None):
+            trace = graph.downstream(node, reuse=True, internal=True, max_hops=limit)
+            expected = {n: d for n, d in far.items() if limit is None or d <= limit}
+            assert dict(zip(trace, trace.hops.tolist(), strict=True)) == expected
+            assert before <= set(trace)
+            before = set(trace)
+
+
+def types_of(tables: Tables, graph: LineageGraph) -> dict[str, str | None]:
+    names = {row["id"]: row["name"] for row in tables["Type"].to_pylist()}
+    found: dict[str, str | None] = dict.fromkeys(graph)
+    for kind in ("Artifact", "Execution"):
+        for number, type_id in zip(
+            tables[kind]["id"].to_pylist(), tables[kind]["type_id"].to_pylist(), strict=True
+        ):
+            found[f"{kind.lower()}/{number}"] = names[type_id]
+    return found
+
+
+def bounded(
+    plain: nx.DiGraph[str],
+    start: str,
+    *,
+    until: Iterable[str],
+    closed: Iterable[str],
+    max_hops: int | None,
+) -> tuple[set[str], set[str], set[str]]:
+    """Walk by the definition; return the nodes, the boundary, and what bounds it."""
+    until, closed = set(until), set(closed)
+    hops = {start: 0}
+    queue = [start]
+    for node in queue:
+        stop = node in until and node != start
+        if stop or (max_hops is not None and hops[node] >= max_hops):
+            continue
+        for other in plain.successors(node):
+            if other not in hops and other not in closed:
+                hops[other] = hops[node] + 1
+                queue.append(other)
+    boundary, reasons = set(), set()
+    for node, far in hops.items():
+        for other in set(plain.successors(node)) - hops.keys():
+            boundary.add(node)
+            if other in closed:
+                reasons.add("types")
+            elif max_hops is not None and far >= max_hops:
+                reasons.add("max_hops")
+            else:
+                assert node in until
+                reasons.add("until")
+    return set(hops), boundary, reasons
+
+
+@SMALL
+@given(
+    stores(),
+    st.sampled_from([(), ("Model",), ("Data", "Train"), ("mlmd.Model",), ("Resolve",)]),
+    st.sampled_from([(), ("Model",), ("Data",), ("Train",), ("Data", "Resolve")]),
+    st.sampled_from([None, 1, 2, 4]),
+)
+def test_whatever_bounds_an_answer_is_named(
+    tables: Tables, until: tuple[str, ...], types: tuple[str, ...], max_hops: int | None
+):
+    graph = LineageGraph(tables)
+    plain = followed(graph, reuse=True, internal=True)
+    names = types_of(tables, graph)
+    # A name means the types that have it as their base type, too.
+    stops = {name.replace("mlmd.", "") for name in until}
+    kinds_named = {"artifact" if name in {"Data", "Model"} else "execution" for name in types}
+    ends = {node for node, name in names.items() if name in stops}
+    closed = {
+        node
+        for node, name in names.items()
+        if name is not None and node.split("/")[0] in kinds_named and name not in types
+    }
+    question: dict[str, Any] = {"until": until, "types": types, "max_hops": max_hops}
+    for way, network in (("downstream", plain), ("upstream", plain.reverse())):
+        for node in graph:
+            trace = getattr(graph, way)(node, reuse=True, internal=True, **question)
+            found, boundary, reasons = bounded(
+                network, node, until=ends, closed=closed, max_hops=max_hops
+            )
+            assert set(trace) == found
+            assert set(trace.boundary) == boundary
+            assert set(trace.truncated_by) == reasons
+            assert trace.complete == (not boundary)
+
+
+@SMALL
+@given(stores(), st.data())
+def test_live_answers_are_those_from_memory(tables: Tables, data: st.DataObject):
+    graph, store = LineageGraph(tables), odd_stores.live(tables)
+    if not len(graph):
+        return
+    moments = st.integers(odd_stores.START - 1, odd_stores.START + 130)
+    names = st.sampled_from([None, "Data", "Model", "Train", ["Resolve", "Data"], "mlmd.Model"])
+    for _ in range(3):
+        node, other = (data.draw(st.sampled_from(list(graph))) for _ in range(2))
+        flags = {
+            "reuse": data.draw(st.booleans()),
+            "internal": data.draw(st.booleans()),
+            "as_of": data.draw(st.none() | moments),
+        }
+        bounds = {
+            "max_hops": data.draw(st.none() | st.integers(0, 4)),
+            "until": data.draw(names),
+            "types": data.draw(names),
+        }
+        for way, nodes, question in (
+            ("upstream", (node,), {**flags, **bounds}),
+            ("downstream", (node,), {**flags, **bounds}),
+            ("between", (node, other), flags),
+        ):
+            assert told(store, way, nodes, question) == told(graph, way, nodes, question)
+
+
+def told(asked: Any, way: str, nodes: tuple[str, ...], question: dict[str, Any]) -> Any:
+    try:
+        trace = getattr(asked, way)(*nodes, **question)
+    except ml.errors.NotFoundError:
+        return None
+    return (
+        list(trace),
+        edge_set(trace),
+        trace.hops.tolist(),
+        trace.boundary,
+        trace.truncated_by,
+        trace.findings,
+    )
+
+
+@SMALL
+@given(stores(), st.integers(odd_stores.START - 1, odd_stores.START + 130))
+def test_as_of_is_the_graph_of_what_existed_then(tables: Tables, moment: int):
+    events = tables["Event"].to_pylist()
+    rows = {name: tables[name] for name in tables.names}
+    late = {}
+    for name in ("Artifact", "Execution"):
+        made = tables[name]["create_time_since_epoch"].to_numpy()
+        late[name] = set(tables[name]["id"].to_numpy()[made > moment].tolist())
+        rows[name] = tables[name].filter(made <= moment)
+    there = [
+        row["milliseconds_since_epoch"] <= moment
+        and row["artifact_id"] not in late["Artifact"]
+        and row["execution_id"] not in late["Execution"]
+        for row in events
+    ]
+    rows["Event"] = tables["Event"].filter(pa.array(there, pa.bool_()))
+    then, expected = LineageGraph(tables).as_of(moment), LineageGraph(Tables(rows))
+    pd.testing.assert_frame_equal(then.nodes, expected.nodes)
+    pd.testing.assert_frame_equal(then.edges, expected.edges)
+    for node in expected:
+        asked = LineageGraph(tables).upstream(node, as_of=moment)
+        assert set(asked) == set(expected.upstream(node))
+        assert edge_set(asked) == edge_set(expected.upstream(node))
+        # What of an answer of today existed then is no more than there was.
+        part = LineageGraph(tables).upstream(node, reuse=True).as_of(moment)
+        assert set(part) <= set(expected)
+        assert edge_set(part) <= edge_set(expected)
+        assert {f.subject for f in part.findings} <= set(part)
+
+
+@FEW
+@given(stores())
+def test_a_trace_is_a_graph(tables: Tables):
+    graph = LineageGraph(tables)
+    for node in graph:
+        trace = graph.downstream(node, reuse=True, internal=True)
+        assert len(trace) == len(list(trace)) == len(trace.nodes)
+        assert all(n in trace for n in trace)
+        plain = nx.MultiDiGraph()
+        plain.add_nodes_from(trace)
+        plain.add_edges_from(zip(trace.edges["source"], trace.edges["target"], strict=True))
+        assert trace.roots == tuple(n for n in trace if not plain.in_degree(n))
+        assert trace.leaves == tuple(n for n in trace if not plain.out_degree(n))
+        for other in trace:
+            again = trace.upstream(other, reuse=True, internal=True)
+            expected = graph.between(node, other, reuse=True, internal=True)
+            assert set(again) == set(expected)
+            assert edge_set(again) == edge_set(expected)
+            assert set(trace.downstream(other)) == set(graph.downstream(other))
+        inside = trace.downstream(node)
+        pd.testing.assert_frame_equal(inside.edges, graph.downstream(node).edges)
+
+
+@SMALL
+@given(stores())
+def test_each_event_has_one_role_and_roles_are_what_they_say(tables: Tables):
+    graph = LineageGraph(tables)
+    rows = {n: {r["id"]: r for r in tables[n].to_pylist()} for n in ("Artifact", "Execution")}
+    frame = graph.edges
+    assert list(frame.index) == tables["Event"]["id"].to_pylist()
+    claims: dict[int, list[tuple[int, int, str]]] = {}
+    for event in frame.itertuples():
+        run = rows["Execution"].get(event.execution_id) or {}
+        data = rows["Artifact"].get(event.artifact_id) or {}
+        state, role = run.get("last_known_state"), event.role
+        assert role in ROLES
+        if event.type in {"INPUT", "DECLARED_INPUT"}:
+            assert role == "uses"
+            assert event.source == f"artifact/{event.artifact_id}"
+        elif event.type in {"OUTPUT", "DECLARED_OUTPUT"}:
+            assert event.source == f"execution/{event.execution_id}"
+            if state == 5:
+                assert role in {"reuses", "produces"}
+                moment = int(event.time.timestamp() * 1000)
+                claims.setdefault(event.artifact_id, []).append((moment, event.Index, role))
+            elif state in {1, 2} and not data.get("state"):
+                assert role == "phantom"
+            else:
+                assert role == "produces"
+        else:
+            expected = {"INTERNAL_INPUT": "internal", "INTERNAL_OUTPUT": "resolves"}
+            assert role == expected.get(event.type, "pending")
+    only = set()
+    for artifact, made in claims.items():
+        others = frame[(frame["artifact_id"] == artifact) & (frame["role"] == "produces")]
+        cached = {index for _, index, role in made if role == "produces"}
+        if set(others.index) - {index for _, index, _ in made}:
+            assert not cached
+        else:
+            assert cached == {min(made)[1]}
+            only.add(f"artifact/{artifact}")
+    assert {f.subject for f in graph.findings if f.code == "only_cached_producer"} == only
+    missing = {f.subject for f in graph.findings if f.code.startswith("missing_")}
+    assert missing == set(graph.nodes.index[graph.nodes["missing"]])
+
+
+@FEW
+@given(stores())
+def test_an_archive_answers_like_its_store(tables: Tables):
+    graph = LineageGraph(tables)
+    with tempfile.TemporaryDirectory() as folder:
+        archive = ml.connect(Snapshot.of(tables).save(Path(folder) / "archive"))
+        assert archive.snapshot().findings == Snapshot.of(tables).findings
+        pd.testing.assert_frame_equal(archive.lineage().nodes, graph.nodes)
+        pd.testing.assert_frame_equal(archive.lineage().edges, graph.edges)
+        for node in list(graph)[:4]:
+            for way in ("upstream", "downstream"):
+                question = {"internal": True}
+                assert told(archive, way, (node,), question) == told(graph, way, (node,), question)
+
+
+@FEW
+@given(stores())
+def test_the_compiled_walk_is_the_plain_one(tables: Tables):
+    index = LineageGraph(tables).index
+    edges = index.incoming
+    rng = np.random.default_rng(len(index.type_ids))
+    codes = rng.integers(0, 3, index.nodes).astype(np.int32)
+    flags = np.array([0, walks.STOP, walks.CLOSED], np.uint8)
+    for start in range(index.nodes):
+        for roles, hops in ((127, walks.NO_LIMIT), (3, 2), (7, 5)):
+            found = []
+            for step in (walks.walk, walks.compiled()):
+                scratch = [np.zeros(index.nodes, np.int32) for _ in range(3)]
+                size = step(
+                    np.array([start, start], np.int32),
+                    edges.offsets,
+                    edges.neighbours,
+                    edges.roles,
+                    roles,
+                    codes,
+                    flags,
+                    hops,
+                    scratch[0],
+                    1,
+                    scratch[1],
+                    scratch[2],
+                    walks.NO_LIMIT,
+                )
+                found.append((size, *(part[:size].tolist() for part in scratch[1:])))
+            assert found[0] == found[1]
+
+
+def test_a_walk_that_grows_large_is_compiled(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mlmd_lineage.lineage.index.PLAIN_NODES", 10)
+    tables = odd_stores.tables([e for n in range(1, 40) for e in ((n, n, 3), (n + 1, n, 4))])
+    graph = LineageGraph(tables)
+    assert len(graph.upstream(40)) == 79  # gives up in plain Python, and begins anew
+    assert len(graph.upstream(2)) == 3
+    assert graph.upstream(40).hops.tolist()[:3] == [78, 76, 74]
