@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from made_stores import CACHED, Maker
+
+import mlmd_lineage as ml
+from mlmd_lineage import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mlmd_lineage.post_execution.pipelines import PipelineView
+
+STORES = (
+    "tfx_local.db",
+    "zenml_0132.db",
+    "kfp1_emulated.db",
+    "kfp2_emulated.db",
+    "real/cmf_getting_started.db",
+    "real/tfx_dead_runs.db",
+    "real/tfx_interactive.db",
+    "real/tfx_phantoms_v6.db",
+    "real/tfx_sepsis_2022_06.db",
+)
+
+
+@pytest.fixture(scope="module")
+def penguins() -> PipelineView:
+    path = resources.files("mlmd_lineage") / "data" / "tfx_local.db"
+    return ml.connect(str(path)).get_pipeline("penguin-train")
+
+
+def test_one_row_a_run_from_the_oldest_on(penguins: PipelineView):
+    frame = penguins.compare_runs().frame
+    assert frame.index.tolist() == penguins.get_run_names()
+    assert frame["status"].tolist() == ["completed"] * 3 + ["failed"] + ["completed"] * 2
+    assert frame["started"].is_monotonic_increasing
+    assert frame["duration"].iloc[0] == pd.Timedelta("20.856s")
+    steps = frame["parameters.Trainer.train_args.num_steps"]
+    assert steps.tolist() == [20, 20, 60, 61, 60, 60]
+    assert str(steps.dtype) == "Int64"
+
+
+def test_a_cached_step_has_the_parameters_of_what_it_reuses(penguins: PipelineView):
+    frame = penguins.compare_runs().frame
+    sizes = frame["parameters.CsvExampleGen.input_fingerprint"].str.extract(r"bytes:(\d+)")[0]
+    assert sizes.tolist() == ["6071"] * 4 + ["7271"] * 2
+
+
+def test_inputs_are_told_by_key_and_contents(penguins: PipelineView):
+    frame = penguins.compare_runs().frame
+    examples = frame["inputs.Trainer.examples"]
+    assert examples.iloc[0].startswith("artifact/1 (input_fingerprint split:")
+    baseline = frame["inputs.Evaluator.baseline_model"]
+    assert baseline.iloc[1] == "artifact/4"
+    assert baseline.iloc[[0, 3]].isna().all()
+
+
+def test_only_what_changed(penguins: PipelineView):
+    frame = penguins.compare_runs(only_changes=True).frame
+    assert [name for name in frame if name.startswith("parameters.")] == [
+        "parameters.CsvExampleGen.input_fingerprint",
+        "parameters.Trainer.custom_config.lr",
+        "parameters.Trainer.train_args.num_steps",
+        "parameters.Trainer.custom_config.explode",
+    ]
+    names = penguins.get_run_names()
+    assert "status" not in penguins.compare_runs(runs=names[:3], only_changes=True).frame
+
+
+def test_runs_are_chosen(penguins: PipelineView):
+    names = penguins.get_run_names()
+    assert penguins.compare_runs(last=2).frame.index.tolist() == names[-2:]
+    chosen = penguins.compare_runs(runs=[names[4], penguins.runs[0]])
+    assert chosen.frame.index.tolist() == [names[0], names[4]]
+    assert len(penguins.compare_runs(last=99)) == 6
+    assert len(penguins.compare_runs(runs=[])) == 0
+    assert penguins.compare_runs(runs=[]).frame.empty
+
+
+def test_what_cannot_be_chosen_is_told(penguins: PipelineView):
+    with pytest.raises(errors.ConfigurationError, match="give the number of runs"):
+        penguins.compare_runs(last=0)
+    with pytest.raises(errors.ConfigurationError, match="give a list of runs"):
+        penguins.compare_runs(runs="2026")
+    with pytest.raises(errors.NotFoundError, match="has no run"):
+        penguins.compare_runs(runs=["2026"])
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_every_dialect(shared_store: Callable[[str], Path], name: str):
+    for pipeline in ml.connect(shared_store(name)).get_pipelines():
+        frame = pipeline.compare_runs().frame
+        assert len(frame) == len(pipeline.runs)
+        assert list(frame)[:3] == ["status", "started", "duration"]
+        assert {column.split(".")[0] for column in list(frame)[3:]} <= {
+            "parameters",
+            "metrics",
+            "inputs",
+        }
+        for run, (_, row) in zip(pipeline.runs, frame.iterrows(), strict=True):
+            for step in run.steps:
+                for metric, value in step.metrics.items():
+                    assert row[f"metrics.{step.path}.{metric}"] == value
+        json.loads(pipeline.compare_runs().to_json())
+        assert set(pipeline.compare_runs(only_changes=True).frame) <= set(frame)
+
+
+def test_metrics_of_kubeflow(shared_store: Callable[[str], Path]):
+    store = ml.connect(shared_store("kfp2_emulated.db"))
+    compared = store.get_pipeline("kfp2-lineage-demo").compare_runs()
+    assert compared.metrics["exit-handler-1/evaluate.accuracy"].notna().sum() == 4
+    assert len(compared.plot().lines) == len(compared.metrics.columns)
+
+
+def test_values_of_several_kinds():
+    maker = Maker()
+    for number, value in enumerate((1, 2.5, "many")):
+        run = maker.run(f"run-{number}")
+        parameters = {"mixed": value, "number": 1 if number else 0.5, "text": "a", "big": 2**62}
+        maker.step(run, "train", parameters)
+    frame = maker.store().get_pipeline("churn").compare_runs().frame
+    assert frame["parameters.train.mixed"].tolist() == [1, 2.5, "many"]
+    assert str(frame["parameters.train.number"].dtype) == "Float64"
+    assert str(frame["parameters.train.big"].dtype) == "Int64"
+
+
+def test_inputs_that_stay_inside_and_do_not_differ_are_left_out():
+    maker = Maker()
+    data, clean = maker.artifact("Examples"), maker.artifact("Examples")
+    for number, state in enumerate((3, CACHED)):
+        run = maker.run(f"run-{number}")
+        maker.step(run, "clean", inputs={"raw": [data]}, outputs={"clean": [clean]}, state=state)
+        maker.step(run, "count", inputs={"clean": [clean]})
+    frame = maker.store().get_pipeline("churn").compare_runs().frame
+    assert [name for name in frame if name.startswith("inputs.")] == ["inputs.clean.raw"]
+
+
+def test_durations_are_drawn_in_seconds(penguins: PipelineView):
+    compared = penguins.compare_runs()
+    axes = compared.plot(["duration", "parameters.Trainer.train_args.num_steps"])
+    [durations, _] = axes.lines
+    assert durations.get_ydata()[0] == pytest.approx(20.856)
+    assert [text.get_text() for text in axes.get_legend().texts] == [
+        "duration",
+        "parameters.Trainer.train_args.num_steps",
+    ]
+    assert compared.plot("duration", ax=axes) is axes
+
+
+def test_what_cannot_be_drawn_is_told(penguins: PipelineView, monkeypatch: pytest.MonkeyPatch):
+    compared = penguins.compare_runs()
+    with pytest.raises(errors.ConfigurationError, match="have no metrics in the store"):
+        compared.plot()
+    with pytest.raises(errors.ConfigurationError, match="Did you mean 'duration'"):
+        compared.plot("durations")
+    with pytest.raises(errors.ConfigurationError, match="holds no numbers"):
+        compared.plot("status")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(errors.ConfigurationError, match=r"mlmd-lineage\[plot\]"):
+        compared.plot("duration")
+
+
+def test_it_shows_itself(penguins: PipelineView):
+    compared = penguins.compare_runs(last=2)
+    assert repr(compared) == "<RunComparison of 'penguin-train': 2 runs>"
+    assert "<table" in compared._repr_html_()
+    rows = json.loads(compared.to_json())
+    assert rows[0]["run"] == penguins.get_run_names()[-2]
+    assert dt.datetime.fromisoformat(rows[0]["started"]) == compared.frame["started"].iloc[0]
+    assert rows[1]["duration"] == pytest.approx(10.387)

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pytest
+from made_stores import CACHED, Maker
+
+import mlmd_lineage as ml
+from mlmd_lineage import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mlmd_lineage.store import Store
+
+
+@pytest.fixture(scope="module")
+def tfx() -> Store:
+    return ml.connect(str(resources.files("mlmd_lineage") / "data" / "tfx_local.db"))
+
+
+def test_models_and_deployments_of_tfx(tfx: Store):
+    impact = tfx.impact("artifact/1")
+    assert impact.models["node"].tolist() == ["artifact/4", "artifact/15"]
+    deployed = impact.deployments.set_index("node")
+    assert deployed["direct"].to_dict() == {
+        "artifact/11": True,
+        "artifact/14": True,
+        "artifact/21": True,
+        # Another dataset's model, which was compared with a model of this one.
+        "artifact/32": False,
+    }
+    assert deployed["pushed"].all()
+    assert deployed.loc["artifact/11", "run"] == "2026-11-21T02:44:15.589538"
+    assert deployed.loc["artifact/21", "path"] == (
+        "artifact/1",
+        "execution/22",
+        "artifact/15",
+        "execution/27",
+        "artifact/21",
+    )
+    assert impact.complete
+
+
+def test_a_reused_model_that_was_pushed_again_is_told(tfx: Store):
+    impact = tfx.impact(1)
+    deployed = impact.deployments.set_index("node")["through_cache"]
+    assert deployed.to_dict() == {
+        "artifact/11": False,
+        "artifact/14": True,
+        "artifact/21": True,
+        "artifact/32": False,
+    }
+    reused = impact.models.set_index("node")["reused_by"]
+    assert reused["artifact/4"] == ("2026-11-21T02:44:37.285952",)
+    assert "reused by 2026-11-21T02:44:37.285952" in impact.text()
+
+
+@pytest.mark.parametrize("node", range(1, 48))
+def test_it_is_what_the_trace_says(tfx: Store, node: int):
+    impact = tfx.impact(node)
+    trace = tfx.downstream(node)
+    types = trace.nodes["type"].drop(f"artifact/{node}")
+    assert set(impact.models["node"]) == set(types[types == "Model"].index)
+    assert set(impact.deployments["node"]) == set(types[types == "PushedModel"].index)
+    for row in impact.frame.itertuples():
+        assert row.path[0] == f"artifact/{node}"
+        assert row.path[-1] == row.node
+        edges = set(zip(trace.edges["source"], trace.edges["target"], strict=True))
+        assert set(zip(row.path, row.path[1:], strict=False)) <= edges
+        assert row.hops == trace.nodes.loc[row.node, "hops"]
+
+
+def test_a_deployed_models_path_leads_through_the_model():
+    maker = Maker()
+    run = maker.run("one")
+    data, model = maker.artifact("Examples"), maker.artifact("Model")
+    pushed, note = maker.artifact("PushedModel"), maker.artifact("Note")
+    maker.step(run, "train", inputs={"x": [data]}, outputs={"model": [model]})
+    maker.step(run, "approve", inputs={"x": [data]}, outputs={"note": [note]})
+    maker.step(run, "push", inputs={"model": [model], "note": [note]}, outputs={"pushed": [pushed]})
+    [row] = maker.store().impact(data).deployments.to_dict("records")
+    assert row["direct"] is True
+    assert f"artifact/{model}" in row["path"]
+
+
+def test_a_deployment_without_an_artifact_is_its_execution():
+    maker = Maker()
+    run = maker.run("one")
+    data, model = maker.artifact("Examples"), maker.artifact("Model")
+    maker.step(run, "train", inputs={"x": [data]}, outputs={"model": [model]})
+    maker.step(run, "serve", inputs={"model": [model]})
+    store = maker.store()
+    assert store.impact(data).deployments.empty
+    for named in ("my.serve", "serve"):
+        [row] = store.impact(data, deployments={named}).deployments.to_dict("records")
+        assert (row["node"], row["direct"]) == ("execution/2", True)
+
+
+def test_what_a_base_type_says_counts():
+    maker = Maker()
+    run = maker.run("one")
+    data, endpoint = maker.artifact("Examples"), maker.artifact("my.Place")
+    deploy = maker.type("mlmd.Deploy", 0)
+    step = maker.type("my.ship", 0)
+    maker.rows["ParentType"].append({"type_id": step, "parent_type_id": deploy})
+    maker.step(run, "ship", inputs={"x": [data]}, outputs={"place": [endpoint]})
+    [row] = maker.store().impact(data).deployments.to_dict("records")
+    assert row["node"] == f"artifact/{endpoint}"
+    assert row["direct"] is None or str(row["direct"]) == "<NA>"
+
+
+def test_what_was_not_pushed_is_told():
+    maker = Maker()
+    run = maker.run("one")
+    data, model = maker.artifact("Examples"), maker.artifact("Model")
+    pushed = maker.artifact("PushedModel", "/serving/1", pushed=0)
+    maker.step(run, "train", inputs={"x": [data]}, outputs={"model": [model]})
+    maker.step(run, "push", inputs={"model": [model]}, outputs={"pushed": [pushed]})
+    impact = maker.store().impact(data)
+    assert impact.deployments["pushed"].tolist() == [False]
+    assert "it was not pushed after all" in impact.text()
+
+
+def test_runs_that_only_reused_the_data_are_named():
+    maker = Maker()
+    first, second = maker.run("first"), maker.run("second")
+    data, model = maker.artifact("Examples"), maker.artifact("Model")
+    maker.step(first, "ingest", outputs={"x": [data]})
+    maker.step(second, "ingest", outputs={"x": [data]}, state=CACHED)
+    maker.step(second, "train", inputs={"x": [data]}, outputs={"model": [model]})
+    [row] = maker.store().impact(data).models.to_dict("records")
+    assert (row["run"], row["through_cache"]) == ("second", True)
+
+
+def test_damage_makes_the_answer_incomplete():
+    maker = Maker()
+    data, model = maker.artifact("Examples"), maker.artifact("Model")
+    run = maker.run("one")
+    maker.step(run, "train", inputs={"x": [data]}, outputs={"model": [model, 99]})
+    impact = maker.store().impact(data)
+    assert not impact.complete
+    assert "artifact/99" in impact.text()
+
+
+def test_kubeflow(shared_store: Callable[[str], Path]):
+    store = ml.connect(shared_store("kfp2_emulated.db"))
+    assert len(store.impact(1).models) == 4
+    found = store.impact(1, deployments={"deploy"}).deployments
+    assert found["direct"].all()
+    assert set(found["pipeline"]) == {"kfp2-lineage-demo"}
+
+
+def test_its_frames_and_json(tfx: Store):
+    for impact in (tfx.impact(1), tfx.impact(7)):
+        assert {name: str(dtype) for name, dtype in impact.frame.dtypes.items()} == {
+            "node": "string",
+            "kind": "string",
+            "type": "string",
+            "name": "string",
+            "uri": "string",
+            "run": "string",
+            "pipeline": "string",
+            "hops": "int64",
+            "path": "object",
+            "pushed": "boolean",
+            "direct": "boolean",
+            "through_cache": "bool",
+            "reused_by": "object",
+        }
+    found = json.loads(tfx.impact(1).to_json())
+    assert found["complete"] is True
+    assert [row["node"] for row in found["reached"]][:2] == ["artifact/4", "artifact/15"]
+
+
+def test_it_shows_itself_and_its_ways(tfx: Store):
+    impact = tfx.impact(1)
+    assert repr(impact) == "<Impact of artifact/1: 2 models, 4 deployments>"
+    assert "<table" in impact._repr_html_()
+    assert "<table" not in tfx.impact(7)._repr_html_()
+    assert set(impact.ways_to("artifact/11")) == set(tfx.between(1, 11))
+
+
+def test_it_takes_names_and_refuses_contexts(tfx: Store):
+    uri = "/srv/tfx/pipelines/penguin-train/CsvExampleGen/examples/1"
+    assert tfx.impact(uri).node == "artifact/1"
+    assert tfx.impact("execution/1").deployments.equals(tfx.impact("execution/1").deployments)
+    with pytest.raises(errors.ConfigurationError, match="is a context"):
+        tfx.impact("context/2")
+    with pytest.raises(errors.NotFoundError):
+        tfx.impact("nothing")
