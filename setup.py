@@ -18,7 +18,7 @@ def compile_protos() -> None:
     A descriptor set, unlike generated modules, is bound to no version of protobuf.
     """
     try:
-        from grpc_tools import protoc  # noqa: PLC0415
+        from grpc_tools import protoc
     except ImportError as error:
         # An exception would be a mere warning to setuptools' editable install.
         msg = "building mlmd-lineage needs grpcio-tools, named in pyproject.toml"

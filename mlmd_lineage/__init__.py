@@ -59,7 +59,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - of many types
+def __getattr__(name: str) -> Any:
     if name == "errors":
         return importlib.import_module(f"{__name__}.errors")
     if name not in _HOMES:

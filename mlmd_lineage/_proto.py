@@ -33,7 +33,7 @@ def message(name: str, package: str = WIRE) -> type[Message]:
         MLMDLineageError: The installation lacks the compiled messages.
         KeyError: There is no such message.
     """
-    from google.protobuf.message_factory import GetMessageClass  # noqa: PLC0415
+    from google.protobuf.message_factory import GetMessageClass
 
     return GetMessageClass(_pool().FindMessageTypeByName(f"{package}.{name}"))
 
@@ -45,7 +45,7 @@ def connection_config_class() -> type[Message]:
     gets, has the same fields and the same bytes.
     """
     try:
-        from ml_metadata.proto import metadata_store_pb2  # noqa: PLC0415
+        from ml_metadata.proto import metadata_store_pb2
     except ImportError:
         return message("ConnectionConfig")
     own: type[Message] = metadata_store_pb2.ConnectionConfig
@@ -54,7 +54,7 @@ def connection_config_class() -> type[Message]:
 
 @cache
 def _pool() -> DescriptorPool:
-    from google.protobuf import descriptor_pb2, descriptor_pool  # noqa: PLC0415
+    from google.protobuf import descriptor_pb2, descriptor_pool
 
     try:
         compiled = resources.files("mlmd_lineage").joinpath(_DESCRIPTOR_SET).read_bytes()

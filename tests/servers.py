@@ -164,8 +164,8 @@ def postgresql(*, tls: bool = False) -> Iterator[Server]:
             yield server
 
 
-def _connect_mariadb(server: Server, database: str | None) -> Any:  # noqa: ANN401
-    import pymysql  # noqa: PLC0415
+def _connect_mariadb(server: Server, database: str | None) -> Any:
+    import pymysql
 
     return pymysql.connect(
         host=server.host,
@@ -177,8 +177,8 @@ def _connect_mariadb(server: Server, database: str | None) -> Any:  # noqa: ANN4
     )
 
 
-def _connect_postgresql(server: Server, database: str | None) -> Any:  # noqa: ANN401
-    from adbc_driver_postgresql import dbapi  # noqa: PLC0415
+def _connect_postgresql(server: Server, database: str | None) -> Any:
+    from adbc_driver_postgresql import dbapi
 
     return dbapi.connect(server.url(database or "postgres"), autocommit=True)
 
@@ -236,7 +236,7 @@ def _identity(owner: pwd.struct_passwd | None) -> dict[str, Any]:
 
 def _certify(server: Server, folder: Path, owner: pwd.struct_passwd | None) -> tuple[Path, Path]:
     """Sign a certificate for the server; return it and its key, both readable by the server."""
-    import trustme  # noqa: PLC0415
+    import trustme
 
     authority = trustme.CA()
     server.ca, server.other_ca = folder / "ca.pem", folder / "other-ca.pem"

@@ -18,11 +18,11 @@ MESSAGES = ["ConnectionConfig", "MetadataStoreClientConfig"]
 
 
 @pytest.fixture
-def metadata_store_pb2() -> Any:  # noqa: ANN401
+def metadata_store_pb2() -> Any:
     return pytest.importorskip("ml_metadata.proto.metadata_store_pb2")
 
 
-def fields(descriptor: Any, prefix: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:  # noqa: ANN401
+def fields(descriptor: Any, prefix: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:
     """Name every field below a message, with all that decides how it is written."""
     for field in descriptor.fields:
         name = f"{prefix}{field.name}"
@@ -58,14 +58,14 @@ def filled(kind: type[Any], seed: int) -> Iterator[Any]:
 
 @pytest.mark.native
 @pytest.mark.parametrize("name", MESSAGES)
-def test_every_field_is_mlmds(name: str, metadata_store_pb2: Any):  # noqa: ANN401
+def test_every_field_is_mlmds(name: str, metadata_store_pb2: Any):
     theirs = dict(fields(getattr(metadata_store_pb2, name).DESCRIPTOR))
     assert dict(fields(_proto.message(name).DESCRIPTOR)) == theirs
 
 
 @pytest.mark.native
 @pytest.mark.parametrize("name", MESSAGES)
-def test_bytes_go_both_ways(name: str, metadata_store_pb2: Any):  # noqa: ANN401
+def test_bytes_go_both_ways(name: str, metadata_store_pb2: Any):
     ours, theirs = _proto.message(name), getattr(metadata_store_pb2, name)
     for message in filled(ours, 1):
         data = message.SerializeToString(deterministic=True)
@@ -76,7 +76,7 @@ def test_bytes_go_both_ways(name: str, metadata_store_pb2: Any):  # noqa: ANN401
 
 
 @pytest.mark.native
-def test_the_native_class_where_it_is(metadata_store_pb2: Any):  # noqa: ANN401
+def test_the_native_class_where_it_is(metadata_store_pb2: Any):
     assert _proto.connection_config_class() is metadata_store_pb2.ConnectionConfig
 
 

@@ -107,7 +107,7 @@ def _hops(value: object) -> int:
     raise errors.ConfigurationError(message)
 
 
-def _names(argument: str, value: str | Collection[str] | None) -> tuple[str, ...]:
+def _names(argument: str, value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     names = (value,) if isinstance(value, str) else value

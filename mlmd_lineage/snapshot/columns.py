@@ -16,12 +16,12 @@ TEXT: Any = pd.StringDtype("pyarrow")
 """Text, with ``pd.NA`` where there is none."""
 
 
-def text(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - one of pandas\' arrays
+def text(column: pa.ChunkedArray) -> Any:
     """Return a text column."""
     return TEXT.__from_arrow__(column.cast(pa.large_string()))
 
 
-def times(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - one of pandas\' arrays
+def times(column: pa.ChunkedArray) -> Any:
     """Return MLMD's milliseconds as UTC timestamps; NaT where there is none, or where it is 0."""
     stamps = pc.if_else(pc.equal(column, 0), None, column).cast(pa.int64())
     return pd.DatetimeIndex(
@@ -29,7 +29,7 @@ def times(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - one of pandas\' arr
     ).array
 
 
-def enum(column: pa.ChunkedArray, names: Sequence[str]) -> Any:  # noqa: ANN401 - one of pandas\' arrays
+def enum(column: pa.ChunkedArray, names: Sequence[str]) -> Any:
     """Return an enum's numbers as its names; those that MLMD does not name as ``UNKNOWN(9)``."""
     distinct = column.unique().to_pylist()
     named = {
@@ -47,7 +47,7 @@ def replaced(column: pa.ChunkedArray, by: dict[int, str | None]) -> pa.ChunkedAr
     return pa.chunked_array([pa.array(list(by.values()), pa.string()).take(found.combine_chunks())])
 
 
-def type_names(column: pa.ChunkedArray, types: pa.Table) -> Any:  # noqa: ANN401 - one of pandas\' arrays
+def type_names(column: pa.ChunkedArray, types: pa.Table) -> Any:
     """Return the names of the types with some ids."""
     names = dict(zip(types["id"].to_pylist(), types["name"].to_pylist(), strict=True))
     return text(replaced(column, names))
@@ -81,7 +81,7 @@ def ids(column: pa.ChunkedArray, name: str = "id") -> pd.Index[int]:
     return made
 
 
-def paths(event_ids: pa.ChunkedArray, steps: pa.Table) -> Any:  # noqa: ANN401 - one of pandas\' arrays
+def paths(event_ids: pa.ChunkedArray, steps: pa.Table) -> Any:
     """Return each event's path: a tuple of its steps, texts for keys and ints for indexes."""
     by_event: dict[int, list[str | int]] = {}
     for event, is_index, index, key in zip(

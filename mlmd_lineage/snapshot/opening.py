@@ -1,7 +1,5 @@
 """From a metadata store to the reader that reads it."""
 
-# ruff: noqa: PLC0415 - a driver is loaded when its flavor is read
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -62,7 +60,7 @@ def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     raise errors.ConfigurationError(message)
 
 
-def _mysql_fields(config: Any) -> dict[str, object]:  # noqa: ANN401 - messages have no types
+def _mysql_fields(config: Any) -> dict[str, object]:
     mysql = config.mysql
     options = mysql.ssl_options
     fields = {
@@ -81,7 +79,7 @@ def _mysql_fields(config: Any) -> dict[str, object]:  # noqa: ANN401 - messages 
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _postgresql_fields(config: Any) -> dict[str, object]:  # noqa: ANN401 - messages have no types
+def _postgresql_fields(config: Any) -> dict[str, object]:
     postgresql = config.postgresql
     options = postgresql.ssloption
     fields = {

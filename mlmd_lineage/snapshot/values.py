@@ -43,7 +43,7 @@ def struct_from(text: str) -> dict[str, Any]:
     Raises:
         ValueError: The text is no such struct.
     """
-    from google.protobuf import struct_pb2  # noqa: PLC0415 - not loaded before it is needed
+    from google.protobuf import struct_pb2
 
     message = struct_pb2.Struct()
     try:
@@ -54,7 +54,7 @@ def struct_from(text: str) -> dict[str, Any]:
     return {name: _plain(value) for name, value in sorted(message.fields.items())}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - messages have no types
+def _plain(value: Any) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
@@ -70,7 +70,7 @@ def proto_from(raw: bytes) -> ProtoValue:
     Raises:
         ValueError: The bytes are no such message.
     """
-    from google.protobuf import any_pb2  # noqa: PLC0415 - not loaded before it is needed
+    from google.protobuf import any_pb2
 
     message = any_pb2.Any()
     try:
@@ -88,7 +88,7 @@ def value_of(  # noqa: PLR0911, PLR0913, PLR0917 - one for each column of the ro
     raw: bytes | None,
     proto: bytes | None,
     boolean: bool | None,  # noqa: FBT001 - a column of the row
-) -> Any:  # noqa: ANN401 - whatever was put
+) -> Any:
     """Return the Python value in a property's six columns; None where it has none.
 
     A struct or a proto that cannot be decoded is handed back as its text or bytes.
