@@ -4,8 +4,6 @@ They stand in one module because each is made of the other: a graph answers with
 trace is a graph.
 """
 
-
-
 from __future__ import annotations
 
 import functools
