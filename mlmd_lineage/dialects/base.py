@@ -8,7 +8,6 @@ store may mix several.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,7 @@ _STATUSES: dict[int, Status] = {
     CACHED: "cached",
     CANCELED: "canceled",
 }
+_scan = json.JSONDecoder().scan_once
 _DUNDER = re.compile(r"^__.+__$")
 METRICS_BASE_TYPE = "mlmd.Metrics"
 
@@ -106,13 +106,13 @@ class Dialect:
         """Return further fields of the step's record, such as ``parameters``."""
         return {"parameters": {**execution.custom_properties, **execution.properties}}
 
-    def keys(self, event: EventFacts) -> list[tuple[str, int]]:
+    def keys(self, event: EventFacts) -> Sequence[tuple[str, int]]:
         """Return the keys under which a step takes or makes an artifact, each with its index.
 
         Where the path has none, it is the artifact's type.
         """
         artifact = event.artifact
-        return keys_of(event.path) or [("artifact" if artifact is None else artifact.type, 0)]
+        return event.keys or [("artifact" if artifact is None else artifact.type, 0)]
 
     def _artifacts(self, execution: ExecutionFacts, *, inputs: bool) -> dict[str, tuple[int, ...]]:
         found: dict[str, list[tuple[int, int, int]]] = {}
@@ -183,24 +183,6 @@ def finished(execution: ExecutionFacts) -> int | None:
     return max(times) or None
 
 
-def keys_of(path: Sequence[str | int | None]) -> list[tuple[str, int]]:
-    """Return the keys in an event's path, each with its index.
-
-    One event may carry several keys, as MLMD allows one event for an artifact, an execution and
-    a type.
-
-    >>> keys_of(("x", 0, "y", 1))
-    [('x', 0), ('y', 1)]
-    """
-    pairs: list[tuple[str, int]] = []
-    for step in path:
-        if isinstance(step, str):
-            pairs.append((step, 0))
-        elif isinstance(step, int) and pairs:
-            pairs[-1] = (pairs[-1][0], step)
-    return [pair for pair in pairs if pair[0]]
-
-
 def last_part(type_name: str) -> str:
     """Return the class in the name of a type.
 
@@ -217,10 +199,20 @@ def merged(node: ArtifactFacts | ExecutionFacts) -> dict[str, Any]:
 
 def from_json(value: Any) -> Any:
     """Return what a JSON text says; anything else as it is."""
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(value)
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        found, end = _scan(value, 0)
+        return found if end == len(value) else json.loads(value)
+    except (StopIteration, ValueError, RecursionError):
+        return _from_spaced_json(value)
+
+
+def _from_spaced_json(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def is_internal(name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.dialects.base import Dialect, first, keys_of, merged, scalars
+from mlmd_lineage.dialects.base import Dialect, first, merged, scalars
 from mlmd_lineage.dialects.records import ArtifactRecord, Place
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ class CMF(Dialect):
             "internal_properties": dict(execution.properties),
         }
 
-    def keys(self, event: EventFacts) -> list[tuple[str, int]]:
+    def keys(self, event: EventFacts) -> Sequence[tuple[str, int]]:
         """Return the artifact's name without its hash, as most outputs have no path."""
         if event.artifact is not None and event.artifact.name:
             return [(_short(event.artifact), 0)]
-        return keys_of(event.path) or super().keys(event)
+        return super().keys(event)
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
         """Return an artifact; the numbers among a metrics artifact's custom properties count."""

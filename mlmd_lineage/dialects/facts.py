@@ -6,10 +6,10 @@ The names are MLMD's own. Times are milliseconds since 1970-01-01 UTC, 0 where t
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +28,14 @@ class ContextFacts:
     parents: tuple[ContextFacts, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class EventFacts:
+class EventFacts(NamedTuple):
     """An event of one execution.
 
     Attributes:
         type: MLMD's number: 1 DECLARED_OUTPUT, 2 DECLARED_INPUT, 3 INPUT, 4 OUTPUT,
             5 INTERNAL_INPUT, 6 INTERNAL_OUTPUT, 7 PENDING_OUTPUT.
         role: What it means for lineage, one of ``lineage.roles.ROLES``.
-        path: Its steps: texts for keys, numbers for indexes.
+        keys: The keys in its path, each with its index.
         artifact: What the event names; None where the store has no such row.
     """
 
@@ -45,12 +44,11 @@ class EventFacts:
     type: int
     time: int
     role: str
-    path: tuple[str | int | None, ...]
+    keys: Sequence[tuple[str, int]]
     artifact: ArtifactFacts | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class ArtifactFacts:
+class ArtifactFacts(NamedTuple):
     """An artifact; ``base_type`` is the ``mlmd.*`` type that its type extends, if any."""
 
     id: int
@@ -64,8 +62,7 @@ class ArtifactFacts:
     custom_properties: Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class ExecutionFacts:
+class ExecutionFacts(NamedTuple):
     """An execution with its contexts and its events, both in the order of their ids.
 
     Attributes:

@@ -39,7 +39,7 @@ class ArtifactView(View):
 
     @property
     def _facts(self) -> ArtifactFacts | None:
-        return self._model.image.artifacts([self.id]).get(self.id)
+        return self._model.image.artifact(self.id)
 
     @property
     def _record(self) -> ArtifactRecord | None:

@@ -6,7 +6,7 @@ import dataclasses
 import heapq
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.dialects.base import derived_status, group_status, keys_of
+from mlmd_lineage.dialects.base import derived_status, group_status
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _publishers(
     for execution in executions:
         for event in execution.events:
             if event.type in INPUT_EVENTS:
-                keys = max(1, len(keys_of(event.path)))
+                keys = max(1, len(event.keys))
                 taken.append((execution.id, event.artifact_id, event.time, event.id, keys))
             elif event.role not in _NEVER_CAME:
                 published.setdefault(event.artifact_id, []).append(

@@ -7,7 +7,9 @@ there.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +19,12 @@ import pyarrow.compute as pc
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.index import execution_states_of
-from mlmd_lineage.post_execution.grouped import Grouped
+from mlmd_lineage.post_execution.grouped import Grouped, rows_of
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
-from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
+from mlmd_lineage.snapshot.values import value_of, values_by_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.snapshot.tables import Tables
 
@@ -193,8 +195,13 @@ class Image:
         ids = list(ids)
         new = [number for number in ids if number not in self._executions]
         if new:
-            self._decode(new)
+            with _without_gc():
+                self._decode(new)
         return {n: self._executions[n] for n in ids if n in self._executions}
+
+    def holds(self, ids: Iterable[int]) -> bool:
+        """Tell whether some executions are decoded already."""
+        return all(number in self._executions for number in ids)
 
     def forget(self) -> None:
         """Let go of what was decoded: it is decoded again when it is asked for."""
@@ -230,9 +237,7 @@ class Image:
                         type=event[3] or 0,
                         time=event[4] or 0,
                         role=role_rules.ROLES[event[5]],
-                        path=tuple(
-                            step[2] if step[1] else step[3] for step in paths.get(event[0], ())
-                        ),
+                        keys=_keys(paths.get(event[0], ())),
                         artifact=artifacts.get(event[1]),
                     )
                     for event in sorted(events.get(number, ()))
@@ -242,6 +247,10 @@ class Image:
             )
 
     # Artifacts
+
+    def artifact(self, number: int) -> ArtifactFacts | None:
+        """Return an artifact, or None where there is no such row."""
+        return self._artifacts.get(number) or self.artifacts([number]).get(number)
 
     def artifacts(self, ids: Iterable[int]) -> dict[int, ArtifactFacts]:
         """Return artifacts by their ids; those that have no row are left out."""
@@ -301,6 +310,18 @@ class Image:
         return self._makers.get(artifact)
 
 
+@contextlib.contextmanager
+def _without_gc() -> Iterator[None]:
+    """Keep the garbage collector from looking through many new objects that all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _values(part: Grouped, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Return the declared and the custom properties of some nodes, each in the order of names."""
     found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
@@ -308,6 +329,18 @@ def _values(part: Grouped, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any]
         both = found.setdefault(number, ({}, {}))
         both[bool(row[2])][row[1]] = value_of(*row[3:])
     return found
+
+
+def _keys(path: Sequence[Row]) -> list[tuple[str, int]]:
+    """Return the keys in an event's path, each with its index: ``("x", 0, "y", 1)`` has two."""
+    pairs: list[tuple[str, int]] = []
+    for _, is_index, index, key in path:
+        if is_index:
+            if pairs and index is not None:
+                pairs[-1] = (pairs[-1][0], index)
+        elif key:
+            pairs.append((key, 0))
+    return pairs
 
 
 def _known(column: pa.ChunkedArray, limit: int) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage.dialects.records import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ContextFacts
@@ -49,6 +49,7 @@ class Layout:
         self.runs: dict[str, RunEntry] = {}
         self.pipelines: dict[str, PipelineEntry] = {}
         self.homes: dict[int, list[str]] = {}
+        self.placed_by: dict[int, int] = {}
         for number in image.execution_ids:
             self._put(number)
         held = {c for contexts in image.memberships.values() for c in contexts}
@@ -61,7 +62,7 @@ class Layout:
     def _put(self, number: int) -> None:
         image = self._image
         contexts = [image.context(c) for c in image.memberships.get(number, ())]
-        places = self._places([context for context in contexts if context is not None])
+        places = self._places([context for context in contexts if context is not None], number)
         if not places:
             places = (self._alone(number),)
         for place in places:
@@ -72,7 +73,7 @@ class Layout:
     def _put_empty(self, number: int) -> None:
         """Take up a run that has no execution yet, or a pipeline that has no run."""
         context = self._image.context(number)
-        places = () if context is None else self._places([context], skip=("plain",))
+        places = () if context is None else self._places([context], None)
         for place in places:
             if place.run is context:
                 if place.pipeline is not context:
@@ -81,12 +82,15 @@ class Layout:
                     self._pipeline(place)
 
     def _places(
-        self, contexts: Sequence[ContextFacts], skip: Collection[str] = ()
+        self, contexts: Sequence[ContextFacts], execution: int | None
     ) -> tuple[Place, ...]:
-        for dialect in self._dialects:
-            if dialect.name not in skip:
+        for number, dialect in enumerate(self._dialects):
+            # A context without any execution is a run only where a platform is known by it.
+            if execution is not None or dialect.name != "plain":
                 places = dialect.place(contexts)
                 if places is not None:
+                    if execution is not None:
+                        self.placed_by[execution] = number
                     return places
         return ()
 
