@@ -14,6 +14,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage import keys, parts
 from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.lineage.ahead import FarSighted
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.lineage.walk import CLOSED, STOP
 from mlmd_lineage.snapshot.sql import table_from_rows
@@ -140,7 +141,7 @@ class _Fetched:
     """The rows that a walk has fetched so far."""
 
     def __init__(self, session: Session, question: Question) -> None:
-        self._session = session
+        self._session = FarSighted(session)
         self._question = question
         self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}
         self._events: dict[int, Row] = {}
@@ -213,6 +214,9 @@ class _Fetched:
         frontier = set(ids)
         hop = 0
         while frontier:
+            if kind == "artifact":
+                hops = self._question.hop_limit - hop
+                self._session.look(frontier, up=up, hops=hops, nodes=self._all_nodes)
             events = self._fetch_events(kind, frontier, up=up)
             if hop >= self._question.hop_limit:
                 return

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import operator
 from collections.abc import Collection
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from mlmd_lineage import errors
 from mlmd_lineage.lineage.roles import followed
