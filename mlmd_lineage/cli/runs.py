@@ -14,8 +14,6 @@ from mlmd_lineage.cli.running import Command, examples, progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlmd_lineage.post_execution.compare import RunComparison
-
 _DIFFERENT = 3
 """The exit code of ``--exit-code`` where there is a difference, or a deployment."""
 _LONGEST = 40  # the characters of a value in a comparison on a terminal
@@ -170,15 +168,15 @@ def _compare(  # noqa: PLR0913 - the options of one question
         compared = source.get_pipeline(pipeline).compare_runs(
             last=last, runs=run or None, only_changes=only_changes
         )
-        frame = compared.frame
+        frame = _with_seconds(compared.frame)
     if format_ is Format.json:
-        output.print_json_rows(_with_seconds(frame))
+        output.print_json_rows(frame)
     elif format_ is Format.csv:
-        output.print_csv(_with_seconds(frame))
+        output.print_csv(frame)
     elif output.on_terminal():
-        _print_comparison(compared)
+        _print_comparison(frame)
     else:
-        output.print_plain(_with_seconds(frame))
+        output.print_plain(frame)
 
 
 def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
@@ -188,14 +186,13 @@ def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(duration=frame["duration"].dt.total_seconds().astype("Float64"))
 
 
-def _print_comparison(compared: RunComparison) -> None:
+def _print_comparison(frame: pd.DataFrame) -> None:
     """Print one column a run: a terminal is not as wide as there are parameters."""
     from rich.table import Table
     from rich.text import Text
 
     from mlmd_lineage.lineage.labels import shortened
 
-    frame = _with_seconds(compared.frame)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("", overflow="fold")
     for name in frame.index:
