@@ -143,6 +143,7 @@ class _Fetched:
     def __init__(self, session: Session, question: Question) -> None:
         self._session = FarSighted(session)
         self._question = question
+        self._roles = question.roles
         self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}
         self._events: dict[int, Row] = {}
         self._claims: dict[int, dict[int, Row]] = {}
@@ -342,10 +343,9 @@ class _Fetched:
 
     def _is_followed(self, event: Row) -> bool:
         """Tell whether the question follows an event."""
-        allowed = self._question.roles
         role = self._role_alone(event)
-        if role != role_rules.REUSES or (allowed >> role) & 1:
-            return bool((allowed >> role) & 1)
+        if role != role_rules.REUSES or (self._roles >> role) & 1:
+            return bool((self._roles >> role) & 1)
         # The earliest of those that claim it stands for its producer, where there is no other.
         claims = self._claims[event[1]].values()
         by_role: dict[int, list[Row]] = {}

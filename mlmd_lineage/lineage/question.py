@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import operator
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 from mlmd_lineage import errors
 from mlmd_lineage.lineage.roles import followed
@@ -107,7 +107,7 @@ def _hops(value: object) -> int:
     raise errors.ConfigurationError(message)
 
 
-def _names(argument: str, value: Any) -> tuple[str, ...]:
+def _names(argument: str, value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     names = (value,) if isinstance(value, str) else value
