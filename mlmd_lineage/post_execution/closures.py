@@ -161,6 +161,7 @@ def _model(session: Session, executions: set[int], artifacts: set[int], runs: li
         image = Image(rows.tables(), known=frozenset(known), writing_types=rows.writing_types)
         model = Model(image, dialects())
         model.limit(runs={f"context/{number}" for number in runs}, pipelines=())
+        image.executions(sorted(executions))  # decoded together, and kept
         above = _groups(model, executions) - executions
         if not above:
             return model
