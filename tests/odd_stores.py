@@ -80,8 +80,12 @@ def store(path: Path, rows: Mapping[str, Iterable[dict[str, Any]]], *, version: 
     sqlite_stores.new_store(path, version=version, rows=False)
     with sqlite_stores.connected(path) as connection:
         for table, some in {"Type": TYPES, **rows}.items():
-            for row in some:
-                sqlite_stores.insert(connection, table, row)
+            columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            marks = ", ".join("?" * len(columns))
+            connection.executemany(
+                f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608 - MLMD's names
+                ([row.get(name) for name in columns] for row in some) if columns else (),
+            )
     return path
 
 
@@ -180,7 +184,16 @@ def odd(path: Path) -> Path:
         {"artifact_id": 2, "name": "mixed", "is_custom_property": 1, "int_value": 1},
         {"artifact_id": 3, "name": "mixed", "is_custom_property": 1, "string_value": "one"},
     ]
-    contexts = [{"id": n, "type_id": RUN, "name": f"контекст {n}"} for n in (1, 2, 3)]
+    contexts = [
+        {
+            "id": n,
+            "type_id": RUN,
+            "name": f"контекст {n}",
+            "create_time_since_epoch": START,
+            "last_update_time_since_epoch": 0,
+        }
+        for n in (1, 2, 3)
+    ]
     return store(
         path,
         {
@@ -255,6 +268,24 @@ def old(path: Path) -> Path:
         },
         version=5,
     )
+
+
+def deep(path: Path, length: int = 90) -> Path:
+    """Make a store of a long chain: with side ways, a wide part, and a cycle at either end."""
+    edges: list[Edge] = []
+    for n in range(1, length + 1):
+        edges += [(n, n, INPUT), (n + 1, n, OUTPUT)]
+        if n % 7 == 0:
+            edges += [(1000 + n, n, INPUT), (2000 + n, n, OUTPUT)]
+        if n % 11 == 0:
+            edges.append((n + 1, 3000 + n, OUTPUT))  # a cached execution claims it
+        if n == length // 2:
+            edges += [(4000 + k, n, OUTPUT) for k in range(300)]
+            edges += [(4000 + k, n + 1, INPUT) for k in range(300)]
+    edges += [(1, 5000, OUTPUT), (2, 5000, INPUT)]
+    edges += [(length, 5001, OUTPUT), (length + 1, 5001, INPUT)]
+    cached = {3000 + n: CACHED for n in range(11, length + 1, 11)}
+    return graph(path, edges, states=cached)
 
 
 def tables(
