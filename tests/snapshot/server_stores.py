@@ -10,9 +10,9 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import mlmd_schema
 import pyarrow as pa
 import pymysql
-import sqlite_stores
 from adbc_driver_postgresql import dbapi
 
 from mlmd_lineage.snapshot.opening import reader_for
@@ -241,18 +241,8 @@ class Database(NamedTuple):
 
 def columns_of(version: int) -> dict[str, list[str]]:
     """Return the columns of each table of a schema version."""
-    ddl = (sqlite_stores.SCHEMAS / f"sqlite_v{version}.sql").read_text(encoding="utf-8")
-    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(ddl.replace("CREATE TABLE sqlite_sequence(name,seq);", ""))
-        found = {
-            table: {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
-            for table in SCHEMAS
-        }
-    return {
-        table: [name for name in SCHEMAS[table].names if name in columns]
-        for table, columns in found.items()
-        if columns
-    }
+    held = {table: mlmd_schema.columns(table, version) for table in SCHEMAS}
+    return {table: names for table, names in held.items() if names}
 
 
 def fill_natively(store: Any, length: int) -> None:

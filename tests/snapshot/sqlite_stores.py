@@ -1,4 +1,4 @@
-"""Small SQLite stores, made with MLMD's own DDL and without ``ml_metadata``."""
+"""Small SQLite stores with MLMD's tables, made without ``ml_metadata``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import mlmd_schema
 
 from mlmd_lineage.snapshot.snapshot import Snapshot
 from mlmd_lineage.snapshot.sqlite import SQLiteReader
@@ -16,8 +17,8 @@ from mlmd_lineage.stores import SQLiteMetadataStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-SCHEMAS = Path(__file__).resolve().parent.parent / "data" / "schema"
 
 HOLD = """
 import sqlite3, sys
@@ -98,11 +99,10 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 
 def new_store(path: Path, *, version: int = 10, wal: bool = False, rows: bool = True) -> Path:
     """Make a store of some schema version; columns and tables that it lacks are left out."""
-    ddl = (SCHEMAS / f"sqlite_v{version}.sql").read_text(encoding="utf-8")
     with connected(path) as connection:
         if wal:
             connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(ddl.replace("CREATE TABLE sqlite_sequence(name,seq);", ""))
+        connection.executescript(mlmd_schema.ddl(version))
         connection.execute("INSERT INTO MLMDEnv VALUES (?)", (version,))
         for table, some in ROWS.items() if rows else ():
             for row in some:
