@@ -259,6 +259,8 @@ def _impact(  # noqa: PLR0913 - the options of one question
         output.print_csv(found.frame.set_index("node"))
         if not found.complete:
             typer.echo("The answer may not be complete; --format table says why.", err=True)
+        if found.unknown:
+            typer.echo(f"Not in the store: {', '.join(found.unknown)}.", err=True)
     else:
         typer.echo(found.text())
     if exit_code and len(found.deployments):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mlmd_lineage import errors
 from mlmd_lineage.lineage import live
 from mlmd_lineage.lineage.labels import short_type
 from mlmd_lineage.post_execution import closures, reached
@@ -65,10 +66,20 @@ class Impact:
         node: The key of what was asked about.
         reached: The models and deployments, the nearest first.
         trace: All that came from it.
+        unknown: Those names in ``models`` and ``deployments`` that no type of the store has, and
+            no step that was reached: they may be misspelt.
     """
 
-    def __init__(self, node: str, label: str, trace: Trace, found: tuple[Reached, ...]) -> None:
+    def __init__(
+        self,
+        node: str,
+        label: str,
+        trace: Trace,
+        found: tuple[Reached, ...],
+        unknown: tuple[str, ...] = (),
+    ) -> None:
         """Keep an answer; ``Store.impact()`` makes it."""
+        self.unknown = unknown
         self.node = node
         self.label = label
         self.trace = trace
@@ -147,6 +158,9 @@ class Impact:
             told = [f"the trace was cut by {why}"] if why else []
             told += [f"{found.subject}: {found.detail}" for found in self.trace.findings]
             lines += ["", "The answer may not be complete:", *(f"  - {text}" for text in told)]
+        if self.unknown:
+            named = ", ".join(map(repr, self.unknown))
+            lines += ["", f"No type of the store, and no step that was reached, is called {named}."]
         return "\n".join(lines)
 
     def to_json(self) -> str:
@@ -155,6 +169,7 @@ class Impact:
             {
                 "node": self.node,
                 "complete": self.complete,
+                "unknown": list(self.unknown),
                 "reached": [dataclasses.asdict(row) for row in self.reached],
             },
             ensure_ascii=False,
@@ -189,8 +204,12 @@ def impact(
     Raises:
         NotFoundError: The store holds no such node.
         AmbiguousNameError: A name fits several.
-        ConfigurationError: It is a run or another context.
+        ConfigurationError: It is a run or another context, or types are no list.
     """
+    for name, given_types in (("models", models), ("deployments", deployments)):
+        if isinstance(given_types, str):
+            message = f"{name} is the text {given_types!r}; give a list of types."
+            raise errors.ConfigurationError(message)
     key = closures.subject(reader, node, runs=False)
     # With the properties and paths, so that the trace answers as one of store.downstream().
     trace = live.downstream(reader, key, closures.LINEAGE)
@@ -199,7 +218,17 @@ def impact(
         frozenset(MODELS if models is None else models),
         frozenset(DEPLOYMENTS if deployments is None else deployments),
     )
-    return Impact(key, _label(ancestry, key), trace, reached.find(ancestry, trace, key, kinds))
+    found = reached.find(ancestry, trace, key, kinds)
+    given = {*(models or ()), *(deployments or ())}
+    unknown = sorted(given - _names(reader, ancestry)) if given else []
+    return Impact(key, _label(ancestry, key), trace, found, tuple(unknown))
+
+
+def _names(reader: Reader, ancestry: Ancestry) -> set[str]:
+    """Return the names by which types and the steps that were reached can be called."""
+    types = {row[1] for row in reader.ask(lambda session: session.fetch("Type", {}))}
+    steps = {ancestry.record(number).name for number in ancestry.model.layout.homes}
+    return types | {str(name).rsplit(".", 1)[-1] for name in types} | steps
 
 
 def _label(ancestry: Ancestry, key: str) -> str:

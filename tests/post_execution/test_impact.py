@@ -192,3 +192,12 @@ def test_it_takes_names_and_refuses_contexts(tfx: Store):
         tfx.impact("context/2")
     with pytest.raises(errors.NotFoundError):
         tfx.impact("nothing")
+
+
+def test_names_that_nothing_has_are_told(tfx: Store):
+    impact = tfx.impact(1, models={"Modle", "Model"}, deployments={"Pusher"})
+    assert impact.unknown == ("Modle",)
+    assert len(impact.deployments) == 4
+    assert "is called 'Modle'" in impact.text()
+    with pytest.raises(errors.ConfigurationError, match="give a list of types"):
+        tfx.impact(1, deployments="PushedModel")
