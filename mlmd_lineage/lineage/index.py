@@ -149,13 +149,22 @@ class Index:
     def position(self, kind: str, number: int) -> int | None:
         """Return where a node stands, or None where the graph does not hold it."""
         ids = self.artifact_ids if kind == "artifact" else self.execution_ids
-        if not len(ids) or not ids[0] <= number <= ids[-1]:
+        low, high = self._bounds[kind]
+        if not low <= number <= high:
             return None
         # A number of another type would have the whole array converted.
         at = int(ids.searchsorted(ids.dtype.type(number)))
         if ids[at] != number:
             return None
         return at if kind == "artifact" else at + self.artifacts
+
+    @functools.cached_property
+    def _bounds(self) -> dict[str, tuple[int, int]]:
+        """The least and the greatest id of each kind, as Python's quick ints."""
+        return {
+            kind: (int(ids[0]), int(ids[-1])) if len(ids) else (0, -1)
+            for kind, ids in (("artifact", self.artifact_ids), ("execution", self.execution_ids))
+        }
 
     def key(self, position: int) -> str:
         """Return a node's key."""
@@ -168,9 +177,10 @@ class Index:
         return [self.key(position) for position in positions.tolist()]
 
     @functools.cached_property
-    def _types(self) -> tuple[Array, Array]:
+    def _types(self) -> tuple[Array, Array, Array]:
+        """The types' ids, each node's type as its place among them, and a flag for each: none."""
         ids, codes = np.unique(self.type_ids, return_inverse=True)
-        return ids, codes.astype(np.int32)
+        return ids, codes.astype(np.int32), np.zeros(max(len(ids), 1), np.uint8)
 
     @functools.cached_property
     def _scratch(self) -> tuple[Array, Array, Array]:
@@ -200,10 +210,11 @@ class Index:
             type_flags: For each type's id STOP, CLOSED or 0.
         """
         edges = self.edges(up=up)
-        ids, codes = self._types
-        flags = np.zeros(max(len(ids), 1), np.uint8)
-        for type_id, flag in (type_flags or {}).items():
-            flags[ids == type_id] = flag
+        ids, codes, flags = self._types
+        if type_flags:
+            flags = flags.copy()
+            for type_id, flag in type_flags.items():
+                flags[ids == type_id] = flag
         rules = (edges.offsets, edges.neighbours, edges.roles, roles, codes, flags, max_hops)
         with self._lock:
             seen, queue, hops = self._scratch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import TYPE_CHECKING, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Protocol
 
 from mlmd_lineage import errors
 
@@ -44,11 +44,11 @@ def parse(node: object) -> tuple[str, int]:
         match = _KEY.fullmatch(node)
         if match is not None:
             return match[1], int(match[2])
-    elif isinstance(node, bool):
-        pass
+    elif isinstance(node, int) and not isinstance(node, bool):
+        return "artifact", node
     elif hasattr(node, "node_key"):
         return parse(node.node_key)
-    elif isinstance(node, SupportsIndex):
+    elif hasattr(node, "__index__") and not isinstance(node, bool):
         return "artifact", operator.index(node)
     near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], _KINDS)
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"

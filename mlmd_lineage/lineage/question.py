@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import operator
 from collections.abc import Collection
 from typing import TYPE_CHECKING, SupportsIndex
@@ -55,6 +56,8 @@ class Question:
         Raises:
             ConfigurationError: One of them cannot be right.
         """
+        if max_hops is None and until is None and types is None and as_of is None:
+            return _unbounded(bool(reuse), bool(internal))
         return cls(
             None if max_hops is None else _hops(max_hops),
             _names("until", until),
@@ -105,6 +108,11 @@ def _hops(value: object) -> int:
             return number
     message = f"max_hops is a whole number from 0, or None for no limit; not {value!r}."
     raise errors.ConfigurationError(message)
+
+
+@functools.cache
+def _unbounded(reuse: bool, internal: bool) -> Question:  # noqa: FBT001 - a key of the cache
+    return Question(reuse=reuse, internal=internal)
 
 
 def _names(argument: str, value: object) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ output may never have come to be. See ``Event.Type`` in MLMD's ``metadata_store.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,6 +104,7 @@ def roles_of(
     return roles, only_cached
 
 
+@functools.cache
 def followed(*, reuse: bool, internal: bool) -> int:
     """Return the roles that a walk follows, one bit each.
 
