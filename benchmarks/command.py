@@ -18,7 +18,7 @@ import report
 import sinks
 from figures import Figure, Side, Starts
 from job import Job, Outcome
-from stores import Stores, models_with_answers, random_artifacts
+from stores import Stores, models_with_answers, random_artifacts, random_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,7 +109,8 @@ class _Run:
                 self._outcomes[one].append(outcome)
                 times = ", ".join(f"{k} {v:.4g} s" for k, v in outcome.seconds.items())
                 where = f"{one.size} {one.flavor}"
-                _say(f"{turn + 1}: {one.task} {where}: {times}, {outcome.peak_mb:.0f} MB")
+                spent = f"cpu {outcome.cpu_seconds:.2f} s, {outcome.peak_mb:.0f} MB"
+                _say(f"{turn + 1}: {one.task} {where}: {times}, {spent}")
         return [self._measured(figure, flavor) for figure, flavor in wanted]
 
     def _wanted(self) -> Iterable[tuple[Figure, str]]:
@@ -169,6 +170,8 @@ def _starts(starts: Starts, twin: Path) -> tuple[int, ...]:
         return models_with_answers(twin)
     if starts is Starts.MANY:
         return random_artifacts(twin, CLOSURES)
+    if starts is Starts.MODELS_AT_RANDOM:
+        return random_models(twin, CLOSURES)
     if starts is Starts.FEW:
         return random_artifacts(twin, FEW)
     return ()

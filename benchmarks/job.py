@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+ROUNDS = 5
+"""How often the closures are walked again."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One measurement, as it is sent to a fresh process."""
@@ -32,6 +36,8 @@ class Outcome:
     """Wall times, by what was timed."""
     counts: dict[str, int] = field(default_factory=dict)
     """How much there was, to be compared with what the other side saw."""
+    cpu_seconds: float = 0.0
+    """What the process and its children took of the processors, imports included."""
     peak_mb: float = 0.0
     """The most memory that the process and its children held at one time."""
 

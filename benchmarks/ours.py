@@ -9,7 +9,7 @@ import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from job import Job, Outcome, best_of
+from job import ROUNDS, Job, Outcome, best_of
 
 if TYPE_CHECKING:
     from mlmd_lineage.store import Store
@@ -74,9 +74,13 @@ def closures(job: Job) -> Outcome:
         loaded = store.lineage()
         len(loaded)
     keys = [f"artifact/{number}" for number in job.starts]
-    for turn in ("all", "again"):
-        with outcome.timed(turn):
-            nodes = sum(len(loaded.upstream(key, reuse=True, internal=True)) for key in keys)
+
+    def walk_all() -> int:
+        return sum(len(loaded.upstream(key, reuse=True, internal=True)) for key in keys)
+
+    with outcome.timed("all"):
+        nodes = walk_all()
+    outcome.seconds["again"] = best_of(ROUNDS, walk_all)
     outcome.counts = {"closures": len(keys), "nodes": nodes}
     return outcome
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ANSWER_NODES = 400
 CANDIDATES = 400  # of the newest models
 
+_MODELS = "FROM Artifact WHERE type_id = (SELECT id FROM Type WHERE name = 'Model')"
 # Events 3 and 4 are INPUT and OUTPUT; an execution in state 5, CACHED, is no producer.
 _UPSTREAM = """
 WITH RECURSIVE seen(is_execution, id) AS (
@@ -86,8 +87,7 @@ def models_with_answers(path: Path, count: int = 5) -> tuple[int, ...]:
     """Return newest models whose upstream, with us, holds as nearly as possible 400 nodes."""
     with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as store:
         newest = store.execute(
-            "SELECT id FROM Artifact WHERE type_id = (SELECT id FROM Type WHERE name = 'Model')"
-            " ORDER BY id DESC LIMIT ?",
+            f"SELECT id {_MODELS} ORDER BY id DESC LIMIT ?",
             (CANDIDATES,),
         ).fetchall()
         sizes = [(store.execute(_UPSTREAM, row).fetchone()[0], row[0]) for row in newest]
@@ -100,3 +100,10 @@ def random_artifacts(path: Path, count: int) -> tuple[int, ...]:
     with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as store:
         last = store.execute("SELECT MAX(id) FROM Artifact").fetchone()[0]
     return tuple(random.Random(11).sample(range(1, last + 1), count))  # noqa: S311 - dice
+
+
+def random_models(path: Path, count: int) -> tuple[int, ...]:
+    """Return models drawn at random, the same ones every time; all of them where they are fewer."""
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as store:
+        models = [row[0] for row in store.execute(f"SELECT id {_MODELS} ORDER BY id")]
+    return tuple(random.Random(11).sample(models, min(count, len(models))))  # noqa: S311 - dice

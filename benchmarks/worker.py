@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,9 @@ TASKS: dict[str, Callable[[Job], Outcome]] = {
 def main() -> None:
     """Run the job on standard input."""
     job = Job(**json.load(sys.stdin))
-    print(json.dumps(dataclasses.asdict(TASKS[job.task](job))))
+    outcome = TASKS[job.task](job)
+    outcome.cpu_seconds = sum(os.times()[:4])
+    print(json.dumps(dataclasses.asdict(outcome)))
 
 
 if __name__ == "__main__":
