@@ -16,7 +16,7 @@ MISSING = (
 )
 
 
-def open_native(store: BaseMetadataStore, reader: Reader) -> Any:  # noqa: ANN401 - it may not be installed
+def open_native(store: BaseMetadataStore, reader: Reader) -> Any:
     """Return ``ml_metadata.MetadataStore`` on a store; see ``Store.native``.
 
     The store is read first: the native library makes MLMD's tables in any database that lacks
@@ -24,7 +24,7 @@ def open_native(store: BaseMetadataStore, reader: Reader) -> Any:  # noqa: ANN40
     """
     config = store.connection_config()
     try:
-        from ml_metadata import MetadataStore  # noqa: PLC0415 - reading does without
+        from ml_metadata import MetadataStore
     except ImportError:
         raise errors.NativeLibraryError(MISSING) from None
     version = reader.read(("Type",)).schema_version

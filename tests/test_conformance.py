@@ -46,6 +46,14 @@ SHARED = (
     "real/tfx_phantoms_v6.db",
 )
 VERSIONS = {"old": 5, "zenml_0132.db": 8, "real/tfx_phantoms_v6.db": 6}
+CASES = [
+    (name, flavor)
+    for name in (*MADE, *SHARED)
+    for flavor in FLAVORS
+    # The worker starts a process for each question.
+    if flavor != "worker" or name in {"odd", "tfx_local.db"}
+]
+ODD_CASES = [(name, flavor) for name, flavor in CASES if name == "odd"]
 NODES = {"sqlite": 6, "archive": 5, "mysql": 4, "postgresql": 4, "worker": 3}
 """How many of a real store's nodes each flavor is asked about."""
 
@@ -116,26 +124,30 @@ class Case(NamedTuple):
         self.store._reader.ask(ask)
 
 
-@pytest.fixture(scope="session", params=[*MADE, *SHARED])
-def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
-    """Return each store as an SQLite file, and in memory."""
-    path = tmp_path_factory.mktemp("conformance") / "metadata.db"
-    if request.param in MADE:
-        MADE[request.param](path)
-    else:
-        shutil.copyfile(request.getfixturevalue("shared_stores") / request.param, path)
-    snapshot = ml.connect(path).snapshot()
-    return Original(request.param, path, snapshot, LineageGraph(snapshot), {})
+@pytest.fixture(scope="session")
+def originals() -> dict[str, Original]:
+    """Keep the stores that were made or copied."""
+    return {}
 
 
-@pytest.fixture(scope="session", params=FLAVORS)
+@pytest.fixture(scope="session", params=CASES, ids="-".join)
 def case(
-    request: pytest.FixtureRequest, original: Original, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    originals: dict[str, Original],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Case:
     """Return each store in each flavor."""
-    flavor, path = request.param, original.path
-    if flavor == "worker" and original.name not in {"odd", "tfx_local.db"}:
-        pytest.skip("it starts a process for each question")
+    name, flavor = request.param
+    if name not in originals:
+        path = tmp_path_factory.mktemp("conformance") / "metadata.db"
+        if name in MADE:
+            MADE[name](path)
+        else:
+            shutil.copyfile(request.getfixturevalue("shared_stores") / name, path)
+        snapshot = ml.connect(path).snapshot()
+        originals[name] = Original(name, path, snapshot, LineageGraph(snapshot), {})
+    original = originals[name]
+    path = original.path
     if flavor == "sqlite":
         store = ml.connect(path)
     elif flavor == "worker":
@@ -329,7 +341,7 @@ MISTAKES: list[tuple[Any, dict[str, Any], type]] = [
 ]
 
 
-@pytest.mark.parametrize("original", ["odd"], indirect=True)
+@pytest.mark.parametrize("case", ODD_CASES, indirect=True, ids="-".join)
 def test_errors_are_the_same(case: Case):
     def ask(session: Any) -> None:
         live = ml.Store(case.store.metadata_store, reader=HeldReader(session))
@@ -343,7 +355,7 @@ def test_errors_are_the_same(case: Case):
     case.store._reader.ask(ask)
 
 
-@pytest.mark.parametrize("original", ["odd"], indirect=True)
+@pytest.mark.parametrize("case", ODD_CASES, indirect=True, ids="-".join)
 def test_a_type_that_is_not_there_is_said_with_its_like(case: Case):
     for frames in (case.store.frames, case.snapshot.frames):
         with pytest.raises(ml.errors.NotFoundError, match="artifact type"):

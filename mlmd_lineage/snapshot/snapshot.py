@@ -1,6 +1,6 @@
 """The image of a whole store that users hold."""
 
-# ruff: noqa: PLC0415 - pandas and Parquet are loaded when they are asked for
+
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mlmd_lineage as ml
+from mlmd_lineage.lineage.graph import LineageGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,3 +108,26 @@ def test_by_default_only_what_made_the_first_pushed_model_is_upstream(
     nodes = store.upstream(first).nodes.query("kind == 'execution'")
     made = {name.rsplit(".")[-1] for name in nodes["type"]}
     assert made == {"CsvExampleGen", "Trainer", "Evaluator", "Pusher"}
+
+
+ROLES = {
+    "tfx_local.db": {"uses": 61, "produces": 47, "reuses": 18, "resolves": 10},
+    "zenml_0132.db": {"uses": 160, "reuses": 102, "produces": 99},
+    "kfp2_emulated.db": {"uses": 75, "produces": 71, "reuses": 49},
+    "kfp1_emulated.db": {"produces": 31, "uses": 22},
+    "real/cmf_getting_started.db": {"produces": 31, "uses": 16},
+    "real/tfx_interactive.db": {"produces": 21, "uses": 19, "reuses": 4},
+    "real/tfx_phantoms_v6.db": {"phantom": 16},
+    "real/tfx_sepsis_2022_06.db": {"produces": 248, "uses": 220, "reuses": 16, "phantom": 8},
+}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_each_store_has_its_roles(name: str, shared_store: Callable[[str], Path]):
+    store = ml.connect(shared_store(name))
+    graph = store.lineage()
+    assert graph.edges["role"].value_counts().to_dict() == ROLES[name]
+    assert graph.findings == LineageGraph(store.snapshot()).findings
+    # Of what cached executions claim, all has a producer.
+    reused = graph.edges.loc[graph.edges["role"] == "reuses", "target"].unique()
+    assert all(graph.producers(artifact) for artifact in reused)

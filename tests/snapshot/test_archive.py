@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import odd_stores
 import pytest
+import sqlite_stores
 
 import mlmd_lineage as ml
 from mlmd_lineage.snapshot.archive import canonical
+from mlmd_lineage.snapshot.tables import SCHEMAS
+from mlmd_lineage.snapshot.values import values_by_owner
 
 DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
 
@@ -121,3 +125,115 @@ def test_a_save_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: 
 def test_an_archive_is_no_database(archive: Path):
     with pytest.raises(ml.errors.ConfigurationError, match="archive"):
         ml.connect(archive).metadata_store.connection_config()
+
+
+def tables(folder: Path) -> dict[str, str]:
+    return {name: digest for name, digest in digests(folder).items() if name != "manifest.json"}
+
+
+def test_the_order_in_which_a_database_keeps_its_rows_does_not_show(tmp_path: Path):
+    path = odd_stores.odd(tmp_path / "odd.db")
+    before = ml.connect(path).snapshot().save(tmp_path / "before")
+    with sqlite_stores.connected(path) as connection:
+        for table in SCHEMAS:
+            if table != "EventPath":  # the order of its rows means something
+                rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+                marks = ", ".join("?" * len(rows[0]))
+                connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows[::-1])  # noqa: S608
+    after = ml.connect(path).snapshot().save(tmp_path / "after")
+    assert tables(after) == tables(before)
+
+
+def test_an_archive_of_an_archive_is_the_same(tmp_path: Path):
+    store = ml.connect(odd_stores.odd(tmp_path / "odd.db"))
+    snapshot = store.snapshot()
+    first = snapshot.save(tmp_path / "first")
+    second = ml.connect(first).snapshot().save(tmp_path / "second")
+    assert digests(first) == digests(second)
+    assert digests(snapshot.save(tmp_path / "third")) == digests(first)
+    (tmp_path / "fourth").mkdir()  # empty
+    assert digests(snapshot.save(tmp_path / "fourth")) == digests(first)
+
+
+def test_every_kind_of_value_and_every_finding_survives(tmp_path: Path):
+    path = odd_stores.odd(tmp_path / "odd.db")
+    sqlite_stores.change(
+        path,
+        "UPDATE Artifact SET name = CAST(x'ff41' AS TEXT) WHERE id = 4",
+        "UPDATE ArtifactProperty SET int_value = 'seven' WHERE artifact_id = 1 AND name = 'int'",
+    )
+    snapshot = ml.connect(path).snapshot()
+    saved = ml.connect(snapshot.save(tmp_path / "archive")).snapshot()
+    for name in ("ArtifactProperty", "ExecutionProperty", "ContextProperty"):
+        assert values_by_owner(saved[name]) == values_by_owner(snapshot[name])
+    assert saved.findings == snapshot.findings
+    # Some of them only the reader of the database could see.
+    assert {"invalid_text", "wrong_type", "null_property", "invalid_struct"} <= {
+        finding.code for finding in saved.findings
+    }
+    for name in saved.names:
+        assert saved[name].schema.equals(SCHEMAS[name])
+
+
+@pytest.mark.parametrize("key", ["files", "schema_version", "taken_at", "source"])
+@pytest.mark.parametrize("value", [None, "nonsense", []])
+def test_a_manifest_that_lacks_something_is_damaged(archive: Path, key: str, value: object):
+    path = archive / "manifest.json"
+    content = json.loads(path.read_text())
+    if key == "source":
+        del content[key]
+    else:
+        content[key] = value
+    path.write_text(json.dumps(content))
+    for ask in (lambda s: s.snapshot(), lambda s: s.upstream(1)):
+        with pytest.raises(ml.errors.DamagedStoreError, match="manifest"):
+            ask(ml.connect(archive))
+
+
+def test_a_table_that_is_no_parquet_is_damaged_even_if_it_is_described_so(archive: Path):
+    path, manifest = archive / "Event.parquet", archive / "manifest.json"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(b"no parquet")
+    text = manifest.read_text().replace(before, hashlib.sha256(b"no parquet").hexdigest())
+    manifest.write_text(text)
+    with pytest.raises(ml.errors.DamagedStoreError, match=r"Event\.parquet"):
+        ml.connect(archive).lineage()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(ml.errors.ConfigurationError, match="written"):
+        ml.connect(DEMO_STORE).snapshot().save(file / "archive")
+    assert file.read_text() == "mine"
+
+
+def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    snapshot = ml.connect(DEMO_STORE).snapshot()
+    monkeypatch.setattr("mlmd_lineage.snapshot.archive.pq.write_table", full)
+    with pytest.raises(ml.errors.ConfigurationError, match="No space left"):
+        snapshot.save(tmp_path / "archive")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_single_rows_are_found_by_any_column(archive: Path):
+    reader = ml.connect(archive)._reader
+    store = ml.connect(DEMO_STORE)._reader
+    for table, where in (
+        ("Artifact", {"id": [3, 1, 10**20]}),
+        ("Artifact", {"name": ["", "no such name"]}),
+        ("Artifact", {"uri": ["no such uri"], "type_id": [1]}),
+        ("Event", {"artifact_id": list(range(1, 50)), "type": (3, 4)}),
+        ("Event", {"artifact_id": []}),
+        ("ArtifactProperty", {"artifact_id": [1, 2], "name": ["split_names"]}),
+        ("Type", {}),
+    ):
+        found, expected = (
+            r.ask(lambda session, table=table, where=where: session.fetch(table, where))
+            for r in (reader, store)
+        )
+        assert sorted(found, key=repr) == sorted(expected, key=repr), (table, where)
