@@ -1,7 +1,5 @@
 """The image of a whole store that users hold."""
 
-
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
