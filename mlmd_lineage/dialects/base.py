@@ -35,7 +35,7 @@ _STATUSES: dict[int, Status] = {
     CACHED: "cached",
     CANCELED: "canceled",
 }
-_scan = json.JSONDecoder().scan_once
+_scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # half as long as loads
 _DUNDER = re.compile(r"^__.+__$")
 METRICS_BASE_TYPE = "mlmd.Metrics"
 
@@ -287,7 +287,8 @@ def group_status(
     own = _STATUSES.get(number, "running")
     there = len({(name, iteration) for name, iteration, _ in children})
     whole = expected is not None and there >= expected
-    nothing: Status = "completed" if whole else "running"
+    skipped = bool(statuses) and set(statuses) == {"canceled"}
+    nothing: Status = "completed" if whole or skipped else "running"
     if own in {"failed", "completed"} or (own == "canceled" and not children):
         nothing = own
     found = derived_status(statuses, canceled_is_skipped=canceled_is_skipped, nothing=nothing)

@@ -24,6 +24,7 @@ _RUNS = ("system.PipelineRun", "kfp.PipelineRun")
 _INPUT, _OUTPUT = "input:", "output:"
 LOGS = "executor-logs"
 ROOT = "root"
+_LARGEST = 1 << 63
 
 
 class KubeflowV2(Dialect):
@@ -79,7 +80,7 @@ class KubeflowV2(Dialect):
         found = merged(execution)
         parent = _parent(found)
         is_dag = _is_dag(execution)
-        count = _number(found.get("iteration_count"))
+        count = _number(found.get("iteration_count"), zero=True)
         rest = {
             name: value
             for name, value in found.items()
@@ -133,7 +134,7 @@ def _number(value: Any, *, zero: bool = False) -> int | None:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if number or zero else None
+    return number if (number or zero) and abs(number) < _LARGEST else None
 
 
 def _parameters(properties: Mapping[str, Any], struct: str, prefix: str) -> dict[str, Any]:

@@ -58,8 +58,9 @@ class TFX(Dialect):
         if len(runs) == 1 and len(pipelines) == 1:
             return (Place(runs[0], pipelines[0], pipelines[0].name),)
         places = _paired(runs, pipelines)
-        order = [p.id for p in _innermost_first(pipelines, contexts)]
-        places.sort(key=lambda p: order.index(p.pipeline.id) if p.pipeline else len(order))
+        innermost = _innermost_first(pipelines, contexts)
+        order = {pipeline.id: number for number, pipeline in enumerate(innermost)}
+        places.sort(key=lambda p: order.get(p.pipeline.id if p.pipeline else -1, len(order)))
         return tuple(places)
 
     def step_name(self, execution: ExecutionFacts, place: Place) -> str:

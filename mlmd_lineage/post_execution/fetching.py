@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage.index import STATE_PROPERTY, TEXT_STATES
 from mlmd_lineage.snapshot.sql import table_from_rows
-from mlmd_lineage.snapshot.tables import KINDS, OUTPUT_EVENTS, PROPERTY_TABLES, SORT_KEYS, Tables
+from mlmd_lineage.snapshot.tables import (
+    EXECUTION_STATES,
+    KINDS,
+    OUTPUT_EVENTS,
+    PROPERTY_TABLES,
+    SORT_KEYS,
+    Tables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 
 _CLAIMS = (1, 4)
 _CACHED, _FAILED = 5, 4
+_STATES = range(1, len(EXECUTION_STATES))
 _SIBLINGS = 100
 """How many executions of a type are asked whether the type writes artifacts at all."""
 _CACHE_CONTEXT = "execution_cache"
@@ -207,7 +215,8 @@ class Fetched:
         """Fetch whether others of its type wrote artifacts, where an execution has not."""
         own = set(members)
         wrote = {row[2] for row in self._rows.get("Event", {}).values() if row[3] in OUTPUT_EVENTS}
-        silent = [r for r in self._executions() if r[0] in own and not r[2] and r[0] not in wrote]
+        stateless = [r for r in self._executions() if (r[2] or 0) not in _STATES]
+        silent = [r for r in stateless if r[0] in own and r[0] not in wrote]
         types = {row[1] for row in silent}
         if not types:
             return

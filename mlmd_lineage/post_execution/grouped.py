@@ -69,7 +69,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         column = column.cast(kind.value_type)
         kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return column.to_numpy().tolist()  # type: ignore[no-any-return] - pyarrow is untyped
+        return column.to_numpy().tolist()  # type: ignore[no-any-return]  # pyarrow is untyped
     if not column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return column.to_numpy().tolist()  # type: ignore[no-any-return] - pyarrow is untyped
-    return column.to_pylist()  # type: ignore[no-any-return] - pyarrow is untyped
+        return column.to_numpy().tolist()  # type: ignore[no-any-return]  # pyarrow is untyped
+    return column.to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped

@@ -25,6 +25,12 @@ class RunEntry:
     pipeline: str
     executions: list[int] = dataclasses.field(default_factory=list)
 
+    @property
+    def run_id(self) -> str | None:
+        """The name by which the platform itself knows the run, where it keeps one."""
+        found = None if self.place.run is None else self.place.run.properties.get("run_id")
+        return found if isinstance(found, str) else None
+
 
 @dataclasses.dataclass(slots=True)
 class PipelineEntry:
@@ -81,9 +87,7 @@ class Layout:
                 else:
                     self._pipeline(place)
 
-    def _places(
-        self, contexts: Sequence[ContextFacts], execution: int | None
-    ) -> tuple[Place, ...]:
+    def _places(self, contexts: Sequence[ContextFacts], execution: int | None) -> tuple[Place, ...]:
         for number, dialect in enumerate(self._dialects):
             # A context without any execution is a run only where a platform is known by it.
             if execution is not None or dialect.name != "plain":

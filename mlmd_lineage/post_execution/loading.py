@@ -108,9 +108,7 @@ def _pipelines_named(model: Model, name: str) -> list[str]:
 def _runs_named(model: Model, name: str) -> list[str]:
     found = []
     for key, entry in model.layout.runs.items():
-        context = entry.place.run
-        alias = None if context is None else context.properties.get("run_id")
-        if name in {entry.name, key, alias} and model.holds_run(key):
+        if name in {entry.name, key, entry.run_id} and model.holds_run(key):
             found.append(key)
     return found
 

@@ -71,7 +71,7 @@ class PipelineView(View):
         runs = self._model.layout.runs
         keys = self._model.runs_of(self._key)
         for key in reversed(keys):
-            if name in {runs[key].name, key, _run_id(runs[key].place.run)}:
+            if name in {runs[key].name, key, runs[key].run_id}:
                 return self._model.views.run(self._model, key)
         near = errors.did_you_mean(name, [runs[key].name for key in keys])
         message = f"The pipeline {self.name!r} has no run {name!r}.{near} It has {len(keys)} runs."
@@ -119,8 +119,3 @@ class PipelineView(View):
         runs = self._model.layout.pipelines[self._key].runs
         whole = self._model.holds_all_runs(self._key)
         return {"name": self.name} | ({"runs": len(runs)} if whole else {})
-
-
-def _run_id(context: Any) -> str | None:
-    found = None if context is None else context.properties.get("run_id")
-    return found if isinstance(found, str) else None
