@@ -13,8 +13,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlmd_lineage.dialects.base import Dialect
+    from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.post_execution.artifacts import ArtifactView
+    from mlmd_lineage.post_execution.pipelines import PipelineView
+    from mlmd_lineage.post_execution.reading import register_materializer
+    from mlmd_lineage.post_execution.runs import PipelineRunView
+    from mlmd_lineage.post_execution.steps import StepView
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.values import ProtoValue
@@ -27,35 +34,49 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArchiveMetadataStore",
+    "ArtifactView",
     "BaseMetadataStore",
+    "Dialect",
     "Finding",
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
+    "PipelineRunView",
+    "PipelineView",
     "PostgreSQLMetadataStore",
     "ProtoValue",
     "SQLiteMetadataStore",
     "Snapshot",
+    "StepView",
     "Store",
     "Trace",
     "connect",
     "errors",
+    "register_dialect",
+    "register_materializer",
 ]
 
 _HOMES = {
     "ArchiveMetadataStore": "stores.archive",
+    "ArtifactView": "post_execution.artifacts",
     "BaseMetadataStore": "stores.base",
+    "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
+    "PipelineRunView": "post_execution.runs",
+    "PipelineView": "post_execution.pipelines",
     "PostgreSQLMetadataStore": "stores.postgresql",
     "ProtoValue": "snapshot.values",
     "SQLiteMetadataStore": "stores.sqlite",
     "Snapshot": "snapshot.snapshot",
+    "StepView": "post_execution.steps",
     "Store": "store",
     "Trace": "lineage.graph",
     "connect": "store",
+    "register_dialect": "dialects.registry",
+    "register_materializer": "post_execution.reading",
 }
 
 

@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "post_execution": {"errors", "snapshot", "lineage", "dialects"},
     "native": {"errors", "stores", "snapshot"},
     "store": {"errors", "_proto", "stores", "snapshot", "lineage", "post_execution", "native"},
-    "__init__": {"errors", "stores", "snapshot", "lineage", "store"},
+    "__init__": {"errors", "post_execution", "dialects", "stores", "snapshot", "lineage", "store"},
     "cli": {"__init__", "errors", "stores", "snapshot", "lineage", "store"},
     "__main__": {"cli"},
 }
