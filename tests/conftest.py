@@ -24,8 +24,13 @@ MISSING = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a terminated session stop its servers, as an interrupted one does."""
+    """Let a terminated session stop its servers, as an interrupted one does.
+
+    Whoever starts the tests in the background may have them ignore Ctrl-C, and with them the
+    programs that they start and interrupt.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[MISSING] = {}
 
 

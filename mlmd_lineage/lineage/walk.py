@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Ints = np.ndarray[Any, np.dtype[np.int32]]
     Flags = np.ndarray[Any, np.dtype[np.uint8]]
 
-PLAIN_NODES = 20_000
-"""How many nodes a graph's walks visit before they are compiled: less than 0.1 s of walking."""
+PLAIN_NODES = 100_000
+"""How many nodes walks visit before they are compiled: as long as numba takes to start."""
 NO_LIMIT = np.iinfo(np.int32).max
 
 STOP = 1

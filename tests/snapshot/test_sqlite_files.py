@@ -345,18 +345,19 @@ import os, sys
 sys.path[:] = sys.argv[2].split(os.pathsep)
 sys.dont_write_bytecode = True
 import sqlite_stores
+from pathlib import Path
 
 def read(path):
     print(sqlite_stores.snapshot(path).artifacts["uri"][0])
     print(sqlite_stores.reader(path).ask(lambda session: session.fetch("Artifact", {}))[0][2])
 
 # The first time imports what may lie where the other user may not look.
-read(sqlite_stores.Path(sys.argv[3]))
+read(Path(sys.argv[3]))
 if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 print("now as another user")
 try:
-    read(sqlite_stores.Path(sys.argv[1]))
+    read(Path(sys.argv[1]))
 except Exception as error:
     print(type(error).__name__, error)
 """
