@@ -43,7 +43,11 @@ class Grouped:
             part = self._table.slice(int(starts[0]), total)
         else:
             first = np.repeat(np.cumsum(counts) - counts, counts)
-            part = self._table.take(np.arange(total) - first + np.repeat(starts, counts))
+            if self._table.num_columns and self._table.column(0).num_chunks > 1:
+                # Arrow takes rows from a column of several chunks by joining all of them first.
+                self._table = self._table.combine_chunks()
+            at = np.arange(total) - first + np.repeat(starts, counts)
+            part = self._table.take(at)
         return list(zip(np.repeat(wanted, counts).tolist(), rows_of(part), strict=True))
 
     def of(self, ids: Sequence[int]) -> dict[int, list[Row]]:
