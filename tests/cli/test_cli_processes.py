@@ -9,13 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import terminal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STORE = str(terminal.DEMO_STORE)
 
