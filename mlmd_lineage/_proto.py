@@ -7,6 +7,8 @@ first call: reading a database does without it.
 
 from __future__ import annotations
 
+import contextlib
+from contextvars import ContextVar
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING
 from mlmd_lineage.errors import MLMDLineageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
@@ -38,12 +42,27 @@ def message(name: str, package: str = WIRE) -> type[Message]:
     return GetMessageClass(_pool().FindMessageTypeByName(f"{package}.{name}"))
 
 
+_only_ours = ContextVar("_only_ours", default=False)
+
+
+@contextlib.contextmanager
+def only_ours() -> Iterator[None]:
+    """Have no message's class from ``ml_metadata``, which reading never imports."""
+    token = _only_ours.set(True)
+    try:
+        yield
+    finally:
+        _only_ours.reset(token)
+
+
 def connection_config_class() -> type[Message]:
     """Return MLMD's ``ConnectionConfig``: its own class where ``ml_metadata`` is installed.
 
     ``ml_metadata.MetadataStore`` accepts nothing but its own class. Ours, which everyone else
     gets, has the same fields and the same bytes.
     """
+    if _only_ours.get():
+        return message("ConnectionConfig")
     try:
         from ml_metadata.proto import metadata_store_pb2
     except ImportError:

@@ -88,3 +88,28 @@ def test_where_the_library_is_not_installed_it_says_so(monkeypatch: pytest.Monke
     with pytest.raises(ml.errors.NativeLibraryError, match="reading does not") as caught:
         ml.connect(DEMO_STORE).native()
     assert str(caught.value) == MISSING
+
+
+@pytest.mark.native
+def test_reading_never_imports_the_library_not_even_for_a_flavor_of_ones_own():
+    code = """
+import sys
+import mlmd_lineage as ml
+
+class TeamStore(ml.BaseMetadataStore):
+    FLAVOR = "team"
+    path: str
+
+    def connection_config(self):
+        return ml.SQLiteMetadataStore(uri=self.path).connection_config()
+
+store = ml.connect(TeamStore(path=sys.argv[1]))
+print(len(store.lineage()), len(store.upstream(43)), "ml_metadata" in sys.modules)
+print(type(store.metadata_store.connection_config()).__module__)
+"""
+    assert run(DEMO_STORE, code).split() == [
+        "104",
+        "12",
+        "False",
+        "ml_metadata.proto.metadata_store_pb2",
+    ]

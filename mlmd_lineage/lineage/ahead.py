@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage.index import STATE_PROPERTY
-from mlmd_lineage.lineage.walk import NO_LIMIT
-from mlmd_lineage.snapshot.sql import SQLSession
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, OUTPUT_EVENTS, SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from mlmd_lineage.snapshot.reader import Session
 
@@ -40,6 +38,8 @@ class FarSighted:
         self._session = session
         self.source = session.source
         self._held: dict[Any, dict[Any, list[Row]]] = {}
+        # Sessions that are not of SQL need not know how.
+        self._ahead: Callable[..., list[int]] | None = getattr(session, "ahead", None)
         self._narrow = 0
         self._far = PATIENCE
 
@@ -76,8 +76,8 @@ class FarSighted:
             hops: How many hops, from artifacts to artifacts, it can go on.
             nodes: Fetch the artifacts, too.
         """
-        if len(artifacts) > NARROW or not isinstance(self._session, SQLSession):
-            self._narrow, self._far = min(self._narrow, 0), PATIENCE
+        if len(artifacts) > NARROW or self._ahead is None:
+            self._narrow, self._far = 0, PATIENCE
             return
         self._narrow += 1
         if self._narrow < PATIENCE:
@@ -87,9 +87,9 @@ class FarSighted:
         if any(number in held for number in artifacts):
             return
         try:
-            near = _near(self._session, artifacts, first, second, min(self._far, hops))
+            near = self._ahead(artifacts, first, second, min(self._far, hops), _MOST_ROWS)
         except Exception:  # noqa: BLE001 - MySQL 5.7 has no such statement; what else fails does again
-            self._narrow = -NO_LIMIT
+            self._ahead = None
             return
         if len(near) >= _MOST_ROWS:
             self._narrow, self._far = 0, PATIENCE
@@ -113,35 +113,3 @@ def _parted(table: str, where: Where) -> tuple[str, Any]:
         if column in where:
             return column, tuple([(n, tuple(v)) for n, v in where.items() if n != column])
     return "", ()
-
-
-def _near(
-    session: SQLSession,
-    artifacts: Collection[int],
-    first: Collection[int],
-    second: Collection[int],
-    hops: int,
-) -> list[int]:
-    """Return the artifacts that some others lead to within some hops, themselves included."""
-    q = session.quote
-    event = q(session.layout.spelling["Event"])
-    # In this form every server stops at the number of hops, and none needs a setting changed.
-    statement = f"""
-        WITH RECURSIVE ahead (node, hop) AS (
-            SELECT DISTINCT {q("artifact_id")}, 0 FROM {event}
-            WHERE {q("artifact_id")} IN ({_listed(artifacts)})
-            UNION
-            SELECT there.{q("artifact_id")}, ahead.hop + 1 FROM ahead
-            JOIN {event} here ON here.{q("artifact_id")} = ahead.node
-                AND here.{q("type")} IN ({_listed(first)})
-            JOIN {event} there ON there.{q("execution_id")} = here.{q("execution_id")}
-                AND there.{q("type")} IN ({_listed(second)})
-            WHERE ahead.hop < {int(hops)}
-        )
-        SELECT node FROM ahead LIMIT {_MOST_ROWS}"""  # noqa: S608 - numbers and MLMD's names
-    rows = session._execute(statement, ())  # noqa: SLF001 - of the same make
-    return sorted({int(row[0]) for row in rows} | set(artifacts))
-
-
-def _listed(numbers: Collection[int]) -> str:
-    return ", ".join(str(int(number)) for number in numbers)

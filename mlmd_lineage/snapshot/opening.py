@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import errors
+from mlmd_lineage import _proto, errors
 from mlmd_lineage.stores import (
     ArchiveMetadataStore,
     BaseMetadataStore,
@@ -44,7 +44,8 @@ def reader_for(store: BaseMetadataStore) -> Reader:
 
 def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the built-in store that a ConnectionConfig means."""
-    config: Any = store.connection_config()
+    with _proto.only_ours():
+        config: Any = store.connection_config()
     kind = config.WhichOneof("config")
     if kind == "sqlite":
         return SQLiteMetadataStore(uri=config.sqlite.filename_uri)

@@ -159,6 +159,38 @@ class SQLSession:
             rows += self._execute(statement, parameters)
         return _typed_properties(rows, self.base64_protos) if table in PROPERTY_TABLES else rows
 
+    def ahead(
+        self,
+        artifacts: Collection[int],
+        first: Collection[int],
+        second: Collection[int],
+        hops: int,
+        most: int,
+    ) -> list[int]:
+        """Return the artifacts to which some others lead within some hops, themselves included.
+
+        Args:
+            artifacts: Where to begin.
+            first: The types of the events that lead from an artifact to an execution.
+            second: The types of those that lead on to an artifact.
+            hops: How many hops, from artifacts to artifacts, to look ahead.
+            most: How many rows to look at; an answer as long as that is not whole.
+        """
+        event, artifact = self.quote(self.layout.spelling["Event"]), self.quote("artifact_id")
+        execution, kind = self.quote("execution_id"), self.quote("type")
+        begin, one, other = (_listed(values) for values in (artifacts, first, second))
+        # In this form every server stops at the number of hops, and none needs a setting changed.
+        statement = (
+            f"WITH RECURSIVE ahead (node, hop) AS (SELECT DISTINCT {artifact}, 0 FROM {event} "  # noqa: S608 - numbers and MLMD's names
+            f"WHERE {artifact} IN ({begin}) UNION SELECT there.{artifact}, ahead.hop + 1 "
+            f"FROM ahead JOIN {event} here ON here.{artifact} = ahead.node "
+            f"AND here.{kind} IN ({one}) JOIN {event} there "
+            f"ON there.{execution} = here.{execution} AND there.{kind} IN ({other}) "
+            f"WHERE ahead.hop < {int(hops)}) SELECT node FROM ahead LIMIT {int(most)}"
+        )
+        found = {int(row[0]) for row in self._execute(statement, ())}
+        return sorted(found | set(artifacts))
+
     def _statements(
         self, table: str, where: Mapping[str, Collection[int | str]]
     ) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -194,6 +226,10 @@ class SQLSession:
         """Yield how values stand in a statement that compares a column with them."""
         for value in values:
             yield self.placeholder if isinstance(value, str) else str(int(value))
+
+
+def _listed(values: Iterable[int]) -> str:
+    return ", ".join(str(int(value)) for value in values)
 
 
 def _typed_properties(

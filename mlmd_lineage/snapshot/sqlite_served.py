@@ -127,7 +127,8 @@ def _answer(
                 raise _QuestionFailedError
             return
         try:
-            rows = session.fetch(*arguments)
+            answer = session.ahead if kind == "ahead" else session.fetch
+            rows = answer(*arguments)
         except Exception as error:  # noqa: BLE001 - the parent's question is what it fails
             ours = isinstance(error, errors.MLMDLineageError)
             name = type(error).__name__ if ours else errors.ReadError.__name__

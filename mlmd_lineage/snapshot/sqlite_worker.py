@@ -203,3 +203,8 @@ class _Session:
         plain = {column: list(values) for column, values in where.items()}
         rows: list[tuple[Any, ...]] = self._talk.ask("fetch", table, plain)[1]
         return rows
+
+    def ahead(self, artifacts: Collection[int], *others: object) -> list[int]:
+        """Return the artifacts to which some others lead, as ``SQLSession.ahead`` does."""
+        found: list[int] = self._talk.ask("ahead", list(artifacts), *others)[1]
+        return found

@@ -325,6 +325,14 @@ def test_a_chain_of_100_000_hops_is_answered_live(long_chain: Path, statements: 
     assert len(statements) < HOPS / 25
 
 
+def test_another_process_looks_ahead_too(tmp_path: Path, statements: list[str]):
+    path = odd_stores.deep(tmp_path / "deep.db", 200)
+    expected = list(ml.connect(path).lineage().upstream(201))
+    with sqlite_stores.connected(path):  # so this process has the file open
+        assert list(ml.connect(path).upstream(201)) == expected
+    assert statements == []
+
+
 @pytest.mark.parametrize("way", ["upstream", "downstream"])
 @pytest.mark.parametrize(
     "question",
@@ -368,7 +376,7 @@ def test_where_the_server_cannot_look_ahead_nothing_is_lost(
         message = "near RECURSIVE: syntax error"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("mlmd_lineage.lineage.ahead._near", refuse)
+    monkeypatch.setattr(SQLiteSession, "ahead", refuse)
     store = ml.connect(odd_stores.deep(tmp_path / "deep.db"))
     assert list(store.upstream(91)) == list(store.lineage().upstream(91))
 
