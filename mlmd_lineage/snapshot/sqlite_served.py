@@ -1,4 +1,4 @@
-"""The life of the process that ``sqlite_worker`` starts to read an SQLite file."""
+"""The life of the process that ``sqlite_talk`` starts to read SQLite files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sys
 import tempfile
 import threading
 import time
-from queue import SimpleQueue
+from multiprocessing import reduction
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.sql import SQLSession
     from mlmd_lineage.snapshot.tables import Tables
 
+LINGER_SECONDS = 60.0
+"""For which a worker waits for the next thing to do."""
 _WATCH_SECONDS = 1.0
 """Between two looks whether the parent is still there."""
 _GRACE_SECONDS = 1.0
@@ -38,19 +41,16 @@ def serve(connection: Connection) -> NoReturn:
     """Do what the parent asks for, until it leaves: the whole life of a worker."""
     code = 1
     try:
-        path, busy_timeout, parent = connection.recv()
+        parent = connection.recv()
         requests: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
         signal.signal(signal.SIGTERM, _leave)
         listener = threading.Thread(
             target=_listen, args=(connection, requests, parent), daemon=True
         )
         listener.start()
-        try:
-            _serve(connection, requests, path, busy_timeout)
-        except errors.MLMDLineageError as error:
-            connection.send(("error", type(error).__name__, str(error)))
-            requests.get()  # nothing but the end
-    except (SystemExit, EOFError, OSError):
+        while True:
+            _serve(connection, requests)
+    except (SystemExit, EOFError, OSError, Empty):
         code = 0
     except BaseException:  # noqa: BLE001 - told, and no one else would
         sys.excepthook(*sys.exc_info())
@@ -71,6 +71,8 @@ def _listen(connection: Connection, requests: SimpleQueue[tuple[Any, ...]], pare
                 message = connection.recv()
                 if message == ("leave",):
                     break
+                if message[0] == "read":
+                    message += (reduction.recv_handle(connection),)
                 requests.put(message)
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     # A driver that waits for a lock listens to nobody.
@@ -78,15 +80,33 @@ def _listen(connection: Connection, requests: SimpleQueue[tuple[Any, ...]], pare
     os._exit(1)
 
 
-def _serve(
-    connection: Connection,
-    requests: SimpleQueue[tuple[Any, ...]],
-    path: Path,
-    busy_timeout: float,
-) -> None:
-    kind, *arguments = requests.get()
-    if kind == "read":
-        names, file = arguments
+def _serve(connection: Connection, requests: SimpleQueue[tuple[Any, ...]]) -> None:
+    """Do one thing that the parent asks for."""
+    kind, *arguments = requests.get(timeout=LINGER_SECONDS)
+    if kind == "ping":
+        connection.send(("done",))
+        return
+    path, busy_timeout, *rest = arguments
+    try:
+        if kind == "read":
+            done = _read(path, busy_timeout, *rest)
+        else:
+
+            def answer(session: SQLSession) -> None:
+                _answer(session, connection, requests)
+
+            done = ()
+            with contextlib.suppress(_QuestionFailedError):
+                sqlite_reading.ask(path, busy_timeout, answer)
+    except errors.MLMDLineageError as error:
+        connection.send(("failed", type(error).__name__, str(error)))
+    else:
+        connection.send(("done", *done))
+
+
+def _read(path: Path, busy_timeout: float, names: tuple[str, ...], file: int) -> tuple[Any, ...]:
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, file)
         tables = sqlite_reading.read(path, busy_timeout, names)
         try:
             _write(tables, file)
@@ -96,20 +116,11 @@ def _serve(
                 f"{error.strerror or error}. Make room in {tempfile.gettempdir()}."
             )
             raise errors.ReadError(message) from None
-        connection.send(("done", tables.names, tables.schema_version, tables.taken_at))
-    else:
-
-        def answer(session: SQLSession) -> None:
-            _answer(session, connection, requests)
-
-        with contextlib.suppress(_QuestionFailedError):
-            sqlite_reading.ask(path, busy_timeout, answer)
-        connection.send(("done",))
-    requests.get()  # nothing but the end
+    return tables.names, tables.schema_version, tables.taken_at
 
 
 def _write(tables: Tables, file: int) -> None:
-    with os.fdopen(file, "wb") as sink:
+    with os.fdopen(file, "wb", closefd=False) as sink:
         for name in tables.names:
             with pa.ipc.new_stream(sink, tables[name].schema) as writer:
                 writer.write_table(tables[name])

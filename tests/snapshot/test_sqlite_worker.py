@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -17,7 +18,7 @@ import pytest
 import sqlite_stores as stores
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import sqlite_turns, sqlite_worker
+from mlmd_lineage.snapshot import sqlite_spare, sqlite_talk, sqlite_turns
 from mlmd_lineage.snapshot.sqlite_worker import Worker
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 
@@ -34,15 +35,27 @@ def path(tmp_path: Path) -> Path:
     return stores.new_store(tmp_path / "m.db")
 
 
+def children() -> set[int]:
+    """Return the processes that this one has started, the tests' database servers among them."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found
+
+
 @pytest.fixture(autouse=True)
 def _no_child_stays() -> Iterator[None]:
+    sqlite_spare.end()
+    before = children()
     yield
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    sqlite_spare.end()
+    assert children() == before
 
 
 def worker_pid(session: Session) -> int:
-    return int(session._talk._process.pid)  # type: ignore[attr-defined]
+    return session._talk.pid  # type: ignore[attr-defined, no-any-return]
 
 
 def is_gone(pid: int, seconds: float = 5) -> bool:
@@ -127,7 +140,9 @@ class TestFailures:
 
         with pytest.raises(LookupError) as caught:
             Worker(path, 1).ask(question)
-        assert is_gone(caught.value.args[0])
+        # It has put the transaction away, and is well.
+        stores.change(path, "UPDATE Artifact SET uri = 'new'")
+        assert Worker(path, 1).ask(worker_pid) == caught.value.args[0]
 
     def test_a_failing_fetch_can_be_caught_and_the_next_one_works(self, path: Path):
         def question(session: Session) -> int:
@@ -150,7 +165,7 @@ class TestFailures:
             Worker(path, 1).ask(question)
 
     def test_its_last_words_are_told(self, path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(sqlite_worker, "_BEGIN", "raise SystemExit('no pyarrow here')")
+        monkeypatch.setattr(sqlite_talk, "_BEGIN", "raise SystemExit('no pyarrow here')")
         with pytest.raises(errors.ReadError, match="saying: no pyarrow here"):
             Worker(path, 1).read(ALL_TABLES)
 
@@ -187,6 +202,82 @@ class TestFailures:
         assert len(asked) == (2 if wal else 1)
 
 
+class TestTheNextQuestion:
+    def test_goes_to_the_same_worker(self, path: Path):
+        other = stores.new_store(path.with_name("other.db"))
+        first = Worker(path, 1).ask(worker_pid)
+        stores.change(path, "UPDATE Artifact SET uri = 'new'")
+        with pytest.raises(errors.StoreNotFoundError):
+            Worker(path.with_name("none.db"), 1).read(ALL_TABLES)
+        assert Worker(path, 1).read(ALL_TABLES)["Artifact"]["uri"][0].as_py() == "new"
+        assert Worker(other, 1).read(["Artifact"])["Artifact"]["uri"][0].as_py() == "/data/1"
+        assert Worker(path, 1).ask(worker_pid) == first
+
+    def test_goes_to_another_one_if_that_has_gone(self, path: Path):
+        first = Worker(path, 1).ask(worker_pid)
+        os.kill(first, signal.SIGKILL)
+        assert Worker(path, 1).ask(worker_pid) != first
+
+    def test_two_at_once_have_two_workers(self, path: Path):
+        def question(session: Session) -> tuple[int, int]:
+            return worker_pid(session), Worker(path, 1).ask(worker_pid)
+
+        first, second = Worker(path, 1).ask(question)
+        assert first != second
+        assert is_gone(first)  # one is kept
+        assert not is_gone(second, seconds=0)
+
+    def test_it_does_not_wait_for_ever(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        short = sqlite_talk._BEGIN.replace(
+            "sqlite_served.serve", "sqlite_served.LINGER_SECONDS = 0.2\nsqlite_served.serve"
+        )
+        monkeypatch.setattr(sqlite_talk, "_BEGIN", short)
+        first = Worker(path, 1).ask(worker_pid)
+        assert is_gone(first)
+        assert Worker(path, 1).ask(worker_pid) != first
+
+    @pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)"])
+    def test_it_goes_with_its_parent_without_a_word(self, path: Path, end: str):
+        code = f"""
+import os, signal, sys
+from pathlib import Path
+from mlmd_lineage.snapshot.sqlite_worker import Worker
+print(Worker(Path(sys.argv[1]), 1).ask(lambda session: session._talk.pid), flush=True)
+{end}
+"""
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-c", code, str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        assert is_gone(int(done.stdout))
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+    def test_a_forked_child_has_its_own(self, path: Path):
+        code = """
+import os, sys
+from pathlib import Path
+from mlmd_lineage.snapshot.sqlite_worker import Worker
+pid = lambda: Worker(Path(sys.argv[1]), 1).ask(lambda session: session._talk.pid)
+first = pid()
+child = os.fork()
+if not child:
+    print(pid() != first, flush=True)
+    sys.exit()
+os.waitpid(child, 0)
+print(pid() == first)
+"""
+        done = subprocess.run(
+            [sys.executable, "-Werror", "-Wignore::DeprecationWarning", "-c", code, str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+
+
 class TestItsEnd:
     def test_ctrl_c_in_a_question(self, path: Path):
         pids = []
@@ -215,7 +306,7 @@ class TestItsEnd:
             "from pathlib import Path\n"
             "from mlmd_lineage.snapshot.sqlite_worker import Worker\n"
             "def question(session):\n"
-            "    print(session._talk._process.pid, flush=True)\n"
+            "    print(session._talk.pid, flush=True)\n"
             "    time.sleep(60)\n"
             "Worker(Path(sys.argv[1]), 1).ask(question)\n"
         )
