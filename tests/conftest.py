@@ -7,11 +7,14 @@ import importlib.util
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import servers
+
+from mlmd_lineage import _proto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +39,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # what -m leaves out is not skipped
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked ``native`` where there is no ``ml_metadata``."""
-    native = [item for item in items if item.get_closest_marker("native")]
+    """Run what is marked ``native`` last, or skip it where there is no ``ml_metadata``.
+
+    Once the library is loaded, every SQLite file is read by another process.
+    """
+    items.sort(key=_is_native)
+    native = [item for item in items if _is_native(item)]
     if native and importlib.util.find_spec("ml_metadata") is None:
         reason = "ml_metadata is not installed"
         config.stash[MISSING]["native"] = reason
         for item in native:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _is_native(item: pytest.Item) -> bool:
+    return item.get_closest_marker("native") is not None
+
+
+@pytest.fixture(autouse=True)
+def _no_native_library(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have a test that is not marked ``native`` load no ``ml_metadata``."""
+    if _is_native(request.node):
+        yield
+        return
+    before = "ml_metadata" in sys.modules
+    with _proto.only_ours():
+        yield
+    assert before or "ml_metadata" not in sys.modules, "mark this test as native"
 
 
 def pytest_terminal_summary(
