@@ -1,10 +1,10 @@
-"""Compile ``proto/`` on the way to a wheel; all else is in ``setup.cfg``."""
+"""Compile ``proto/`` and the graph's walk on the way to a wheel; all else is in ``setup.cfg``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -48,4 +48,10 @@ class BuildWithProtos(build_py):
         super().run()
 
 
-setup(cmdclass={"build_py": BuildWithProtos})
+setup(
+    cmdclass={"build_py": BuildWithProtos},
+    ext_modules=[
+        # Not a module: walk.py calls it through ctypes. Without a compiler, it does without.
+        Extension("mlmd_lineage.lineage._walk", ["mlmd_lineage/lineage/_walk.c"], optional=True)
+    ],
+)

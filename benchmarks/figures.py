@@ -127,7 +127,7 @@ FIGURES = (
     ),
     Figure(
         name="closures-again",
-        title="the same 1,000 again, all code compiled",
+        title="the same 1,000 again",
         ours=Side(OURS, "ours.closures", timed="again"),
         peer=Side("networkx.ancestors", "peers.closures", timed="again"),
         goal=Goal(faster=8),
@@ -137,7 +137,7 @@ FIGURES = (
     ),
     Figure(
         name="closures-of-models",
-        title="1,000 random models' upstream closures, all code compiled",
+        title="1,000 random models' upstream closures",
         ours=Side(OURS, "ours.closures", timed="again"),
         peer=Side("networkx.ancestors", "peers.closures", timed="again"),
         goal=Goal(faster=8),
@@ -174,7 +174,7 @@ FIGURES = (
     ),
     Figure(
         name="large-closures",
-        title="1,000 random upstream closures at L, all code compiled",
+        title="1,000 random upstream closures at L",
         ours=Side(OURS, "ours.closures", size="L", timed="again"),
         peer=Side("networkx.ancestors", "peers.closures", size="L", timed="again"),
         goal=Goal(faster=8, peak_mb=1_000),

@@ -23,7 +23,6 @@ LIBRARIES = (
     "numpy",
     "pyarrow",
     "pandas",
-    "numba",
     "PyMySQL",
 )
 GIB = 1 << 30

@@ -63,7 +63,6 @@ NOT_EAGER = {
     "kubernetes",
     "ml_metadata",
     "networkx",
-    "numba",
     "numpy",
     "pandas",
     "pyarrow",

@@ -6,7 +6,7 @@ Artifacts come first, by id, then executions, by id. Edges run in the direction 
 from __future__ import annotations
 
 import functools
-import threading
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.lineage.walk import NO_LIMIT, PLAIN_NODES, compiled, walk
+from mlmd_lineage.lineage.walk import Scratch, Walker
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS
 
 if TYPE_CHECKING:
@@ -96,9 +96,6 @@ class Index:
         self.incoming = Edges(targets, sources, roles, self.nodes)
         self.outgoing = Edges(sources, targets, roles, self.nodes)
         self._event_rows = event_rows
-        self._lock = threading.Lock()
-        self._ticket = 0
-        self._walked = 0
 
     @property
     def artifacts(self) -> int:
@@ -148,22 +145,24 @@ class Index:
 
     def position(self, kind: str, number: int) -> int | None:
         """Return where a node stands, or None where the graph does not hold it."""
-        ids = self.artifact_ids if kind == "artifact" else self.execution_ids
-        low, high = self._bounds[kind]
-        if not low <= number <= high:
+        ids, low, before = self._places[kind]
+        guess = number - low  # MLMD counts without gaps, where nobody deleted anything
+        if guess < 0:
             return None
-        # A number of another type would have the whole array converted.
-        at = int(ids.searchsorted(ids.dtype.type(number)))
-        if ids[at] != number:
-            return None
-        return at if kind == "artifact" else at + self.artifacts
+        if guess < len(ids) and ids[guess] == number:
+            return before + guess
+        at = bisect_left(ids, number, 0, min(guess, len(ids)))
+        return before + at if at < len(ids) and ids[at] == number else None
 
     @functools.cached_property
-    def _bounds(self) -> dict[str, tuple[int, int]]:
-        """The least and the greatest id of each kind, as Python's quick ints."""
+    def _places(self) -> dict[str, tuple[memoryview, int, int]]:
+        """Each kind's ids, the least of them, and how many nodes come before."""
         return {
-            kind: (int(ids[0]), int(ids[-1])) if len(ids) else (0, -1)
-            for kind, ids in (("artifact", self.artifact_ids), ("execution", self.execution_ids))
+            kind: (ids.data, int(ids[0]) if len(ids) else 0, before)
+            for kind, ids, before in (
+                ("artifact", self.artifact_ids, 0),
+                ("execution", self.execution_ids, self.artifacts),
+            )
         }
 
     def key(self, position: int) -> str:
@@ -177,23 +176,31 @@ class Index:
         return [self.key(position) for position in positions.tolist()]
 
     @functools.cached_property
-    def _types(self) -> tuple[Array, Array, Array]:
-        """The types' ids, each node's type as its place among them, and a flag for each: none."""
-        ids, codes = np.unique(self.type_ids, return_inverse=True)
-        return ids, codes.astype(np.int32), np.zeros(max(len(ids), 1), np.uint8)
+    def _types(self) -> tuple[Array, Array]:
+        """The types' ids, and each node's type as its place among them."""
+        types = pa.array(self.type_ids).dictionary_encode()
+        return types.dictionary.to_numpy(zero_copy_only=False), types.indices.to_numpy()
 
     @functools.cached_property
-    def _scratch(self) -> tuple[Array, Array, Array]:
-        # Pages that no walk touches are never given memory.
-        return (
-            np.zeros(self.nodes, np.int32),
-            np.empty(self.nodes, np.int32),
-            np.empty(self.nodes, np.int32),
+    def _walkers(self) -> tuple[Walker, Walker]:
+        """For walks downstream, and upstream."""
+        _, node_types = self._types
+        scratch = Scratch(self.nodes)
+        downstream, upstream = (
+            Walker(
+                offsets=edges.offsets,
+                neighbours=edges.neighbours,
+                roles=edges.roles,
+                node_types=node_types,
+                scratch=scratch,
+            )
+            for edges in (self.outgoing, self.incoming)
         )
+        return downstream, upstream
 
     def reach(
         self,
-        starts: Sequence[int] | Array,
+        starts: Sequence[int],
         *,
         up: bool,
         roles: int,
@@ -209,25 +216,11 @@ class Index:
             max_hops: How many edges to follow at most.
             type_flags: For each type's id STOP, CLOSED or 0.
         """
-        edges = self.edges(up=up)
-        ids, codes, flags = self._types
+        flags = None
         if type_flags:
-            flags = flags.copy()
-            for type_id, flag in type_flags.items():
-                flags[ids == type_id] = flag
-        rules = (edges.offsets, edges.neighbours, edges.roles, roles, codes, flags, max_hops)
-        with self._lock:
-            seen, queue, hops = self._scratch
-            start = np.asarray(starts, np.int32)
-            size = -1
-            if self._walked < PLAIN_NODES:
-                self._ticket += 1
-                size = walk(start, *rules, seen, self._ticket, queue, hops, PLAIN_NODES)
-            if size < 0:
-                self._ticket += 1
-                size = compiled()(start, *rules, seen, self._ticket, queue, hops, NO_LIMIT)
-            self._walked += size
-            return queue[:size].copy(), hops[:size].copy()
+            ids, _ = self._types
+            flags = np.array([type_flags.get(type_id, 0) for type_id in ids.tolist()], np.uint8)
+        return self._walkers[up].walk(starts, roles, max_hops, flags)
 
     def part(self, nodes: Array, roles: int) -> tuple[Index, Array]:
         """Return the index of a part of the graph, and the rows of its events in order.

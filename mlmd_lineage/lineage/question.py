@@ -29,7 +29,7 @@ Without a time zone it is taken as UTC.
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Question:
     """What bounds a walk, and which edges it follows."""
 
@@ -67,12 +67,12 @@ class Question:
             None if as_of is None else milliseconds(as_of),
         )
 
-    @property
+    @functools.cached_property
     def roles(self) -> int:
         """The roles that are followed, one bit each."""
         return followed(reuse=self.reuse, internal=self.internal)
 
-    @property
+    @functools.cached_property
     def hop_limit(self) -> int:
         """How many edges are followed at most."""
         return NO_LIMIT if self.max_hops is None else min(self.max_hops, NO_LIMIT)

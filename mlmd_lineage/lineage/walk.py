@@ -1,25 +1,27 @@
 """The walk over the graph's index: the one loop whose speed matters.
 
-It is written once, as plain Python over NumPy arrays. Where numba is installed it runs compiled,
-once so many nodes have been visited that compiling costs less than going on.
+It is compiled from ``_walk.c`` when the package is built. Where there was no compiler, the same
+loop runs as plain Python, and is some fifty times slower.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import operator
+import threading
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    Ints = np.ndarray[Any, np.dtype[np.int32]]
-    Flags = np.ndarray[Any, np.dtype[np.uint8]]
+    Array = np.ndarray[Any, np.dtype[Any]]
 
-PLAIN_NODES = 100_000
-"""How many nodes walks visit before they are compiled: as long as numba takes to start."""
-NO_LIMIT = np.iinfo(np.int32).max
+NO_LIMIT = 2**31 - 1
 
 STOP = 1
 """A node of this type is reached, and not passed."""
@@ -27,42 +29,97 @@ CLOSED = 2
 """A node of this type is not entered."""
 
 
-def walk(  # noqa: PLR0913, PLR0917 - numba compiles positional arrays only
-    starts: Ints,
-    offsets: Ints,
-    neighbours: Ints,
-    roles: Flags,
-    allowed_roles: int,
-    node_types: Ints,
-    type_flags: Flags,
-    max_hops: int,
-    seen: Ints,
-    ticket: int,
-    queue: Ints,
-    hops: Ints,
-    budget: int,
-) -> int:
-    """Visit in breadth what the starts reach, and return how many nodes that are.
+class Scratch:
+    """What walks over one graph write to, one walk after the other."""
 
-    Where they are more than ``budget`` it gives up and returns -1.
+    def __init__(self, nodes: int) -> None:
+        # Pages that no walk touches are never given memory.
+        self.seen = np.zeros(nodes, np.int32)
+        self.queue = np.empty(nodes, np.int32)
+        self.hops = np.empty(nodes, np.int32)
+        self.ticket = 0
+        self.turn = threading.Lock()
+
+
+class Walker:
+    """Walks over a graph in one direction.
 
     Args:
-        starts: The nodes to start from; they are always entered and passed.
         offsets: Where each node's edges begin, as in a CSR matrix; one more than nodes.
         neighbours: The node at the other end of each edge.
         roles: Each edge's role.
-        allowed_roles: The roles to follow, one bit each.
-        node_types: Each node's type.
-        type_flags: For each type STOP, CLOSED or 0.
-        max_hops: How many edges to follow at most.
-        seen: Scratch, one number a node: ``ticket`` marks those visited in this walk.
-        ticket: A number that no earlier walk used.
-        queue: Filled with the visited nodes in order; has room for all nodes.
-        hops: Filled with each visited node's distance, beside ``queue``.
-        budget: How many nodes to visit at most.
+        node_types: Each node's type: its place among the flags of a walk.
+        scratch: Shared by the walkers over one graph.
+        plain: Never use what is compiled.
     """
+
+    def __init__(  # noqa: PLR0913 - what a graph is
+        self,
+        *,
+        offsets: Array,
+        neighbours: Array,
+        roles: Array,
+        node_types: Array,
+        scratch: Scratch,
+        plain: bool = False,
+    ) -> None:
+        """Take the graph as arrays: numbers of 32 bits, roles of 8."""
+        self._scratch = scratch
+        parts: list[Array] = [
+            np.ascontiguousarray(offsets, np.int32),
+            np.ascontiguousarray(neighbours, np.int32),
+            np.ascontiguousarray(roles, np.uint8),
+            np.ascontiguousarray(node_types, np.int32),
+            *(scratch.seen, scratch.queue, scratch.hops),
+        ]
+        self._alive = parts  # C knows but their addresses
+        compiled = None if plain else _compiled()
+        if compiled is None:
+            self._step: Callable[..., int] = _walk
+            self._graph: Any = tuple(part.data for part in parts)
+            self._point: Callable[[Array], Any] = operator.attrgetter("data")
+        else:
+            self._step = compiled
+            addresses = [part.ctypes.data for part in parts]
+            self._graph = (ctypes.c_void_p * len(parts))(*addresses)
+            self._point = _address
+        self._no_flags = np.zeros(int(node_types.max(initial=0)) + 1, np.uint8)
+        self._no_flags_point = self._point(self._no_flags)
+
+    def walk(
+        self, starts: Sequence[int], roles: int, max_hops: int, flags: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Return what the starts reach, in the order of its distance, and that distance.
+
+        Args:
+            starts: The nodes to start from, each once; they are always entered and passed.
+            roles: The roles to follow, one bit each.
+            max_hops: How many edges to follow at most.
+            flags: For each type STOP, CLOSED or 0; without, 0 for all.
+        """
+        point = self._no_flags_point if flags is None else self._point(flags)
+        scratch = self._scratch
+        with scratch.turn:
+            for at, start in enumerate(starts):
+                scratch.queue[at] = start
+            scratch.ticket += 1
+            size = self._step(self._graph, len(starts), roles, point, max_hops, scratch.ticket)
+            return scratch.queue[:size].copy(), scratch.hops[:size].copy()
+
+
+def _walk(  # noqa: PLR0913, PLR0917 - as _walk.c
+    graph: tuple[memoryview, ...],
+    starts: int,
+    allowed_roles: int,
+    type_flags: memoryview,
+    max_hops: int,
+    ticket: int,
+) -> int:
+    """Fill the queue, which begins with the starts, and return its length."""
+    offsets, neighbours, roles, node_types, seen, queue, hops = graph
     size = 0
-    for start in starts:
+    for at in range(starts):
+        start = queue[at]
         if seen[start] != ticket:
             seen[start] = ticket
             queue[size] = start
@@ -71,20 +128,18 @@ def walk(  # noqa: PLR0913, PLR0917 - numba compiles positional arrays only
     first = size
     at = 0
     while at < size:
-        if size > budget:
-            return -1
         node = queue[at]
         hop = hops[at]
         at += 1
-        if hop >= max_hops:
-            continue
-        if at > first and type_flags[node_types[node]] & 1:
+        if hop >= max_hops or (at > first and type_flags[node_types[node]] & STOP):
             continue
         for edge in range(offsets[node], offsets[node + 1]):
-            if not (allowed_roles >> roles[edge]) & 1:
-                continue
             neighbour = neighbours[edge]
-            if seen[neighbour] == ticket or type_flags[node_types[neighbour]] & 2:
+            if (
+                not (allowed_roles >> roles[edge]) & 1
+                or seen[neighbour] == ticket
+                or type_flags[node_types[neighbour]] & CLOSED
+            ):
                 continue
             seen[neighbour] = ticket
             queue[size] = neighbour
@@ -94,13 +149,20 @@ def walk(  # noqa: PLR0913, PLR0917 - numba compiles positional arrays only
 
 
 @functools.cache
-def compiled() -> Callable[..., int]:
-    """Return the walk compiled by numba, or as it is where numba cannot be had."""
-    try:
-        import numba
-    except ImportError:
-        return walk
-    try:
-        return numba.njit(cache=True, nogil=True)(walk)
-    except RuntimeError:  # no folder to cache in
-        return numba.njit(nogil=True)(walk)
+def _compiled() -> Callable[..., int] | None:
+    """Return the walk of ``_walk.c``, or None where it was not compiled."""
+    for suffix in EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(f"_walk{suffix}")
+        if path.exists():
+            try:
+                library = ctypes.CDLL(str(path))
+            except OSError:  # built for another machine
+                return None
+            compiled: Callable[..., int] = library.walk
+            return compiled
+    return None
+
+
+def _address(array: Array) -> ctypes.c_void_p:
+    """Return an array's address, which keeps the array alive."""
+    return array.ctypes.data_as(ctypes.c_void_p)

@@ -11,6 +11,7 @@ import numpy as np
 import odd_stores
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,8 +24,6 @@ from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pytest
 
 FLAGS = [(reuse, internal) for reuse in (False, True) for internal in (False, True)]
 EVENT_TYPES = (1, 2, 3, 4, 5, 6, 7)
@@ -355,39 +354,44 @@ def test_an_archive_answers_like_its_store(tables: Tables):
 @FEW
 @given(stores())
 def test_the_compiled_walk_is_the_plain_one(tables: Tables):
+    assert walks._compiled() is not None
     index = LineageGraph(tables).index
-    edges = index.incoming
-    rng = np.random.default_rng(len(index.type_ids))
-    codes = rng.integers(0, 3, index.nodes).astype(np.int32)
+    types = np.random.default_rng(len(index.type_ids)).integers(0, 3, index.nodes)
+    compiled, plain = (
+        walks.Walker(
+            offsets=index.incoming.offsets,
+            neighbours=index.incoming.neighbours,
+            roles=index.incoming.roles,
+            node_types=types,
+            scratch=walks.Scratch(index.nodes),
+            plain=plain,
+        )
+        for plain in (False, True)
+    )
     flags = np.array([0, walks.STOP, walks.CLOSED], np.uint8)
     for start in range(index.nodes):
         for roles, hops in ((127, walks.NO_LIMIT), (3, 2), (7, 5)):
-            found = []
-            for step in (walks.walk, walks.compiled()):
-                scratch = [np.zeros(index.nodes, np.int32) for _ in range(3)]
-                size = step(
-                    np.array([start, start], np.int32),
-                    edges.offsets,
-                    edges.neighbours,
-                    edges.roles,
-                    roles,
-                    codes,
-                    flags,
-                    hops,
-                    scratch[0],
-                    1,
-                    scratch[1],
-                    scratch[2],
-                    walks.NO_LIMIT,
-                )
-                found.append((size, *(part[:size].tolist() for part in scratch[1:])))
-            assert found[0] == found[1]
+            for given_flags in (None, flags):
+                question = ([start, start, 0], roles, hops, given_flags)
+                for one, other in zip(compiled.walk(*question), plain.walk(*question), strict=True):
+                    assert one.tolist() == other.tolist()
 
 
-def test_a_walk_that_grows_large_is_compiled(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mlmd_lineage.lineage.index.PLAIN_NODES", 10)
+@pytest.mark.parametrize("why", ["not compiled", "for another machine"])
+def test_without_a_compiler_the_answers_are_the_same(monkeypatch: pytest.MonkeyPatch, why: str):
     tables = odd_stores.tables([e for n in range(1, 40) for e in ((n, n, 3), (n + 1, n, 4))])
-    graph = LineageGraph(tables)
-    assert len(graph.upstream(40)) == 79  # gives up in plain Python, and begins anew
-    assert len(graph.upstream(2)) == 3
-    assert graph.upstream(40).hops.tolist()[:3] == [78, 76, 74]
+    expected = LineageGraph(tables).upstream(40)
+    if why == "not compiled":
+        monkeypatch.setattr(walks, "EXTENSION_SUFFIXES", [])
+    else:
+        monkeypatch.setattr("ctypes.CDLL", lambda _: (_ for _ in ()).throw(OSError))
+    walks._compiled.cache_clear()
+    try:
+        graph = LineageGraph(tables)
+        assert graph.upstream(40).hops.tolist() == expected.hops.tolist()
+        assert list(graph.upstream(40, until="Data")) == list(
+            LineageGraph(tables).upstream(40, until="Data")
+        )
+        assert walks._compiled() is None
+    finally:
+        walks._compiled.cache_clear()
