@@ -188,7 +188,7 @@ class Store:
         """Return why two models, other artifacts, steps or runs differ.
 
         >>> diff = store.diff("artifact/4", "artifact/15")
-        >>> diff.first, diff.frame
+        >>> diff.first, diff.to_pandas()
         >>> print(diff.text())
 
         Args:

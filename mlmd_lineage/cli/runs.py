@@ -168,7 +168,7 @@ def _compare(  # noqa: PLR0913 - the options of one question
         compared = source.get_pipeline(pipeline).compare_runs(
             last=last, runs=run or None, only_changes=only_changes
         )
-        frame = _with_seconds(compared.frame)
+        frame = _with_seconds(compared.to_pandas())
     if format_ is Format.json:
         output.print_json_rows(frame)
     elif format_ is Format.csv:
@@ -222,7 +222,7 @@ def _diff(
     if format_ is Format.json:
         typer.echo(found.to_json())
     elif format_ is Format.csv:
-        output.print_csv(found.frame.set_index("role"))
+        output.print_csv(found.to_pandas().set_index("role"))
     else:
         typer.echo(found.text())
     if exit_code and not found.identical:
@@ -256,7 +256,7 @@ def _impact(  # noqa: PLR0913 - the options of one question
     if format_ is Format.json:
         typer.echo(found.to_json())
     elif format_ is Format.csv:
-        output.print_csv(found.frame.set_index("node"))
+        output.print_csv(found.to_pandas().set_index("node"))
         if not found.complete:
             typer.echo("The answer may not be complete; --format table says why.", err=True)
         if found.unknown:

@@ -28,7 +28,7 @@ class RunComparison:
     """Runs of one pipeline, one row each.
 
     >>> comparison = pipeline.compare_runs(last=20, only_changes=True)
-    >>> comparison.frame
+    >>> comparison.to_pandas()
     >>> comparison.plot()
 
     Attributes:
@@ -44,9 +44,8 @@ class RunComparison:
         self.only_changes = only_changes
         self._runs = tuple(runs)
 
-    @functools.cached_property
-    def frame(self) -> pd.DataFrame:
-        """The runs from the oldest to the newest; the index, ``run``, holds their names.
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the runs from the oldest to the newest; the index, ``run``, holds their names.
 
         Columns: ``status``, ``started`` (UTC), ``duration`` (NaT while a run is running), then
         ``parameters.STEP.NAME``, ``metrics.STEP.NAME`` and ``inputs.STEP.KEY``, in the order of
@@ -59,6 +58,10 @@ class RunComparison:
         outside the run, or that differ between runs. NA stands where a run has no such value;
         with ``only_changes``, that a run did not come to a step is no change of its columns.
         """
+        return self._frame.copy()
+
+    @functools.cached_property
+    def _frame(self) -> pd.DataFrame:
         columns = [RunColumns(run) for run in self._runs]
         names = _in_order([list(found.found) for found in reversed(columns)])
         frame = pd.DataFrame(
@@ -89,7 +92,7 @@ class RunComparison:
     @property
     def metrics(self) -> pd.DataFrame:
         """The columns of ``frame`` that are metrics, under their names without ``metrics.``."""
-        found = self.frame.filter(regex=r"^metrics\.")
+        found = self._frame.filter(regex=r"^metrics\.")
         return found.rename(columns=lambda name: str(name).removeprefix("metrics."))
 
     def plot(self, columns: str | Collection[str] | None = None, *, ax: Axes | None = None) -> Axes:
@@ -107,7 +110,7 @@ class RunComparison:
             ConfigurationError: There is no such column, or none of numbers; or matplotlib is not
                 installed.
         """
-        whole = RunComparison(self.pipeline, self._runs).frame
+        whole = RunComparison(self.pipeline, self._runs).to_pandas()
         if columns is None:
             named = [name for name in map(str, whole) if name.startswith("metrics.")]
         else:
@@ -134,7 +137,7 @@ class RunComparison:
 
     def to_json(self) -> str:
         """Return the runs as JSON: an array of objects, missing values null."""
-        rows = self.frame.reset_index().to_dict("records")
+        rows = self._frame.reset_index().to_dict("records")
         made = [{str(name): _plain(value) for name, value in row.items()} for row in rows]
         return json.dumps(made, ensure_ascii=False, indent=1)
 
@@ -146,7 +149,7 @@ class RunComparison:
         return f"<RunComparison of {self.pipeline!r}: {len(self)} runs>"
 
     def _repr_html_(self) -> str:
-        return str(self.frame.to_html(na_rep=""))
+        return str(self._frame.to_html(na_rep=""))
 
 
 def compare(

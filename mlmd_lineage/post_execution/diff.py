@@ -98,13 +98,16 @@ class LineageDiff:
         """Where the two lineages meet in one and the same node."""
         return self._shared
 
-    @functools.cached_property
-    def frame(self) -> pd.DataFrame:
-        """The differences, one row each.
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the differences, one row each.
 
         Columns: ``role``, ``kind``, ``a`` and ``b`` (node keys), ``what``, ``name``, ``value_a``
         and ``value_b`` (Python values, NA where a side has none), ``first``, ``hops``.
         """
+        return self._frame.copy()
+
+    @functools.cached_property
+    def _frame(self) -> pd.DataFrame:
         rows = [(pair, found) for pair in self.divergences for found in pair.differences]
         return pd.DataFrame(
             {
@@ -149,7 +152,7 @@ class LineageDiff:
         return f"<LineageDiff {self.a} {self.b}: {len(self)} differences, first: {first}>"
 
     def _repr_html_(self) -> str:
-        table = self.frame.drop(columns="kind").to_html(index=False, na_rep="")
+        table = self._frame.drop(columns="kind").to_html(index=False, na_rep="")
         return f"<pre>{html.escape(self.text())}</pre>{table if len(self) else ''}"
 
 

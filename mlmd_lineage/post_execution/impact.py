@@ -85,9 +85,8 @@ class Impact:
         self.trace = trace
         self.reached = found
 
-    @functools.cached_property
-    def frame(self) -> pd.DataFrame:
-        """The models and deployments, one row each, the nearest first.
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the models and deployments, one row each, the nearest first.
 
         Columns: ``node`` (its key), ``kind`` (``model`` or ``deployment``), ``type``, ``name``,
         ``uri``, ``run`` and ``pipeline`` (where it was made), ``hops``, ``path`` (the keys of the
@@ -98,6 +97,10 @@ class Impact:
         (whether its run took something on that way from a cache), ``reused_by`` (the names of the
         runs in which a cached step handed it out again).
         """
+        return self._frame.copy()
+
+    @functools.cached_property
+    def _frame(self) -> pd.DataFrame:
         rows = self.reached
         return pd.DataFrame(
             {
@@ -117,12 +120,12 @@ class Impact:
     @property
     def models(self) -> pd.DataFrame:
         """The rows of ``frame`` that are models."""
-        return self.frame[self.frame["kind"] == "model"].reset_index(drop=True)
+        return self._frame[self._frame["kind"] == "model"].reset_index(drop=True)
 
     @property
     def deployments(self) -> pd.DataFrame:
         """The rows of ``frame`` that are deployments."""
-        return self.frame[self.frame["kind"] == "deployment"].reset_index(drop=True)
+        return self._frame[self._frame["kind"] == "deployment"].reset_index(drop=True)
 
     @property
     def complete(self) -> bool:
@@ -187,7 +190,7 @@ class Impact:
         )
 
     def _repr_html_(self) -> str:
-        shown = self.frame.drop(columns=["path", "pipeline"])
+        shown = self._frame.drop(columns=["path", "pipeline"])
         table = shown.to_html(index=False, na_rep="") if len(self) else ""
         return f"<pre>{html.escape(self.text())}</pre>{table}"
 

@@ -99,8 +99,8 @@ class PipelineView(View):
     ) -> RunComparison:
         """Return runs beside each other: parameters, metrics, status, duration and inputs.
 
-        >>> pipeline.compare_runs(last=20).frame
-        >>> pipeline.compare_runs(runs=["churn-1", "churn-7"], only_changes=True).frame
+        >>> pipeline.compare_runs(last=20).to_pandas()
+        >>> pipeline.compare_runs(runs=["churn-1", "churn-7"], only_changes=True).to_pandas()
 
         Args:
             last: Only the newest runs, so many; all where None is given.

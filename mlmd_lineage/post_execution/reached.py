@@ -35,7 +35,7 @@ def _names(type_name: str, base_type: str | None) -> set[str]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reached:
-    """A model or a deployment that an artifact reached; ``Impact.frame`` says what each means."""
+    """A model or a deployment that was reached; ``Impact.to_pandas()`` says what each means."""
 
     node: str
     kind: str

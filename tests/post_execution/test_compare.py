@@ -39,7 +39,7 @@ def penguins() -> PipelineView:
 
 
 def test_one_row_a_run_from_the_oldest_on(penguins: PipelineView):
-    frame = penguins.compare_runs().frame
+    frame = penguins.compare_runs().to_pandas()
     assert frame.index.tolist() == penguins.get_run_names()
     assert frame["status"].tolist() == ["completed"] * 3 + ["failed"] + ["completed"] * 2
     assert frame["started"].is_monotonic_increasing
@@ -50,13 +50,13 @@ def test_one_row_a_run_from_the_oldest_on(penguins: PipelineView):
 
 
 def test_a_cached_step_has_the_parameters_of_what_it_reuses(penguins: PipelineView):
-    frame = penguins.compare_runs().frame
+    frame = penguins.compare_runs().to_pandas()
     sizes = frame["parameters.CsvExampleGen.input_fingerprint"].str.extract(r"bytes:(\d+)")[0]
     assert sizes.tolist() == ["6071"] * 4 + ["7271"] * 2
 
 
 def test_inputs_are_told_by_key_and_contents(penguins: PipelineView):
-    frame = penguins.compare_runs().frame
+    frame = penguins.compare_runs().to_pandas()
     examples = frame["inputs.Trainer.examples"]
     assert examples.iloc[0].startswith("artifact/1 (input_fingerprint split:")
     baseline = frame["inputs.Evaluator.baseline_model"]
@@ -65,7 +65,7 @@ def test_inputs_are_told_by_key_and_contents(penguins: PipelineView):
 
 
 def test_only_what_changed(penguins: PipelineView):
-    frame = penguins.compare_runs(only_changes=True).frame
+    frame = penguins.compare_runs(only_changes=True).to_pandas()
     assert [name for name in frame if name.startswith("parameters.")] == [
         "parameters.CsvExampleGen.input_fingerprint",
         "parameters.Trainer.custom_config.lr",
@@ -73,17 +73,17 @@ def test_only_what_changed(penguins: PipelineView):
         "parameters.Trainer.custom_config.explode",
     ]
     names = penguins.get_run_names()
-    assert "status" not in penguins.compare_runs(runs=names[:3], only_changes=True).frame
+    assert "status" not in penguins.compare_runs(runs=names[:3], only_changes=True).to_pandas()
 
 
 def test_runs_are_chosen(penguins: PipelineView):
     names = penguins.get_run_names()
-    assert penguins.compare_runs(last=2).frame.index.tolist() == names[-2:]
+    assert penguins.compare_runs(last=2).to_pandas().index.tolist() == names[-2:]
     chosen = penguins.compare_runs(runs=[names[4], penguins.runs[0]])
-    assert chosen.frame.index.tolist() == [names[0], names[4]]
+    assert chosen.to_pandas().index.tolist() == [names[0], names[4]]
     assert len(penguins.compare_runs(last=99)) == 6
     assert len(penguins.compare_runs(runs=[])) == 0
-    assert penguins.compare_runs(runs=[]).frame.empty
+    assert penguins.compare_runs(runs=[]).to_pandas().empty
 
 
 def test_what_cannot_be_chosen_is_told(penguins: PipelineView):
@@ -98,7 +98,7 @@ def test_what_cannot_be_chosen_is_told(penguins: PipelineView):
 @pytest.mark.parametrize("name", STORES)
 def test_every_dialect(shared_store: Callable[[str], Path], name: str):
     for pipeline in ml.connect(shared_store(name)).get_pipelines():
-        frame = pipeline.compare_runs().frame
+        frame = pipeline.compare_runs().to_pandas()
         assert len(frame) == len(pipeline.runs)
         assert list(frame)[:3] == ["status", "started", "duration"]
         assert {column.split(".")[0] for column in list(frame)[3:]} <= {
@@ -111,7 +111,7 @@ def test_every_dialect(shared_store: Callable[[str], Path], name: str):
                 for metric, value in step.metrics.items():
                     assert row[f"metrics.{step.path}.{metric}"] == value
         json.loads(pipeline.compare_runs().to_json())
-        assert set(pipeline.compare_runs(only_changes=True).frame) <= set(frame)
+        assert set(pipeline.compare_runs(only_changes=True).to_pandas()) <= set(frame)
 
 
 def test_metrics_of_kubeflow(shared_store: Callable[[str], Path]):
@@ -127,7 +127,7 @@ def test_values_of_several_kinds():
         run = maker.run(f"run-{number}")
         parameters = {"mixed": value, "number": 1 if number else 0.5, "text": "a", "big": 2**62}
         maker.step(run, "train", parameters)
-    frame = maker.store().get_pipeline("churn").compare_runs().frame
+    frame = maker.store().get_pipeline("churn").compare_runs().to_pandas()
     assert frame["parameters.train.mixed"].tolist() == [1, 2.5, "many"]
     assert str(frame["parameters.train.number"].dtype) == "Float64"
     assert str(frame["parameters.train.big"].dtype) == "Int64"
@@ -140,7 +140,7 @@ def test_inputs_that_stay_inside_and_do_not_differ_are_left_out():
         run = maker.run(f"run-{number}")
         maker.step(run, "clean", inputs={"raw": [data]}, outputs={"clean": [clean]}, state=state)
         maker.step(run, "count", inputs={"clean": [clean]})
-    frame = maker.store().get_pipeline("churn").compare_runs().frame
+    frame = maker.store().get_pipeline("churn").compare_runs().to_pandas()
     assert [name for name in frame if name.startswith("inputs.")] == ["inputs.clean.raw"]
 
 
@@ -175,5 +175,5 @@ def test_it_shows_itself(penguins: PipelineView):
     assert "<table" in compared._repr_html_()
     rows = json.loads(compared.to_json())
     assert rows[0]["run"] == penguins.get_run_names()[-2]
-    assert dt.datetime.fromisoformat(rows[0]["started"]) == compared.frame["started"].iloc[0]
+    assert dt.datetime.fromisoformat(rows[0]["started"]) == compared.to_pandas()["started"].iloc[0]
     assert rows[1]["duration"] == pytest.approx(10.387)

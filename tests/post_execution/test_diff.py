@@ -94,7 +94,7 @@ def test_runs_of_tfx_part_where_they_were_changed(
 
 
 def test_what_follows_from_the_first_is_listed_but_not_first(tfx: Store):
-    frame = tfx.diff(PARAMETERS, FAILING).frame
+    frame = tfx.diff(PARAMETERS, FAILING).to_pandas()
     missing = frame[frame["what"] == "not reached"]
     assert set(missing["role"].str.rpartition("/")[2]) == {
         "Evaluator",
@@ -110,7 +110,7 @@ def test_what_follows_from_the_first_is_listed_but_not_first(tfx: Store):
 def test_a_cached_run_differs_in_nothing_that_matters(tfx: Store):
     diff = tfx.diff("2026-11-21T02:45:29.003291", "2026-11-21T02:45:32.498135")
     assert diff.identical
-    assert set(diff.frame["what"]) == {"cached"}
+    assert set(diff.to_pandas()["what"]) == {"cached"}
     assert diff.first == []
     assert "Nothing differs" in diff.text()
 
@@ -202,7 +202,9 @@ def test_a_change_below_another_is_no_first_one():
     maker, model = churn(span=2, lr=0.3)
     diff = maker.store().diff(model, model + 3)
     assert list(first(diff)) == ["churn/clean<-raw"]
-    assert ("parameter", "lr") in set(zip(diff.frame["what"], diff.frame["name"], strict=True))
+    assert ("parameter", "lr") in set(
+        zip(diff.to_pandas()["what"], diff.to_pandas()["name"], strict=True)
+    )
 
 
 def test_what_was_made_again_hides_no_change():
@@ -218,7 +220,7 @@ def test_what_was_made_again_hides_no_change():
         )
     diff = maker.store().diff(*models)
     assert first(diff) == {"churn/train": [("parameter", "lr")]}
-    assert "rerun" in set(diff.frame["what"])
+    assert "rerun" in set(diff.to_pandas()["what"])
 
 
 def test_a_window_that_moved_on_by_one_differs_by_one():
@@ -286,7 +288,7 @@ def test_a_failed_step_and_those_that_it_kept_from_running():
             maker.step(run, "push", inputs={"model": [model]})
     diff = maker.store().diff("first", "second")
     assert first(diff) == {"churn/train": [("status", "")]}
-    assert diff.frame.set_index("role").loc["churn/push", "what"] == "not reached"
+    assert diff.to_pandas().set_index("role").loc["churn/push", "what"] == "not reached"
 
 
 def test_a_new_step_is_a_change_of_structure():
@@ -345,22 +347,22 @@ def test_swapping_the_sides_swaps_the_columns(made: tuple[Maker, list[int]], dat
     subjects = data.draw(st.sampled_from([artifacts, runs, executions]))
     a, b = (data.draw(st.sampled_from(subjects)) for _ in range(2))
     one, other = store.diff(a, b), store.diff(b, a)
-    swapped = other.frame.rename(
+    swapped = other.to_pandas().rename(
         columns={"a": "b", "b": "a", "value_a": "value_b", "value_b": "value_a"}
     )
-    pd.testing.assert_frame_equal(one.frame, swapped[list(one.frame.columns)])
+    pd.testing.assert_frame_equal(one.to_pandas(), swapped[list(one.to_pandas().columns)])
     assert one.identical == other.identical
     assert (one.doubts, one.shared) == (other.doubts, other.shared)
     assert bool(one.first) == (not one.identical)
     same = store.diff(a, a)
     assert same.identical
-    assert same.frame.empty
+    assert same.to_pandas().empty
     assert same.first == []
 
 
 def test_the_frame_has_its_columns_and_types(tfx: Store):
     for diff in (tfx.diff(4, 4), tfx.diff(4, 15)):
-        assert {name: str(dtype) for name, dtype in diff.frame.dtypes.items()} == {
+        assert {name: str(dtype) for name, dtype in diff.to_pandas().dtypes.items()} == {
             "role": "string",
             "kind": "string",
             "a": "string",

@@ -66,7 +66,7 @@ def test_it_is_what_the_trace_says(tfx: Store, node: int):
     types = trace.nodes["type"].drop(f"artifact/{node}")
     assert set(impact.models["node"]) == set(types[types == "Model"].index)
     assert set(impact.deployments["node"]) == set(types[types == "PushedModel"].index)
-    for row in impact.frame.itertuples():
+    for row in impact.to_pandas().itertuples():
         assert row.path[0] == f"artifact/{node}"
         assert row.path[-1] == row.node
         edges = set(zip(trace.edges["source"], trace.edges["target"], strict=True))
@@ -156,7 +156,7 @@ def test_kubeflow(shared_store: Callable[[str], Path]):
 
 def test_its_frames_and_json(tfx: Store):
     for impact in (tfx.impact(1), tfx.impact(7)):
-        assert {name: str(dtype) for name, dtype in impact.frame.dtypes.items()} == {
+        assert {name: str(dtype) for name, dtype in impact.to_pandas().dtypes.items()} == {
             "node": "string",
             "kind": "string",
             "type": "string",
