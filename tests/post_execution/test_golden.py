@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from server_stores import Database
 
 import mlmd_lineage as ml
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.steps import StepView
     from mlmd_lineage.store import Store
 
-    Shared = Callable[[str], Path]
+    Stored = Callable[..., Store]
 
 STATUS = {
     "COMPLETE": "completed",
@@ -42,6 +43,21 @@ def opened(request: pytest.FixtureRequest) -> Callable[[Store], Callable[[str], 
     return opener
 
 
+@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
+def stored(request: pytest.FixtureRequest, shared_store: Callable[[str], Path]) -> Stored:
+    """Open a real store as it is, and as a server's database."""
+
+    def open_it(name: str, version: int = 10) -> Store:
+        path = shared_store(name)
+        if request.param == "sqlite":
+            return ml.connect(path)
+        server = request.getfixturevalue(f"{request.param}_server")
+        database = Database(server, server.new_database()).create(version=version)
+        return ml.connect(database.copy(path).store())
+
+    return open_it
+
+
 def golden(folder: Path, name: str) -> Any:
     return json.loads((folder / f"{name}.golden.json").read_text(encoding="utf-8"))
 
@@ -54,8 +70,8 @@ def by_id(run: PipelineRunView) -> dict[int, StepView]:
     return {step.id: step for step in run.steps}
 
 
-def test_tfx(shared_stores: Path, shared_store: Shared, opened: Any):
-    store = ml.connect(shared_store("tfx_local.db"))
+def test_tfx(shared_stores: Path, stored: Stored, opened: Any):
+    store = stored("tfx_local.db")
     expected = golden(shared_stores, "tfx_local")
     pipelines = {p.name: p.get_run_names() for p in store.get_pipelines()}
     assert pipelines == {
@@ -95,8 +111,8 @@ def test_tfx(shared_stores: Path, shared_store: Shared, opened: Any):
                 )
 
 
-def test_zenml(shared_stores: Path, shared_store: Shared, opened: Any):
-    store = ml.connect(shared_store("zenml_0132.db"))
+def test_zenml(shared_stores: Path, stored: Stored, opened: Any):
+    store = stored("zenml_0132.db", version=8)
     expected = golden(shared_stores, "zenml_0132")["pipelines"]
     found = store.get_pipelines()
     assert [p.name for p in found] == [told["name"] for told in expected]
@@ -150,8 +166,8 @@ def check_zenml_step(run: PipelineRunView, told: dict[str, Any], inputs: Any) ->
             assert artifact.producer_step.name == artifact_told["producer_step_name"]
 
 
-def test_kubeflow_v2(shared_stores: Path, shared_store: Shared, opened: Any):
-    store = ml.connect(shared_store("kfp2_emulated.db"))
+def test_kubeflow_v2(shared_stores: Path, stored: Stored, opened: Any):
+    store = stored("kfp2_emulated.db")
     expected = golden(shared_stores, "kfp2_emulated")
     (pipeline,) = store.get_pipelines()
     assert pipeline.name == expected["pipeline"]
@@ -201,8 +217,8 @@ def check_kubeflow_v2_step(step: StepView, told: dict[str, Any]) -> None:
     assert all(parent.run == step.run for parent in step.parent_steps)
 
 
-def test_kubeflow_v1(shared_stores: Path, shared_store: Shared, opened: Any):
-    store = ml.connect(shared_store("kfp1_emulated.db"))
+def test_kubeflow_v1(shared_stores: Path, stored: Stored, opened: Any):
+    store = stored("kfp1_emulated.db")
     expected = golden(shared_stores, "kfp1_emulated")["runs"]
     (pipeline,) = store.get_pipelines()
     assert pipeline.name == "taxi-pipeline"
