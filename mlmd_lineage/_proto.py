@@ -18,6 +18,7 @@ from mlmd_lineage.errors import MLMDLineageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from google.protobuf.descriptor import ServiceDescriptor
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
@@ -40,6 +41,11 @@ def message(name: str, package: str = WIRE) -> type[Message]:
     from google.protobuf.message_factory import GetMessageClass
 
     return GetMessageClass(_pool().FindMessageTypeByName(f"{package}.{name}"))
+
+
+def service() -> ServiceDescriptor:
+    """Return MLMD's gRPC service, with the messages that its methods take and answer."""
+    return _pool().FindServiceByName(f"{WIRE}.MetadataStoreService")
 
 
 _only_ours = ContextVar("_only_ours", default=False)

@@ -22,15 +22,20 @@ def metadata_store_pb2() -> Any:
     return pytest.importorskip("ml_metadata.proto.metadata_store_pb2")
 
 
-def fields(descriptor: Any, prefix: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:
+def fields(
+    descriptor: Any, prefix: str = "", above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Name every field below a message, with all that decides how it is written."""
+    if descriptor.full_name in above:
+        return
     for field in descriptor.fields:
         name = f"{prefix}{field.name}"
         oneof = field.containing_oneof and field.containing_oneof.name
         values = [(value.name, value.number) for value in getattr(field.enum_type, "values", [])]
-        yield name, (field.number, field.type, field.has_presence, oneof, values)
+        default = None if field.message_type else str(field.default_value)
+        yield name, (field.number, field.type, field.has_presence, oneof, values, default)
         if field.message_type:
-            yield from fields(field.message_type, f"{name}.")
+            yield from fields(field.message_type, f"{name}.", (*above, descriptor.full_name))
 
 
 def filled(kind: type[Any], seed: int) -> Iterator[Any]:
@@ -61,6 +66,21 @@ def filled(kind: type[Any], seed: int) -> Iterator[Any]:
 def test_every_field_is_mlmds(name: str, metadata_store_pb2: Any):
     theirs = dict(fields(getattr(metadata_store_pb2, name).DESCRIPTOR))
     assert dict(fields(_proto.message(name).DESCRIPTOR)) == theirs
+
+
+@pytest.mark.native
+def test_the_service_is_mlmds():
+    theirs = pytest.importorskip("ml_metadata.proto.metadata_store_service_pb2")
+    [service] = theirs.DESCRIPTOR.services_by_name.values()
+    ours = _proto.service().methods_by_name
+    assert list(ours) == list(service.methods_by_name)
+    for name, method in service.methods_by_name.items():
+        for one, other in (
+            (ours[name].input_type, method.input_type),
+            (ours[name].output_type, method.output_type),
+        ):
+            assert one.name == other.name
+            assert dict(fields(one)) == dict(fields(other))
 
 
 @pytest.mark.native
