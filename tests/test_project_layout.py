@@ -52,7 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "native": {"errors", "stores", "snapshot"},
     "store": {"errors", "_proto", "stores", "snapshot", "lineage", "post_execution", "native"},
     "__init__": {"errors", "post_execution", "dialects", "stores", "snapshot", "lineage", "store"},
-    "cli": {"__init__", "errors", "stores", "snapshot", "lineage", "store"},
+    "server": {"errors", "_proto", "stores", "snapshot", "store"},
+    "cli": {"__init__", "errors", "stores", "snapshot", "lineage", "store", "server"},
     "__main__": {"cli"},
 }
 

@@ -85,8 +85,14 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
 def _explained(
     model: type[BaseMetadataStore], error: pydantic.ValidationError
 ) -> errors.ConfigurationError:
-    """Turn pydantic's report into sentences that hold no value, as any value may be a secret."""
     flavor = getattr(model, "FLAVOR", model.__name__)
+    return errors.ConfigurationError(
+        f"These settings do not make a {flavor!r} metadata store: {problems_of(model, error)}"
+    )
+
+
+def problems_of(model: type[pydantic.BaseModel], error: pydantic.ValidationError) -> str:
+    """Turn pydantic's report into sentences that hold no value, as any value may be a secret."""
     problems = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = ".".join(str(part) for part in problem["loc"])
@@ -99,6 +105,4 @@ def _explained(
         else:
             message = problem["msg"].removeprefix("Value error, ")
             problems.append(f"{field}: {message}" if field else message)
-    return errors.ConfigurationError(
-        f"These settings do not make a {flavor!r} metadata store: " + " ".join(problems)
-    )
+    return " ".join(problems)
