@@ -64,6 +64,10 @@ def answers_for(store: Store, settings: ServerSettings) -> Answers:
     Raises:
         MLMDLineageError: The store cannot be opened.
     """
+    if settings.read_only:
+        from mlmd_lineage.server.reading import ReadingAnswers
+
+        return ReadingAnswers(store)
     from mlmd_lineage.server.native import NativeAnswers
 
     return NativeAnswers(store)
