@@ -16,7 +16,13 @@ from pymysql.cursors import SSCursor
 
 from mlmd_lineage.snapshot import mysql_wire, notes, sql
 from mlmd_lineage.snapshot.mysql_connection import with_connection
-from mlmd_lineage.snapshot.mysql_text import name_column, readable, spellings, text_column
+from mlmd_lineage.snapshot.mysql_text import (
+    name_column,
+    once_encoded,
+    readable,
+    spellings,
+    text_column,
+)
 from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
@@ -71,6 +77,8 @@ class MySQLReader:
 class MySQLSession(sql.SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
+    dialect = "mysql"
+
     def __init__(self, connection: Connection[Any], source: str) -> None:
         self._connection = connection
         self.source = source
@@ -99,15 +107,18 @@ class MySQLSession(sql.SQLSession):
                 rows = [row for row in rows if row[place] in exact]
         return rows
 
-    def _shown(self, table: str, column: str, values: Iterable[int | str]) -> Iterator[str]:
+    def text_placeholder(self, table: str, column: str) -> str:
+        """Return what stands for a text that a column is compared with."""
         letters = self._letters.get((table.lower(), column.lower()))
-        for shown in super()._shown(table, column, values):
-            if letters is None or shown != self.placeholder:
-                yield shown
-            else:
-                # A column is compared with no text that holds letters which it cannot hold.
-                charset, collation = letters
-                yield f"CONVERT({shown} USING {charset}) COLLATE {collation}"
+        if letters is None:
+            return self.placeholder
+        # A column is compared with no text that holds letters which it cannot hold.
+        charset, collation = letters
+        return f"CONVERT({self.placeholder} USING {charset}) COLLATE {collation}"
+
+    def spellings(self, text: str) -> list[str]:
+        """Return all ways in which a text may stand in the database."""
+        return [way for way in map(str, spellings([text])) if once_encoded(way) == text]
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         return _rows(self._connection, statement, parameters)

@@ -84,6 +84,7 @@ class PostgreSQLReader:
 class PostgreSQLSession(sql.SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
+    dialect = "postgresql"
     base64_protos = False
 
     def __init__(self, connection: Connection, layout: sql.Layout, source: str) -> None:

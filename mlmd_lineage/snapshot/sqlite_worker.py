@@ -22,10 +22,11 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 import pyarrow as pa
 
 from mlmd_lineage import errors
+from mlmd_lineage.snapshot.sql import SQLSession
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from mlmd_lineage.snapshot.reader import Session
@@ -188,13 +189,19 @@ class _Talk:
         raise errors.ReadError(message)
 
 
-class _Session:
+class _Session(SQLSession):
     """An open transaction of the worker, as the parent sees it."""
+
+    placeholder = "?"
 
     def __init__(self, talk: _Talk, layout: Layout, source: str) -> None:
         self._talk = talk
         self.layout = layout
         self.source = source
+
+    def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self._talk.ask("select", statement, parameters)[1]
+        return rows
 
     def fetch(
         self, table: str, where: Mapping[str, Collection[int | str]]
