@@ -8,6 +8,7 @@ from mlmd_lineage import _proto, errors
 from mlmd_lineage.stores import (
     ArchiveMetadataStore,
     BaseMetadataStore,
+    KubeflowMetadataStore,
     MySQLMetadataStore,
     PostgreSQLMetadataStore,
     SQLiteMetadataStore,
@@ -35,6 +36,10 @@ def reader_for(store: BaseMetadataStore) -> Reader:
         from mlmd_lineage.snapshot.postgresql import PostgreSQLReader
 
         return PostgreSQLReader(store)
+    if isinstance(store, KubeflowMetadataStore):
+        from mlmd_lineage.snapshot.wire import KubeflowReader
+
+        return KubeflowReader(store)
     if isinstance(store, ArchiveMetadataStore):
         from mlmd_lineage.snapshot.archive import ArchiveReader
 

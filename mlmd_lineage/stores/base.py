@@ -66,7 +66,7 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
         # pydantic would pickle a SecretStr in clear text.
         state = super().__getstate__()
         fields = state["__dict__"].items()
-        kept = {name: None if isinstance(v, _SECRETS) else v for name, v in fields}
+        kept = {name: None if _is_secret(value) else value for name, value in fields}
         return {**state, "__dict__": kept}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
@@ -80,6 +80,12 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
         return f"{type(self).__name__}({shown})"
 
     __str__ = __repr__
+
+
+def _is_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_secret, value.values()))
+    return isinstance(value, _SECRETS)
 
 
 def _explained(

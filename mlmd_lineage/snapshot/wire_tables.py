@@ -1,0 +1,255 @@
+"""A whole store read from its service, as columns.
+
+What is read belongs together although the service has no transaction that spans calls: no node is
+taken that was made after the first call, and no event, attribution or association that names one.
+Of executions that were there already, events may be as they were a little later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlmd_lineage.snapshot import notes, sql, wire_rows
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
+from mlmd_lineage.snapshot.wire_calls import Chunks
+from mlmd_lineage.snapshot.wire_contexts import Members, contexts_of_each, parents
+from mlmd_lineage.snapshot.wire_listing import Listing, Numbers
+from mlmd_lineage.snapshot.wire_types import type_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.wire_calls import Service
+
+    Row = tuple[Any, ...]
+
+_ROWS = 50_000
+_BEYOND = 10_000
+_ALWAYS_ALL = 1_000_000
+_SPARSE = 20
+_TYPES = ("Type", "TypeProperty", "ParentType")
+
+
+class Rows:
+    """Rows of one table, which become columns by and by."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._rows: list[Row] = []
+        self._parts = [SCHEMAS[table].empty_table()]
+        self.notes: list[notes.Note] = []
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add rows, each with all of the table's columns, texts as bytes."""
+        self._rows.extend(rows)
+        if len(self._rows) >= _ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        columns = {
+            field.name: pa.array(values, _raw(field.type))
+            for field, values in zip(
+                SCHEMAS[self._table], zip(*self._rows, strict=True), strict=True
+            )
+        }
+        self._parts.append(
+            sql.finished(
+                self._table, columns, len(self._rows), base64_protos=False, trim=False
+            )
+        )
+        self._rows = []
+
+    def table(self) -> pa.Table:
+        """Return all rows, in their order."""
+        self._flush()
+        whole = notes.joined(self._parts).unify_dictionaries()
+        return notes.noted(sql.ordered(self._table, whole), self.notes)
+
+
+def _raw(kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column's values as they come: texts are bytes."""
+    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+        return pa.binary()
+    return pa.large_binary() if pa.types.is_large_string(kind) else kind
+
+
+class WholeRead:
+    """One read of some tables of a store."""
+
+    def __init__(self, service: Service, tables: Collection[str]) -> None:
+        self._service = service
+        self._wanted = tables
+        self._listing = Listing(service)
+        self._rows = {table: Rows(table) for table in tables if table not in _TYPES}
+        self._last: dict[str, int] = {}
+        self._seen = {name: Numbers() for name in KINDS}
+        self._swept: set[str] = set()
+        self._taken_at = dt.datetime.now(tz=dt.timezone.utc)
+
+    def tables(self) -> Tables:
+        """Read the tables."""
+        # What is newer than this is not read, wherever a later call meets it.
+        self._last = {name: self._listing.last_id(kind) for name, kind in KINDS.items()}
+        types = type_tables(self._service) if self._wants(*_TYPES) else {}
+        kinds = [k for k in KINDS.values() if self._wants(k.table, k.properties)]
+        memberships = [k for k in KINDS.values() if self._wants(k.membership)]
+        if memberships or self._wants("Context", "ContextProperty", "ParentContext"):
+            self._sweep(KINDS["context"])
+        contexts = self._seen["context"].held().tolist()
+        # Pages of members hold the nodes, so that few are left to be asked for by their ids.
+        members = {kind.name: self._read_members(kind, contexts) for kind in memberships}
+        for kind in kinds:
+            self._sweep(kind)
+        for kind in memberships:
+            self._pass_over(kind, members[kind.name])
+        if self._wants("ParentContext"):
+            pairs = parents(self._service, contexts)
+            known = self._seen["context"]
+            self._rows["ParentContext"].add(pair for pair in pairs if pair[1] in known)
+        made = {}
+        if self._wants("Event", "EventPath"):
+            made = self._read_events()
+        for name in self._wanted:
+            if name in _TYPES:
+                made[name] = sql.table_from_rows(name, types[name])
+            elif name not in made:
+                made[name] = self._rows.pop(name).table()
+        tables = {name: made[name] for name in self._wanted}
+        return Tables(tables, source=self._service.address.location, taken_at=self._taken_at)
+
+    def _wants(self, *tables: str | None) -> bool:
+        return any(table in self._wanted for table in tables)
+
+    # Nodes
+
+    def _sweep(self, kind: Kind) -> None:
+        """Read all nodes of a kind that were not read yet."""
+        if kind.name in self._swept:
+            return
+        self._swept.add(kind.name)
+        take = functools.partial(self._take_nodes, kind)
+        self._listing.sweep(kind, self._last[kind.name], self._seen[kind.name], take)
+        for number, status in self._listing.bad[kind.name].items():
+            detail = f"the service fails on it, so it is left out ({status.code}: {status.details})"
+            self._note(kind, notes.Note("unreadable_node", f"{kind.name}/{number}", detail))
+
+    def _note(self, kind: Kind, note: notes.Note) -> None:
+        for table in (kind.table, kind.properties, kind.membership):
+            if table in self._rows:
+                self._rows[table].notes.append(note)
+                return
+
+    def _take_nodes(self, kind: Kind, nodes: Sequence[Any]) -> None:
+        add, last = self._seen[kind.name].add, self._last[kind.name]
+        new = [node for node in nodes if node.id <= last and add(node.id)]
+        if kind.table in self._rows:
+            self._rows[kind.table].add([wire_rows.node_row(kind, node) for node in new])
+        if kind.properties in self._rows:
+            properties = self._rows[kind.properties]
+            for node in new:
+                properties.add(wire_rows.property_rows(node))
+
+    # Which node is in which context
+
+    def _read_members(self, kind: Kind, contexts: Sequence[int]) -> Members:
+        rows, last = self._rows[kind.membership or ""], self._last[kind.name]
+
+        def take(context: int, nodes: Sequence[Any]) -> None:
+            rows.add(_membership_rows(context, [n.id for n in nodes if n.id <= last]))
+            if self._wants(kind.table, kind.properties):
+                self._take_nodes(kind, nodes)
+
+        members = Members(self._service, kind, take)
+        members.fetch(contexts)
+        return members
+
+    def _pass_over(self, kind: Kind, members: Members) -> None:
+        """Read the memberships of nodes on which the service fails, and those behind them."""
+        if members.is_stuck:
+            self._sweep(kind)  # it is not known yet which these are
+        inside: dict[int, list[int]] = {}
+        bad = sorted(self._listing.bad[kind.name])
+        rows = self._rows[kind.membership or ""]
+        for context, number in contexts_of_each(self._service, kind, bad):
+            inside.setdefault(context, []).append(number)
+        for context, numbers in inside.items():
+            rows.add(_membership_rows(context, numbers))
+        rows.notes += members.pass_over(inside)
+
+    # Events
+
+    def _read_events(self) -> dict[str, pa.Table]:
+        """Return the tables of events and paths: all of an execution's events in one call."""
+        rows = {table: Rows(table) for table in ("Event", "EventPath")}
+
+        found = 0
+
+        def take(answer: bytes) -> None:
+            nonlocal found
+            for row, path in wire_rows.event_rows(wire_rows.events_in(answer)):
+                rows["Event"].add((row,))
+                rows["EventPath"].add(path)
+                found += 1
+
+        last = self._last["execution"]
+        ids = self._execution_ids(last)
+        fetch = functools.partial(Chunks, "GetEventsByExecutionIDs", "execution_ids")
+        self._service.run(fetch(ids, take))
+        # Rows of executions may have been deleted, and their events not.
+        before = -1
+        while before < found:
+            before = found
+            self._service.run(fetch(range(last + 1, last + _BEYOND + 1), take))
+            last += _BEYOND
+        made = {table: part.table() for table, part in rows.items()}
+        return self._closed(made)
+
+    def _execution_ids(self, last: int) -> Iterable[int]:
+        """Return the ids whose events to ask for: those without a row, too, if they are few."""
+        if last <= _ALWAYS_ALL:
+            return range(1, last + 1)
+        self._sweep(KINDS["execution"])
+        held = self._seen["execution"].held()
+        if last <= _SPARSE * len(held):
+            return range(1, last + 1)
+        return sorted({*held.tolist(), *self._listing.bad["execution"]})
+
+    def _closed(self, made: dict[str, pa.Table]) -> dict[str, pa.Table]:
+        """Return events and paths without those that name a node made after the first call."""
+        events = made["Event"]
+        late = np.zeros(events.num_rows, bool)
+        for name in ("artifact", "execution"):
+            kind = KINDS[name]
+            named = sql.numbers(events[kind.id_column])
+            distinct = np.unique(named)
+            unknown = (
+                np.setdiff1d(distinct, self._seen[name].held())
+                if name in self._swept
+                else distinct[distinct > self._last[name]]
+            )
+            exist: list[int] = []
+            # What has no row now either is not new: its row was deleted, and its events kept.
+            self._listing.by_id(
+                kind, unknown.tolist(), lambda nodes, e=exist: e.extend(n.id for n in nodes)
+            )
+            late |= np.isin(named, exist)
+        if late.any():
+            gone = sql.numbers(events["id"])[late]
+            kept = ~np.isin(sql.numbers(made["EventPath"]["event_id"]), gone)
+            made = {
+                "Event": events.filter(pa.array(~late)),
+                "EventPath": made["EventPath"].filter(pa.array(kept)),
+            }
+        return made
+
+
+def _membership_rows(context: int, nodes: Sequence[int]) -> list[Row]:
+    return [(wire_rows.membership_id(context, node), context, node) for node in nodes]
