@@ -59,7 +59,7 @@ class Writer:
         self.parameters: list[str] = []
         self.exact = True
         """Whether what was written is true for no row but those it should be true for."""
-        self._mysql = database.dialect == "mysql"
+        self.is_mysql = database.dialect == "mysql"
         self._postgresql = database.dialect == "postgresql"
 
     def bound(self, text: str) -> str:
@@ -71,7 +71,7 @@ class Writer:
     def equals(self, row: Row, column: str, texts: Sequence[str]) -> str:
         """Return the condition that a column holds one of some texts, letter by letter."""
         name = f"{row.alias}.{self._database.quote(column)}"
-        if not self._mysql:
+        if not self.is_mysql:
             return f"{name} IN ({', '.join(map(self.bound, texts))})"
         spelled = [way for text in texts for way in self._database.spellings(text)]
         placeholder = self._database.text_placeholder(row.table, column)
@@ -85,13 +85,13 @@ class Writer:
         """Return a condition; None where nothing is known that must hold."""
         if isinstance(said, (tree.And, tree.Or)):
             is_and = isinstance(said, tree.And)
-            if self._mysql and not is_and and not all(map(self._is_possible, said.operands)):
+            if self.is_mysql and not is_and and not all(map(self._is_possible, said.operands)):
                 self.exact = False
                 return None
             parts = [self.condition(part) for part in said.operands]
             word = " AND " if is_and else " OR "
             return _balanced([part for part in parts if part is not None], word)
-        if not self._mysql or _is_exact(said):
+        if not self.is_mysql or _is_exact(said):
             return self._truth(said)
         self.exact = False
         return self._wider(said) if self._is_possible(said) else None
@@ -143,7 +143,7 @@ class Writer:
 
     def _comparison(self, said: tree.Comparison) -> str:
         texts = _compared_texts(said)
-        if texts and self._mysql:
+        if texts and self.is_mysql:
             same = self.equals(self.rows[texts[0].place], texts[0].column, texts[1])
             return same if said.operator == "=" else f"(NOT {same})"
         has_order = said.operator not in {"=", "!="}
@@ -153,7 +153,7 @@ class Writer:
 
     def _in(self, said: tree.In) -> str:
         texts = _column_and_texts(said.operand, said.items)
-        if texts and self._mysql:
+        if texts and self.is_mysql:
             same = self.equals(self.rows[texts[0].place], texts[0].column, texts[1])
             return f"({same} OR NULL)" if Literal(None) in said.items else same
         return f"{self._value(said.operand)} IN ({', '.join(map(self._value, said.items))})"
@@ -190,7 +190,7 @@ class Writer:
     def _double(self, said: Expression) -> str:
         """Return a number with which arithmetic is in floating point, on every database."""
         value = self._value(said)
-        if self._mysql:
+        if self.is_mysql:
             return f"({value} + 0e0)"
         return f"CAST({value} AS {'double precision' if self._postgresql else 'REAL'})"
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mlmd_lineage.filters.expressions import Database
-    from mlmd_lineage.filters.fields import Relation
     from mlmd_lineage.filters.tree import Expression
     from mlmd_lineage.snapshot.tables import NodeKind
 
@@ -56,94 +55,120 @@ class _Selection:
         self, database: Database, kind: NodeKind, conditions: Sequence[Expression]
     ) -> None:
         self._database = database
+        self._layout = database.layout
         self._kind = KINDS[kind]
         self._relations = RELATIONS[kind]
         self._conditions = conditions
         self._columns = list(dict.fromkeys(c for said in conditions for c in tree.columns_of(said)))
+        self._types = {normal.base(c.place) for c in self._columns if c.place.is_type}
         self._writer = Writer(database)
         self._writer.rows[_NODE] = Row("t", self._kind.table)
 
     def statement(self) -> Statement:
         """Return the statement."""
-        quote = self._database.quote
-        apart = self._apart()
+        alone = self._alone()
+        apart = self._apart(alone)
         places = dict.fromkeys(normal.base(column.place) for column in self._columns)
-        joins = [self._joined(place) for place in places if place not in apart]
-        within = [c for c in self._conditions if not normal.places_of(c) & apart.keys()]
-        wheres = self._written(within)
-        wheres += [self._inside(place, conditions) for place, conditions in apart.items()]
-        several = any(place.prefix in self._relations for place in places.keys() - apart.keys())
-        text = f"SELECT {'DISTINCT ' if several else ''}t.{quote('id')} FROM "  # noqa: S608 - no user text
-        text += f"{quote(self._database.layout.spelling[self._kind.table])} t{''.join(joins)}"
+        joined = [place for place in places if place not in apart]
+        text = "SELECT DISTINCT " if any(p.prefix in self._relations for p in joined) else "SELECT "
+        text += f"t.{self._q('id')} FROM {self._q(self._layout.spelling[self._kind.table])} t"
+        text += "".join(self._joined(place, alone.get(place, ())) for place in joined)
+        wheres = self._written(
+            c for c in self._conditions if not normal.places_of(c) & alone.keys()
+        )
+        for place in apart:
+            source = self._source(place, alone[place])
+            alias = self._writer.rows[place].alias
+            wheres.append(f"t.{self._q('id')} IN (SELECT {alias}.{self._q('owner')} FROM {source})")  # noqa: S608 - no user text
         text += f" WHERE {' AND '.join(wheres)}" if wheres else ""
         return Statement(text, tuple(self._writer.parameters), self._writer.exact)
 
+    def _q(self, name: str) -> str:
+        return self._database.quote(name)
+
     def _written(self, conditions: Iterable[Expression]) -> list[str]:
-        written = (self._writer.condition(condition) for condition in conditions)
-        return [text for text in written if text is not None]
+        """Return conditions as they stand in a statement."""
+        written = []
+        for condition in conditions:
+            text = self._writer.condition(condition)
+            written += [] if text is None else [text]
+            written += self._hint(condition)
+        return written
 
-    def _apart(self) -> dict[Place, list[Expression]]:
-        """Return the neighbours that are asked for apart, each with its conditions.
+    def _hint(self, condition: Expression) -> list[str]:
+        """Return what lets a database look a name up: its index begins with the type."""
+        column = _looked_up(condition)
+        if column is None or column.column != "name" or column.place in self._types:
+            return []
+        alias, table = self._writer.rows[column.place]
+        # MySQL 5.7 knows no such statement, and newer ones look so by themselves.
+        if "type_id" not in self._layout.columns.get(table, ()) or self._writer.is_mysql:
+            return []
+        type_id, name = self._q("type_id"), self._q(self._layout.spelling[table])
+        least = f"SELECT MIN({type_id}) FROM {name}"  # noqa: S608 - MLMD's names
+        each = f"SELECT ({least} WHERE {type_id} > known.found) FROM known WHERE found IS NOT NULL"  # noqa: S608 - no user text
+        known = f"WITH RECURSIVE known(found) AS ({least} UNION ALL {each}) SELECT found FROM known"  # noqa: S608 - no user text
+        return [f"{alias}.{type_id} IN ({known})"]
 
-        Joined, they would make a row for each pair. One is joined, the least selective: the
-        database chooses where to begin.
+    def _alone(self) -> dict[Place, list[Expression]]:
+        """Return the neighbours that a node must have, whatever else is true of it.
+
+        None of their conditions is about anything else.
         """
         found: dict[Place, list[Expression]] = {}
         for condition in self._conditions:
-            places = normal.places_of(condition)
-            for place in places:
+            for place in normal.places_of(condition):
                 if place.prefix in self._relations:
                     found.setdefault(place, []).append(condition)
-        alone = {
+        return {
             place: conditions
             for place, conditions in found.items()
-            if self._is_needed(place)
-            and all(normal.places_of(condition) == {place} for condition in conditions)
+            if self._is_needed(place) and all(normal.places_of(c) == {place} for c in conditions)
         }
-        order = sorted(alone, key=lambda place: any(map(_is_selective, alone[place])))
-        joined = set(order[:1]) if len(alone) == len(found) else set()
-        return {place: alone[place] for place in order if place not in joined}
+
+    def _apart(self, alone: dict[Place, list[Expression]]) -> list[Place]:
+        """Return the neighbours that are not joined: that would make a row for each pair.
+
+        Of several the least selective is joined; the database chooses where to begin.
+        """
+        order = sorted(alone, key=lambda place: any(map(_looked_up, alone[place])))
+        others = {
+            place
+            for place in map(normal.base, (column.place for column in self._columns))
+            if place.prefix in self._relations and place not in alone
+        }
+        return order if others else order[1:]
 
     def _is_needed(self, place: Place) -> bool:
         """Tell whether a condition cannot be true where a place has no row."""
         missing = {place} if place.is_type else {place, _type_of(place)}
         return any(normal.needs(condition, missing) for condition in self._conditions)
 
-    def _inside(self, place: Place, conditions: list[Expression]) -> str:
-        """Return the condition that a node is among those with such a neighbour."""
-        quote = self._database.quote
-        relation = self._relations[place.prefix]
-        source = self._source(place, relation)
-        alias = self._writer.rows[place].alias
-        joined = self._joined_type(place) if self._has_type(place) else ""
-        wheres = self._written(conditions)
-        text = f"SELECT {alias}.{quote('owner')} FROM {source} {alias}{joined}"  # noqa: S608 - no user text
-        text += f" WHERE {' AND '.join(wheres)}" if wheres else ""
-        return f"t.{quote('id')} IN ({text})"
+    def _joined(self, place: Place, conditions: Sequence[Expression]) -> str:
+        """Return the joins that bring the row of a place, and that of its type.
 
-    def _joined(self, place: Place) -> str:
-        """Return the joins that bring the row of a place, and that of its type."""
+        Args:
+            place: The place.
+            conditions: What is asked for there already.
+        """
         text = ""
-        quote = self._database.quote
-        join = " JOIN" if self._is_needed(place) else " LEFT JOIN"
+        join = " JOIN " if self._is_needed(place) else " LEFT JOIN "
         if place.prefix in PROPERTIES:
-            text = f"{join} {self._property(place)}"
+            text = join + self._property(place)
         elif place.prefix in self._relations:
-            source = self._source(place, self._relations[place.prefix])
-            alias = self._writer.rows[place].alias
-            text = f"{join} {source} {alias} ON {alias}.{quote('owner')} = t.{quote('id')}"
-        return text + (self._joined_type(place) if self._has_type(place) else "")
-
-    def _has_type(self, place: Place) -> bool:
-        return any(column.place == _type_of(place) for column in self._columns)
+            source = self._source(place, conditions)
+            owner = f"{self._writer.rows[place].alias}.{self._q('owner')}"
+            text = f"{join}{source} ON {owner} = t.{self._q('id')}"
+        return text if conditions else text + self._joined_type(place)
 
     def _joined_type(self, place: Place) -> str:
-        quote = self._database.quote
+        if place not in self._types:
+            return ""
         node = self._writer.rows[place].alias
         row = self._row(_type_of(place), "Type")
         join = "JOIN" if self._is_needed(_type_of(place)) else "LEFT JOIN"
-        name = quote(self._database.layout.spelling["Type"])
-        return f" {join} {name} {row} ON {row}.{quote('id')} = {node}.{quote('type_id')}"
+        name = self._q(self._layout.spelling["Type"])
+        return f" {join} {name} {row} ON {row}.{self._q('id')} = {node}.{self._q('type_id')}"
 
     def _row(self, place: Place, table: str) -> str:
         """Give the row of a place a name."""
@@ -152,55 +177,79 @@ class _Selection:
         return alias
 
     def _property(self, place: Place) -> str:
-        quote = self._database.quote
         table = self._kind.properties
         alias = self._row(place, table)
+        if table not in self._layout.spelling:
+            return f"{self._nothing(alias)} ON {alias}.{self._q('owner')} = t.{self._q('id')}"
         custom = PROPERTIES[place.prefix]
         is_bool = self._database.dialect == "postgresql"
         flag = str(custom).upper() if is_bool else str(int(custom))
         named = self._writer.equals(self._writer.rows[place], "name", [place.name])
         return (
-            f"{quote(self._database.layout.spelling[table])} {alias} "
-            f"ON {alias}.{quote(self._kind.id_column)} = t.{quote('id')} AND {named} "
-            f"AND {alias}.{quote('is_custom_property')} = {flag}"
+            f"{self._q(self._layout.spelling[table])} {alias} "
+            f"ON {alias}.{self._q(self._kind.id_column)} = t.{self._q('id')} AND {named} "
+            f"AND {alias}.{self._q('is_custom_property')} = {flag}"
         )
 
-    def _source(self, place: Place, relation: Relation) -> str:
-        """Return what stands for a node's neighbours: their fields, and ``owner``, the node."""
-        layout, quote = self._database.layout, self._database.quote
+    def _nothing(self, alias: str) -> str:
+        """Return what stands for the rows of a table that the store does not have."""
+        types = self._q(self._layout.spelling["Type"])
+        none = f"SELECT {self._q('id')} AS {self._q('owner')} FROM {types} WHERE 1 = 0"  # noqa: S608 - MLMD's names
+        return f"({none}) {alias}"
+
+    def _source(self, place: Place, conditions: Sequence[Expression]) -> str:
+        """Return what stands for a node's neighbours: their fields, and ``owner``, the node.
+
+        Args:
+            place: The neighbours' place.
+            conditions: What they are asked for, if that is nobody else's concern.
+        """
+        relation = self._relations[place.prefix]
         table = KINDS[relation.kind].table if relation.kind else relation.table
-        self._row(place, table)
-        wanted = {column.column for column in self._columns if column.place == place}
-        if self._has_type(place):
-            wanted.add("type_id")
-        columns = sorted(wanted & set(layout.columns.get(table, ())))
-        if relation.table not in layout.spelling:
-            # Old schemas have no such table.
-            nothing = "".join(f", m.{quote(name)}" for name in columns)
-            text = f"m.{quote('id')} AS {quote('owner')}{nothing} FROM "
-            return f"(SELECT {text}{quote(layout.spelling[table])} m WHERE 1 = 0)"
-        alias = "n" if relation.kind else "m"
-        listed = "".join(f", {alias}.{quote(name)}" for name in columns)
-        text = f"SELECT m.{quote(relation.owner)} AS {quote('owner')}{listed} "
-        text += f"FROM {quote(layout.spelling[relation.table])} m"
-        if relation.kind:
-            text += f" JOIN {quote(layout.spelling[table])} n "
-            text += f"ON n.{quote('id')} = m.{quote(relation.other)}"
-        return f"({text})"
+        alias = self._row(place, table)
+        if not {table, relation.table} <= self._layout.spelling.keys():
+            return self._nothing(alias)
+        link = f"{self._q(self._layout.spelling[relation.table])} m"
+        owner = f"m.{self._q(relation.owner)} AS {self._q('owner')}"
+        if not conditions:
+            wanted = {column.column for column in self._columns if column.place == place}
+            wanted |= {"type_id"} if place in self._types else set()
+            names = sorted(wanted & set(self._layout.columns[table]))
+            listed = "".join(f", {'n' if relation.kind else 'm'}.{self._q(n)}" for n in names)
+            text = f"SELECT {owner}{listed} FROM {link}"  # noqa: S608 - MLMD's names
+            if relation.kind:
+                text += f" JOIN {self._q(self._layout.spelling[table])} n "
+                text += f"ON n.{self._q('id')} = m.{self._q(relation.other)}"
+            return f"({text}) {alias}"
+        self._writer.rows[place] = Row("n" if relation.kind else "m", table)
+        text = f"SELECT {owner} FROM {link}"  # noqa: S608 - MLMD's names
+        nodes = f"{self._q(self._layout.spelling[table])} n" if relation.kind else ""
+        if nodes and any(map(_looked_up, conditions)):
+            # Few of them: databases without statistics must be told to begin here.
+            nodes += self._joined_type(place)
+            wheres = " AND ".join(self._written(conditions)) or "1 = 1"
+            picked = f"SELECT n.{self._q('id')} FROM {nodes} WHERE {wheres}"  # noqa: S608 - no user text
+            text += f" WHERE m.{self._q(relation.other)} IN ({picked})"
+        else:
+            join = f" JOIN {nodes} ON n.{self._q('id')} = m.{self._q(relation.other)}"
+            text += join + self._joined_type(place) if nodes else ""
+            text += f" WHERE {' AND '.join(self._written(conditions)) or '1 = 1'}"
+        self._writer.rows[place] = Row(alias, table)
+        return f"({text}) {alias}"
 
 
 def _type_of(place: Place) -> Place:
     return Place(place.prefix, place.name, is_type=True)
 
 
-def _is_selective(condition: Expression) -> bool:
-    """Tell whether a condition is likely to hold for few rows: it says what an index finds."""
+def _looked_up(condition: Expression) -> Column | None:
+    """Return the column that has one of few values where a condition is true, if there is one."""
     if isinstance(condition, tree.Comparison) and condition.operator == "=":
-        sides = (condition.left, condition.right)
+        sides: tuple[Expression, ...] = (condition.left, condition.right)
     elif isinstance(condition, tree.In) and not condition.negated:
-        sides = (condition.operand, condition.items[0])
+        sides = (condition.operand, *condition.items)
     else:
-        return False
+        return None
     columns = [side for side in sides if isinstance(side, Column)]
-    literals = [side for side in sides if isinstance(side, Literal)]
-    return bool(columns and literals) and columns[0].column in _SELECTIVE
+    alone = len(columns) == 1 and all(isinstance(s, Literal) for s in sides if s != columns[0])
+    return columns[0] if alone and columns[0].column in _SELECTIVE else None
