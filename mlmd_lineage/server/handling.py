@@ -78,9 +78,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
 def _short(text: str) -> str:
     """Return so much of a text as fits into a call's trailers."""
-    if len(quote(text)) <= _LONGEST_DETAILS:
-        return text
     kept = text[:_LONGEST_DETAILS]
     while len(quote(kept)) > _LONGEST_DETAILS:
         kept = kept[: len(kept) // 2]
-    return f"{kept} ..."
+    return text if kept == text else f"{kept} ..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ def run(store: Store, settings: ServerSettings, address: tuple[str, int], told: 
             its other end is closed, the worker stops.
     """
     stop = threading.Event()
+    signal.set_wakeup_fd(-1)  # the supervisor's, who would take our signals for its own
     # Ctrl-C reaches every process of a terminal; what it means is the supervisor's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -56,6 +58,8 @@ def run(store: Store, settings: ServerSettings, address: tuple[str, int], told: 
     threading.Thread(target=_until_alone, args=(told, stop), daemon=True).start()
     stop.wait()
     server.stop(settings.grace)
+    # What is still in hand has had its time; the interpreter would wait for it.
+    os._exit(0)
 
 
 def answers_for(store: Store, settings: ServerSettings) -> Answers:
@@ -70,7 +74,11 @@ def answers_for(store: Store, settings: ServerSettings) -> Answers:
         return ReadingAnswers(store)
     from mlmd_lineage.server.native import NativeAnswers
 
-    return NativeAnswers(store)
+    try:
+        return NativeAnswers(store)
+    except (errors.NativeLibraryError, errors.ConfigurationError) as error:
+        message = f"{error} With --read-only the store is served without ml_metadata."
+        raise type(error)(message) from None
 
 
 def _until_alone(told: Connection, stop: threading.Event) -> None:
