@@ -102,7 +102,7 @@ class Service:
         self.run([Call(method, request, answers.append, absent=True)])
         return answers[0]
 
-    def run(self, calls: Iterable[Call]) -> None:
+    def run(self, calls: Iterable[Call], *, in_flight: int = IN_FLIGHT) -> None:
         """Make calls, and those that their answers lead to, in the order in which they come.
 
         Raises:
@@ -114,7 +114,7 @@ class Service:
         flying: collections.deque[tuple[Call, Any]] = collections.deque()
         try:
             while True:
-                while len(flying) < IN_FLIGHT:
+                while len(flying) < in_flight:
                     call = waiting.popleft() if waiting else next(source, None)
                     if call is None:
                         break
@@ -166,7 +166,7 @@ class Service:
         if status.code == "NOT_FOUND" and call.absent:
             self._answered = True
             return call.take(b"")
-        if status.code == "UNIMPLEMENTED" and self._answered:
+        if status.code == "UNIMPLEMENTED" and self._is_mlmd():
             if call.optional and call.refused is not None:
                 return call.refused(status)
             self._missing.add(call.method)
@@ -183,6 +183,20 @@ class Service:
             self._wait(call, status)
             return [call]
         raise explained(self._store, self.address, call.method, status)
+
+    def _is_mlmd(self) -> bool:
+        """Tell whether the service has the methods that every version has."""
+        import grpc
+
+        if not self._answered:
+            asked = request("GetArtifactTypesRequest")
+            future = self._send(Call("GetArtifactTypes", asked, lambda _: None), 0)
+            try:
+                future.result()
+            except grpc.RpcError:
+                return False
+            self._answered = True
+        return True
 
     def _wait(self, call: Call, status: Status) -> None:
         """Wait before a call is made again, or raise where that was done for long enough."""

@@ -13,6 +13,7 @@ from mlmd_lineage.snapshot import notes, wire_rows
 from mlmd_lineage.snapshot.wire_calls import PAGE, Call, Chunks, request
 from mlmd_lineage.snapshot.wire_errors import MissingMethodError
 from mlmd_lineage.snapshot.wire_listing import options, plural
+from mlmd_lineage.snapshot.wire_neighbours import STARTS, subgraph_call, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _FEW_PAGES = 50
 """From how many pages on a filtered list is quicker: it does not look up all members for each."""
-_STARTS = 100
-"""How many nodes ``GetLineageSubgraph`` begins with at most; MLMD drops more without a word."""
 
 
 class _Place(NamedTuple):
@@ -157,27 +156,14 @@ def memberships_of(service: Service, kind: Kind, nodes: Collection[int]) -> list
 
 
 def _by_subgraph(service: Service, kind: Kind, nodes: Sequence[int]) -> set[tuple[int, int]]:
-    method = "GetLineageSubgraph"
-    response: Any = _proto.message(f"{method}Response")
-    table = f"{(kind.membership or '').lower()}s"
     found: set[tuple[int, int]] = set()
 
-    def take(answer: bytes) -> None:
-        for pair in getattr(response.FromString(answer).lineage_subgraph, table):
+    def take(graph: Any) -> None:
+        for pair in getattr(graph, table_of(kind)):
             found.add((pair.context_id, getattr(pair, kind.id_column)))
 
-    def call(some: Sequence[int]) -> Call:
-        asked = request(f"{method}Request")
-        how = asked.lineage_subgraph_query_options
-        starts = getattr(how, f"starting_{kind.name}s")
-        starts.filter_query = f"id IN ({', '.join(map(str, some))})"
-        how.max_num_hops = 0
-        how.direction = how.Direction.Value("BIDIRECTIONAL")
-        asked.read_mask.paths.append(table)
-        # NOT_FOUND: none of them has a row.
-        return Call(method, asked, take, absent=True)
-
-    service.run(call(nodes[at : at + _STARTS]) for at in range(0, len(nodes), _STARTS))
+    parts = (nodes[at : at + STARTS] for at in range(0, len(nodes), STARTS))
+    service.run(subgraph_call(kind, part, 0, [kind], take) for part in parts)
     return found
 
 

@@ -19,10 +19,11 @@ from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.wire_calls import Chunks
 from mlmd_lineage.snapshot.wire_contexts import Members, contexts_of_each, parents
 from mlmd_lineage.snapshot.wire_listing import Listing, Numbers
+from mlmd_lineage.snapshot.wire_neighbours import MEMBERS, Neighbours
 from mlmd_lineage.snapshot.wire_types import type_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from mlmd_lineage.snapshot.tables import Kind
     from mlmd_lineage.snapshot.wire_calls import Service
@@ -98,30 +99,29 @@ class WholeRead:
         """Read the tables."""
         # What is newer than this is not read, wherever a later call meets it.
         self._last = {name: self._listing.last_id(kind) for name, kind in KINDS.items()}
-        types = type_tables(self._service) if self._wants(*_TYPES) else {}
-        kinds = [k for k in KINDS.values() if self._wants(k.table, k.properties)]
-        memberships = [k for k in KINDS.values() if self._wants(k.membership)]
+        made: dict[str, pa.Table] = {}
+        if self._wants(*_TYPES):
+            types = type_tables(self._service)
+            made |= {name: sql.table_from_rows(name, types[name]) for name in _TYPES}
+        memberships = [kind for kind in MEMBERS if self._wants(kind.membership)]
         if memberships or self._wants("Context", "ContextProperty", "ParentContext"):
             self._sweep(KINDS["context"])
-        contexts = self._seen["context"].held().tolist()
-        # Pages of members hold the nodes, so that few are left to be asked for by their ids.
-        members = {kind.name: self._read_members(kind, contexts) for kind in memberships}
-        for kind in kinds:
-            self._sweep(kind)
-        for kind in memberships:
-            self._pass_over(kind, members[kind.name])
+        if memberships and self._last["context"]:
+            self._read_memberships(memberships)
+        for kind in KINDS.values():
+            if self._wants(kind.table, kind.properties):
+                self._sweep(kind)
         if self._wants("ParentContext"):
-            pairs = parents(self._service, contexts)
             known = self._seen["context"]
+            pairs = parents(self._service, known.held().tolist())
             self._rows["ParentContext"].add(pair for pair in pairs if pair[1] in known)
-        made = {}
         if self._wants("Event", "EventPath"):
-            made = self._read_events()
-        for name in self._wanted:
-            if name in _TYPES:
-                made[name] = sql.table_from_rows(name, types[name])
-            elif name not in made:
-                made[name] = self._rows.pop(name).table()
+            made |= self._read_events()
+        made |= {name: rows.table() for name, rows in self._rows.items() if name not in made}
+        for kind in memberships:
+            table = made[kind.membership or ""]
+            late = self._late(table, KINDS["context"]) | self._late(table, kind)
+            made[kind.membership or ""] = table.filter(pa.array(~late))
         tables = {name: made[name] for name in self._wanted}
         return Tables(tables, source=self._service.address.location, taken_at=self._taken_at)
 
@@ -159,30 +159,59 @@ class WholeRead:
 
     # Which node is in which context
 
-    def _read_members(self, kind: Kind, contexts: Sequence[int]) -> Members:
-        rows, last = self._rows[kind.membership or ""], self._last[kind.name]
+    def _read_memberships(self, kinds: Sequence[Kind]) -> None:
+        contexts = self._seen["context"].held().tolist()
 
-        def take(context: int, nodes: Sequence[Any]) -> None:
-            rows.add(_membership_rows(context, [n.id for n in nodes if n.id <= last]))
-            if self._wants(kind.table, kind.properties):
+        def take(kind: Kind, pairs: Iterable[tuple[int, int]]) -> None:
+            rows = self._rows[kind.membership or ""]
+            rows.add((wire_rows.membership_id(*pair), *pair) for pair in pairs)
+
+        ids = {kind.name: self._ids(kind) for kind in kinds}
+        neighbours = Neighbours(self._service, ids, kinds, take, len(contexts))
+        known = neighbours.settled
+        if neighbours.is_there():
+            for kind in kinds:
+                if self._wants(kind.table, kind.properties):
+                    self._sweep(kind)
+                    ids[kind.name] = self._seen[kind.name].held()
+            if neighbours.read():
+                contexts = []
+        members = {kind.name: self._members(kind, known[kind.name], take) for kind in kinds}
+        for kind in kinds:
+            members[kind.name].fetch(contexts)
+        for kind in kinds:
+            if members[kind.name].is_stuck or self._wants(kind.table, kind.properties):
+                self._sweep(kind)
+            bad = {*self._listing.bad[kind.name], *neighbours.bad[kind.name]}
+            inside: dict[int, list[int]] = {}
+            for context, number in contexts_of_each(self._service, kind, sorted(bad)):
+                inside.setdefault(context, []).append(number)
+                take(kind, [(context, number)])
+            self._rows[kind.membership or ""].notes += members[kind.name].pass_over(inside)
+
+    def _ids(self, kind: Kind) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the ids that nodes of a kind may have."""
+        last = self._last[kind.name]
+        if last > _ALWAYS_ALL:
+            self._sweep(kind)
+            return self._seen[kind.name].held()
+        return np.arange(1, last + 1)
+
+    def _members(
+        self, kind: Kind, known: Numbers, take: Callable[[Kind, list[tuple[int, int]]], None]
+    ) -> Members:
+        """Return what reads the members of contexts that are not known yet.
+
+        Pages of members hold the nodes, so that few are left to be asked for by their ids.
+        """
+        has_rows = self._wants(kind.table, kind.properties)
+
+        def took(context: int, nodes: Sequence[Any]) -> None:
+            take(kind, [(context, node.id) for node in nodes if node.id not in known])
+            if has_rows:
                 self._take_nodes(kind, nodes)
 
-        members = Members(self._service, kind, take)
-        members.fetch(contexts)
-        return members
-
-    def _pass_over(self, kind: Kind, members: Members) -> None:
-        """Read the memberships of nodes on which the service fails, and those behind them."""
-        if members.is_stuck:
-            self._sweep(kind)  # it is not known yet which these are
-        inside: dict[int, list[int]] = {}
-        bad = sorted(self._listing.bad[kind.name])
-        rows = self._rows[kind.membership or ""]
-        for context, number in contexts_of_each(self._service, kind, bad):
-            inside.setdefault(context, []).append(number)
-        for context, numbers in inside.items():
-            rows.add(_membership_rows(context, numbers))
-        rows.notes += members.pass_over(inside)
+        return Members(self._service, kind, took)
 
     # Events
 
@@ -225,22 +254,7 @@ class WholeRead:
     def _closed(self, made: dict[str, pa.Table]) -> dict[str, pa.Table]:
         """Return events and paths without those that name a node made after the first call."""
         events = made["Event"]
-        late = np.zeros(events.num_rows, bool)
-        for name in ("artifact", "execution"):
-            kind = KINDS[name]
-            named = sql.numbers(events[kind.id_column])
-            distinct = np.unique(named)
-            unknown = (
-                np.setdiff1d(distinct, self._seen[name].held())
-                if name in self._swept
-                else distinct[distinct > self._last[name]]
-            )
-            exist: list[int] = []
-            # What has no row now either is not new: its row was deleted, and its events kept.
-            self._listing.by_id(
-                kind, unknown.tolist(), lambda nodes, e=exist: e.extend(n.id for n in nodes)
-            )
-            late |= np.isin(named, exist)
+        late = self._late(events, KINDS["artifact"]) | self._late(events, KINDS["execution"])
         if late.any():
             gone = sql.numbers(events["id"])[late]
             kept = ~np.isin(sql.numbers(made["EventPath"]["event_id"]), gone)
@@ -250,6 +264,22 @@ class WholeRead:
             }
         return made
 
+    def _late(self, table: pa.Table, kind: Kind) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return which rows name a node that was made after the first call.
 
-def _membership_rows(context: int, nodes: Sequence[int]) -> list[Row]:
-    return [(wire_rows.membership_id(context, node), context, node) for node in nodes]
+        A node that has no row now either is not new: its row was deleted, and others kept.
+        """
+        named = sql.numbers(table[kind.id_column])
+        distinct = np.unique(named)
+        if kind.name in self._swept:
+            unknown = np.setdiff1d(distinct, self._seen[kind.name].held())
+        else:
+            unknown = distinct[distinct > self._last[kind.name]]
+        exist: list[int] = []
+        bad = set(self._listing.bad[kind.name])
+        self._listing.by_id(
+            kind,
+            [number for number in unknown.tolist() if number not in bad],
+            lambda nodes: exist.extend(node.id for node in nodes),
+        )
+        return np.isin(named, exist)
