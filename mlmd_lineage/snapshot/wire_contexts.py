@@ -13,7 +13,7 @@ from mlmd_lineage.snapshot import notes, wire_rows
 from mlmd_lineage.snapshot.wire_calls import PAGE, Call, Chunks, request
 from mlmd_lineage.snapshot.wire_errors import MissingMethodError
 from mlmd_lineage.snapshot.wire_listing import options, plural
-from mlmd_lineage.snapshot.wire_neighbours import STARTS, subgraph_call, table_of
+from mlmd_lineage.snapshot.wire_neighbours import STARTS, pairs_in, subgraph_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.wire_calls import Service
     from mlmd_lineage.snapshot.wire_errors import Status
 
-    TakeMembers = Callable[[int, Sequence[Any]], None]
+    TakeMembers = Callable[[int, Sequence[bytes]], None]
 
 _FEW_PAGES = 50
 """From how many pages on a filtered list is quicker: it does not look up all members for each."""
@@ -99,13 +99,14 @@ class Members:
             asked = request(f"{method}Request", context_id=place.context, options=how)
 
         def take(answer: bytes) -> list[Call]:
-            nodes, token = wire_rows.nodes_in(self._kind, answer)
+            nodes, token = wire_rows.parts_in(answer)
             self._take(place.context, nodes)
             if not token:
                 return []
             pages = place.pages + 1
             filtered = self._filters and place.size == PAGE and pages >= _FEW_PAGES
-            after = place._replace(after=nodes[-1].id, pages=pages, token=token, filtered=filtered)
+            last = int(wire_rows.ids_of(nodes[-1:])[0])
+            after = place._replace(after=last, pages=pages, token=token, filtered=filtered)
             return [self._call(after)]
 
         def smaller() -> list[Call]:
@@ -159,8 +160,8 @@ def _by_subgraph(service: Service, kind: Kind, nodes: Sequence[int]) -> set[tupl
     found: set[tuple[int, int]] = set()
 
     def take(graph: Any) -> None:
-        for pair in getattr(graph, table_of(kind)):
-            found.add((pair.context_id, getattr(pair, kind.id_column)))
+        contexts, members = pairs_in(graph, kind)
+        found.update(zip(contexts.tolist(), members.tolist(), strict=True))
 
     parts = (nodes[at : at + STARTS] for at in range(0, len(nodes), STARTS))
     service.run(subgraph_call(kind, part, 0, [kind], take) for part in parts)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.wire_calls import Service
     from mlmd_lineage.snapshot.wire_errors import Status
 
-    TakeNodes = Callable[[Sequence[Any]], None]
+    Ids = np.ndarray[Any, np.dtype[np.int64]]
+    Flags = np.ndarray[Any, np.dtype[np.bool_]]
+    TakeParts = Callable[[Sequence[bytes]], None]
 
 _FIRST_BATCH = 1000
 _LAST_BATCH = 64_000
@@ -34,39 +36,50 @@ _SPARSE = 20
 _GREATEST = (1 << 63) - 1
 _TOO_MANY = 100
 _BLOCK_BITS = 16
+_LOW = (1 << _BLOCK_BITS) - 1
 
 
 class Numbers:
     """A set of ids in one byte for each, as most of those in a row are in it."""
 
     def __init__(self) -> None:
-        self._blocks: dict[int, bytearray] = {}
+        self._blocks: dict[int, Flags] = {}
 
-    def add(self, number: int) -> bool:
-        """Add an id; tell whether it is new."""
-        block = self._blocks.get(number >> _BLOCK_BITS)
-        if block is None:
-            block = self._blocks[number >> _BLOCK_BITS] = bytearray(1 << _BLOCK_BITS)
-        at = number & ((1 << _BLOCK_BITS) - 1)
-        if block[at]:
-            return False
-        block[at] = 1
-        return True
+    def add(self, numbers: Ids) -> Flags:
+        """Add ids; tell which of them are new, the first of each."""
+        new = np.zeros(len(numbers), bool)
+        distinct, first = np.unique(numbers, return_index=True)
+        high = distinct >> _BLOCK_BITS
+        for block in np.unique(high).tolist():
+            rows = np.flatnonzero(high == block)
+            held = self._blocks.setdefault(block, np.zeros(1 << _BLOCK_BITS, bool))
+            low = distinct[rows] & _LOW
+            new[first[rows]] = ~held[low]
+            held[low] = True
+        return new
 
-    def __contains__(self, number: int) -> bool:
-        block = self._blocks.get(number >> _BLOCK_BITS)
-        return block is not None and bool(block[number & ((1 << _BLOCK_BITS) - 1)])
+    def has(self, numbers: Ids) -> Flags:
+        """Tell which of some ids are in it."""
+        found = np.zeros(len(numbers), bool)
+        high = numbers >> _BLOCK_BITS
+        for block in np.unique(high).tolist():
+            if block in self._blocks:
+                rows = np.flatnonzero(high == block)
+                found[rows] = self._blocks[block][numbers[rows] & _LOW]
+        return found
 
-    def held(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def held(self) -> Ids:
         """Return the ids, in order."""
         parts = [np.empty(0, np.int64)]
         for high, block in sorted(self._blocks.items()):
-            parts.append(np.flatnonzero(np.frombuffer(block, np.uint8)) + (high << _BLOCK_BITS))
+            parts.append(np.flatnonzero(block) + (high << _BLOCK_BITS))
         return np.concatenate(parts)
 
     def lacking(self, first: int, last: int) -> Iterator[int]:
         """Yield the ids of a range that are not in it."""
-        return (number for number in range(first, last + 1) if number not in self)
+        for start in range(first, last + 1, 1 << _BLOCK_BITS):
+            numbers = np.arange(start, min(start + _LOW, last) + 1)
+            yield from numbers[~self.has(numbers)].tolist()
 
 
 def plural(kind: Kind) -> str:
@@ -105,11 +118,11 @@ class Listing:
         """The nodes on which the service fails, by kind and id."""
         self._good = 0
 
-    def by_id(self, kind: Kind, ids: Iterable[int], take: TakeNodes) -> None:
+    def by_id(self, kind: Kind, ids: Iterable[int], take: TakeParts) -> None:
         """Fetch the nodes with some ids; those on which the service fails are noted as bad."""
 
         def took(answer: bytes) -> None:
-            nodes, _ = wire_rows.nodes_in(kind, answer)
+            nodes, _ = wire_rows.parts_in(answer)
             self._good += len(nodes)
             take(nodes)
 
@@ -127,12 +140,12 @@ class Listing:
         field = f"{kind.name}_ids"
         self._service.run(Chunks(method, field, ids, took, refused))
 
-    def sweep(self, kind: Kind, last: int, have: Numbers, take: TakeNodes) -> None:
+    def sweep(self, kind: Kind, last: int, have: Numbers, take: TakeParts) -> None:
         """Fetch all nodes up to an id but those that one has."""
         position, batch = 1, _FIRST_BATCH
         found = 0
 
-        def count(nodes: Sequence[Any]) -> None:
+        def count(nodes: Sequence[bytes]) -> None:
             nonlocal found
             found += len(nodes)
             take(nodes)
@@ -156,7 +169,7 @@ class Listing:
         """Return the greatest id of a kind's nodes, or 0 where there are none."""
         found, status = self._page(kind, options(1, ascending=False))
         if status is None:
-            return max((node.id for node in found), default=0)
+            return max(found, default=0)
         # The service fails on the last node: above which id is there nothing, not even a failure?
         below, above = 0, _GREATEST
         if self._next_id(kind, above - 1) is not None or self._page(kind, options(1, after=above))[1]:
@@ -178,26 +191,26 @@ class Listing:
     def _next_id(self, kind: Kind, after: int) -> int | None:
         """Return the first id in use after another; None where it cannot be had."""
         found, _ = self._page(kind, options(1, after=after))
-        number = found[0].id if found else 0
+        number = found[0] if found else 0
         return number if number > after else None
 
-    def _page(self, kind: Kind, how: Any) -> tuple[Sequence[Any], Status | None]:
-        """Return a page of a list, or how that failed."""
+    def _page(self, kind: Kind, how: Any) -> tuple[list[int], Status | None]:
+        """Return the ids in a page of a list, or how that failed."""
         failed: list[Status] = []
-        pages: list[Sequence[Any]] = []
+        pages: list[list[int]] = []
         self._service.run(
             [
                 Call(
                     f"Get{plural(kind)}",
                     request(f"Get{plural(kind)}Request", options=how),
-                    lambda answer: pages.append(wire_rows.nodes_in(kind, answer)[0]),
+                    lambda answer: pages.append(_ids_in(answer)),
                     refused=failed.append,
                 )
             ]
         )
-        return (pages[0], None) if pages else ((), failed[0])
+        return (pages[0], None) if pages else ([], failed[0])
 
-    def of_types(self, kind: Kind, types: Collection[tuple[str, str | None]], take: TakeNodes) -> None:
+    def of_types(self, kind: Kind, types: Collection[tuple[str, str | None]], take: TakeParts) -> None:
         """Fetch all nodes of some types, each given by its name and version."""
         method = f"Get{plural(kind)}ByType"
 
@@ -207,13 +220,17 @@ class Listing:
                 asked.type_version = version
 
             def took(answer: bytes) -> list[Call]:
-                nodes, token = wire_rows.nodes_in(kind, answer)
+                nodes, token = wire_rows.parts_in(answer)
                 take(nodes)
                 return [call(name, version, _next(how, token))] if token else []
 
             return Call(method, asked, took)
 
         self._service.run(call(name, version, options(PAGE)) for name, version in types)
+
+
+def _ids_in(answer: bytes) -> list[int]:
+    return wire_rows.ids_of(wire_rows.parts_in(answer)[0]).tolist()
 
 
 def _next(how: Any, token: bytes) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mlmd_lineage import _proto
 from mlmd_lineage.snapshot.tables import KINDS
+from mlmd_lineage.snapshot.wire_bytes import Messages, parsed
 from mlmd_lineage.snapshot.wire_calls import TARGET_BYTES, Call, request
 from mlmd_lineage.snapshot.wire_errors import MissingMethodError
 from mlmd_lineage.snapshot.wire_listing import Numbers
@@ -35,15 +36,25 @@ HOPS = 100
 MEMBERS = tuple(kind for kind in KINDS.values() if kind.membership)
 _IN_FLIGHT = 2
 _FIRST = 10
+_AHEAD = 10_000
 _POOR = 3
 """A call that meets fewer nodes for each that it begins with walks for nothing."""
 _CONTEXT_SECONDS = 0.002
 _PAGE_SECONDS = 0.01
 
 
-def table_of(kind: Kind) -> str:
+def _field(kind: Kind) -> str:
     """Return what a message calls the memberships of a kind."""
     return f"{(kind.membership or '').lower()}s"
+
+
+def pairs_in(graph: Any, kind: Kind) -> tuple[Ids, Ids]:
+    """Return the contexts and the nodes of all memberships in a ``Memberships`` message."""
+    pairs = getattr(graph, _field(kind))
+    # The node has the number 1 in a message, the context 2.
+    fields = parsed(Messages.of(pairs), (1, 2))
+    nodes, contexts = (fields[number].column(len(pairs))[0] for number in (1, 2))
+    return contexts, nodes
 
 
 def subgraph_call(
@@ -62,7 +73,7 @@ def subgraph_call(
         starts: Their ids, at most ``STARTS``.
         hops: How far to walk from them.
         kinds: Whose memberships to return.
-        take: Takes the ``LineageGraph`` of the answer.
+        take: Takes the ``Memberships`` of the answer.
         smaller: As in ``Call``.
         refused: As in ``Call``; where it is None, a service without filters is without the method.
     """
@@ -72,12 +83,12 @@ def subgraph_call(
     nodes.filter_query = f"id IN ({', '.join(map(str, starts))})"
     how.max_num_hops = hops
     how.direction = how.Direction.Value("BIDIRECTIONAL")
-    asked.read_mask.paths.extend(table_of(one) for one in kinds)
-    response: Any = _proto.message(f"{METHOD}Response")
+    asked.read_mask.paths.extend(_field(one) for one in kinds)
+    response: Any = _proto.message("Subgraph", _proto.READING)
 
     def took(answer: bytes) -> None:
         # An answer of no bytes stands for NOT_FOUND: none of them has a row.
-        take(response.FromString(answer).lineage_subgraph)
+        take(response.FromString(answer).memberships)
 
     return Call(METHOD, asked, took, smaller, refused, absent=True)
 
@@ -89,7 +100,7 @@ class Neighbours:
         service: The service.
         ids: The ids of the nodes by the names of their kinds; some may have no node.
         kinds: Whose memberships are wanted.
-        take: Takes ``(kind, context, node)`` of each membership once.
+        take: Takes a kind, contexts, and the node that is in each; each membership once.
         contexts: How many contexts there are.
     """
 
@@ -98,7 +109,7 @@ class Neighbours:
         service: Service,
         ids: Mapping[str, Ids],
         kinds: Sequence[Kind],
-        take: Callable[[Kind, list[tuple[int, int]]], None],
+        take: Callable[[Kind, Ids, Ids], None],
         contexts: int,
     ) -> None:
         self._service = service
@@ -127,39 +138,38 @@ class Neighbours:
     def read(self) -> bool:
         """Read them; return whether all were, or the rest is better read context by context."""
         self._service.run(self._calls(), in_flight=_IN_FLIGHT)
-        return not any(True for kind in self._kinds for _ in self._unsettled(kind))
+        return not any(map(self._unsettled, self._kinds))
 
     def _calls(self) -> Iterator[Call]:
         # Executions have more neighbours; from those of other kinds the same is reached.
         for kind in sorted(self._kinds, key=lambda kind: kind.name != "execution"):
             # Neighbours have neighbouring ids: those in another order lie far from each other.
             order = np.random.default_rng(0).permutation(self._ids[kind.name])
-            starts: list[int] = []
-            for number in order.tolist():
-                if number in self.settled[kind.name]:
-                    continue
-                starts.append(number)
-                if len(starts) < self._starts:
-                    continue
-                # While others were under way, they may have been met.
-                starts = [n for n in starts if n not in self.settled[kind.name]]
-                if len(starts) * 2 >= self._starts:
-                    if self._is_slow(kind):
-                        return
-                    yield self._call(kind, starts, self._hops)
-                    starts = []
-            if starts:
-                yield self._call(kind, starts, self._hops)
+            settled, at = self.settled[kind.name], 0
+            while at < len(order):
+                # After some calls, most of those that follow have been met.
+                size = _AHEAD
+                fresh = np.flatnonzero(~settled.has(order[at : at + size]))
+                while len(fresh) < self._starts and at + size < len(order):
+                    size *= 4
+                    fresh = np.flatnonzero(~settled.has(order[at : at + size]))
+                near = order[at : at + size]
+                if len(fresh) >= self._starts and self._is_slow(kind):
+                    return
+                chosen = fresh[: self._starts]
+                at += int(chosen[-1]) + 1 if len(fresh) >= self._starts else len(near)
+                if len(chosen):
+                    yield self._call(kind, near[chosen].tolist(), self._hops)
 
-    def _unsettled(self, kind: Kind) -> Iterator[int]:
-        settled = self.settled[kind.name]
-        return (number for number in self._ids[kind.name].tolist() if number not in settled)
+    def _unsettled(self, kind: Kind) -> int:
+        ids = self._ids[kind.name]
+        return len(ids) - int(self.settled[kind.name].has(ids).sum())
 
     def _is_slow(self, kind: Kind) -> bool:
         """Tell whether the nodes that are left are sooner read context by context."""
         if self._poor_seconds is None:
             return False
-        left = sum(1 for _ in self._unsettled(kind))
+        left = self._unsettled(kind)
         pages = left / STARTS
         by_context = 2 * self._contexts * _CONTEXT_SECONDS + pages * _PAGE_SECONDS
         slow = pages * self._poor_seconds > by_context
@@ -171,8 +181,7 @@ class Neighbours:
 
         def take(graph: Any) -> None:
             met = self._keep(graph)
-            for number in starts:
-                met += self.settled[kind.name].add(number)
+            met += int(self.settled[kind.name].add(np.array(starts, np.int64)).sum())
             self._adapt(graph.ByteSize(), len(starts))
             if met < _POOR * len(starts):
                 self._poor_seconds = time.monotonic() - began
@@ -185,7 +194,7 @@ class Neighbours:
 
         def refused(_: Status) -> None:
             self.bad[kind.name] += starts
-            self.settled[kind.name].add(starts[0])
+            self.settled[kind.name].add(np.array(starts, np.int64))
 
         return subgraph_call(kind, starts, hops, self._kinds, take, smaller, refused)
 
@@ -193,12 +202,12 @@ class Neighbours:
         """Hand on the memberships of nodes that were not met before; return how many these are."""
         met = 0
         for kind in self._kinds:
-            settled, name = self.settled[kind.name], kind.id_column
-            pairs = [(p.context_id, getattr(p, name)) for p in getattr(graph, table_of(kind))]
-            new = [pair for pair in pairs if pair[1] not in settled]
-            self._take(kind, new)
+            contexts, nodes = pairs_in(graph, kind)
+            settled = self.settled[kind.name]
+            new = ~settled.has(nodes)
+            self._take(kind, contexts[new], nodes[new])
             # A node that was met is told with all of its contexts.
-            met += sum(settled.add(node) for _, node in new)
+            met += int(settled.add(nodes).sum())
         return met
 
     def _adapt(self, size: int, starts: int) -> None:

@@ -11,10 +11,13 @@ import hashlib
 import operator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlmd_lineage import _proto
 from mlmd_lineage.snapshot.sql import readable_text
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 from mlmd_lineage.snapshot.values import STRUCT_PREFIX
+from mlmd_lineage.snapshot.wire_bytes import Messages, leading, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import Kind
 
     Row = tuple[Any, ...]
+    Ids = np.ndarray[Any, np.dtype[np.int64]]
 
-_MESSAGES = {"artifact": "Artifacts", "execution": "Executions", "context": "Contexts"}
 _ARTIFACT_BITS = 29
 _TYPE_BITS = 3
 _ID_BITS = 31
@@ -31,10 +34,23 @@ _ID_BITS = 31
 _by_key = operator.attrgetter("key")
 
 
-def nodes_in(kind: Kind, answer: bytes) -> tuple[Sequence[Any], bytes]:
-    """Return the nodes in an answer, and the token of the next page: empty on the last."""
-    message: Any = _proto.message(_MESSAGES[kind.name], _proto.READING).FromString(answer)
-    return message.nodes, message.next_page_token
+def parts_in(answer: bytes) -> tuple[list[bytes], bytes]:
+    """Return the messages in an answer, undecoded, and the token of the next page if there is."""
+    message: Any = _proto.message("Parts", _proto.READING).FromString(answer)
+    return list(message.parts), message.next_page_token
+
+
+def ids_of(parts: Sequence[bytes]) -> Ids:
+    """Return the ids of some nodes, whatever their kind."""
+    messages = Messages.of(parts)
+    found = leading(messages, 1)
+    return parsed(messages, (1,))[1].column(len(parts))[0] if found is None else found
+
+
+def nodes_of(kind: Kind, parts: Iterable[bytes]) -> list[Any]:
+    """Return the messages of some nodes."""
+    read = _proto.message(kind.table, _proto.READING).FromString
+    return [read(part) for part in parts]
 
 
 def events_in(answer: bytes) -> Sequence[Any]:
@@ -137,6 +153,23 @@ def event_id(artifact: int, execution: int, kind: int, repeat: int = 0) -> int:
     ):
         return (execution << _ARTIFACT_BITS | artifact) << _TYPE_BITS | kind
     return _rare(f"event {execution} {artifact} {kind} {repeat}")
+
+
+def event_ids(artifacts: Ids, executions: Ids, types: Ids) -> Ids | None:
+    """Return the ids that events get; None where one is of the rare sort, or stands there twice."""
+    for ids, bits in ((artifacts, _ARTIFACT_BITS), (executions, _ID_BITS), (types, _TYPE_BITS)):
+        if len(ids) and (ids.min() < 0 or ids.max() >> bits):
+            return None
+    found = (executions << _ARTIFACT_BITS | artifacts) << _TYPE_BITS | types
+    return found if len(np.unique(found)) == len(found) else None
+
+
+def membership_ids(contexts: Ids, nodes: Ids) -> Ids:
+    """Return the ids that attributions or associations get."""
+    found = contexts << _ID_BITS | nodes
+    for row in np.flatnonzero((contexts | nodes) >> _ID_BITS).tolist():
+        found[row] = membership_id(int(contexts[row]), int(nodes[row]))
+    return found
 
 
 def membership_id(context: int, node: int) -> int:

@@ -101,7 +101,7 @@ class WireSession:
         if "name" in where:
             return self._by_name(kind, where)
         if "type_id" in where:
-            found: list[Any] = []
+            found: list[bytes] = []
             self._listing.of_types(kind, self._types_with(kind, where), found.extend)
             return self._keep(kind, found)
         return self._all(kind)
@@ -114,11 +114,11 @@ class WireSession:
         self._listing.by_id(kind, new, functools.partial(self._keep, kind))
         return [held[number] for number in numbers if held[number] is not None]
 
-    def _keep(self, kind: Kind, nodes: Sequence[Any]) -> list[Any]:
+    def _keep(self, kind: Kind, parts: Sequence[bytes]) -> list[Any]:
         """Return nodes as they were when they were first met."""
         held = self._nodes[kind.name]
         kept = []
-        for node in nodes:
+        for node in wire_rows.nodes_of(kind, parts):
             if held.get(node.id) is None:
                 held[node.id] = node
             kept.append(held[node.id])
@@ -127,10 +127,10 @@ class WireSession:
     def _by_texts(
         self, kind: Kind, method: str, field: str, texts: Collection[int | str]
     ) -> list[Any]:
-        found: list[Any] = []
+        found: list[bytes] = []
 
         def take(answer: bytes) -> None:
-            found.extend(wire_rows.nodes_in(kind, answer)[0])
+            found.extend(wire_rows.parts_in(answer)[0])
 
         asked = request(f"{method}Request", **{field: sorted(set(map(str, texts)))})
         try:
@@ -141,10 +141,10 @@ class WireSession:
 
     def _by_name(self, kind: Kind, where: Where) -> list[Any]:
         method = f"Get{kind.table}ByTypeAndName"
-        found: list[Any] = []
+        found: list[bytes] = []
 
         def take(answer: bytes) -> None:
-            found.extend(wire_rows.nodes_in(kind, answer)[0])
+            found.extend(wire_rows.parts_in(answer)[0])
 
         def call(type_name: str, version: str | None, name: object) -> Call:
             asked = request(f"{method}Request", type_name=type_name)
@@ -171,7 +171,7 @@ class WireSession:
         ]
 
     def _all(self, kind: Kind) -> Iterable[Any]:
-        found: list[Any] = []
+        found: list[bytes] = []
         self._listing.sweep(kind, self._listing.last_id(kind), Numbers(), found.extend)
         return self._keep(kind, found)
 
@@ -208,7 +208,7 @@ class WireSession:
         if "context_id" in where:
             pairs: list[tuple[int, int]] = []
 
-            def take(context: int, nodes: Sequence[Any]) -> None:
+            def take(context: int, nodes: Sequence[bytes]) -> None:
                 pairs.extend((context, node.id) for node in self._keep(kind, nodes))
 
             members = Members(self._service, kind, take)

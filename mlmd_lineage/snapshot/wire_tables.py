@@ -17,6 +17,7 @@ import pyarrow as pa
 from mlmd_lineage.snapshot import notes, sql, wire_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.wire_calls import Chunks
+from mlmd_lineage.snapshot.wire_columns import NodeColumns, event_tables
 from mlmd_lineage.snapshot.wire_contexts import Members, contexts_of_each, parents
 from mlmd_lineage.snapshot.wire_listing import Listing, Numbers
 from mlmd_lineage.snapshot.wire_neighbours import MEMBERS, Neighbours
@@ -28,58 +29,31 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import Kind
     from mlmd_lineage.snapshot.wire_calls import Service
 
-    Row = tuple[Any, ...]
+    Ids = np.ndarray[Any, np.dtype[np.int64]]
 
-_ROWS = 50_000
+_BATCH_BYTES = 8 << 20
 _BEYOND = 10_000
 _ALWAYS_ALL = 1_000_000
 _SPARSE = 20
 _TYPES = ("Type", "TypeProperty", "ParentType")
 
 
-class Rows:
-    """Rows of one table, which become columns by and by."""
+class Columns:
+    """Parts of one table, which are put together at the end."""
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._rows: list[Row] = []
         self._parts = [SCHEMAS[table].empty_table()]
         self.notes: list[notes.Note] = []
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Add rows, each with all of the table's columns, texts as bytes."""
-        self._rows.extend(rows)
-        if len(self._rows) >= _ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        columns = {
-            field.name: pa.array(values, _raw(field.type))
-            for field, values in zip(
-                SCHEMAS[self._table], zip(*self._rows, strict=True), strict=True
-            )
-        }
-        self._parts.append(
-            sql.finished(
-                self._table, columns, len(self._rows), base64_protos=False, trim=False
-            )
-        )
-        self._rows = []
+    def add(self, part: pa.Table) -> None:
+        """Add rows."""
+        self._parts.append(part)
 
     def table(self) -> pa.Table:
         """Return all rows, in their order."""
-        self._flush()
         whole = notes.joined(self._parts).unify_dictionaries()
         return notes.noted(sql.ordered(self._table, whole), self.notes)
-
-
-def _raw(kind: pa.DataType) -> pa.DataType:
-    """Return the type of a column's values as they come: texts are bytes."""
-    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-        return pa.binary()
-    return pa.large_binary() if pa.types.is_large_string(kind) else kind
 
 
 class WholeRead:
@@ -89,7 +63,9 @@ class WholeRead:
         self._service = service
         self._wanted = tables
         self._listing = Listing(service)
-        self._rows = {table: Rows(table) for table in tables if table not in _TYPES}
+        self._columns = {table: Columns(table) for table in tables if table not in _TYPES}
+        self._waiting: dict[str, list[bytes]] = {name: [] for name in KINDS}
+        self._bytes = dict.fromkeys(KINDS, 0)
         self._last: dict[str, int] = {}
         self._seen = {name: Numbers() for name in KINDS}
         self._swept: set[str] = set()
@@ -113,11 +89,13 @@ class WholeRead:
                 self._sweep(kind)
         if self._wants("ParentContext"):
             known = self._seen["context"]
-            pairs = parents(self._service, known.held().tolist())
-            self._rows["ParentContext"].add(pair for pair in pairs if pair[1] in known)
+            contexts = known.held()
+            pairs = parents(self._service, contexts.tolist())
+            rows = [pair for pair in pairs if known.has(np.array(pair)).all()]
+            self._columns["ParentContext"].add(sql.table_from_rows("ParentContext", rows))
         if self._wants("Event", "EventPath"):
             made |= self._read_events()
-        made |= {name: rows.table() for name, rows in self._rows.items() if name not in made}
+        made |= {name: part.table() for name, part in self._columns.items() if name not in made}
         for kind in memberships:
             table = made[kind.membership or ""]
             late = self._late(table, KINDS["context"]) | self._late(table, kind)
@@ -137,34 +115,50 @@ class WholeRead:
         self._swept.add(kind.name)
         take = functools.partial(self._take_nodes, kind)
         self._listing.sweep(kind, self._last[kind.name], self._seen[kind.name], take)
+        self._decode(kind)
         for number, status in self._listing.bad[kind.name].items():
             detail = f"the service fails on it, so it is left out ({status.code}: {status.details})"
             self._note(kind, notes.Note("unreadable_node", f"{kind.name}/{number}", detail))
 
     def _note(self, kind: Kind, note: notes.Note) -> None:
         for table in (kind.table, kind.properties, kind.membership):
-            if table in self._rows:
-                self._rows[table].notes.append(note)
+            if table in self._columns:
+                self._columns[table].notes.append(note)
                 return
 
-    def _take_nodes(self, kind: Kind, nodes: Sequence[Any]) -> None:
-        add, last = self._seen[kind.name].add, self._last[kind.name]
-        new = [node for node in nodes if node.id <= last and add(node.id)]
-        if kind.table in self._rows:
-            self._rows[kind.table].add([wire_rows.node_row(kind, node) for node in new])
-        if kind.properties in self._rows:
-            properties = self._rows[kind.properties]
-            for node in new:
-                properties.add(wire_rows.property_rows(node))
+    def _take_nodes(self, kind: Kind, parts: Sequence[bytes]) -> None:
+        ids = wire_rows.ids_of(parts)
+        new = ids <= self._last[kind.name]
+        new[new] = self._seen[kind.name].add(ids[new])
+        if not self._wants(kind.table, kind.properties):
+            return
+        kept = [parts[row] for row in np.flatnonzero(new).tolist()]
+        self._waiting[kind.name] += kept
+        self._bytes[kind.name] += sum(map(len, kept))
+        if self._bytes[kind.name] > _BATCH_BYTES:
+            self._decode(kind)
+
+    def _decode(self, kind: Kind) -> None:
+        """Turn the nodes that were taken into columns."""
+        parts, self._waiting[kind.name], self._bytes[kind.name] = self._waiting[kind.name], [], 0
+        if not parts:
+            return
+        nodes = NodeColumns(kind, parts)
+        if kind.table in self._columns:
+            self._columns[kind.table].add(nodes.table())
+        if kind.properties in self._columns:
+            self._columns[kind.properties].add(nodes.properties())
 
     # Which node is in which context
 
     def _read_memberships(self, kinds: Sequence[Kind]) -> None:
         contexts = self._seen["context"].held().tolist()
 
-        def take(kind: Kind, pairs: Iterable[tuple[int, int]]) -> None:
-            rows = self._rows[kind.membership or ""]
-            rows.add((wire_rows.membership_id(*pair), *pair) for pair in pairs)
+        def take(kind: Kind, contexts: Ids, nodes: Ids) -> None:
+            name = kind.membership or ""
+            columns = (wire_rows.membership_ids(contexts, nodes), contexts, nodes)
+            schema = SCHEMAS[name]
+            self._columns[name].add(pa.table([pa.array(c) for c in columns], schema=schema))
 
         ids = {kind.name: self._ids(kind) for kind in kinds}
         neighbours = Neighbours(self._service, ids, kinds, take, len(contexts))
@@ -186,10 +180,10 @@ class WholeRead:
             inside: dict[int, list[int]] = {}
             for context, number in contexts_of_each(self._service, kind, sorted(bad)):
                 inside.setdefault(context, []).append(number)
-                take(kind, [(context, number)])
-            self._rows[kind.membership or ""].notes += members[kind.name].pass_over(inside)
+                take(kind, np.array([context]), np.array([number]))
+            self._columns[kind.membership or ""].notes += members[kind.name].pass_over(inside)
 
-    def _ids(self, kind: Kind) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def _ids(self, kind: Kind) -> Ids:
         """Return the ids that nodes of a kind may have."""
         last = self._last[kind.name]
         if last > _ALWAYS_ALL:
@@ -198,7 +192,7 @@ class WholeRead:
         return np.arange(1, last + 1)
 
     def _members(
-        self, kind: Kind, known: Numbers, take: Callable[[Kind, list[tuple[int, int]]], None]
+        self, kind: Kind, known: Numbers, take: Callable[[Kind, Ids, Ids], None]
     ) -> Members:
         """Return what reads the members of contexts that are not known yet.
 
@@ -206,8 +200,10 @@ class WholeRead:
         """
         has_rows = self._wants(kind.table, kind.properties)
 
-        def took(context: int, nodes: Sequence[Any]) -> None:
-            take(kind, [(context, node.id) for node in nodes if node.id not in known])
+        def took(context: int, nodes: Sequence[bytes]) -> None:
+            ids = wire_rows.ids_of(nodes)
+            ids = ids[~known.has(ids)]
+            take(kind, np.full(len(ids), context), ids)
             if has_rows:
                 self._take_nodes(kind, nodes)
 
@@ -217,16 +213,15 @@ class WholeRead:
 
     def _read_events(self) -> dict[str, pa.Table]:
         """Return the tables of events and paths: all of an execution's events in one call."""
-        rows = {table: Rows(table) for table in ("Event", "EventPath")}
-
+        columns = Columns("Event"), Columns("EventPath")
         found = 0
 
         def take(answer: bytes) -> None:
             nonlocal found
-            for row, path in wire_rows.event_rows(wire_rows.events_in(answer)):
-                rows["Event"].add((row,))
-                rows["EventPath"].add(path)
-                found += 1
+            tables = event_tables(answer)
+            found += tables[0].num_rows
+            for one, table in zip(columns, tables, strict=True):
+                one.add(table)
 
         last = self._last["execution"]
         ids = self._execution_ids(last)
@@ -238,8 +233,8 @@ class WholeRead:
             before = found
             self._service.run(fetch(range(last + 1, last + _BEYOND + 1), take))
             last += _BEYOND
-        made = {table: part.table() for table, part in rows.items()}
-        return self._closed(made)
+        events, paths = (part.table() for part in columns)
+        return self._closed({"Event": events, "EventPath": paths})
 
     def _execution_ids(self, last: int) -> Iterable[int]:
         """Return the ids whose events to ask for: those without a row, too, if they are few."""
@@ -280,6 +275,6 @@ class WholeRead:
         self._listing.by_id(
             kind,
             [number for number in unknown.tolist() if number not in bad],
-            lambda nodes: exist.extend(node.id for node in nodes),
+            lambda nodes: exist.extend(wire_rows.ids_of(nodes).tolist()),
         )
         return np.isin(named, exist)
