@@ -12,7 +12,9 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
-from mlmd_lineage.server.answers import INVALID_ARGUMENT, UNIMPLEMENTED, StatusError
+from mlmd_lineage.errors import FilterError
+from mlmd_lineage.filters.answering import find_ids
+from mlmd_lineage.server.answers import INVALID_ARGUMENT, StatusError
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
 if TYPE_CHECKING:
@@ -89,8 +91,10 @@ def matching(session: Session, kind: Kind, query: str) -> Collection[int]:
     Raises:
         StatusError: The query cannot be right; the message says where.
     """
-    message = f"filter_query {query!r} of {kind.name}s cannot be answered by {session.source} yet."
-    raise StatusError(UNIMPLEMENTED, message)
+    try:
+        return find_ids(session, kind.name, query)
+    except FilterError as error:
+        raise StatusError(INVALID_ARGUMENT, f"Invalid `filter_query`: {error}") from None
 
 
 def _rows(

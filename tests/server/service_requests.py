@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+import mlmd_lineage as ml
 from mlmd_lineage import _proto
-from mlmd_lineage.server.answers import SERVICE
+from mlmd_lineage.server.answers import SERVICE, StatusError
+from mlmd_lineage.server.reading import ReadingAnswers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from mlmd_lineage.snapshot.tables import Tables
 
@@ -34,6 +37,22 @@ def caller(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
             return 0, answer.FromString(ask(raw, timeout=60))
         except grpc.RpcError as error:
             return error.code().value[0], error.details()
+
+    return call
+
+
+def reading(path: Path) -> Callable[..., tuple[int, Any]]:
+    """Return a function like that of ``caller``, which asks our own readers in this process."""
+    ours = ReadingAnswers(ml.connect(path))
+
+    def call(method: str, *, raw: bytes | None = None, **fields: Any) -> tuple[int, Any]:
+        if raw is None:
+            raw = _proto.message(f"{method}Request")(**fields).SerializeToString()
+        try:
+            answer = ours.answer(method, raw)
+        except StatusError as error:
+            return error.code, error.message
+        return 0, _proto.message(f"{method}Response").FromString(answer)
 
     return call
 
@@ -88,7 +107,7 @@ def _nodes(tables: Tables, kind: str) -> Iterator[Request]:
     yield f"Get{kind}sByType", {}
     yield f"Get{kind}ByTypeAndName", {}
     types = {row["id"]: row for row in tables["Type"].to_pylist()}
-    for row in tables[kind].to_pylist():
+    for row in tables[kind].to_pylist()[::4]:
         type_ = types.get(row["type_id"])
         if row["name"] and type_:
             given = {"type_name": type_["name"], f"{lower}_name": row["name"]}
@@ -133,11 +152,11 @@ def _edges(tables: Tables) -> Iterator[Request]:
         ids = tables[kind]["id"].to_pylist()
         for some in ([], ids, ids[::-2], [UNKNOWN], [*ids[:2], UNKNOWN, *ids[:2]]):
             yield f"GetEventsBy{kind}IDs", {f"{lower}_ids": some}
-        for number in [*ids, UNKNOWN]:
+        for number in [*ids[::4], UNKNOWN]:
             yield f"GetContextsBy{kind}", {f"{lower}_id": number}
         yield f"GetContextsBy{kind}", {}
         yield f"Get{kind}sByContext", {}
-        for number in [*tables["Context"]["id"].to_pylist(), UNKNOWN]:
+        for number in [*tables["Context"]["id"].to_pylist()[::4], UNKNOWN]:
             yield f"Get{kind}sByContext", {"context_id": number}
             yield (
                 f"Get{kind}sByContext",
@@ -145,11 +164,11 @@ def _edges(tables: Tables) -> Iterator[Request]:
             )
     contexts = tables["Context"]["id"].to_pylist()
     for whose in ("Parent", "Children"):
-        for number in [*contexts, UNKNOWN]:
+        for number in [*contexts[::4], UNKNOWN]:
             yield f"Get{whose}ContextsByContext", {"context_id": number}
         for some in ([], contexts, [UNKNOWN], contexts[:3] * 2):
             yield f"Get{whose}ContextsByContexts", {"context_ids": some}
-    for number in [*tables["Context"]["id"].to_pylist()[:5]]:
+    for number in contexts[:3]:
         for order in orders(2):
             yield "GetArtifactsByContext", {"context_id": number, "options": order}
 
@@ -168,3 +187,98 @@ def pages(call: Callable[..., tuple[int, Any]], method: str, **fields: Any) -> I
         token = page.next_page_token
         if not token:
             return
+
+
+FILTERS = {
+    "Artifact": (
+        "id > 0",
+        "id < 9 AND state = LIVE",
+        "type = 'Model' OR type = 'Donn\u00e9es'",
+        "uri LIKE '%1%'",
+        "name IS NULL",
+        "contexts_a.id = 1",
+        "contexts_a.type LIKE 'p%' AND contexts_b.id = 2",
+        "events_0.type = OUTPUT AND events_0.execution_id < 20",
+        "custom_properties.is_external.int_value = 0",
+        "id = 999999",
+        "id =",
+        "nonsense = 1",
+    ),
+    "Execution": (
+        "id > 0",
+        "last_known_state = COMPLETE",
+        "last_known_state IN (COMPLETE, CACHED) AND id != 7",
+        "contexts_a.id = 1 AND events_0.type = INPUT",
+        "create_time_since_epoch > 0 AND NOT (id > 12)",
+        "id = 'text'",
+    ),
+    "Context": (
+        "id > 0",
+        "name LIKE '%e%'",
+        "parent_contexts_p.id = 1",
+        "child_contexts_c.id > 1",
+        "artifacts_a.id < 5",
+        "executions_e.id < 5 AND type = 'pipeline_run'",
+        "(",
+    ),
+}
+
+
+def with_filters(tables: Tables) -> Iterator[Request]:
+    """Yield lists of what filters find."""
+    context, type_ = tables["Context"]["id"][0].as_py(), tables["Type"]
+    for kind, filters in FILTERS.items():
+        names = [r["name"] for r in type_.to_pylist() if r["type_kind"] == KINDS[kind]]
+        for query, size in itertools.product(filters, (2, 100)):
+            asked = options(filter_query=query, max_result_size=size)
+            yield f"Get{kind}s", {"options": asked}
+            yield f"Get{kind}sByType", {"type_name": names[-1], "options": asked}
+            if kind != "Context":
+                yield f"Get{kind}sByContext", {"context_id": context, "options": asked}
+            if size == 2:
+                asked.order_by_field.field = 1
+                asked.order_by_field.is_asc = False
+                yield f"Get{kind}s", {"options": asked}
+
+
+MASK = ("artifacts", "executions", "events")
+
+
+def of_lineage(tables: Tables) -> Iterator[Request]:
+    """Yield requests for lineage: from many nodes, up and down, so far and so far."""
+    artifacts, executions = tables["Artifact"]["id"], tables["Execution"]["id"]
+    for number, direction in itertools.product(artifacts.to_pylist()[::7], range(4)):
+        for hops in (0, 1, 2, 3, 100):
+            yield _lineage("artifacts", f"id = {number}", direction, hops)
+    for number, direction in itertools.product(executions.to_pylist()[::15], range(4)):
+        for hops in (1, 2, 100):
+            yield _lineage("executions", f"id = {number}", direction, hops)
+    last = artifacts[-1].as_py()
+    for mask in ([], ["contexts"], ["attributions", "associations"], ["none"], ["context_types"]):
+        yield _lineage("artifacts", f"id = {last}", 1, 5, mask=mask)
+    for query in ("id < 4", "id > 100000", "", "id ="):
+        yield _lineage("artifacts", query, 3, 1)
+        yield _lineage("executions", query, 3, 1)
+    yield _lineage("artifacts", f"id = {last}", 1, -1)
+    yield "GetLineageSubgraph", {}
+    ends = ("id < 5", "id > 3 AND id < 9", f"id = {last}", "id > 100000")
+    for query, kept, of in itertools.product(ends, (True, False), ("artifacts", "executions")):
+        ending = {f"ending_{of}": {"filter_query": query, "include_ending_nodes": kept}}
+        yield _lineage("artifacts", f"id = {last}", 1, 100, **ending)
+        yield _lineage("executions", "id = 1", 3, 3, **ending)
+
+
+def _lineage(
+    start: str, query: str, direction: int, hops: int, *, mask: Sequence[str] = MASK, **more: Any
+) -> Request:
+    asked: Any = _proto.message("LineageSubgraphQueryOptions")(
+        max_num_hops=hops, direction=direction
+    )
+    getattr(asked, f"starting_{start}").filter_query = query
+    for field, values in more.items():
+        for name, value in values.items():
+            setattr(getattr(asked, field), name, value)
+    return "GetLineageSubgraph", {
+        "lineage_subgraph_query_options": asked,
+        "read_mask": {"paths": mask},
+    }

@@ -15,6 +15,7 @@ import service_requests as asking
 from metadata_service import served
 
 import mlmd_lineage as ml
+from mlmd_lineage._proto import only_ours
 
 if TYPE_CHECKING:
     import servers
@@ -36,8 +37,6 @@ MetadataStore(json_format.Parse(sys.stdin.read(), metadata_store_pb2.ConnectionC
 def make_empty(store: ml.BaseMetadataStore) -> None:
     """Have ``ml_metadata`` make its tables in a database."""
     from google.protobuf import json_format
-
-    from mlmd_lineage._proto import only_ours
 
     with only_ours():
         config = store.connection_config()
@@ -98,7 +97,8 @@ def test_the_librarys_own_suite_passes_over_mariadb(tmp_path: Path, mariadb_serv
 @pytest.mark.native
 def test_the_methods_that_the_library_lacks(tmp_path: Path):
     path = tmp_path / "metadata.db"
-    server_stores.fill_natively(ml.SQLiteMetadataStore(uri=path), 10)
+    with only_ours():
+        server_stores.fill_natively(ml.SQLiteMetadataStore(uri=path), 10)
     with served(path) as service, asking.channel(service.address) as channel:
         call = asking.caller(channel)
         status, found = call("GetParentContextsByContexts", context_ids=[1, 2, 3, 999])

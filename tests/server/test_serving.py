@@ -24,7 +24,7 @@ from metadata_service import served
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
-from mlmd_lineage.server.answers import SERVICE, methods
+from mlmd_lineage.server.answers import SERVICE, methods, writes
 from mlmd_lineage.server.settings import ServerSettings
 from mlmd_lineage.server.supervisor import Supervisor
 
@@ -77,6 +77,15 @@ def test_each_call_is_a_line_of_the_log(path: Path):
             "PutArtifacts PERMISSION_DENIED",
         ]
         assert "secret value" not in service.log
+
+
+def test_nothing_is_written(path: Path):
+    before = sqlite_stores.state_of(path)
+    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+        for method in filter(writes, methods()):
+            status, said = asking.caller(channel)(method)
+            assert (status, "only reads" in said) == (7, True)
+    assert sqlite_stores.state_of(path) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
