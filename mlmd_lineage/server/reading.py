@@ -38,6 +38,9 @@ class ReadingAnswers:
             StoreError: The store cannot be read.
         """
         self._reader = reader_for(store.metadata_store)
+        keep_connections = getattr(self._reader, "keep_connections", None)
+        if keep_connections is not None:  # those of files have none
+            keep_connections()
         self._reader.ask(lambda session: session.fetch("Type", {"id": [0]}))
 
     def answer(self, method: str, request: bytes) -> bytes:
@@ -54,8 +57,18 @@ class ReadingAnswers:
                 "whose meaning it must not ignore."
             )
             raise StatusError(INVALID_ARGUMENT, message)
-        response = self._reader.ask(lambda session: answer(session, asked))
+        response = self._reader.ask(lambda session: _response_or_status(answer, session, asked))
+        if isinstance(response, StatusError):
+            raise response
         return bytes(response.SerializeToString())
+
+
+def _response_or_status(answer: Answer, session: Session, asked: Any) -> Any:
+    """Return a status instead of raising it, as to the reader it is an answer like any other."""
+    try:
+        return answer(session, asked)
+    except StatusError as status:
+        return status
 
 
 def _response(method: str, **fields: Any) -> Any:

@@ -7,6 +7,8 @@ a writer would notice, changes nothing, and needs no privilege but SELECT.
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -23,11 +25,11 @@ from mlmd_lineage.snapshot.mysql_text import (
     spellings,
     text_column,
 )
-from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
+from mlmd_lineage.snapshot.servers import COLUMNS_SECONDS, LOCK_SECONDS, Kept, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pymysql.connections import Connection
 
@@ -55,6 +57,12 @@ class MySQLReader:
 
     def __init__(self, store: MySQLMetadataStore) -> None:
         self._store = store
+        self._kept: Kept[Connection[Any]] | None = None
+        self._columns: tuple[float, Sequence[tuple[Any, ...]]] = (-math.inf, ())
+
+    def keep_connections(self) -> None:
+        """Keep connections open from one question to the next."""
+        self._kept = Kept(lambda connection: connection.close())
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
@@ -69,9 +77,16 @@ class MySQLReader:
             for statement in _BEGIN:
                 _rows(connection, statement)
             where = self._store.location()
-            return question(MySQLSession(connection, where))
+            return question(MySQLSession(connection, where, self._columns_in(connection)))
 
-        return tried_twice(lambda: with_connection(self._store, answer))
+        return tried_twice(lambda: with_connection(self._store, answer, self._kept))
+
+    def _columns_in(self, connection: Connection[Any]) -> Sequence[tuple[Any, ...]]:
+        read, columns = self._columns
+        if self._kept is None or time.monotonic() > read + COLUMNS_SECONDS:
+            columns = _rows(connection, _COLUMNS)
+            self._columns = (time.monotonic(), columns)
+        return columns
 
 
 class MySQLSession(sql.SQLSession):
@@ -79,10 +94,11 @@ class MySQLSession(sql.SQLSession):
 
     dialect = "mysql"
 
-    def __init__(self, connection: Connection[Any], source: str) -> None:
+    def __init__(
+        self, connection: Connection[Any], source: str, columns: Sequence[tuple[Any, ...]]
+    ) -> None:
         self._connection = connection
         self.source = source
-        columns = _rows(connection, _COLUMNS)
         self.layout = _layout(connection, columns, source)
         self._letters = {
             (table.lower(), column.lower()): (charset, collation)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import notes, sql
 from mlmd_lineage.snapshot.postgresql_connection import fetched, with_connection
-from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
+from mlmd_lineage.snapshot.servers import LOCK_SECONDS, Kept, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ class PostgreSQLReader:
 
     def __init__(self, store: PostgreSQLMetadataStore) -> None:
         self._store = store
+        self._kept: Kept[Connection] | None = None
+
+    def keep_connections(self) -> None:
+        """Keep connections open from one question to the next."""
+        self._kept = Kept(lambda connection: connection.close())
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
@@ -78,7 +83,7 @@ class PostgreSQLReader:
                 _run(connection, f"SET LOCAL client_encoding = '{encoding}'")
             return question(PostgreSQLSession(connection, _layout(connection, where), where))
 
-        return tried_twice(lambda: with_connection(self._store, answer))
+        return tried_twice(lambda: with_connection(self._store, answer, self._kept))
 
 
 class PostgreSQLSession(sql.SQLSession):

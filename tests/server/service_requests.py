@@ -41,9 +41,9 @@ def caller(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
     return call
 
 
-def reading(path: Path) -> Callable[..., tuple[int, Any]]:
+def reading(store: Path | ml.BaseMetadataStore) -> Callable[..., tuple[int, Any]]:
     """Return a function like that of ``caller``, which asks our own readers in this process."""
-    ours = ReadingAnswers(ml.connect(path))
+    ours = ReadingAnswers(ml.connect(store))
 
     def call(method: str, *, raw: bytes | None = None, **fields: Any) -> tuple[int, Any]:
         if raw is None:
