@@ -39,8 +39,9 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore) -> Store:
     Args:
         target: The path of an SQLite file; the folder of an archive; ``sqlite:///abs/path.db``;
             ``mysql://user:password@host:3306/database?ssl_ca=ca.pem``;
-            ``postgresql://user:password@host:5432/database``; or a metadata store, also one of
-            your own flavor. A password in a URL is percent-encoded; where none is given,
+            ``postgresql://user:password@host:5432/database``; ``grpc://host:8080`` or
+            ``kubeflow://context/namespace``; or a metadata store, also one of your own flavor.
+            A password in a URL is percent-encoded; where none is given,
             ``MLMD_LINEAGE_PASSWORD`` is used.
 
     Raises:

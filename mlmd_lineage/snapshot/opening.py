@@ -51,6 +51,8 @@ def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the built-in store that a ConnectionConfig means."""
     with _proto.only_ours():
         config: Any = store.connection_config()
+    if config.DESCRIPTOR.name == "MetadataStoreClientConfig":
+        return _service(config)
     kind = config.WhichOneof("config")
     if kind == "sqlite":
         return SQLiteMetadataStore(uri=config.sqlite.filename_uri)
@@ -64,6 +66,24 @@ def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
         "sqlite, mysql and postgresql."
     )
     raise errors.ConfigurationError(message)
+
+
+def _service(config: Any) -> KubeflowMetadataStore:
+    """Return the service that a MetadataStoreClientConfig means.
+
+    Raises:
+        ConfigurationError: It holds certificates, which it does as texts and not as files.
+    """
+    if config.HasField("ssl_config"):
+        message = (
+            "A MetadataStoreClientConfig with certificates cannot be read from: return a "
+            "KubeflowMetadataStore's, or inherit from it, which takes them as files."
+        )
+        raise errors.ConfigurationError(message)
+    fields = {"host": config.host, "port": config.port}
+    if config.HasField("client_timeout_sec"):
+        fields["timeout"] = config.client_timeout_sec
+    return KubeflowMetadataStore(**fields)
 
 
 def _mysql_fields(config: Any) -> dict[str, object]:

@@ -44,11 +44,6 @@ class Messages(NamedTuple):
         data = np.frombuffer(b"".join([*parts, bytes(_LONGEST_VARINT)]), np.uint8)
         return cls(data, starts, ends)
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.starts)
-
 
 class Fields(NamedTuple):
     """Fields of some messages: of each message in their order, and sorted by the messages."""

@@ -13,12 +13,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto, errors
+from mlmd_lineage.snapshot.wire_bytes import MalformedError
 from mlmd_lineage.snapshot.wire_errors import Address, MissingMethodError, Status, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from google.protobuf.message import Message
+    from typing_extensions import Self
 
     from mlmd_lineage.stores import KubeflowMetadataStore
 
@@ -64,15 +66,13 @@ class Call:
     method: str
     request: Message
     take: Callable[[bytes], Iterable[Call] | None]
-    """Takes the answer; may return further calls."""
+    """Takes the answer, of no bytes where there is nothing; may return further calls."""
     smaller: Callable[[], Collection[Call]] | None = None
     """Returns calls that together ask for the same, or none where it cannot be cut."""
     refused: Callable[[Status], Iterable[Call] | None] | None = None
     """Takes the failure of a call that cannot be cut, where its rows are to blame."""
     optional: bool = False
     """Whether ``refused`` takes UNIMPLEMENTED too, as there is another way."""
-    absent: bool = False
-    """Whether NOT_FOUND is an answer, as it is of a single node or type."""
 
 
 class Service:
@@ -89,18 +89,12 @@ class Service:
         self._failures = 0
         self.calls = 0
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         for channel in self._channels:
             channel.close()
-
-    def one(self, method: str, request: Message) -> bytes:
-        """Return the answer to one call; empty bytes where there is no such node or type."""
-        answers: list[bytes] = []
-        self.run([Call(method, request, answers.append, absent=True)])
-        return answers[0]
 
     def run(self, calls: Iterable[Call], *, in_flight: int = IN_FLIGHT) -> None:
         """Make calls, and those that their answers lead to, in the order in which they come.
@@ -123,11 +117,13 @@ class Service:
                     flying.append((call, self._send(call, number)))
                 if not flying:
                     return
-                call, future = flying.popleft()
-                waiting.extend(self._finish(call, future) or ())
+                # No variable holds the future, which shows in tracebacks what the server said.
+                outcome = self._outcome(flying[0][1])
+                call = flying.popleft()[0]
+                waiting.extend(self._finish(call, outcome) or ())
         finally:
-            for _, future in flying:
-                future.cancel()
+            while flying:
+                flying.pop()[1].cancel()
 
     def _send(self, call: Call, number: int) -> Any:
         self.calls += 1
@@ -148,22 +144,39 @@ class Service:
     def _headers(self) -> list[tuple[str, str]]:
         return [(name, text.get_secret_value()) for name, text in self._store.headers.items()]
 
-    def _finish(self, call: Call, future: Any) -> Iterable[Call] | None:
+    def _outcome(self, future: Any) -> bytes | Status:
         import grpc
 
         try:
-            answer = future.result()
+            answer: bytes = future.result()
         except grpc.FutureCancelledError:
-            failed = Status("CANCELLED", "")
+            return Status("CANCELLED", "")
         except grpc.RpcError as error:
-            failed = Status.of(error, self._headers())
-        else:
-            self._answered, self._failing_since, self._failures = True, None, 0
+            return Status.of(error, self._headers())
+        return answer
+
+    def _finish(self, call: Call, outcome: bytes | Status) -> Iterable[Call] | None:
+        if isinstance(outcome, Status):
+            return self._failed(call, outcome)
+        self._answered, self._failing_since, self._failures = True, None, 0
+        return self._taken(call, outcome)
+
+    def _taken(self, call: Call, answer: bytes) -> Iterable[Call] | None:
+        from google.protobuf.message import DecodeError
+
+        try:
             return call.take(answer)
-        return self._failed(call, failed)
+        except (DecodeError, MalformedError):
+            pass
+        message = (
+            f"{self.address.location} answered {call.method} with what is no message of MLMD. "
+            "Check that it is an MLMD service."
+        )
+        raise errors.ReadError(message)
 
     def _failed(self, call: Call, status: Status) -> Iterable[Call] | None:
-        if status.code == "NOT_FOUND" and call.absent:
+        if status.code == "NOT_FOUND":
+            # Some methods, in some versions, say so where others answer with nothing.
             self._answered = True
             return call.take(b"")
         if status.code == "UNIMPLEMENTED" and self._is_mlmd():
@@ -186,17 +199,11 @@ class Service:
 
     def _is_mlmd(self) -> bool:
         """Tell whether the service has the methods that every version has."""
-        import grpc
-
         if not self._answered:
             asked = request("GetArtifactTypesRequest")
-            future = self._send(Call("GetArtifactTypes", asked, lambda _: None), 0)
-            try:
-                future.result()
-            except grpc.RpcError:
-                return False
-            self._answered = True
-        return True
+            call = Call("GetArtifactTypes", asked, lambda _: None)
+            self._answered = not isinstance(self._outcome(self._send(call, 0)), Status)
+        return self._answered
 
     def _wait(self, call: Call, status: Status) -> None:
         """Wait before a call is made again, or raise where that was done for long enough."""

@@ -6,6 +6,7 @@ come in pages that hold the nodes themselves, so whoever needs both has the node
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlmd_lineage import _proto
@@ -127,9 +128,19 @@ class Members:
 
 
 def contexts_of_each(
-    service: Service, kind: Kind, nodes: Collection[int]
+    service: Service,
+    kind: Kind,
+    nodes: Collection[int],
+    refused: Callable[[int, Status], None] | None = None,
 ) -> Iterator[tuple[int, int]]:
-    """Yield ``(context, node)`` for the contexts of some nodes, by a call for each of these."""
+    """Yield ``(context, node)`` for the contexts of some nodes, by a call for each of these.
+
+    Args:
+        service: The service.
+        kind: What the nodes are.
+        nodes: Their ids.
+        refused: Takes a node for which the call fails, and the failure.
+    """
     method = f"GetContextsBy{kind.table}"
     response: Any = _proto.message(f"{method}Response")
     found: list[tuple[int, int]] = []
@@ -138,7 +149,9 @@ def contexts_of_each(
         def take(answer: bytes) -> None:
             found.extend((context.id, node) for context in response.FromString(answer).contexts)
 
-        return Call(method, request(f"{method}Request", **{f"{kind.name}_id": node}), take)
+        asked = request(f"{method}Request", **{f"{kind.name}_id": node})
+        failed = None if refused is None else functools.partial(refused, node)
+        return Call(method, asked, take, refused=failed)
 
     service.run(map(call, nodes))
     yield from sorted(found)
@@ -164,13 +177,23 @@ def _by_subgraph(service: Service, kind: Kind, nodes: Sequence[int]) -> set[tupl
         found.update(zip(contexts.tolist(), members.tolist(), strict=True))
 
     parts = (nodes[at : at + STARTS] for at in range(0, len(nodes), STARTS))
-    service.run(subgraph_call(kind, part, 0, [kind], take) for part in parts)
+    service.run(subgraph_call(kind, part, 0, kinds=[kind], take=take) for part in parts)
     return found
 
 
-def parents(service: Service, contexts: Sequence[int]) -> list[tuple[int, int]]:
-    """Return ``(context, parent)`` for some contexts, in order."""
-    return sorted(_relatives(service, contexts, "Parent", "parent_contexts"))
+def parents(
+    service: Service,
+    contexts: Sequence[int],
+    refused: Callable[[int, Status], None] | None = None,
+) -> list[tuple[int, int]]:
+    """Return ``(context, parent)`` for some contexts, in order.
+
+    Args:
+        service: The service.
+        contexts: Their ids.
+        refused: Takes a context for which the call fails, and the failure.
+    """
+    return sorted(_relatives(service, contexts, "Parent", "parent_contexts", refused))
 
 
 def children(service: Service, contexts: Sequence[int]) -> list[tuple[int, int]]:
@@ -180,7 +203,11 @@ def children(service: Service, contexts: Sequence[int]) -> list[tuple[int, int]]
 
 
 def _relatives(
-    service: Service, contexts: Sequence[int], side: str, field: str
+    service: Service,
+    contexts: Sequence[int],
+    side: str,
+    field: str,
+    refused: Callable[[int, Status], None] | None = None,
 ) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     method = f"Get{side}ContextsByContexts"
@@ -191,14 +218,17 @@ def _relatives(
             found.update((context, other.id) for other in getattr(held, field))
 
     try:
-        service.run(Chunks(method, "context_ids", contexts, take))
+        service.run(Chunks(method, "context_ids", contexts, take, refused))
     except MissingMethodError:
-        return _relatives_of_each(service, contexts, f"Get{side}ContextsByContext")
+        return _relatives_of_each(service, contexts, f"Get{side}ContextsByContext", refused)
     return found
 
 
 def _relatives_of_each(
-    service: Service, contexts: Sequence[int], method: str
+    service: Service,
+    contexts: Sequence[int],
+    method: str,
+    refused: Callable[[int, Status], None] | None,
 ) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     response: Any = _proto.message(f"{method}Response")
@@ -207,7 +237,8 @@ def _relatives_of_each(
         def take(answer: bytes) -> None:
             found.update((context, other.id) for other in response.FromString(answer).contexts)
 
-        return Call(method, request(f"{method}Request", context_id=context), take)
+        failed = None if refused is None else functools.partial(refused, context)
+        return Call(method, request(f"{method}Request", context_id=context), take, refused=failed)
 
     try:
         service.run(map(call, contexts))

@@ -90,18 +90,16 @@ def _unreachable(store: KubeflowMetadataStore, address: Address, said: str) -> e
             "service runs."
         )
     with raw:
-        reason = _tls_refusal(store, address, raw)
-    if reason is not None:
-        return errors.TLSError(f"{where} gives no secure connection: {reason}")
+        refusal = _tls_refusal(store, address, raw)
+    if refusal is not None:
+        return errors.TLSError(f"{where} gives no secure connection: {refusal}")
     return errors.UnreachableError(
         f"Something listens at {where}, but no call comes through{said}. Check that it is an "
         "MLMD service, and that it did not stop in the midst of the read; then try again."
     )
 
 
-def _tls_refusal(
-    store: KubeflowMetadataStore, address: Address, raw: socket.socket
-) -> str | None:
+def _tls_refusal(store: KubeflowMetadataStore, address: Address, raw: socket.socket) -> str | None:
     """Return why a secure connection cannot be had, or None where that is not the matter."""
     try:
         context = ssl.create_default_context(cafile=store.ssl_ca and str(store.ssl_ca))
@@ -133,11 +131,14 @@ def _client_refusal(store: KubeflowMetadataStore, secure: ssl.SSLSocket) -> str 
     """Return whether it is the client's certificate that the server refuses."""
     secure.settimeout(1.0)
     try:
-        # With TLS 1.3 a server refuses after the handshake, at the first read.
-        secure.recv(1)
+        # With TLS 1.3 a server refuses after the handshake, by an alert or by hanging up; one that
+        # is content begins to speak HTTP/2, or waits.
+        refused = not secure.recv(1)
     except TimeoutError:
-        return None
+        refused = False
     except (OSError, ssl.SSLError):
+        refused = True
+    if refused:
         what = "refuses the client's" if store.ssl_cert else "asks for a client's"
         return f"it {what} certificate. Give one that it trusts as ssl_cert, with its ssl_key."
     return None

@@ -38,8 +38,8 @@ class Forward:
         program = shutil.which("kubectl")
         if program is None:
             message = (
-                f"{where} is reached by kubectl, which is not on the PATH. Install it, or forward a "
-                "port by other means and give grpc://127.0.0.1:PORT."
+                f"{where} is reached by kubectl, which is not on the PATH. Install it, or forward "
+                "a port by other means and give grpc://127.0.0.1:PORT."
             )
             raise errors.ConfigurationError(message)
         # Without a port of ours kubectl takes a free one, and says which.

@@ -172,7 +172,10 @@ class Listing:
             return max(found, default=0)
         # The service fails on the last node: above which id is there nothing, not even a failure?
         below, above = 0, _GREATEST
-        if self._next_id(kind, above - 1) is not None or self._page(kind, options(1, after=above))[1]:
+        if (
+            self._next_id(kind, above - 1) is not None
+            or self._page(kind, options(1, after=above))[1]
+        ):
             message = (
                 f"{self._service.address.location} fails on its newest {kind.name} "
                 f"({status.code}: {status.details}), so that those before it cannot be listed. "
@@ -210,7 +213,9 @@ class Listing:
         )
         return (pages[0], None) if pages else ([], failed[0])
 
-    def of_types(self, kind: Kind, types: Collection[tuple[str, str | None]], take: TakeParts) -> None:
+    def of_types(
+        self, kind: Kind, types: Collection[tuple[str, str | None]], take: TakeParts
+    ) -> None:
         """Fetch all nodes of some types, each given by its name and version."""
         method = f"Get{plural(kind)}ByType"
 
@@ -230,7 +235,8 @@ class Listing:
 
 
 def _ids_in(answer: bytes) -> list[int]:
-    return wire_rows.ids_of(wire_rows.parts_in(answer)[0]).tolist()
+    found: list[int] = wire_rows.ids_of(wire_rows.parts_in(answer)[0]).tolist()
+    return found
 
 
 def _next(how: Any, token: bytes) -> Any:

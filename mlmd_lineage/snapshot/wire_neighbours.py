@@ -57,10 +57,11 @@ def pairs_in(graph: Any, kind: Kind) -> tuple[Ids, Ids]:
     return contexts, nodes
 
 
-def subgraph_call(
+def subgraph_call(  # noqa: PLR0913 - each stands alone
     kind: Kind,
     starts: Sequence[int],
     hops: int,
+    *,
     kinds: Iterable[Kind],
     take: Callable[[Any], None],
     smaller: Callable[[], list[Call]] | None = None,
@@ -90,7 +91,7 @@ def subgraph_call(
         # An answer of no bytes stands for NOT_FOUND: none of them has a row.
         take(response.FromString(answer).memberships)
 
-    return Call(METHOD, asked, took, smaller, refused, absent=True)
+    return Call(METHOD, asked, took, smaller, refused)
 
 
 class Neighbours:
@@ -129,7 +130,16 @@ class Neighbours:
         """Tell whether the service has the method, and filters, without which it is of no use."""
         try:
             self._service.run(
-                [subgraph_call(MEMBERS[0], [1], 0, (), lambda _: None, refused=_unless_filters)]
+                [
+                    subgraph_call(
+                        MEMBERS[0],
+                        [1],
+                        0,
+                        kinds=(),
+                        take=lambda _: None,
+                        refused=_unless_filters,
+                    )
+                ]
             )
         except MissingMethodError:
             return False
@@ -196,7 +206,15 @@ class Neighbours:
             self.bad[kind.name] += starts
             self.settled[kind.name].add(np.array(starts, np.int64))
 
-        return subgraph_call(kind, starts, hops, self._kinds, take, smaller, refused)
+        return subgraph_call(
+            kind,
+            starts,
+            hops,
+            kinds=self._kinds,
+            take=take,
+            smaller=smaller,
+            refused=refused,
+        )
 
     def _keep(self, graph: Any) -> int:
         """Hand on the memberships of nodes that were not met before; return how many these are."""

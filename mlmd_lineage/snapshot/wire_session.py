@@ -71,7 +71,9 @@ class WireSession:
             return self._types[table]
         kind = _KIND_OF.get(table)
         if kind is None:
-            found = {"Event": self._events, "EventPath": self._event_paths}.get(table, self._parents)
+            found = {"Event": self._events, "EventPath": self._event_paths}.get(
+                table, self._parents
+            )
             return found(where)
         if table == kind.membership:
             return self._memberships(kind, where)
@@ -111,7 +113,9 @@ class WireSession:
         numbers = _numbers(ids)
         new = [number for number in numbers if number not in held]
         held.update(dict.fromkeys(new))
-        self._listing.by_id(kind, new, functools.partial(self._keep, kind))
+        found: list[bytes] = []
+        self._listing.by_id(kind, new, found.extend)
+        self._keep(kind, found)
         return [held[number] for number in numbers if held[number] is not None]
 
     def _keep(self, kind: Kind, parts: Sequence[bytes]) -> list[Any]:
@@ -151,7 +155,7 @@ class WireSession:
             setattr(asked, f"{kind.name}_name", name)
             if version is not None:
                 asked.type_version = version
-            return Call(method, asked, take, absent=True)
+            return Call(method, asked, take)
 
         names = sorted(set(where["name"]), key=str)
         types = self._types_with(kind, where)

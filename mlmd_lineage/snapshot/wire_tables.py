@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.snapshot.tables import Kind
     from mlmd_lineage.snapshot.wire_calls import Service
+    from mlmd_lineage.snapshot.wire_errors import Status
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -88,11 +89,7 @@ class WholeRead:
             if self._wants(kind.table, kind.properties):
                 self._sweep(kind)
         if self._wants("ParentContext"):
-            known = self._seen["context"]
-            contexts = known.held()
-            pairs = parents(self._service, contexts.tolist())
-            rows = [pair for pair in pairs if known.has(np.array(pair)).all()]
-            self._columns["ParentContext"].add(sql.table_from_rows("ParentContext", rows))
+            self._read_parents()
         if self._wants("Event", "EventPath"):
             made |= self._read_events()
         made |= {name: part.table() for name, part in self._columns.items() if name not in made}
@@ -117,11 +114,13 @@ class WholeRead:
         self._listing.sweep(kind, self._last[kind.name], self._seen[kind.name], take)
         self._decode(kind)
         for number, status in self._listing.bad[kind.name].items():
-            detail = f"the service fails on it, so it is left out ({status.code}: {status.details})"
-            self._note(kind, notes.Note("unreadable_node", f"{kind.name}/{number}", detail))
+            self._note_bad(kind, "the service fails on it, so it is left out", number, status)
 
-    def _note(self, kind: Kind, note: notes.Note) -> None:
-        for table in (kind.table, kind.properties, kind.membership):
+    def _note_bad(self, kind: Kind, what: str, number: int, status: Status) -> None:
+        detail = f"{what} ({status.code}: {status.details})"
+        note = notes.Note("unreadable_node", f"{kind.name}/{number}", detail)
+        others = ("Context", "ContextProperty", "ParentContext", "Attribution", "Association")
+        for table in (kind.table, kind.properties, kind.membership, *others):
             if table in self._columns:
                 self._columns[table].notes.append(note)
                 return
@@ -149,6 +148,14 @@ class WholeRead:
         if kind.properties in self._columns:
             self._columns[kind.properties].add(nodes.properties())
 
+    def _read_parents(self) -> None:
+        kind = KINDS["context"]
+        known = {*self._seen["context"].held().tolist(), *self._listing.bad["context"]}
+        refused = functools.partial(self._note_bad, kind, "its parents cannot be told")
+        pairs = parents(self._service, sorted(known), refused)
+        rows = [pair for pair in pairs if pair[1] in known]
+        self._columns["ParentContext"].add(sql.table_from_rows("ParentContext", rows))
+
     # Which node is in which context
 
     def _read_memberships(self, kinds: Sequence[Kind]) -> None:
@@ -160,7 +167,7 @@ class WholeRead:
             schema = SCHEMAS[name]
             self._columns[name].add(pa.table([pa.array(c) for c in columns], schema=schema))
 
-        ids = {kind.name: self._ids(kind) for kind in kinds}
+        ids: dict[str, Ids] = {kind.name: self._ids(kind) for kind in kinds}
         neighbours = Neighbours(self._service, ids, kinds, take, len(contexts))
         known = neighbours.settled
         if neighbours.is_there():
@@ -178,7 +185,8 @@ class WholeRead:
                 self._sweep(kind)
             bad = {*self._listing.bad[kind.name], *neighbours.bad[kind.name]}
             inside: dict[int, list[int]] = {}
-            for context, number in contexts_of_each(self._service, kind, sorted(bad)):
+            refused = functools.partial(self._note_bad, kind, "its contexts cannot be told")
+            for context, number in contexts_of_each(self._service, kind, sorted(bad), refused):
                 inside.setdefault(context, []).append(number)
                 take(kind, np.array([context]), np.array([number]))
             self._columns[kind.membership or ""].notes += members[kind.name].pass_over(inside)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import _proto
+from mlmd_lineage import _proto, errors
 from mlmd_lineage.snapshot.tables import KINDS
 from mlmd_lineage.snapshot.wire_calls import Call, request
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.snapshot.tables import Kind
     from mlmd_lineage.snapshot.wire_calls import Service
+    from mlmd_lineage.snapshot.wire_errors import Status
 
     Row = tuple[Any, ...]
 
@@ -22,6 +23,7 @@ _BASE_TYPES = {
     "context": (),
 }
 """What MLMD calls its own types, after ``mlmd.``; its lists leave them out."""
+
 
 def type_tables(service: Service) -> dict[str, list[Row]]:
     """Return the rows of Type, TypeProperty and ParentType, in their order."""
@@ -61,14 +63,24 @@ def _call(method: str, held: dict[int, Any], field: str, **asked: str) -> Call:
             for message in [given] if asked else given:
                 held[message.id] = message
 
-    return Call(method, request(f"{method}Request", **asked), take, absent=True)
+    made = request(f"{method}Request", **asked)
+    return Call(method, made, take, refused=_absent if asked else None, optional=bool(asked))
+
+
+def _absent(status: Status) -> None:
+    """Do without a type of MLMD's own where the service is older than that method."""
+    if status.code != "UNIMPLEMENTED":
+        message = f"The service fails on MLMD's own types ({status.code}: {status.details})."
+        raise errors.ReadError(message)
 
 
 def _type_row(kind: Kind, message: Any) -> Row:
     def given(field: str) -> Any:
         return getattr(message, field) if message.HasField(field) else None
 
-    taken = [given(name) for name in ("input_type", "output_type")] if kind.name == "execution" else []
+    taken = (
+        [given(name) for name in ("input_type", "output_type")] if kind.name == "execution" else []
+    )
     inputs, outputs = [_json(part) for part in taken] or (None, None)
     return (
         message.id,

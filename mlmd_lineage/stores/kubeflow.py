@@ -86,9 +86,7 @@ class KubeflowMetadataStore(BaseMetadataStore):
     host: str = pydantic.Field(
         default_factory=_service_host, min_length=1, max_length=255, pattern=r"^[^\s/@,\x00]+$"
     )
-    port: int = pydantic.Field(
-        default_factory=_service_port, ge=1, le=65535, validate_default=True
-    )
+    port: int = pydantic.Field(default_factory=_service_port, ge=1, le=65535, validate_default=True)
     kube_context: str | None = pydantic.Field(
         default=None, min_length=1, max_length=1024, pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$"
     )
@@ -97,7 +95,9 @@ class KubeflowMetadataStore(BaseMetadataStore):
     ssl_ca: PEMFile | None = None
     ssl_cert: PEMFile | None = None
     ssl_key: PEMFile | None = None
-    headers: Headers = pydantic.Field(default_factory=_token_from_environment, validate_default=True)
+    headers: Headers = pydantic.Field(
+        default_factory=_token_from_environment, validate_default=True
+    )
     timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
 
     @pydantic.model_validator(mode="after")

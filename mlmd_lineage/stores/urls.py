@@ -97,13 +97,14 @@ def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:
     scheme = url.split(":", 1)[0]
     try:
         parts = urlsplit(url)
-        return parts, parts.port
+        port = parts.port
     except ValueError:
         message = (
             f"The {scheme} URL cannot be read: its port or its brackets are not right, or a "
             f"character in its password needs percent-encoding. Write {example}."
         )
         raise errors.ConfigurationError(message) from None
+    return parts, port
 
 
 def _server_fields(url: str, example: str) -> dict[str, object]:
