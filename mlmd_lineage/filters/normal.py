@@ -100,7 +100,9 @@ def _truths(said: Expression, missing: Collection[Place]) -> _Truths:
         found = frozenset({said.negated, None}) if null else _ANY
     else:
         operands = tree.parts_of(said)
-        if isinstance(said, (tree.Between, tree.In, tree.Like)):
+        if isinstance(said, tree.In) and all(_is_null(item, missing) for item in said.items):
+            operands = iter(said.items)
+        elif isinstance(said, (tree.Between, tree.In, tree.Like)):
             operands = iter((said.operand,))
         elif isinstance(said, Column):
             operands = iter((said,))

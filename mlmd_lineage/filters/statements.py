@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeKind
 
 _NODE = Place()
+_NODES = {"t", "n"}
+"""The names of rows that are a table's own, with all of its columns."""
 _SELECTIVE = {"id", "name", "uri", "external_id", "artifact_id", "execution_id"}
 
 
@@ -103,6 +105,8 @@ class _Selection:
         alias, table = self._writer.rows[column.place]
         # MySQL 5.7 knows no such statement, and newer ones look so by themselves.
         if "type_id" not in self._layout.columns.get(table, ()) or self._writer.is_mysql:
+            return []
+        if alias not in _NODES:
             return []
         type_id, name = self._q("type_id"), self._q(self._layout.spelling[table])
         least = f"SELECT MIN({type_id}) FROM {name}"  # noqa: S608 - MLMD's names
