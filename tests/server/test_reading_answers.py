@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import odd_stores
 import pytest
 import server_stores
 import service_requests as asking
@@ -179,3 +180,41 @@ def test_old_schemas_are_served(tmp_path: Path, version: int):
         rows = tables[table].to_pylist()
         assert found == {row["id"]: row["name"] or "" for row in rows}
     assert sqlite_stores.state_of(path) == before
+
+
+def test_a_bad_row_does_not_hide_the_others(tmp_path: Path):
+    wrong = {
+        "null": {"string_value": "__MLMD_NULL__"},
+        "struct": {"string_value": "mlmd-struct::!"},
+        "nothing": {},
+        "number": {"int_value": 7},
+    }
+    path = odd_stores.store(
+        tmp_path / "odd.db",
+        {
+            "Artifact": [odd_stores.artifact(1, state=9, type_id=77), odd_stores.artifact(2)],
+            "Execution": [odd_stores.execution(1)],
+            "ArtifactProperty": [
+                {"artifact_id": 1, "name": name, "is_custom_property": 1, **value}
+                for name, value in wrong.items()
+            ],
+            "Event": odd_stores.events([(1, 1, 4), (9, 1, 3), (2, 1, 9)]),
+        },
+    )
+    call = asking.reading(path)
+    status, found = call("GetArtifacts")
+    assert (status, [a.id for a in found.artifacts]) == (0, [1, 2])
+    [first, second] = found.artifacts
+    held = first.custom_properties
+    assert held["null"].string_value == "__MLMD_NULL__"
+    assert held["struct"].string_value == "mlmd-struct::!"
+    assert held["nothing"].WhichOneof("value") is None
+    assert held["number"].int_value == 7
+    # A number that MLMD does not name stays with the message, for whoever knows it.
+    assert not first.HasField("state")
+    size = first.ByteSize()
+    first.DiscardUnknownFields()
+    assert size == first.ByteSize() + 2
+    assert (first.type_id, first.HasField("type"), second.type) == (77, False, "Data")
+    status, events = call("GetEventsByExecutionIDs", execution_ids=[1])
+    assert [e.artifact_id for e in events.events] == [1, 9, 2]
