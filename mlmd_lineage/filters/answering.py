@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.filters import memory, statements
 from mlmd_lineage.filters.meaning import understand
-from mlmd_lineage.snapshot.tables import Tables
+from mlmd_lineage.snapshot.tables import KINDS, Tables
 
 if TYPE_CHECKING:
     from mlmd_lineage.snapshot.reader import Session
@@ -44,6 +44,8 @@ def find_ids(read: Session | Tables, kind: NodeKind, where: str) -> list[int]:
         source = memory.from_tables(table) if table else memory.from_session(read)
         return sorted(memory.find(source, kind, condition))
     database: Any = read
+    if KINDS[kind].table not in database.layout.spelling:
+        return []
     found = statements.statement(database, kind, condition)
     ids = {int(number) for (number,) in database.select(found.text, found.parameters)}
     if not found.exact and ids:

@@ -132,9 +132,10 @@ class _Meaning:
         return tree.In(operand, tuple(dict.fromkeys(items)), said.negated, said.at)
 
     def _between(self, said: tree.Between) -> Expression:
-        (operand, low, high), type_ = self._alike((said.operand, said.low, said.high))
-        if type_ in ENUMS:
-            self._fail(said.operand, f"{type_} has no order; write IN.")
+        enum = self._enum(said.operand)
+        if enum is not None:
+            self._fail(said.operand, f"{enum.type} has no order; write IN.")
+        (operand, low, high), _ = self._alike((said.operand, said.low, said.high))
         return tree.Between(operand, low, high, said.negated, said.at)
 
     def _like(self, said: tree.Like) -> Expression:

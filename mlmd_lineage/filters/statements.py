@@ -184,6 +184,7 @@ class _Selection:
         table = self._kind.properties
         alias = self._row(place, table)
         if table not in self._layout.spelling:
+            self._writer.rows[place] = Row(alias, "")
             return f"{self._nothing(alias)} ON {alias}.{self._q('owner')} = t.{self._q('id')}"
         custom = PROPERTIES[place.prefix]
         is_bool = self._database.dialect == "postgresql"
@@ -197,8 +198,9 @@ class _Selection:
 
     def _nothing(self, alias: str) -> str:
         """Return what stands for the rows of a table that the store does not have."""
-        types = self._q(self._layout.spelling["Type"])
-        none = f"SELECT {self._q('id')} AS {self._q('owner')} FROM {types} WHERE 1 = 0"  # noqa: S608 - MLMD's names
+        types, number = self._q(self._layout.spelling["Type"]), self._q("id")
+        none = f"SELECT {number} AS {self._q('owner')}, {number} AS {self._q('type_id')} "
+        none += f"FROM {types} WHERE 1 = 0"
         return f"({none}) {alias}"
 
     def _source(self, place: Place, conditions: Sequence[Expression]) -> str:
@@ -212,6 +214,7 @@ class _Selection:
         table = KINDS[relation.kind].table if relation.kind else relation.table
         alias = self._row(place, table)
         if not {table, relation.table} <= self._layout.spelling.keys():
+            self._writer.rows[place] = Row(alias, "")
             return self._nothing(alias)
         link = f"{self._q(self._layout.spelling[relation.table])} m"
         owner = f"m.{self._q(relation.owner)} AS {self._q('owner')}"
