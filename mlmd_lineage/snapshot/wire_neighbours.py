@@ -94,6 +94,31 @@ def subgraph_call(  # noqa: PLR0913 - each stands alone
     return Call(METHOD, asked, took, smaller, refused)
 
 
+def artifacts_near(
+    artifacts: Sequence[int], hops: int, take: Callable[[set[int]], None], *, up: bool
+) -> Call:
+    """Return the call for the artifacts that some others lead to.
+
+    Args:
+        artifacts: Where to begin, at most ``STARTS`` of them.
+        hops: How many hops to go, from artifacts to artifacts.
+        take: Takes the artifacts that were met.
+        up: Whether to go against the direction of the data.
+    """
+    asked = request(f"{METHOD}Request")
+    how = asked.lineage_subgraph_query_options
+    how.starting_artifacts.filter_query = f"id IN ({', '.join(map(str, artifacts))})"
+    how.max_num_hops = min(2 * hops, HOPS)
+    how.direction = how.Direction.Value("UPSTREAM" if up else "DOWNSTREAM")
+    asked.read_mask.paths.append("events")
+    response: Any = _proto.message(f"{METHOD}Response")
+
+    def took(answer: bytes) -> None:
+        take({event.artifact_id for event in response.FromString(answer).lineage_subgraph.events})
+
+    return Call(METHOD, asked, took)
+
+
 class Neighbours:
     """Reads the memberships of all nodes of a store.
 

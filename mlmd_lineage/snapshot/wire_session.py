@@ -8,11 +8,12 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.snapshot import wire_rows
-from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, SORT_KEYS, Tables
+from mlmd_lineage.snapshot.tables import KINDS, OUTPUT_EVENTS, SCHEMAS, SORT_KEYS, Tables
 from mlmd_lineage.snapshot.wire_calls import Call, Chunks, request
 from mlmd_lineage.snapshot.wire_contexts import Members, children, memberships_of, parents
 from mlmd_lineage.snapshot.wire_errors import MissingMethodError
 from mlmd_lineage.snapshot.wire_listing import Listing, Numbers, plural
+from mlmd_lineage.snapshot.wire_neighbours import artifacts_near
 from mlmd_lineage.snapshot.wire_tables import WholeRead
 from mlmd_lineage.snapshot.wire_types import type_tables
 
@@ -64,6 +65,24 @@ class WireSession:
             keys = [names.index(name) for name in SORT_KEYS[table]]
             rows.sort(key=operator.itemgetter(*keys))
         return rows
+
+    def ahead(
+        self,
+        artifacts: Collection[int],
+        first: Collection[int],
+        _second: Collection[int],
+        hops: int,
+        _most: int,
+    ) -> list[int]:
+        """Return the artifacts that some others lead to within some hops, as an SQL session does.
+
+        Raises:
+            ReadError: The service has not the method, or no filters.
+        """
+        found = set(artifacts)
+        up = set(first) <= set(OUTPUT_EVENTS)
+        self._service.run([artifacts_near(sorted(found), hops, found.update, up=up)])
+        return sorted(found)
 
     def _rows(self, table: str, where: Where) -> Iterable[Row]:
         """Return rows that hold all those that are asked for."""

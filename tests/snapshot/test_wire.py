@@ -363,9 +363,7 @@ class TestSecurity:
         fake.before = refuse
         with (
             running(fake) as port,
-            pytest.raises(
-                ml.errors.AuthenticationError, match=r"asks for a token.*LINEAGE_TOKEN"
-            ),
+            pytest.raises(ml.errors.AuthenticationError, match=r"asks for a token.*LINEAGE_TOKEN"),
         ):
             ml.connect(f"grpc://127.0.0.1:{port}").snapshot()
 
@@ -463,9 +461,7 @@ class TestForwarding:
 
     @pytest.mark.usefixtures("pid")
     def test_what_kubectl_says_is_told(self):
-        with pytest.raises(
-            ml.errors.UnreachableError, match=r'"test" does not exist.*get-'
-        ):
+        with pytest.raises(ml.errors.UnreachableError, match=r'"test" does not exist.*get-'):
             ml.connect("kubeflow://test/kubeflow").snapshot()
 
     def test_without_kubectl(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
