@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
 
-_BATCH_BYTES = 8 << 20
+_BATCH_BYTES = 2 << 20
 _BEYOND = 10_000
 _ALWAYS_ALL = 1_000_000
 _SPARSE = 20
