@@ -18,6 +18,7 @@ import report
 import sinks
 from figures import Figure, Side, Starts
 from job import Job, Outcome
+from service import ServiceError
 from stores import Stores, models_with_answers, random_artifacts, random_models
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 CLOSURES = 1_000
 FEW = 20
 CHECKED = 200  # closures compared node by node
-FLAVORS = ("sqlite", "mariadb")
+FLAVORS = ("sqlite", "mariadb", "service")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,12 @@ def main() -> int:
     stores = Stores(options.cache, _say)
     try:
         measured = _Run(options, stores).figures()
-    except (sinks.GenerateError, measure.MeasureError, mariadb_server.MariaDBError) as error:
+    except (
+        sinks.GenerateError,
+        measure.MeasureError,
+        mariadb_server.MariaDBError,
+        ServiceError,
+    ) as error:
         _say(f"error: {error}")
         return 1
     finally:
@@ -160,6 +166,8 @@ class _Run:
         target = str(twin)
         if one.flavor == "mariadb":
             target = self._stores.mariadb(one.size, self._options.mariadb)
+        if one.flavor == "service":
+            target = self._stores.service(one.size)
         if (one.starts, one.size) not in self._starts:
             self._starts[one.starts, one.size] = _starts(one.starts, twin)
         return Job(one.task, target, str(twin), self._starts[one.starts, one.size])

@@ -71,6 +71,7 @@ OURS = "mlmd_lineage"
 GET_CALLS = "ml_metadata's get_*"
 READ = ("artifacts", "executions", "contexts", "events", "properties")
 SQLITE = ("sqlite",)
+SERVICE = ("service",)
 
 FIGURES = (
     Figure(
@@ -90,6 +91,23 @@ FIGURES = (
         goal=Goal(faster=8, smaller=2),
         goal_mariadb=Goal(faster=5, smaller=2),
         same=(*READ, "links", "parents"),
+    ),
+    Figure(
+        name="service-snapshot",
+        title="whole snapshot over gRPC, contexts included on both sides",
+        ours=Side(OURS, "ours.snapshot"),
+        peer=Side(GET_CALLS, "peers.snapshot"),
+        goal=Goal(faster=4, smaller=4),
+        same=(*READ, "links", "parents"),
+        flavors=SERVICE,
+    ),
+    Figure(
+        name="service-answer",
+        title="one upstream answer of 400 nodes over gRPC",
+        ours=Side(OURS, "ours.answer"),
+        peer=Side("get_lineage_subgraph", "peers.answer"),
+        starts=Starts.MODELS,
+        flavors=SERVICE,
     ),
     Figure(
         name="graph",

@@ -33,6 +33,12 @@ def _opened(target: str) -> Any:
     import ml_metadata
 
     pb = _messages()
+    if target.startswith("grpc://"):
+        parts = urlsplit(target)
+        service = pb.MetadataStoreClientConfig(host=parts.hostname or "", port=parts.port or 0)
+        # Its own default of 4 MB is less than one of its lists.
+        service.channel_arguments.max_receive_message_length = -1
+        return ml_metadata.MetadataStore(service)
     config = pb.ConnectionConfig()
     if "://" not in target:
         config.sqlite.filename_uri = target

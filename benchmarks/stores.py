@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import mariadb_server
 import shape
 import sinks
+from service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class Stores:
         self._cache = cache
         self._say = say
         self._server: mariadb_server.Server | None = None
+        self._services: dict[str, Service] = {}
 
     def sqlite(self, size: str) -> Path:
         """Return the SQLite store of a size, made where it is missing."""
@@ -72,8 +74,17 @@ class Stores:
             sinks.load_mariadb(url, shape.SIZES[size])
         return url
 
+    def service(self, size: str) -> str:
+        """Return the URL of a service over the SQLite store of a size."""
+        if size not in self._services:
+            self._say(f"starting a service over {size}")
+            self._services[size] = Service(self.sqlite(size))
+        return self._services[size].url
+
     def close(self) -> None:
-        """Stop the server, if one was started."""
+        """Stop the servers that were started."""
+        while self._services:
+            self._services.popitem()[1].stop()
         if self._server is not None:
             self._server.stop()
             self._server = None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.store import Store, connect
     from mlmd_lineage.stores.archive import ArchiveMetadataStore
     from mlmd_lineage.stores.base import BaseMetadataStore
+    from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -38,6 +39,7 @@ __all__ = [
     "BaseMetadataStore",
     "Dialect",
     "Finding",
+    "KubeflowMetadataStore",
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
@@ -62,6 +64,7 @@ _HOMES = {
     "BaseMetadataStore": "stores.base",
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
+    "KubeflowMetadataStore": "stores.kubeflow",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",

@@ -16,13 +16,18 @@ from typing import TYPE_CHECKING
 from mlmd_lineage.errors import MLMDLineageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from google.protobuf.descriptor import ServiceDescriptor
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
 WIRE = "mlmd_lineage.wire.v1"
 """The package of MLMD's own messages, as ``proto/mlmd.proto`` writes them down."""
+
+READING = "mlmd_lineage.reading.v1"
+"""The package of the same answers as columns want them, in ``proto/reading.proto``."""
 
 _DESCRIPTOR_SET = "_proto.binpb"
 
@@ -40,6 +45,11 @@ def message(name: str, package: str = WIRE) -> type[Message]:
     from google.protobuf.message_factory import GetMessageClass
 
     return GetMessageClass(_pool().FindMessageTypeByName(f"{package}.{name}"))
+
+
+def service() -> ServiceDescriptor:
+    """Return MLMD's gRPC service, with the messages that its methods take and answer."""
+    return _pool().FindServiceByName(f"{WIRE}.MetadataStoreService")
 
 
 _only_ours = ContextVar("_only_ours", default=False)
@@ -61,19 +71,32 @@ def connection_config_class() -> type[Message]:
     ``ml_metadata.MetadataStore`` accepts nothing but its own class. Ours, which everyone else
     gets, has the same fields and the same bytes.
     """
+    return _theirs_or_ours("ConnectionConfig")
+
+
+def client_config_class() -> type[Message]:
+    """Return MLMD's ``MetadataStoreClientConfig``, as ``connection_config_class()`` does."""
+    return _theirs_or_ours("MetadataStoreClientConfig")
+
+
+def _theirs_or_ours(name: str) -> type[Message]:
     if _only_ours.get():
-        return message("ConnectionConfig")
+        return message(name)
     try:
         from ml_metadata.proto import metadata_store_pb2
     except ImportError:
-        return message("ConnectionConfig")
-    own: type[Message] = metadata_store_pb2.ConnectionConfig
+        return message(name)
+    own: type[Message] = getattr(metadata_store_pb2, name)
     return own
 
 
-@cache
-def _pool() -> DescriptorPool:
-    from google.protobuf import descriptor_pb2, descriptor_pool
+def files() -> Iterable[FileDescriptorProto]:
+    """Return the compiled files, each after those that it imports.
+
+    Raises:
+        MLMDLineageError: The installation lacks them.
+    """
+    from google.protobuf import descriptor_pb2
 
     try:
         compiled = resources.files("mlmd_lineage").joinpath(_DESCRIPTOR_SET).read_bytes()
@@ -83,7 +106,14 @@ def _pool() -> DescriptorPool:
             "from proto/: install it again (in a checkout: pip install --editable .)"
         )
         raise MLMDLineageError(msg) from error
+    return descriptor_pb2.FileDescriptorSet.FromString(compiled).file
+
+
+@cache
+def _pool() -> DescriptorPool:
+    from google.protobuf import descriptor_pool
+
     pool = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+    for file in files():
         pool.Add(file)
     return pool

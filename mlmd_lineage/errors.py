@@ -4,6 +4,7 @@
 
     MLMDLineageError
     ├── ConfigurationError          a URL, field or argument that cannot be right      (also ValueError)
+    │   └── FilterError             a filter that cannot be understood
     ├── StoreError                  something is wrong with a metadata store
     │   ├── StoreNotFoundError      no such file or database                           (also FileNotFoundError)
     │   ├── NotAMetadataStoreError  it is there, but holds no MLMD tables
@@ -41,6 +42,10 @@ class MLMDLineageError(Exception):
 
 class ConfigurationError(MLMDLineageError, ValueError):
     """A URL, a field or an argument cannot be right."""
+
+
+class FilterError(ConfigurationError):
+    """A filter cannot be understood; the message says where in it, and why."""
 
 
 class StoreError(MLMDLineageError):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection
 
+    import pandas as pd
+
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.runs import PipelineRunView
     from mlmd_lineage.snapshot.reader import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.snapshot.tables import NodeKind
     from mlmd_lineage.stores import BaseMetadataStore
 
 
@@ -36,8 +39,9 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore) -> Store:
     Args:
         target: The path of an SQLite file; the folder of an archive; ``sqlite:///abs/path.db``;
             ``mysql://user:password@host:3306/database?ssl_ca=ca.pem``;
-            ``postgresql://user:password@host:5432/database``; or a metadata store, also one of
-            your own flavor. A password in a URL is percent-encoded; where none is given,
+            ``postgresql://user:password@host:5432/database``; ``grpc://host:8080`` or
+            ``kubeflow://context/namespace``; or a metadata store, also one of your own flavor.
+            A password in a URL is percent-encoded; where none is given,
             ``MLMD_LINEAGE_PASSWORD`` is used.
 
     Raises:
@@ -94,6 +98,72 @@ class Store:
         from mlmd_lineage.post_execution.frames import StoreFrames
 
         return StoreFrames.live(self._reader)
+
+    def find_artifacts(
+        self,
+        where: str,
+        *,
+        type: str | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+    ) -> pd.DataFrame:
+        """Return the artifacts that a filter finds, without reading the store.
+
+        >>> store.find_artifacts("type = 'Model' AND custom_properties.blessed.int_value = 1")
+        >>> store.find_artifacts("contexts_run.name = 'churn-2024-06-01' AND state = LIVE")
+
+        The language is that of MLMD's ``filter_query``; ``docs/filters.md`` is its guide.
+
+        Args:
+            where: The filter.
+            type: Only those of this type, in any of its versions, or with this base type.
+            properties: Read the properties too.
+
+        Returns:
+            The columns of ``frames.artifacts(runs=False)``.
+
+        Raises:
+            FilterError: The filter cannot be understood; the message says where in it, and why.
+            NotFoundError: The store has no such type.
+            StoreError: The store cannot be read.
+        """
+        return self._found("artifact", where, type, properties)
+
+    def find_executions(
+        self,
+        where: str,
+        *,
+        type: str | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+    ) -> pd.DataFrame:
+        """Return the executions that a filter finds; otherwise like ``find_artifacts()``.
+
+        >>> store.find_executions("last_known_state = FAILED", type="Trainer")
+        """
+        return self._found("execution", where, type, properties)
+
+    def find_contexts(
+        self,
+        where: str,
+        *,
+        type: str | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+    ) -> pd.DataFrame:
+        """Return the contexts that a filter finds; otherwise like ``find_artifacts()``.
+
+        >>> store.find_contexts("parent_contexts_p.name = 'churn' AND name LIKE '%2024%'")
+        """
+        return self._found("context", where, type, properties)
+
+    def _found(
+        self,
+        kind: NodeKind,
+        where: str,
+        type_name: str | None,
+        properties: bool,  # noqa: FBT001 - handed on
+    ) -> pd.DataFrame:
+        from mlmd_lineage.filters import frames
+
+        return frames.found(self._reader, kind, where, type_name=type_name, properties=properties)
 
     def lineage(self, *, properties: bool = False) -> LineageGraph:
         """Return the lineage of the whole store.

@@ -6,15 +6,18 @@ from memory and live, is held against it.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import metadata_service
 import odd_stores
 import pandas as pd
 import pytest
 from server_stores import Database
+from wire_stores import as_told
 
 import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
@@ -24,13 +27,13 @@ from mlmd_lineage.snapshot.sqlite_worker import Worker
 from mlmd_lineage.snapshot.tables import ALL_TABLES, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import Tables
 
-FLAVORS = ("sqlite", "worker", "mysql", "postgresql", "archive")
+FLAVORS = ("sqlite", "worker", "mysql", "postgresql", "archive", "kubeflow")
 MADE: dict[str, Callable[[Path], Path]] = {
     "odd": odd_stores.odd,
     "old": odd_stores.old,
@@ -56,7 +59,7 @@ CASES = [
     or name == "odd"
 ]
 ODD_CASES = [(name, flavor) for name, flavor in CASES if name == "odd"]
-NODES = {"sqlite": 6, "archive": 5, "mysql": 4, "postgresql": 4, "worker": 3}
+NODES = {"sqlite": 6, "archive": 5, "mysql": 4, "postgresql": 4, "kubeflow": 4, "worker": 3}
 """How many of a real store's nodes each flavor is asked about."""
 
 
@@ -141,7 +144,7 @@ def case(
     request: pytest.FixtureRequest,
     originals: dict[str, Original],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Case:
+) -> Iterator[Case]:
     """Return each store in each flavor."""
     name, flavor = request.param
     if name not in originals:
@@ -154,6 +157,7 @@ def case(
         originals[name] = Original(name, path, snapshot, LineageGraph(snapshot), {})
     original = originals[name]
     path = original.path
+    stack = contextlib.ExitStack()
     if flavor == "sqlite":
         store = ml.connect(path)
     elif flavor == "worker":
@@ -161,6 +165,11 @@ def case(
     elif flavor == "archive":
         folder = tmp_path_factory.mktemp("archive") / "saved"
         store = ml.connect(original.snapshot.save(folder))
+    elif flavor == "kubeflow":
+        told = as_told(original.snapshot)
+        original = original._replace(snapshot=told, graph=LineageGraph(told), answers={})
+        service = stack.enter_context(metadata_service.served(path, "--read-only"))
+        store = ml.connect(f"grpc://{service.address}")
     else:
         server = request.getfixturevalue(
             "mariadb_server" if flavor == "mysql" else "postgresql_server"
@@ -168,7 +177,8 @@ def case(
         database = Database(server, server.new_database())
         database.create(version=VERSIONS.get(original.name, 10)).copy(path)
         store = ml.Store(database.store())
-    return Case(flavor, store, *original)
+    with stack:
+        yield Case(flavor, store, *original)
 
 
 def sampled(case: Case, least: int = 0) -> list[str]:

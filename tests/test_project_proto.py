@@ -22,15 +22,20 @@ def metadata_store_pb2() -> Any:
     return pytest.importorskip("ml_metadata.proto.metadata_store_pb2")
 
 
-def fields(descriptor: Any, prefix: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:
+def fields(
+    descriptor: Any, prefix: str = "", above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Name every field below a message, with all that decides how it is written."""
+    if descriptor.full_name in above:
+        return
     for field in descriptor.fields:
         name = f"{prefix}{field.name}"
         oneof = field.containing_oneof and field.containing_oneof.name
         values = [(value.name, value.number) for value in getattr(field.enum_type, "values", [])]
-        yield name, (field.number, field.type, field.has_presence, oneof, values)
+        default = None if field.message_type else str(field.default_value)
+        yield name, (field.number, field.type, field.has_presence, oneof, values, default)
         if field.message_type:
-            yield from fields(field.message_type, f"{name}.")
+            yield from fields(field.message_type, f"{name}.", (*above, descriptor.full_name))
 
 
 def filled(kind: type[Any], seed: int) -> Iterator[Any]:
@@ -61,6 +66,21 @@ def filled(kind: type[Any], seed: int) -> Iterator[Any]:
 def test_every_field_is_mlmds(name: str, metadata_store_pb2: Any):
     theirs = dict(fields(getattr(metadata_store_pb2, name).DESCRIPTOR))
     assert dict(fields(_proto.message(name).DESCRIPTOR)) == theirs
+
+
+@pytest.mark.native
+def test_the_service_is_mlmds():
+    theirs = pytest.importorskip("ml_metadata.proto.metadata_store_service_pb2")
+    [service] = theirs.DESCRIPTOR.services_by_name.values()
+    ours = _proto.service().methods_by_name
+    assert list(ours) == list(service.methods_by_name)
+    for name, method in service.methods_by_name.items():
+        for one, other in (
+            (ours[name].input_type, method.input_type),
+            (ours[name].output_type, method.output_type),
+        ):
+            assert one.name == other.name
+            assert dict(fields(one)) == dict(fields(other))
 
 
 @pytest.mark.native
@@ -106,3 +126,48 @@ def test_protobuf_waits_for_the_first_message():
     code = "import sys, mlmd_lineage._proto; print('google.protobuf' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+READ = {
+    "Artifact": "Artifact",
+    "Execution": "Execution",
+    "Context": "Context",
+    "Event": "Event",
+    "Path": "Event.Path",
+    "Step": "Event.Path.Step",
+    "Value": "Value",
+    "Property": "Artifact.CustomPropertiesEntry",
+    "Memberships": "LineageGraph",
+    "Subgraph": "GetLineageSubgraphResponse",
+}
+"""The messages that columns are made from, and MLMD's own for the same bytes."""
+_RENAMED = {"memberships": "lineage_subgraph"}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_lies_where_mlmd_puts_it(name: str):
+    theirs = _proto.message(READ[name]).DESCRIPTOR.fields_by_name
+    for field in _proto.message(name, _proto.READING).DESCRIPTOR.fields:
+        own = theirs[_RENAMED.get(field.name, field.name)]
+        assert field.number == own.number, field.name
+        assert wire_type(field) == wire_type(own), field.name
+
+
+@pytest.mark.parametrize("kind", ["Artifact", "Execution", "Context"])
+def test_answers_with_nodes_are_alike(kind: str):
+    parts = _proto.message("Parts", _proto.READING).DESCRIPTOR.fields_by_name
+    for method in ("s", "sByID", "sByContext", "sByType", "ByTypeAndName", "sByExternalIds"):
+        if kind + method == "ContextsByContext":
+            continue
+        fields = _proto.message(f"Get{kind}{method}Response").DESCRIPTOR.fields_by_name
+        nodes = fields.get(f"{kind.lower()}s") or fields[kind.lower()]
+        assert nodes.number == parts["parts"].number
+        token = fields.get("next_page_token")
+        assert token is None or token.number == parts["next_page_token"].number
+
+
+def wire_type(field: Any) -> int:
+    """Return how a field is written: as a varint, as eight bytes, or as bytes with a length."""
+    if field.type == field.TYPE_DOUBLE:
+        return 1
+    return 2 if field.type in {field.TYPE_STRING, field.TYPE_BYTES, field.TYPE_MESSAGE} else 0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli import archive, demo, describe, lineage, runs, tables
+from mlmd_lineage.cli import archive, demo, describe, lineage, runs, serve, tables
 from mlmd_lineage.cli.running import Commands, examples
 
 app = typer.Typer(
@@ -49,5 +49,5 @@ def _lineage(
     """
 
 
-for group in (demo, describe, lineage, runs, tables, archive):
+for group in (demo, describe, lineage, runs, tables, archive, serve):
     group.register(app)

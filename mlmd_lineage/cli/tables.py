@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 TypeOption: TypeAlias = Annotated[
     str | None, typer.Option("--type", metavar="TYPE", help="Only those of this type.")
+]
+WhereOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--where", metavar="FILTER", help="Only those that a filter of MLMD's language finds."
+    ),
 ]
 PropertiesOption: TypeAlias = Annotated[
     bool, typer.Option("--properties", help="Show the properties too.")
@@ -42,52 +48,58 @@ def register(app: typer.Typer) -> None:
     ):
         calls = [f"{name} metadata.db", f"{name} metadata.db --limit -20"]
         if name in _EXAMPLES:
-            calls += [f"{name} metadata.db {_EXAMPLES[name]}"]
+            calls += [f"{name} metadata.db {options}" for options in _EXAMPLES[name]]
         calls += [f"{name} metadata.db --format csv > {name}.csv"]
         app.command(name, cls=Command, epilog=examples(*calls))(function)
 
 
 _EXAMPLES = {
-    "artifacts": "--type Model --properties",
-    "executions": "--type Trainer --properties",
-    "contexts": "--type pipeline_run",
+    "artifacts": ["--type Model --properties", "--where \"state = LIVE AND uri LIKE 's3:%'\""],
+    "executions": ["--type Trainer --properties", '--where "last_known_state = FAILED"'],
+    "contexts": ["--type pipeline_run", '--where "executions_e.last_known_state = FAILED"'],
 }
 
 
-def _artifacts(
+def _artifacts(  # noqa: PLR0913 - the options of a command
     store: StoreArgument,
     *,
     type_name: TypeOption = None,
+    where: WhereOption = None,
     properties: PropertiesOption = False,
     limit: LimitOption = None,
     format_: FormatOption = Format.table,
 ) -> None:
     """List the artifacts: datasets, models, metrics."""
-    _nodes("artifacts", opened(store), type_name, limit, format_, properties=properties)
+    shown = _Shown(limit, format_, properties=properties)
+    _nodes("artifacts", opened(store), type_name, where, shown)
 
 
-def _executions(
+def _executions(  # noqa: PLR0913 - the options of a command
     store: StoreArgument,
     *,
     type_name: TypeOption = None,
+    where: WhereOption = None,
     properties: PropertiesOption = False,
     limit: LimitOption = None,
     format_: FormatOption = Format.table,
 ) -> None:
     """List the executions: the steps that ran."""
-    _nodes("executions", opened(store), type_name, limit, format_, properties=properties)
+    shown = _Shown(limit, format_, properties=properties)
+    _nodes("executions", opened(store), type_name, where, shown)
 
 
-def _contexts(
+def _contexts(  # noqa: PLR0913 - the options of a command
     store: StoreArgument,
     *,
     type_name: TypeOption = None,
+    where: WhereOption = None,
     properties: PropertiesOption = False,
     limit: LimitOption = None,
     format_: FormatOption = Format.table,
 ) -> None:
     """List the contexts: pipelines, runs, experiments."""
-    _nodes("contexts", opened(store), type_name, limit, format_, properties=properties)
+    shown = _Shown(limit, format_, properties=properties)
+    _nodes("contexts", opened(store), type_name, where, shown)
 
 
 def _events(
@@ -100,7 +112,7 @@ def _events(
     source = opened(store)
     with progress(f"Reading {source.location}"):
         frame = source.frames.events()
-    _print("events", frame, limit, format_)
+    _print("events", frame, _Shown(limit, format_))
 
 
 def _types(
@@ -113,41 +125,47 @@ def _types(
     source = opened(store)
     with progress(f"Reading {source.location}"):
         frame = source.frames.types()
-    _print("types", frame, limit, format_)
+    _print("types", frame, _Shown(limit, format_))
 
 
-def _nodes(  # noqa: PLR0913 - the options of three commands
-    what: str,
-    store: Store,
-    type_name: str | None,
-    limit: int | None,
-    format_: Format,
-    *,
-    properties: bool,
+class _Shown(NamedTuple):
+    """What of a frame is printed, and how."""
+
+    limit: int | None
+    format: Format
+    properties: bool = False
+
+
+def _nodes(
+    what: str, store: Store, type_name: str | None, where: str | None, shown: _Shown
 ) -> None:
     with progress(f"Reading {store.location}"):
         name = full_types(store, [type_name], what[:-1])[0] if type_name is not None else None
-        more = {}
-        if what == "artifacts" and format_ is Format.table and output.on_terminal():
-            more["runs"] = False  # who made each has no room on a terminal, and takes longer
-        frame = getattr(store.frames, what)(type=name, properties=properties, **more)
-    _print(what, frame, limit, format_, properties=properties)
+        more: dict[str, Any] = {}
+        if where is not None:
+            more["where"] = where
+            read = getattr(store, f"find_{what}")
+        else:
+            read = getattr(store.frames, what)
+            if what == "artifacts" and shown.format is Format.table and output.on_terminal():
+                more["runs"] = False  # who made each has no room on a terminal, and takes longer
+        frame = read(type=name, properties=shown.properties, **more)
+    _print(what, frame, shown)
 
 
-def _print(
-    what: str, frame: pd.DataFrame, limit: int | None, format_: Format, *, properties: bool = False
-) -> None:
+def _print(what: str, frame: pd.DataFrame, shown: _Shown) -> None:
+    limit = shown.limit
     total = len(frame)
     if limit is not None:
         frame = frame.head(limit) if limit >= 0 else frame.tail(-limit)
-    if format_ is Format.json:
+    if shown.format is Format.json:
         output.print_json_rows(frame)
-    elif format_ is Format.csv:
+    elif shown.format is Format.csv:
         output.print_csv(frame)
     elif not output.on_terminal():
         output.print_plain(frame)
     else:
-        if properties:
+        if shown.properties:
             _print_blocks(what[:-1], frame)
         elif len(frame):
             output.print_table(frame)

@@ -238,6 +238,32 @@ class ArchiveSession:
             part = part.filter(pa.array(inside, pa.bool_()))
         return list(rows_of(part))
 
+    def page(  # noqa: PLR0913 - each stands alone
+        self,
+        table: str,
+        column: str,
+        *,
+        after: tuple[int, int] | None,
+        descending: bool,
+        limit: int,
+        where: Mapping[str, Collection[int]],
+    ) -> list[tuple[Any, ...]]:
+        """Return the first nodes of a kind by a number and then by their ids, as SQL does."""
+        whole = self._reader.table(table)
+        for name, values in where.items():
+            whole = whole.filter(pc.is_in(whole[name], pa.array(sorted(values), pa.int64())))
+        ids = whole["id"].to_numpy()
+        values = ids if whole[column].null_count else whole[column].to_numpy()
+        if after is not None:
+            value, last = after[0] if values is not ids else after[1], after[1]
+            same = (values == value) & ((ids < last) if descending else (ids > last))
+            kept = np.flatnonzero(same | ((values < value) if descending else (values > value)))
+        else:
+            kept = np.arange(len(ids))
+        order = np.lexsort((ids[kept], values[kept]))
+        first = order[::-1][:limit] if descending else order[:limit]
+        return list(rows_of(whole.take(pa.array(kept[first]))))
+
 
 def _fits(value: int | str) -> bool:
     return isinstance(value, str) or -(2**63) <= value < 2**63

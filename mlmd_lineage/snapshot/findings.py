@@ -70,6 +70,7 @@ CODES = {
     "invalid_struct": "A text begins like a struct and is none; ml_metadata fails on such a node.",
     "invalid_proto": "A PROTO value is no google.protobuf.Any.",
     "invalid_text": "A text is not UTF-8; the bytes that are not show as \\xff and the like.",
+    "unreadable_node": "MLMD's service fails on a node, which is therefore left out.",
     "wrong_type": "A value is not of its column's type; a property's is kept as what it is.",
     "missing_table": "The store lacks one of the tables that its schema version has.",
     "only_cached_producer": "Only cached executions claim to have made an artifact.",

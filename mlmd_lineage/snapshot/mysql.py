@@ -7,6 +7,8 @@ a writer would notice, changes nothing, and needs no privilege but SELECT.
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -16,12 +18,18 @@ from pymysql.cursors import SSCursor
 
 from mlmd_lineage.snapshot import mysql_wire, notes, sql
 from mlmd_lineage.snapshot.mysql_connection import with_connection
-from mlmd_lineage.snapshot.mysql_text import name_column, readable, spellings, text_column
-from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
+from mlmd_lineage.snapshot.mysql_text import (
+    name_column,
+    once_encoded,
+    readable,
+    spellings,
+    text_column,
+)
+from mlmd_lineage.snapshot.servers import COLUMNS_SECONDS, LOCK_SECONDS, Kept, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pymysql.connections import Connection
 
@@ -49,6 +57,12 @@ class MySQLReader:
 
     def __init__(self, store: MySQLMetadataStore) -> None:
         self._store = store
+        self._kept: Kept[Connection[Any]] | None = None
+        self._columns: tuple[float, Sequence[tuple[Any, ...]]] = (-math.inf, ())
+
+    def keep_connections(self) -> None:
+        """Keep connections open from one question to the next."""
+        self._kept = Kept(lambda connection: connection.close())
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
@@ -63,18 +77,28 @@ class MySQLReader:
             for statement in _BEGIN:
                 _rows(connection, statement)
             where = self._store.location()
-            return question(MySQLSession(connection, where))
+            return question(MySQLSession(connection, where, self._columns_in(connection)))
 
-        return tried_twice(lambda: with_connection(self._store, answer))
+        return tried_twice(lambda: with_connection(self._store, answer, self._kept))
+
+    def _columns_in(self, connection: Connection[Any]) -> Sequence[tuple[Any, ...]]:
+        read, columns = self._columns
+        if self._kept is None or time.monotonic() > read + COLUMNS_SECONDS:
+            columns = _rows(connection, _COLUMNS)
+            self._columns = (time.monotonic(), columns)
+        return columns
 
 
 class MySQLSession(sql.SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
-    def __init__(self, connection: Connection[Any], source: str) -> None:
+    dialect = "mysql"
+
+    def __init__(
+        self, connection: Connection[Any], source: str, columns: Sequence[tuple[Any, ...]]
+    ) -> None:
         self._connection = connection
         self.source = source
-        columns = _rows(connection, _COLUMNS)
         self.layout = _layout(connection, columns, source)
         self._letters = {
             (table.lower(), column.lower()): (charset, collation)
@@ -99,15 +123,18 @@ class MySQLSession(sql.SQLSession):
                 rows = [row for row in rows if row[place] in exact]
         return rows
 
-    def _shown(self, table: str, column: str, values: Iterable[int | str]) -> Iterator[str]:
+    def text_placeholder(self, table: str, column: str) -> str:
+        """Return what stands for a text that a column is compared with."""
         letters = self._letters.get((table.lower(), column.lower()))
-        for shown in super()._shown(table, column, values):
-            if letters is None or shown != self.placeholder:
-                yield shown
-            else:
-                # A column is compared with no text that holds letters which it cannot hold.
-                charset, collation = letters
-                yield f"CONVERT({shown} USING {charset}) COLLATE {collation}"
+        if letters is None:
+            return self.placeholder
+        # A column is compared with no text that holds letters which it cannot hold.
+        charset, collation = letters
+        return f"CONVERT({self.placeholder} USING {charset}) COLLATE {collation}"
+
+    def spellings(self, text: str) -> list[str]:
+        """Return all ways in which a text may stand in the database."""
+        return [way for way in map(str, spellings([text])) if once_encoded(way) == text]
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         return _rows(self._connection, statement, parameters)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.protocol import MysqlPacket
 
+    from mlmd_lineage.snapshot.servers import Kept
     from mlmd_lineage.stores import MySQLMetadataStore
 
 T = TypeVar("T")
@@ -84,22 +85,42 @@ _MEANINGS: tuple[tuple[set[int], type[errors.StoreError], str], ...] = (
 )
 
 
-def with_connection(store: MySQLMetadataStore, work: Callable[[Connection[Any]], T]) -> T:
+def with_connection(
+    store: MySQLMetadataStore,
+    work: Callable[[Connection[Any]], T],
+    kept: Kept[Connection[Any]] | None = None,
+) -> T:
     """Return what ``work`` makes of a connection, which is closed whatever happens.
+
+    Args:
+        store: Where to connect.
+        work: Takes the connection.
+        kept: Where to take a connection from, and to leave it if all goes well.
 
     Raises:
         StoreError: What an error of PyMySQL or of the socket means.
     """
-    connection = _opened(store)
+    connection = (kept and kept.take()) or _opened(store)
     failure: errors.StoreError
+    done = False
     try:
-        return work(connection)
+        answer = work(connection)
+        if kept is not None:
+            connection.rollback()
+            done = True
     except errors.MLMDLineageError:
         raise
     except (pymysql.Error, OSError) as error:
         failure = _explained(error, store)
+    else:
+        return answer
     finally:
-        connection.close()
+        if kept is not None and done:
+            kept.give(connection)
+        else:
+            connection.close()
+            if kept is not None:
+                kept.drop()
     # Out here no driver's error hangs on ours, whose frames might show more than they should.
     raise failure
 

@@ -8,6 +8,7 @@ from mlmd_lineage import _proto, errors
 from mlmd_lineage.stores import (
     ArchiveMetadataStore,
     BaseMetadataStore,
+    KubeflowMetadataStore,
     MySQLMetadataStore,
     PostgreSQLMetadataStore,
     SQLiteMetadataStore,
@@ -35,6 +36,10 @@ def reader_for(store: BaseMetadataStore) -> Reader:
         from mlmd_lineage.snapshot.postgresql import PostgreSQLReader
 
         return PostgreSQLReader(store)
+    if isinstance(store, KubeflowMetadataStore):
+        from mlmd_lineage.snapshot.wire import KubeflowReader
+
+        return KubeflowReader(store)
     if isinstance(store, ArchiveMetadataStore):
         from mlmd_lineage.snapshot.archive import ArchiveReader
 
@@ -46,6 +51,8 @@ def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the built-in store that a ConnectionConfig means."""
     with _proto.only_ours():
         config: Any = store.connection_config()
+    if config.DESCRIPTOR.name == "MetadataStoreClientConfig":
+        return _service(config)
     kind = config.WhichOneof("config")
     if kind == "sqlite":
         return SQLiteMetadataStore(uri=config.sqlite.filename_uri)
@@ -59,6 +66,24 @@ def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
         "sqlite, mysql and postgresql."
     )
     raise errors.ConfigurationError(message)
+
+
+def _service(config: Any) -> KubeflowMetadataStore:
+    """Return the service that a MetadataStoreClientConfig means.
+
+    Raises:
+        ConfigurationError: It holds certificates, which it does as texts and not as files.
+    """
+    if config.HasField("ssl_config"):
+        message = (
+            "A MetadataStoreClientConfig with certificates cannot be read from: return a "
+            "KubeflowMetadataStore's, or inherit from it, which takes them as files."
+        )
+        raise errors.ConfigurationError(message)
+    fields = {"host": config.host, "port": config.port}
+    if config.HasField("client_timeout_sec"):
+        fields["timeout"] = config.client_timeout_sec
+    return KubeflowMetadataStore(**fields)
 
 
 def _mysql_fields(config: Any) -> dict[str, object]:

@@ -7,6 +7,7 @@ lock that a writer would notice, changes nothing, and needs no privilege but SEL
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -14,11 +15,11 @@ import pyarrow as pa
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import notes, sql
 from mlmd_lineage.snapshot.postgresql_connection import fetched, with_connection
-from mlmd_lineage.snapshot.servers import LOCK_SECONDS, tried_twice
+from mlmd_lineage.snapshot.servers import COLUMNS_SECONDS, LOCK_SECONDS, Kept, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from adbc_driver_postgresql.dbapi import Connection
 
@@ -58,6 +59,14 @@ class PostgreSQLReader:
 
     def __init__(self, store: PostgreSQLMetadataStore) -> None:
         self._store = store
+        self._kept: Kept[Connection] | None = None
+        self._known: tuple[float, Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]] | None = (
+            None
+        )
+
+    def keep_connections(self) -> None:
+        """Keep connections open from one question to the next."""
+        self._kept = Kept(lambda connection: connection.close())
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
@@ -72,18 +81,31 @@ class PostgreSQLReader:
             for statement in _BEGIN:
                 _run(connection, statement)
             where = self._store.location()
-            ((encoding, longest),) = _rows(connection, _ENCODING)
+            ((encoding, longest),), columns = self._known_of(connection)
             if longest == 1:
                 # MLMD sends UTF-8 and says nothing, so that this is what lies there.
                 _run(connection, f"SET LOCAL client_encoding = '{encoding}'")
-            return question(PostgreSQLSession(connection, _layout(connection, where), where))
+            return question(
+                PostgreSQLSession(connection, _layout(connection, columns, where), where)
+            )
 
-        return tried_twice(lambda: with_connection(self._store, answer))
+        return tried_twice(lambda: with_connection(self._store, answer, self._kept))
+
+    def _known_of(
+        self, connection: Connection
+    ) -> tuple[Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]]:
+        """Return the database's encoding, and the columns of its tables."""
+        known = self._known
+        if known is None or self._kept is None or time.monotonic() > known[0] + COLUMNS_SECONDS:
+            encoding, columns = _rows(connection, _ENCODING), _rows(connection, _COLUMNS)
+            known = self._known = (time.monotonic(), encoding, columns)
+        return known[1:]
 
 
 class PostgreSQLSession(sql.SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
+    dialect = "postgresql"
     base64_protos = False
 
     def __init__(self, connection: Connection, layout: sql.Layout, source: str) -> None:
@@ -131,9 +153,9 @@ class PostgreSQLSession(sql.SQLSession):
         return sql.ordered(table, notes.joined(parts).unify_dictionaries())
 
 
-def _layout(connection: Connection, where: str) -> sql.Layout:
+def _layout(connection: Connection, columns: Iterable[tuple[Any, ...]], where: str) -> sql.Layout:
     found: dict[str, list[str]] = {}
-    for table, column in _rows(connection, _COLUMNS):
+    for table, column in columns:
         found.setdefault(table, []).append(column)
 
     def versions(table: str) -> list[int]:

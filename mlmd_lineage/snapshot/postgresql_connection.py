@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from mlmd_lineage.snapshot.servers import Kept
     from mlmd_lineage.stores import PostgreSQLMetadataStore
 
 T = TypeVar("T")
@@ -100,8 +101,17 @@ _LOST_WORDS = re.compile(
 )
 
 
-def with_connection(store: PostgreSQLMetadataStore, work: Callable[[dbapi.Connection], T]) -> T:
+def with_connection(
+    store: PostgreSQLMetadataStore,
+    work: Callable[[dbapi.Connection], T],
+    kept: Kept[dbapi.Connection] | None = None,
+) -> T:
     """Return what ``work`` makes of a connection, which is closed whatever happens.
+
+    Args:
+        store: Where to connect.
+        work: Takes the connection.
+        kept: Where to take a connection from, and to leave it if all goes well.
 
     Raises:
         StoreError: What an error of the driver means.
@@ -109,18 +119,30 @@ def with_connection(store: PostgreSQLMetadataStore, work: Callable[[dbapi.Connec
     failure: errors.StoreError
     try:
         # The password stands in no variable, which a traceback may show.
-        connection = dbapi.connect(_parameters(store), autocommit=True)
+        connection = (kept and kept.take()) or dbapi.connect(_parameters(store), autocommit=True)
     except Error as error:
         failure = _refused(error, store)
     except BaseException as error:  # noqa: BLE001 - an interrupt, whose frames hold the parameters
         raise error.with_traceback(None) from None
     else:
+        done = False
         try:
-            return work(connection)
+            answer = work(connection)
+            if kept is not None:
+                with connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK")
+                done = True
         except Error as error:
             failure = _failed(error, store)
+        else:
+            return answer
         finally:
-            connection.close()
+            if kept is not None and done:
+                kept.give(connection)
+            else:
+                connection.close()
+                if kept is not None:
+                    kept.drop()
     # Out here no driver's error hangs on ours, whose frames might show more than they should.
     raise failure
 

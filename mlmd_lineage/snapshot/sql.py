@@ -140,12 +140,26 @@ class SQLSession:
 
     source: str
     layout: Layout
+    dialect = "sqlite"
+    """Which SQL the database speaks: ``sqlite``, ``mysql`` or ``postgresql``."""
     placeholder = "%s"
     base64_protos = True
 
     def quote(self, name: str) -> str:
         """Return a name as it stands in a statement."""
         return f'"{name}"'
+
+    def text_placeholder(self, _table: str, _column: str) -> str:
+        """Return what stands for a text that a column is compared with."""
+        return self.placeholder
+
+    def spellings(self, text: str) -> list[str]:
+        """Return all ways in which a text may stand in the database."""
+        return [text]
+
+    def select(self, statement: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement of ours selects, with texts bound to it."""
+        return list(self._execute(statement, parameters))
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         raise NotImplementedError
@@ -191,6 +205,44 @@ class SQLSession:
         found = {int(row[0]) for row in self._execute(statement, ())}
         return sorted(found | set(artifacts))
 
+    def page(  # noqa: PLR0913 - each stands alone
+        self,
+        table: str,
+        column: str,
+        *,
+        after: tuple[int, int] | None,
+        descending: bool,
+        limit: int,
+        where: Mapping[str, Collection[int]],
+    ) -> list[tuple[Any, ...]]:
+        """Return the first nodes of a kind by a number and then by their ids.
+
+        Args:
+            table: MLMD's name of the nodes' table.
+            column: What orders them; where the store lacks it, their ids do.
+            after: The number and the id of the node before the first one.
+            descending: Whether the greatest come first.
+            limit: How many to return.
+            where: For each column the few values that it may have.
+        """
+        if column not in self.layout.columns[table]:
+            column = "id"
+        by, number = self.quote(column), self.quote("id")
+        conditions = [f"{self.quote(c)} IN ({_listed(values)})" for c, values in where.items()]
+        if after is not None:
+            (value, last), beyond = map(int, after), "<" if descending else ">"
+            conditions.append(f"{number} {beyond} {last}")
+            if column != "id":
+                # The first half is what an index knows.
+                conditions[-1] = (
+                    f"{by} {beyond}= {value} AND ({by} {beyond} {value} OR {conditions[-1]})"
+                )
+        direction = "DESC" if descending else "ASC"
+        order = f"{by} {direction}" if by == number else f"{by} {direction}, {number} {direction}"
+        head = self._head(table)
+        end = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return list(self._execute(f"{head}{end} ORDER BY {order} LIMIT {int(limit)}", ()))
+
     def _statements(
         self, table: str, where: Mapping[str, Collection[int | str]]
     ) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -202,8 +254,7 @@ class SQLSession:
         columns = self.layout.columns.get(table)
         if columns is None or any(column not in columns for column in where):
             return
-        listed = ", ".join(self.quote(n) if n in columns else "NULL" for n in SCHEMAS[table].names)
-        head = f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+        head = self._head(table)
         # The steps of a path have no number: their order is that of insertion.
         order = "" if table == "EventPath" else f" ORDER BY {self.quote(SORT_KEYS[table][0])}"
         if not where:
@@ -222,10 +273,17 @@ class SQLSession:
             texts = tuple(v for values in part.values() for v in values if isinstance(v, str))
             yield f"{head} WHERE {conditions}{order}", texts
 
-    def _shown(self, _table: str, _column: str, values: Iterable[int | str]) -> Iterator[str]:
+    def _head(self, table: str) -> str:
+        """Return the beginning of a statement that selects a table's rows."""
+        has = self.layout.columns[table]
+        listed = ", ".join(self.quote(n) if n in has else "NULL" for n in SCHEMAS[table].names)
+        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+
+    def _shown(self, table: str, column: str, values: Iterable[int | str]) -> Iterator[str]:
         """Yield how values stand in a statement that compares a column with them."""
+        text = self.text_placeholder(table, column)
         for value in values:
-            yield self.placeholder if isinstance(value, str) else str(int(value))
+            yield text if isinstance(value, str) else str(int(value))
 
 
 def _listed(values: Iterable[int]) -> str:
@@ -369,7 +427,7 @@ def table_from_rows(table: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     return pa.table(arrays, schema=schema)
 
 
-def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+def numbers(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return a column of integers; Arrow's own ``to_numpy`` imports pandas to do so."""
     parts = [np.empty(0, np.int64)]
     for chunk in column.chunks:
@@ -381,7 +439,7 @@ def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
 def ordered(table: str, data: pa.Table) -> pa.Table:
     """Return a table with its rows in order; it is copied only where they are not."""
     keys = SORT_KEYS[table]
-    first = _numbers(data[keys[0]])
+    first = numbers(data[keys[0]])
     steps = np.diff(first)
     if len(keys) == 1:
         if not (steps < 0).any():

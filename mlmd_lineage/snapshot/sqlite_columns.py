@@ -20,11 +20,13 @@ from mlmd_lineage.snapshot.sqlite_values import quoted
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from mlmd_lineage.snapshot.sqlite_arrow import Connection
+
+    Run = Callable[[str], Sequence[tuple[Any, ...]]]
 
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
@@ -61,12 +63,11 @@ def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> T
     )
 
 
-def layout_of(run: Callable[[str], Sequence[tuple[Any, ...]]], source: str) -> sql.Layout:
-    """Return the tables and columns that a database has.
+def columns_in(run: Run) -> Mapping[str, Sequence[str]]:
+    """Return the names of a database's tables, each with those of its columns.
 
     Args:
         run: Gives the rows that a statement selects.
-        source: What to call the database.
     """
     found: dict[str, list[str]] = {}
     for table, column in run(
@@ -74,6 +75,20 @@ def layout_of(run: Callable[[str], Sequence[tuple[Any, ...]]], source: str) -> s
         "WHERE m.type IN ('table', 'view')"
     ):
         found.setdefault(table, []).append(column)
+    return found
+
+
+def layout_of(
+    run: Run, source: str, columns: Mapping[str, Sequence[str]] | None = None
+) -> sql.Layout:
+    """Return the tables and columns that a database has.
+
+    Args:
+        run: Gives the rows that a statement selects.
+        source: What to call the database.
+        columns: What ``columns_in`` gives, if it is known.
+    """
+    found = columns_in(run) if columns is None else columns
 
     def versions(table: str) -> list[int]:
         if "schema_version" not in found[table]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmd_lineage.snapshot import sql, sqlite_arrow, sqlite_columns, sqlite_errors, sqlite_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlmd_lineage.snapshot.tables import Tables
 
 T = TypeVar("T")
+
+_MOST_FILES = 16
+_columns: dict[Path, tuple[tuple[int, int, int], Mapping[str, Sequence[str]]]] = {}
+"""The columns of the files that were read last, each with what tells whether they still are."""
 
 
 def read(path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
@@ -75,10 +79,29 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
                 lambda: connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall(),
                 busy_timeout,
             )
-            layout = sqlite_columns.layout_of(
-                lambda statement: connection.execute(statement).fetchall(), str(path)
-            )
+            layout = _layout(connection, path)
         yield SQLiteSession(connection, layout, path)
+
+
+def _layout(connection: sqlite3.Connection, path: Path) -> sql.Layout:
+    """Return the layout that a transaction sees.
+
+    The columns, which take the longest, are looked up again when the file's number for its schema
+    is another (https://www.sqlite.org/pragma.html#pragma_schema_version).
+    """
+
+    def run(statement: str) -> list[tuple[Any, ...]]:
+        return connection.execute(statement).fetchall()
+
+    status = path.stat()
+    [(number,)] = run("PRAGMA schema_version")
+    seen = (status.st_dev, status.st_ino, number)
+    known = _columns.get(path)
+    if known is None or known[0] != seen:
+        known = _columns[path] = (seen, sqlite_columns.columns_in(run))
+        if len(_columns) > _MOST_FILES:
+            _columns.pop(next(iter(_columns)), None)
+    return sqlite_columns.layout_of(run, str(path), known[1])
 
 
 @contextlib.contextmanager

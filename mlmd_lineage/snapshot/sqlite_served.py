@@ -19,6 +19,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.snapshot import sqlite_reading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -138,8 +139,12 @@ def _answer(
                 raise _QuestionFailedError
             return
         try:
-            answer = session.ahead if kind == "ahead" else session.fetch
-            rows = answer(*arguments)
+            answers: dict[str, Callable[..., list[Any]]] = {
+                "fetch": session.fetch,
+                "ahead": session.ahead,
+                "select": session.select,
+            }
+            rows = answers[kind](*arguments)
         except Exception as error:  # noqa: BLE001 - the parent's question is what it fails
             ours = isinstance(error, errors.MLMDLineageError)
             name = type(error).__name__ if ours else errors.ReadError.__name__

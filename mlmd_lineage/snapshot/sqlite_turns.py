@@ -66,7 +66,7 @@ def taken(path: Path, seconds: float) -> Iterator[bool]:
 
 def _may_be_open(wanted: os.stat_result) -> bool:
     """Tell whether this process has the file open, or holds the library that may open it."""
-    if any(name.startswith(_NATIVE) for name in list(sys.modules)):
+    if _NATIVE in sys.modules:
         return True
     try:
         descriptors = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - names only

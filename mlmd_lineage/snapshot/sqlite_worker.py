@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from mlmd_lineage.snapshot import sqlite_spare
+from mlmd_lineage.snapshot.sql import SQLSession
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from mlmd_lineage.snapshot.reader import Session
@@ -74,13 +75,19 @@ class Worker:
                 return answer[0]
 
 
-class _Session:
+class _Session(SQLSession):
     """An open transaction of the worker, as the parent sees it."""
+
+    placeholder = "?"
 
     def __init__(self, talk: Talk, layout: Layout, source: str) -> None:
         self._talk = talk
         self.layout = layout
         self.source = source
+
+    def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self._talk.ask("select", statement, parameters)[1]
+        return rows
 
     def fetch(
         self, table: str, where: Mapping[str, Collection[int | str]]

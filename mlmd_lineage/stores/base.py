@@ -66,7 +66,7 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
         # pydantic would pickle a SecretStr in clear text.
         state = super().__getstate__()
         fields = state["__dict__"].items()
-        kept = {name: None if isinstance(v, _SECRETS) else v for name, v in fields}
+        kept = {name: None if _is_secret(value) else value for name, value in fields}
         return {**state, "__dict__": kept}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
@@ -82,11 +82,23 @@ class BaseMetadataStore(pydantic.BaseModel, ABC):
     __str__ = __repr__
 
 
+def _is_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_secret, value.values()))
+    return isinstance(value, _SECRETS)
+
+
 def _explained(
     model: type[BaseMetadataStore], error: pydantic.ValidationError
 ) -> errors.ConfigurationError:
-    """Turn pydantic's report into sentences that hold no value, as any value may be a secret."""
     flavor = getattr(model, "FLAVOR", model.__name__)
+    return errors.ConfigurationError(
+        f"These settings do not make a {flavor!r} metadata store: {problems_of(model, error)}"
+    )
+
+
+def problems_of(model: type[pydantic.BaseModel], error: pydantic.ValidationError) -> str:
+    """Turn pydantic's report into sentences that hold no value, as any value may be a secret."""
     problems = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = ".".join(str(part) for part in problem["loc"])
@@ -99,6 +111,4 @@ def _explained(
         else:
             message = problem["msg"].removeprefix("Value error, ")
             problems.append(f"{field}: {message}" if field else message)
-    return errors.ConfigurationError(
-        f"These settings do not make a {flavor!r} metadata store: " + " ".join(problems)
-    )
+    return " ".join(problems)

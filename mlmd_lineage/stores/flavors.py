@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.stores.archive import ArchiveMetadataStore
+from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -18,6 +19,7 @@ BUILT_IN: dict[str, type[BaseMetadataStore]] = {
         SQLiteMetadataStore,
         MySQLMetadataStore,
         PostgreSQLMetadataStore,
+        KubeflowMetadataStore,
         ArchiveMetadataStore,
     )
 }

@@ -6,11 +6,12 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mlmd_lineage import errors
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
 from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 # One letter is a Windows drive, not a scheme.
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
 _EXAMPLES = (
-    "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database or "
-    "postgresql://user@host:5432/database"
+    "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database, "
+    "postgresql://user@host:5432/database, grpc://host:8080 or kubeflow://context/namespace"
 )
 
 
@@ -91,8 +92,8 @@ def _from_sqlite_url(url: str) -> BaseMetadataStore:
     return SQLiteMetadataStore(uri=unquote(parts.path), **_query(parts.query))
 
 
-def _server_fields(url: str, example: str) -> dict[str, object]:
-    """Return the fields in a server's URL; no message may quote it, as it may hold a password."""
+def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:
+    """Return a server's URL in parts, and its port; no message may quote a password in it."""
     scheme = url.split(":", 1)[0]
     try:
         parts = urlsplit(url)
@@ -103,6 +104,13 @@ def _server_fields(url: str, example: str) -> dict[str, object]:
             f"character in its password needs percent-encoding. Write {example}."
         )
         raise errors.ConfigurationError(message) from None
+    return parts, port
+
+
+def _server_fields(url: str, example: str) -> dict[str, object]:
+    """Return the fields in the URL of a database server."""
+    scheme = url.split(":", 1)[0]
+    parts, port = _server_parts(url, example)
     if parts.fragment:
         message = (
             f"The {scheme} URL holds a '#', which ends a URL; write it as %23 if it belongs to "
@@ -132,7 +140,7 @@ def _query(query: str) -> dict[str, str]:
     if len(fields) != len(pairs):
         message = "The URL gives one of its options twice."
         raise errors.ConfigurationError(message)
-    for name in ("password", "username", "host", "port", "database", "uri"):
+    for name in ("password", "username", "host", "port", "database", "uri", "headers"):
         if name in fields:
             message = f"The URL gives {name!r} after its '?'; it belongs before it."
             raise errors.ConfigurationError(message)
@@ -153,6 +161,44 @@ def _from_postgresql_url(url: str) -> BaseMetadataStore:
     return PostgreSQLMetadataStore(**fields)
 
 
+def _from_grpc_url(url: str) -> BaseMetadataStore:
+    scheme = url.split(":", 1)[0].lower()
+    example = f"{scheme}://host:8080"
+    parts, port = _server_parts(url, example)
+    if parts.username is not None or parts.fragment or parts.path.strip("/"):
+        message = (
+            f"A {scheme} URL holds a host and a port, and neither user nor path: write {example}. "
+            "A token is given as headers of a KubeflowMetadataStore, or in MLMD_LINEAGE_TOKEN."
+        )
+        raise errors.ConfigurationError(message)
+    if not parts.hostname:
+        message = f"The {scheme} URL names no host; write {example}."
+        raise errors.ConfigurationError(message)
+    fields: dict[str, object] = {"host": parts.hostname, **_query(parts.query)}
+    if port is not None:
+        fields["port"] = port
+    elif scheme == "grpcs":
+        fields["port"] = 443
+    if scheme == "grpcs":
+        fields.setdefault("ssl", True)
+    return KubeflowMetadataStore(**fields)
+
+
+def _from_kubeflow_url(url: str) -> BaseMetadataStore:
+    # Names of contexts hold what an URL may not: arn:aws:eks:eu-west-1:123:cluster/prod.
+    rest, _, query = url.split("://", 1)[-1].partition("?")
+    context, _, namespace = rest.rstrip("/").rpartition("/")
+    if not context or not namespace:
+        message = (
+            "A kubeflow URL names a context of the kubeconfig and a namespace: write "
+            "kubeflow://context/namespace; 'kubectl config get-contexts' lists them."
+        )
+        raise errors.ConfigurationError(message)
+    return KubeflowMetadataStore(
+        kube_context=unquote(context), kube_namespace=namespace, **_query(query)
+    )
+
+
 _MAKERS: dict[str, Callable[[str], BaseMetadataStore]] = {
     "sqlite": _from_sqlite_url,
     "file": lambda url: SQLiteMetadataStore(uri=url),
@@ -160,4 +206,7 @@ _MAKERS: dict[str, Callable[[str], BaseMetadataStore]] = {
     "mariadb": _from_mysql_url,
     "postgresql": _from_postgresql_url,
     "postgres": _from_postgresql_url,
+    "grpc": _from_grpc_url,
+    "grpcs": _from_grpc_url,
+    "kubeflow": _from_kubeflow_url,
 }

@@ -1,0 +1,77 @@
+"""``mlmd-lineage serve``: any store as MLMD's gRPC service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlmd_lineage.cli.options import StoreArgument, opened
+from mlmd_lineage.cli.running import Command, examples, printable
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "serve",
+        cls=Command,
+        epilog=examples(
+            "serve metadata.db --port 8080",
+            "serve mysql://mlmd@db.example/metadb --host 0.0.0.0 --workers 4",
+            "serve archive/ --read-only --tls-cert server.pem --tls-key server.key",
+        ),
+    )(_serve)
+
+
+def _serve(  # noqa: PLR0913 - each stands alone
+    store: StoreArgument,
+    *,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="The address to listen at.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="The port; 0 to have one chosen.")
+    ] = 8080,
+    workers: Annotated[int, typer.Option(metavar="N", help="How many processes answer.")] = 1,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Refuse all that would write.")
+    ] = False,
+    tls_cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The server's certificate chain (PEM).")
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The key of the certificate (PEM).")
+    ] = None,
+    client_ca: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Let in only clients certified by these (PEM)."),
+    ] = None,
+    grace: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long calls in flight may take at the end.")
+    ] = 30.0,
+) -> None:
+    """Serve a store as MLMD's gRPC service, until Ctrl-C or SIGTERM.
+
+    Every MLMD client can use it: TFX, Kubeflow Pipelines, ml-metadata. With --read-only nothing in
+    the store is ever changed, and old schemas, archives and machines without ml-metadata do too.
+    """
+    from mlmd_lineage.server.log import write_line
+    from mlmd_lineage.server.settings import ServerSettings
+    from mlmd_lineage.server.supervisor import Supervisor
+
+    source = opened(store)
+    settings = ServerSettings(
+        host=host,
+        port=port,
+        workers=workers,
+        read_only=read_only,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        client_ca=client_ca,
+        grace=grace,
+    )
+
+    def announce(address: str) -> None:
+        typer.echo(f"Serving {printable(source.location)} at {address}.")
+
+    Supervisor(source, settings, write_line).run(announce)

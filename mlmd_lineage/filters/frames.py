@@ -1,0 +1,67 @@
+"""The nodes that a filter finds as DataFrames, read without reading the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.filters.answering import find_ids
+from mlmd_lineage.filters.meaning import understand
+from mlmd_lineage.snapshot.frames import Frames, types_named
+from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlmd_lineage.snapshot.reader import Reader, Session
+    from mlmd_lineage.snapshot.tables import NodeKind
+
+
+def found(
+    reader: Reader, kind: NodeKind, where: str, *, type_name: str | None, properties: bool
+) -> pd.DataFrame:
+    """Return the nodes that a filter finds, with the columns that all frames of their kind have.
+
+    Args:
+        reader: What reads the store.
+        kind: Which nodes: ``artifact``, ``execution`` or ``context``.
+        where: The filter.
+        type_name: Only those of this type, in any of its versions, or with this base type.
+        properties: Read the properties too.
+    """
+    understand(where, kind)  # a mistake needs no store
+    tables = reader.ask(lambda session: _tables(session, kind, where, type_name, properties))
+    frames = Frames.of(tables)
+    make = {
+        "artifact": frames.artifacts,
+        "execution": frames.executions,
+        "context": frames.contexts,
+    }[kind]
+    return make(properties=properties)
+
+
+def _tables(
+    session: Session,
+    kind: NodeKind,
+    where: str,
+    type_name: str | None,
+    properties: bool,  # noqa: FBT001 - handed on
+) -> Tables:
+    spelled = KINDS[kind]
+    tables = {
+        name: table_from_rows(name, session.fetch(name, {})) for name in ("Type", "ParentType")
+    }
+    rows = []
+    ids = find_ids(session, kind, where)
+    if ids:
+        rows = sorted(session.fetch(spelled.table, {"id": ids}), key=lambda row: row[0])
+    if type_name is not None:
+        wanted = types_named(Tables(tables), spelled, type_name)
+        at = SCHEMAS[spelled.table].names.index("type_id")
+        rows = [row for row in rows if row[at] in wanted]
+    tables[spelled.table] = table_from_rows(spelled.table, rows)
+    if properties:
+        name, owners = spelled.properties, [row[0] for row in rows]
+        values = session.fetch(name, {spelled.id_column: owners}) if owners else []
+        tables[name] = table_from_rows(name, values)
+    return Tables(tables)

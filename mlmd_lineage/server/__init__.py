@@ -1,0 +1,1 @@
+"""Any store as MLMD's gRPC service."""

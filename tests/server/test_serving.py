@@ -1,0 +1,426 @@
+"""The server as its operators and its clients meet it: processes, signals, logs, certificates."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+import service_requests as asking
+import sqlite_stores
+import trustme
+from metadata_service import served
+
+import mlmd_lineage as ml
+from mlmd_lineage import _proto
+from mlmd_lineage.server.answers import SERVICE, methods, writes
+from mlmd_lineage.server.settings import ServerSettings
+from mlmd_lineage.server.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
+OWN = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+"""A connection of its own for each channel, and what goes wrong told at once."""
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="it tells processes by /proc"
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return Path(shutil.copyfile(DEMO_STORE, tmp_path / "metadata.db"))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep a store locked, so that calls wait."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def refused(store: Path, *options: str) -> str:
+    """Return what the command says where it cannot serve."""
+    command = [sys.executable, "-m", "mlmd_lineage", "serve", str(store), "--port", "0", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_each_call_is_a_line_of_the_log(path: Path):
+    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+        call = asking.caller(channel)
+        assert call("GetArtifactsByID", artifact_ids=[4])[0] == 0
+        assert call("GetArtifactType", type_name="secret value")[0] == 5
+        assert call("PutArtifacts", artifacts=[{"type_id": 1, "uri": "secret value"}])[0] == 7
+        service.stop()
+        lines = [line.split(maxsplit=1)[1] for line in service.log.splitlines()]
+        assert [line.rsplit(maxsplit=2)[0] for line in lines[:3]] == [
+            "GetArtifactsByID OK",
+            "GetArtifactType NOT_FOUND",
+            "PutArtifacts PERMISSION_DENIED",
+        ]
+        assert "secret value" not in service.log
+
+
+def test_nothing_is_written(path: Path):
+    before = sqlite_stores.state_of(path)
+    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+        for method in filter(writes, methods()):
+            status, said = asking.caller(channel)(method)
+            assert (status, "only reads" in said) == (7, True)
+    assert sqlite_stores.state_of(path) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_calls_in_flight_are_finished(path: Path, number: int):
+    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+        call = asking.caller(channel)
+        with ThreadPoolExecutor(1) as other_thread:
+            with locked(path):
+                waiting = other_thread.submit(call, "GetArtifacts")
+                time.sleep(0.5)
+                service.process.send_signal(number)
+                service.wait_for("stopping")
+                assert not waiting.done()
+            status, found = waiting.result()
+        assert (status, len(found.artifacts)) == (0, 47)
+        assert service.process.wait(20) == 0
+
+
+def test_calls_that_take_too_long_are_ended(path: Path):
+    with (
+        served(path, "--read-only", "--grace", "0.2") as service,
+        grpc.insecure_channel(service.address, OWN) as channel,
+        ThreadPoolExecutor(1) as other_thread,
+        locked(path),
+    ):
+        waiting = other_thread.submit(asking.caller(channel), "GetArtifacts")
+        time.sleep(0.5)
+        assert service.stop() == 0
+        assert waiting.result()[0] in {1, 14}
+
+
+def test_a_worker_that_dies_takes_only_its_own_calls_along(path: Path):
+    with (
+        served(path, "--read-only", "--workers", "2") as service,
+        contextlib.ExitStack() as stack,
+        ThreadPoolExecutor(12) as other_threads,
+    ):
+        calls = [
+            asking.caller(stack.enter_context(grpc.insecure_channel(service.address, OWN)))
+            for _ in range(12)
+        ]
+        for call in calls:
+            assert call("GetArtifactTypes")[0] == 0
+        first, second = service.workers
+        with locked(path):
+            waiting = [other_threads.submit(call, "GetArtifacts") for call in calls]
+            time.sleep(0.5)
+            os.kill(first, signal.SIGKILL)
+            service.wait_for(f"worker {first} was ended by SIGKILL")
+        statuses = [one.result()[0] for one in waiting]
+        # Each connection belongs to one of the two; that all twelve have the same is no accident.
+        assert set(statuses) == {0, 14}
+        for _ in range(50):
+            if len(service.workers) == 2:
+                break
+            time.sleep(0.1)
+        assert second in service.workers
+        with ThreadPoolExecutor(12) as others:
+            again = list(others.map(lambda call: _patiently(call, "GetArtifacts")[0], calls))
+        assert set(again) == {0}
+
+
+def _patiently(call: Any, method: str) -> Any:
+    """Call again while the connection is being made anew."""
+    for _ in range(50):
+        answer = call(method)
+        if answer[0] != 14:
+            return answer
+        time.sleep(0.1)
+    return answer
+
+
+def test_workers_do_not_outlive_their_supervisor(path: Path):
+    with served(path, "--read-only", "--workers", "2") as service:
+        workers = service.workers
+        service.process.kill()
+        service.process.wait()
+        for _ in range(100):
+            if not any(Path(f"/proc/{pid}").exists() for pid in workers):
+                break
+            time.sleep(0.1)
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_garbage_and_clients_that_vanish_harm_nobody(path: Path):
+    with served(path, "--read-only", "--workers", "1") as service:
+        before = service.workers
+        for garbage in (
+            b"",
+            b"GET / HTTP/1.1\r\n\r\n",
+            os.urandom(100_000),
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 1000,
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" * 500,
+        ):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection((service.host, service.port), 5) as connection,
+            ):
+                connection.sendall(garbage)
+        for _ in range(20):
+            channel = grpc.insecure_channel(service.address, OWN)
+            future = channel.unary_unary(f"/{SERVICE}/GetArtifacts").future(b"")
+            channel.close()
+            assert future.cancelled() or future.done()
+        with asking.channel(service.address) as channel:
+            assert asking.caller(channel)("GetArtifacts")[0] == 0
+            ask = channel.unary_unary(f"/{SERVICE}/NoSuchMethod")
+            with pytest.raises(grpc.RpcError) as caught:
+                ask(b"", timeout=20)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert service.workers == before
+
+
+def test_a_call_whose_client_left_is_not_answered(path: Path):
+    with (
+        served(path, "--read-only") as service,
+        asking.channel(service.address) as channel,
+        ThreadPoolExecutor(30) as other_threads,
+    ):
+        ask = channel.unary_unary(f"/{SERVICE}/GetArtifacts")
+        with locked(path):
+            left = [other_threads.submit(_status, ask, 0.5) for _ in range(30)]
+            assert {one.result() for one in left} == {4}
+        assert asking.caller(channel)("GetArtifacts")[0] == 0
+        service.wait_for("GetArtifacts OK")
+        # Those in hand; the others were never begun.
+        assert service.log.count("GetArtifacts CANCELLED") == 8
+        assert service.log.count("GetArtifacts OK") == 1
+
+
+def _status(ask: Any, timeout: float) -> int:
+    try:
+        ask(b"", timeout=timeout)
+    except grpc.RpcError as error:
+        code: int = error.code().value[0]
+        return code
+    return 0
+
+
+@pytest.mark.native
+def test_messages_of_any_size(path: Path):
+    with served(path) as service, asking.channel(service.address) as channel:
+        call = asking.caller(channel)
+        text = "ü" * 25_000_000
+        artifact: Any = _proto.message("Artifact")(type_id=21)
+        artifact.custom_properties["long"].string_value = text
+        status, made = call("PutArtifacts", artifacts=[artifact])
+        assert status == 0
+        status, found = call("GetArtifactsByID", artifact_ids=made.artifact_ids)
+        assert found.artifacts[0].custom_properties["long"].string_value == text
+        artifact.type_id = 9999
+        # The library quotes the whole node, which fits into no trailer.
+        status, said = call("PutArtifacts", artifacts=[artifact])
+        assert status == 5
+        assert "type_id: 9999" in said
+        assert len(said) < 10_000
+        with (
+            served(path, "--read-only") as ours,
+            asking.channel(ours.address) as other,
+        ):
+            _, again = asking.caller(other)("GetArtifactsByID", artifact_ids=made.artifact_ids)
+            assert again == found
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("options", [("--read-only",), ()])
+def test_many_clients_at_once(path: Path, options: tuple[str, ...]):
+    ids = ml.connect(path).snapshot()["Artifact"]["id"].to_pylist()
+    wrong: list[Any] = []
+    with served(path, "--workers", "2", *options) as service, contextlib.ExitStack() as stack:
+        until = time.monotonic() + 3
+
+        def use(number: int) -> int:
+            call = asking.caller(channels[number])
+            calls = 0
+            while time.monotonic() < until:
+                wanted = ids[(number * 7 + calls) % len(ids)]
+                status, found = call("GetArtifactsByID", artifact_ids=[wanted])
+                if status or [a.id for a in found.artifacts] != [wanted]:
+                    wrong.append((status, found))
+                calls += 1
+            return calls
+
+        channels = [
+            stack.enter_context(grpc.insecure_channel(service.address, OWN)) for _ in range(24)
+        ]
+        with ThreadPoolExecutor(24) as clients:
+            time.sleep(0.5)
+            memory = sum(map(_memory, service.workers))
+            counts = list(clients.map(use, range(24)))
+        assert not wrong
+        assert min(counts) > 0
+        assert sum(map(_memory, service.workers)) < memory + 100
+
+
+def _memory(pid: int) -> int:
+    """Return how many MB of memory a process has."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def test_tls_and_certificates_of_clients(path: Path, tmp_path: Path):
+    authority, stranger = trustme.CA(), trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(str(tmp_path / "cert.pem"), append=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+
+    def status(service: Any, trusted: trustme.CA, certified_by: trustme.CA | None) -> int:
+        client = certified_by and certified_by.issue_cert("client@example.org")
+        credentials = grpc.ssl_channel_credentials(
+            trusted.cert_pem.bytes(),
+            client and client.private_key_pem.bytes(),
+            client and b"".join(blob.bytes() for blob in client.cert_chain_pems),
+        )
+        with grpc.secure_channel(service.address, credentials, OWN) as channel:
+            return int(asking.caller(channel)("GetArtifactTypes")[0])
+
+    with served(path, "--read-only", *tls) as service:
+        assert status(service, authority, None) == 0
+        assert status(service, stranger, None) == 14
+        with asking.channel(service.address) as channel:
+            assert asking.caller(channel)("GetArtifactTypes")[0] == 14
+    with served(path, "--read-only", *tls, "--client-ca", str(tmp_path / "ca.pem")) as service:
+        assert status(service, authority, authority) == 0
+        assert status(service, authority, stranger) == 14
+        assert status(service, authority, None) == 14
+
+
+def test_health_and_reflection(path: Path):
+    from google.protobuf import descriptor_pb2
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+    from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in ("", SERVICE):
+            found = health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert found.status == health_pb2.HealthCheckResponse.SERVING
+        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+        questions = [
+            reflection_pb2.ServerReflectionRequest(list_services=""),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE),
+        ]
+        listed, described = reflection.ServerReflectionInfo(iter(questions))
+        assert {s.name for s in listed.list_services_response.service} == {
+            SERVICE,
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1alpha.ServerReflection",
+        }
+        files = [
+            descriptor_pb2.FileDescriptorProto.FromString(file)
+            for file in described.file_descriptor_response.file_descriptor_proto
+        ]
+        [declared] = [s for file in files for s in file.service]
+        assert [method.name for method in declared.method] == list(methods())
+        assert declared.method[0].input_type == ".ml_metadata.PutArtifactTypeRequest"
+        # While it stops, a probe takes it out of the balance.
+        with ThreadPoolExecutor(1) as other_thread:
+            with locked(path):
+                waiting = other_thread.submit(asking.caller(channel), "GetArtifacts")
+                watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+                assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+                time.sleep(0.3)
+                service.process.terminate()
+                assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+                watched.cancel()
+            assert waiting.result()[0] == 0
+
+
+def test_what_cannot_be_served(path: Path, tmp_path: Path):
+    archive = ml.connect(path).snapshot().save(tmp_path / "archive")
+    assert "With --read-only" in refused(archive)
+    assert "There is no file" in refused(tmp_path / "none.db", "--read-only")
+    files = ["--tls-cert", str(path), "--tls-key", str(path)]
+    assert "certificate" in refused(path, "--read-only", *files)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"host": "no.such.host.invalid"}, "is not known"),
+        ({"host": "192.0.2.1"}, "cannot listen"),
+        ({"tls_cert": __file__}, "go together"),
+        ({"client_ca": __file__}, "client_ca needs"),
+        ({"tls_cert": "none", "tls_key": "none"}, "there is no file"),
+        ({"port": 70000}, "port"),
+        ({"workers": 0}, "workers"),
+        ({"grace": -1}, "grace"),
+        ({"wrokers": 2}, "'workers'"),
+    ],
+)
+def test_settings_that_cannot_be(fields: dict[str, Any], said: str):
+    with pytest.raises(ml.errors.ConfigurationError, match=said):
+        serve_here({"port": 0, **fields})
+
+
+def test_a_port_that_is_taken(path: Path):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(ml.errors.ConfigurationError, match="Another program listens"),
+    ):
+        serve_here({"port": taken.getsockname()[1]})
+    with (
+        served(path, "--read-only") as service,
+        pytest.raises(ml.errors.ConfigurationError, match="Another program listens"),
+    ):
+        serve_here({"port": service.port})
+
+
+def serve_here(fields: dict[str, Any]) -> None:
+    """Serve in this process, which comes to nothing before it forks."""
+    lines: list[str] = []
+    Supervisor(ml.connect(DEMO_STORE), ServerSettings(**fields), lines.append).run(lines.append)
+
+
+@pytest.mark.native
+def test_an_old_store_is_served_only_for_reading(tmp_path: Path):
+    old = sqlite_stores.new_store(tmp_path / "old.db", version=7)
+    before = sqlite_stores.state_of(old)
+    assert "--read-only" in refused(old)
+    assert sqlite_stores.state_of(old) == before
+
+
+def test_an_address_of_version_6(path: Path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with (
+        served(path, "--read-only", "--host", "::1") as service,
+        asking.channel(f"[::1]:{service.port}") as channel,
+    ):
+        assert asking.caller(channel)("GetArtifactTypes")[0] == 0
