@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.values import ProtoValue
+    from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
+    from mlmd_lineage.stacks.orchestrators import BaseOrchestrator
+    from mlmd_lineage.stacks.settings import Stack
     from mlmd_lineage.store import Store, connect
     from mlmd_lineage.stores.archive import ArchiveMetadataStore
     from mlmd_lineage.stores.base import BaseMetadataStore
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ArchiveMetadataStore",
     "ArtifactView",
+    "BaseArtifactStore",
     "BaseMetadataStore",
+    "BaseOrchestrator",
     "Dialect",
     "Finding",
     "LineageGraph",
@@ -47,6 +52,7 @@ __all__ = [
     "ProtoValue",
     "SQLiteMetadataStore",
     "Snapshot",
+    "Stack",
     "StepView",
     "Store",
     "Trace",
@@ -59,7 +65,9 @@ __all__ = [
 _HOMES = {
     "ArchiveMetadataStore": "stores.archive",
     "ArtifactView": "post_execution.artifacts",
+    "BaseArtifactStore": "stacks.artifact_stores",
     "BaseMetadataStore": "stores.base",
+    "BaseOrchestrator": "stacks.orchestrators",
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
     "LineageGraph": "lineage.graph",
@@ -71,6 +79,7 @@ _HOMES = {
     "ProtoValue": "snapshot.values",
     "SQLiteMetadataStore": "stores.sqlite",
     "Snapshot": "snapshot.snapshot",
+    "Stack": "stacks.settings",
     "StepView": "post_execution.steps",
     "Store": "store",
     "Trace": "lineage.graph",
