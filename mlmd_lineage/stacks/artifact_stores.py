@@ -79,7 +79,7 @@ class BaseArtifactStore(Component):
 
     def reach(self) -> Reach:
         """Try to list the path, and return whether it can be reached, and if not, why."""
-        return reach_of(self.filesystem, self.path)
+        return reach_of(self.filesystem, self.path, self.EXTRA)
 
 
 class LocalArtifactStore(BaseArtifactStore):

@@ -39,6 +39,22 @@ def secret_fields(flavor: type[Component]) -> frozenset[str]:
     )
 
 
+def flag_fields(flavor: type[Component]) -> frozenset[str]:
+    """Return the names of the fields that are true or false."""
+    return frozenset(
+        name
+        for name, field in flavor.model_fields.items()
+        if any(part is bool for part in _parts(field.annotation))
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a field's value as JSON has it; secrets stay what they are, not to be shown."""
+    if isinstance(value, (str, int, float, bool, dict, list)) or value is None:
+        return value
+    return secret_store.SHOWN if isinstance(value, _SECRETS) else str(value)
+
+
 def _parts(annotation: object) -> Iterator[object]:
     yield annotation
     for part in typing.get_args(annotation):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlmd_lineage import errors
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -39,6 +41,12 @@ _UNREACHABLE = {
     "TimeoutError",
     "gaierror",
 }
+_ERRORS: dict[State, type[errors.MLMDLineageError]] = {
+    "missing": errors.StoreNotFoundError,
+    "credentials": errors.AuthenticationError,
+    "unreachable": errors.UnreachableError,
+    "not installed": errors.ConfigurationError,
+}
 _FORBIDDEN = {401, 403}
 _GONE = 404
 
@@ -62,17 +70,29 @@ class Reach:
         """Whether it can be used."""
         return self.state == "ready"
 
+    def raise_for_state(self) -> None:
+        """Do nothing where it is ready.
 
-def reach_of(filesystem: Callable[[], Any], path: str) -> Reach:
-    """Try to list a path."""
+        Raises:
+            StoreNotFoundError: It is missing.
+            AuthenticationError: Credentials are missing or refused.
+            UnreachableError: No server answers.
+            ConfigurationError: A package is not installed.
+        """
+        if not self.ready:
+            raise _ERRORS[self.state](self.told)
+
+
+def reach_of(filesystem: Callable[[], Any], path: str, extra: str) -> Reach:
+    """Try to list a path; the extra brings what a filesystem needs."""
     try:
         opened = filesystem()
         # A listing that an earlier question left in the cache would prove nothing.
         opened.invalidate_cache()
         opened.ls(path, detail=False)
     except ImportError as error:
-        package = getattr(error, "name", None) or "the package for it"
-        return Reach("not installed", f"fsspec needs {package} to open {path}; install it.")
+        how = f"pip install 'mlmd-lineage[{extra}]'" if extra else "install what fsspec names"
+        return Reach("not installed", f"A package is missing for {path} ({error}): {how}.")
     except Exception as error:  # noqa: BLE001 - each cloud has errors of its own
         return Reach(*_judged(error, path))
     return Reach("ready", f"{path} can be listed.")

@@ -102,7 +102,7 @@ class Registry:
         with self.changing() as (view, registrations):
             self._refuse_taken(view, kind, name)
             record = ComponentRecord(flavor=flavor, uuid=uuids.uuid4())
-            record = _filled(view, FoundComponent(kind, name, record, self.target), fields)
+            record = filled(view, FoundComponent(kind, name, record, self.target), fields)
             registrations.components(kind.plural)[name] = record
         return FoundComponent(kind, name, record, self.target)
 
@@ -128,7 +128,7 @@ class Registry:
                     raise errors.NotFoundError(message)
                 del kept[field]
             bare = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
-            changed = _filled(view, FoundComponent(kind, name, bare, layer), fields)
+            changed = filled(view, FoundComponent(kind, name, bare, layer), fields)
             registrations.components(kind.plural)[name] = changed
             for stack in view.users(kind.name, name):
                 view.check_stack(stack.name, stack.record)
@@ -232,7 +232,7 @@ class Registry:
             raise errors.ConfigurationError(message)
 
 
-def _filled(view: View, found: FoundComponent, fields: Mapping[str, Any]) -> ComponentRecord:
+def filled(view: View, found: FoundComponent, fields: Mapping[str, Any]) -> ComponentRecord:
     """Return a component's record with more fields, checked, its secrets kept elsewhere."""
     record = found.record
     assert found.layer is not None
@@ -240,14 +240,22 @@ def _filled(view: View, found: FoundComponent, fields: Mapping[str, Any]) -> Com
     fields_.checked_fields(flavor, fields)
     kept = {**record.fields, **fields_.settled(flavor, fields, found.layer.base)}
     full = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
-    view.make(dataclasses.replace(found, record=full))
+    made = view.make(dataclasses.replace(found, record=full))
     hidden = {key: str(kept[key]) for key in fields if _is_plain_secret(flavor, key, kept[key])}
+    # Numbers as numbers, so that the file reads as it means.
+    kept |= {key: getattr(made, key) for key in fields if _is_plain_number(made, key, kept[key])}
+    full = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
     return _kept_apart(full, hidden) if hidden else full
 
 
 def _secret_name(record: ComponentRecord) -> str:
     """Return the name of the secret that is made for a component, whatever it is called."""
     return f"component-{record.uuid}"
+
+
+def _is_plain_number(made: Component, field: str, given: object) -> bool:
+    number = isinstance(getattr(made, field), (bool, int, float))
+    return number and not (isinstance(given, str) and secret_store.is_reference(given))
 
 
 def _kept_apart(record: ComponentRecord, values: Mapping[str, str]) -> ComponentRecord:
