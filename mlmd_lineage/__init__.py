@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.store import Store, connect
     from mlmd_lineage.stores.archive import ArchiveMetadataStore
     from mlmd_lineage.stores.base import BaseMetadataStore
+    from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -43,6 +44,7 @@ __all__ = [
     "BaseOrchestrator",
     "Dialect",
     "Finding",
+    "KubernetesMetadataStore",
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
@@ -70,6 +72,7 @@ _HOMES = {
     "BaseOrchestrator": "stacks.orchestrators",
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
+    "KubernetesMetadataStore": "stores.kubernetes",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.flavors import BUILT_IN
+from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -14,6 +15,7 @@ __all__ = [
     "BUILT_IN",
     "ArchiveMetadataStore",
     "BaseMetadataStore",
+    "KubernetesMetadataStore",
     "MySQLMetadataStore",
     "PostgreSQLMetadataStore",
     "SQLiteMetadataStore",

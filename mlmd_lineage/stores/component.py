@@ -78,7 +78,7 @@ class Component(pydantic.BaseModel, ABC):
     def __getstate__(self) -> dict[Any, Any]:
         # pydantic would pickle a SecretStr in clear text.
         state = super().__getstate__()
-        fields = state["__dict__"].items()
+        fields = ((name, state["__dict__"].get(name)) for name in type(self).model_fields)
         kept = {name: None if isinstance(v, _SECRETS) else v for name, v in fields}
         return {**state, "__dict__": kept}
 

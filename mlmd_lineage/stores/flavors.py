@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.stores.archive import ArchiveMetadataStore
+from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -19,5 +20,6 @@ BUILT_IN: dict[str, type[BaseMetadataStore]] = {
         MySQLMetadataStore,
         PostgreSQLMetadataStore,
         ArchiveMetadataStore,
+        KubernetesMetadataStore,
     )
 }

@@ -19,6 +19,7 @@ from mlmd_lineage.stores import (
     BUILT_IN,
     ArchiveMetadataStore,
     BaseMetadataStore,
+    KubernetesMetadataStore,
     MySQLMetadataStore,
     PostgreSQLMetadataStore,
     SQLiteMetadataStore,
@@ -33,6 +34,7 @@ MINIMAL: dict[type[BaseMetadataStore], dict[str, Any]] = {
     ArchiveMetadataStore: {"uri": "folder"},
     MySQLMetadataStore: {"host": "h", "database": "d", "username": "u"},
     PostgreSQLMetadataStore: {"host": "h", "database": "d", "username": "u"},
+    KubernetesMetadataStore: {"deployment_name": "mlmd", "kubernetes_context": "c"},
 }
 SERVERS = [MySQLMetadataStore, PostgreSQLMetadataStore]
 every_flavor = pytest.mark.parametrize("flavor", MINIMAL)
@@ -260,6 +262,8 @@ class TestConnectionConfigs:
         if flavor is ArchiveMetadataStore:
             with pytest.raises(errors.ConfigurationError, match="is a Parquet archive"):
                 made(flavor).connection_config()
+            return
+        if flavor is KubernetesMetadataStore:  # tests/stores/test_kubernetes.py
             return
         config = made(flavor).connection_config()
         ours = _proto.message("ConnectionConfig")()
