@@ -11,7 +11,8 @@ import pydantic
 from mlmd_lineage import errors
 from mlmd_lineage.stacks import fields, stacks
 from mlmd_lineage.stacks.kinds import KINDS
-from mlmd_lineage.stacks.records import ComponentRecord, StackRecord, checked_name
+from mlmd_lineage.stacks.names import checked_name
+from mlmd_lineage.stacks.records import ComponentRecord, StackRecord
 from mlmd_lineage.stacks.view import DEFAULT, FoundComponent, FoundStack, View
 
 if TYPE_CHECKING:

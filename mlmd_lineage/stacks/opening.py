@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 
 from mlmd_lineage import errors
-from mlmd_lineage.stacks.kinds import KINDS
-from mlmd_lineage.stacks.records import is_name
-from mlmd_lineage.stacks.registry import Registry
+from mlmd_lineage.stacks.names import is_name
 from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from
 
 
@@ -27,6 +25,10 @@ def opened(target: object) -> BaseMetadataStore:
         return Stack().metadata_store
     if not isinstance(target, str) or not is_name(target):
         return metadata_store_from(target)
+    # A path or URL does without the registrations, and without what they take to load.
+    from mlmd_lineage.stacks.kinds import KINDS
+    from mlmd_lineage.stacks.registry import Registry
+
     kind = KINDS["metadata_store"]
     view = Registry().view()
     known = view.components(kind)

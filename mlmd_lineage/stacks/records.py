@@ -10,39 +10,15 @@ from uuid import UUID  # noqa: TC003 - pydantic reads it
 import pydantic
 
 from mlmd_lineage import errors
+from mlmd_lineage.stacks.names import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "registrations.json"
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
-Name = Annotated[str, pydantic.StringConstraints(pattern=_NAME)]
+Name = Annotated[str, pydantic.StringConstraints(pattern=NAME)]
 Value = str | int | float | bool | list[Any] | dict[str, Any]
-
-
-def is_name(text: str) -> bool:
-    """Return whether a text can name a component or a stack.
-
-    >>> is_name("prod"), is_name("metadata.db")
-    (True, False)
-    """
-    return re.match(_NAME, text) is not None
-
-
-def checked_name(text: str) -> str:
-    """Return a name.
-
-    Raises:
-        ConfigurationError: It cannot be one.
-    """
-    if not is_name(text):
-        message = (
-            f"{text!r} cannot be a name: it takes up to 64 letters, digits, - and _, and begins "
-            "with a letter or digit."
-        )
-        raise errors.ConfigurationError(message)
-    return text
 
 
 class _Strict(pydantic.BaseModel):

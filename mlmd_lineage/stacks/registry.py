@@ -11,7 +11,8 @@ from mlmd_lineage import errors
 from mlmd_lineage.stacks import fields as fields_
 from mlmd_lineage.stacks import sources
 from mlmd_lineage.stacks.layers import layers
-from mlmd_lineage.stacks.records import ComponentRecord, checked_name
+from mlmd_lineage.stacks.names import checked_name
+from mlmd_lineage.stacks.records import ComponentRecord
 from mlmd_lineage.stacks.view import DEFAULT, FoundComponent, View
 from mlmd_lineage.stores import secret_store
 from mlmd_lineage.stores.component import a

@@ -13,8 +13,8 @@ from mlmd_lineage.stacks.artifact_stores import (
     BaseArtifactStore,  # noqa: TC001 - pydantic reads it
 )
 from mlmd_lineage.stacks.kinds import KINDS
+from mlmd_lineage.stacks.names import is_name
 from mlmd_lineage.stacks.orchestrators import BaseOrchestrator  # noqa: TC001 - pydantic reads it
-from mlmd_lineage.stacks.records import is_name
 from mlmd_lineage.stacks.registry import Registry
 from mlmd_lineage.stacks.view import STACK_VARIABLE, View
 from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.stacks.kinds import KINDS
-from mlmd_lineage.stacks.records import StackRecord, checked_name
+from mlmd_lineage.stacks.names import checked_name
+from mlmd_lineage.stacks.records import StackRecord
 from mlmd_lineage.stacks.view import DEFAULT, FoundStack, View
 
 if TYPE_CHECKING:
