@@ -38,7 +38,7 @@ def attributes(arguments: Iterable[str]) -> dict[str, str | None]:
     for argument in arguments:
         if argument.startswith("--"):
             key, equals, value = argument[2:].partition("=")
-            if not _KEY.match(key):
+            if not _KEY.fullmatch(key):
                 message = "An attribute is written --KEY=VALUE."
                 raise typer.BadParameter(message)
             key = key.replace("-", "_")

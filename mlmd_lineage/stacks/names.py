@@ -16,7 +16,7 @@ def is_name(text: str) -> bool:
     >>> is_name("prod"), is_name("metadata.db")
     (True, False)
     """
-    return re.match(NAME, text) is not None
+    return re.fullmatch(NAME, text) is not None
 
 
 def checked_name(text: str) -> str:

@@ -41,7 +41,7 @@ def flavor_class(source: str, kind: Kind, folder: Path) -> type[Component]:
     if path.endswith(".py"):
         module = _module_in(folder / Path(path).expanduser(), source)
         found = getattr(module, name, None) if name else _only_flavor(module, kind, source)
-    elif _DOTTED.match(source):
+    elif _DOTTED.fullmatch(source):
         dotted, _, name = source.rpartition(".")
         module = _module_named(dotted, source, folder)
         found = getattr(module, name, None)
@@ -86,7 +86,7 @@ def checked(found: Any, kind: Kind, source: str) -> type[Component]:
     if flavor is None:
         message = f'{source} has no FLAVOR; give it one: FLAVOR: ClassVar[str] = "name".'
         raise errors.ConfigurationError(message)
-    if not isinstance(flavor, str) or not _FLAVOR.match(flavor):
+    if not isinstance(flavor, str) or not _FLAVOR.fullmatch(flavor):
         message = (
             f"The FLAVOR of {source} cannot name a flavor: it takes letters, digits, - and _, and "
             "begins with a letter."

@@ -122,7 +122,8 @@ class KubernetesMetadataStore(BaseMetadataStore):
             "deployment",
             "service",
         )
-        return all(self._cluster.find(kind, self.deployment_name) for kind in kinds)
+        found = (self._cluster.find(kind, self.deployment_name) for kind in kinds)
+        return all(each is not None and not _is_going(each) for each in found)
 
     @property
     def is_running(self) -> bool:
@@ -167,7 +168,7 @@ class KubernetesMetadataStore(BaseMetadataStore):
 
         def settled() -> bool:
             found = self._cluster.find(kind, self.deployment_name)
-            return found is None or "deletionTimestamp" not in found["metadata"]
+            return found is None or not _is_going(found)
 
         words = kind.replace("_", " ")
         self._cluster.wait(f"Deleting the {words}", settled, self.ready_timeout)
@@ -286,6 +287,11 @@ class KubernetesMetadataStore(BaseMetadataStore):
             message = f"There is no pod of {self.location()}; 'mlmd-lineage metadata-store up'."
             raise errors.StoreNotFoundError(message)
         yield from self._cluster.log_lines(pods[0]["metadata"]["name"], follow=follow)
+
+
+def _is_going(found: dict[str, Any]) -> bool:
+    """Return whether an object is being deleted."""
+    return "deletionTimestamp" in found["metadata"]
 
 
 def _is_ours(found: dict[str, Any]) -> bool:

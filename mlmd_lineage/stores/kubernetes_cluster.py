@@ -209,7 +209,9 @@ def _client(kubernetes: Any, context: str) -> Any:
             kubernetes.config.load_incluster_config(configuration)
         else:
             configuration = kubernetes.client.Configuration()
-            kubernetes.config.load_kube_config(context=context, client_configuration=configuration)
+            kubernetes.config.load_kube_config(
+                config_file=_kubeconfig(), context=context, client_configuration=configuration
+            )
     except kubernetes.config.ConfigException:
         known = _contexts(kubernetes)
         if context in known:
@@ -228,9 +230,14 @@ def _client(kubernetes: Any, context: str) -> Any:
     return kubernetes.client.ApiClient(configuration)
 
 
+def _kubeconfig() -> str:
+    # The client looks at the variable once, when it is imported.
+    return os.environ.get("KUBECONFIG") or "~/.kube/config"
+
+
 def _contexts(kubernetes: Any) -> list[str]:
     try:
-        contexts, _ = kubernetes.config.list_kube_config_contexts()
+        contexts, _ = kubernetes.config.list_kube_config_contexts(_kubeconfig())
     except kubernetes.config.ConfigException:
         return []
     return [str(context["name"]) for context in contexts]

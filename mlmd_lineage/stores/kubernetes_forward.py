@@ -39,6 +39,9 @@ _CHUNK = 65_536
 _OURS_ALONE = 0o600
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
     """What is forwarded to."""
@@ -113,6 +116,8 @@ class Forward:
                 stderr=log,
                 start_new_session=True,
             )
+        # It goes on when this process ends, and so must not be warned about.
+        _started.append(process)
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
             port = self.port
@@ -139,6 +144,10 @@ class Forward:
         while self._held() and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)
         self._state.unlink(missing_ok=True)
+        for process in _started:
+            if process.pid == state["pid"]:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_STOP_SECONDS)
         return True
 
 

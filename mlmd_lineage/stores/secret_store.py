@@ -44,12 +44,12 @@ def is_reference(text: str) -> bool:
     >>> is_reference("{{prod.password}}")
     True
     """
-    return _REFERENCE.match(text) is not None
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def secret_in(text: str) -> str | None:
     """Return the name of the secret that a text refers to, or None where it is no reference."""
-    match = _REFERENCE.match(text)
+    match = _REFERENCE.fullmatch(text)
     return match[1] if match else None
 
 
@@ -64,7 +64,7 @@ def resolved(text: str) -> str:
     Raises:
         ConfigurationError: No such secret is registered, or its value is gone.
     """
-    match = _REFERENCE.match(text)
+    match = _REFERENCE.fullmatch(text)
     if match is None:
         message = "A reference to a registered secret is written {{name.key}}."
         raise errors.ConfigurationError(message)
@@ -122,7 +122,7 @@ def register(name: str, values: Mapping[str, str], *, replace: bool = False) -> 
         ConfigurationError: The name is taken or cannot be one, or there are no values.
     """
     for text in (name, *values):
-        if not _NAME.match(text):
+        if not _NAME.fullmatch(text):
             message = f"{text!r} cannot name a secret or its key; use letters, digits, - and _."
             raise errors.ConfigurationError(message)
     if not values:

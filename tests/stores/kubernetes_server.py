@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import re
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import servers
+
+# Read the schemas, of some megabytes, once.
+kubernetes_validate.utils.schema_contents = functools.cache(
+    kubernetes_validate.utils.schema_contents
+)
 
 TOKEN = "a-token-of-the-tests"
 VERSION = "1.29"
