@@ -126,6 +126,7 @@ class Forward:
             if process.poll() is not None and not self._held():
                 break
             time.sleep(_POLL_SECONDS)
+        process.terminate()
         self.stop()
         said = (read_if_there(self.log) or b"").decode(errors="replace").strip().splitlines()
         last = f" It says: {said[-1]}" if said else ""
