@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.values import ProtoValue
+    from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
+    from mlmd_lineage.stacks.orchestrators import BaseOrchestrator
+    from mlmd_lineage.stacks.settings import Stack
     from mlmd_lineage.store import Store, connect
     from mlmd_lineage.stores.archive import ArchiveMetadataStore
     from mlmd_lineage.stores.base import BaseMetadataStore
     from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+    from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -36,10 +40,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ArchiveMetadataStore",
     "ArtifactView",
+    "BaseArtifactStore",
     "BaseMetadataStore",
+    "BaseOrchestrator",
     "Dialect",
     "Finding",
     "KubeflowMetadataStore",
+    "KubernetesMetadataStore",
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
@@ -49,6 +56,7 @@ __all__ = [
     "ProtoValue",
     "SQLiteMetadataStore",
     "Snapshot",
+    "Stack",
     "StepView",
     "Store",
     "Trace",
@@ -61,10 +69,13 @@ __all__ = [
 _HOMES = {
     "ArchiveMetadataStore": "stores.archive",
     "ArtifactView": "post_execution.artifacts",
+    "BaseArtifactStore": "stacks.artifact_stores",
     "BaseMetadataStore": "stores.base",
+    "BaseOrchestrator": "stacks.orchestrators",
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
     "KubeflowMetadataStore": "stores.kubeflow",
+    "KubernetesMetadataStore": "stores.kubernetes",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
@@ -74,6 +85,7 @@ _HOMES = {
     "ProtoValue": "snapshot.values",
     "SQLiteMetadataStore": "stores.sqlite",
     "Snapshot": "snapshot.snapshot",
+    "Stack": "stacks.settings",
     "StepView": "post_execution.steps",
     "Store": "store",
     "Trace": "lineage.graph",

@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.snapshot.opening import reader_for
-from mlmd_lineage.stores import metadata_store_from
 
 if TYPE_CHECKING:
     import os
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores import BaseMetadataStore
 
 
-def connect(target: str | os.PathLike[str] | BaseMetadataStore) -> Store:
-    """Return the store that a path, a URL or a store object means.
+def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) -> Store:
+    """Return the store that a path, a URL, a registered name or a store object means.
 
     >>> connect("metadata.db")
     <Store sqlite: metadata.db>
@@ -40,14 +39,19 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore) -> Store:
         target: The path of an SQLite file; the folder of an archive; ``sqlite:///abs/path.db``;
             ``mysql://user:password@host:3306/database?ssl_ca=ca.pem``;
             ``postgresql://user:password@host:5432/database``; ``grpc://host:8080`` or
-            ``kubeflow://context/namespace``; or a metadata store, also one of your own flavor.
-            A password in a URL is percent-encoded; where none is given,
-            ``MLMD_LINEAGE_PASSWORD`` is used.
+            ``kubeflow://context/namespace``; the name of a registered metadata store; or a
+            metadata store, also one of your own flavor. A password in a URL is percent-encoded;
+            where none is given, ``MLMD_LINEAGE_PASSWORD`` is used. Without a target, it is the
+            metadata store of the active stack.
 
     Raises:
         ConfigurationError: The target cannot be a store.
+        StoreNotFoundError: It is a mere word, and neither registered nor a file or folder here.
+        AmbiguousNameError: It is both.
     """
-    return Store(metadata_store_from(target))
+    from mlmd_lineage.stacks.opening import opened
+
+    return Store(opened(target))
 
 
 class Store:

@@ -91,6 +91,26 @@ def pytest_terminal_summary(
         terminalreporter.write_line(f"mlmd_lineage: {told}", yellow=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_registrations_of_yours(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give the tests a configuration folder of their own, and those that they start."""
+    for name in list(os.environ):
+        if name.startswith("MLMD_LINEAGE_") and name != "MLMD_LINEAGE_STORES":
+            del os.environ[name]
+    os.environ["MLMD_LINEAGE_CONFIG"] = str(tmp_path_factory.mktemp("config"))
+
+
+@pytest.fixture
+def config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a configuration folder for one test, which runs in a folder of its own."""
+    folder = tmp_path / "config"
+    monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(folder))
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def mariadb_server(pytestconfig: pytest.Config) -> Iterator[servers.Server]:
     """Start a MariaDB server without TLS, once for the session."""

@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dialects": {"errors", "snapshot"},
     "post_execution": {"errors", "snapshot", "lineage", "dialects"},
     "native": {"errors", "stores", "snapshot"},
+    "stacks": {"errors", "stores"},
     "store": {
         "errors",
         "_proto",
@@ -60,10 +61,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lineage",
         "post_execution",
         "native",
+        "stacks",
     },
-    "__init__": {"errors", "post_execution", "dialects", "stores", "snapshot", "lineage", "store"},
+    "__init__": {
+        "errors",
+        "post_execution",
+        "dialects",
+        "stores",
+        "snapshot",
+        "lineage",
+        "stacks",
+        "store",
+    },
     "server": {"errors", "_proto", "stores", "snapshot", "filters", "store"},
-    "cli": {"__init__", "errors", "stores", "snapshot", "lineage", "store", "server"},
+    "cli": {"__init__", "errors", "stores", "snapshot", "lineage", "stacks", "store", "server"},
     "__main__": {"cli"},
 }
 

@@ -7,13 +7,24 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli import archive, demo, describe, lineage, runs, serve, tables
+from mlmd_lineage.cli import (
+    archive,
+    components,
+    config,
+    demo,
+    describe,
+    lineage,
+    runs,
+    secrets,
+    serve,
+    stacks,
+    tables,
+)
 from mlmd_lineage.cli.running import Commands, examples
 
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     # Plain help is the same on a terminal and in a pipe, and needs no rich to start.
     rich_markup_mode=None,
     # A pretty traceback shows local variables, which may be passwords.
@@ -49,5 +60,17 @@ def _lineage(
     """
 
 
-for group in (demo, describe, lineage, runs, tables, archive, serve):
+for group in (
+    demo,
+    describe,
+    lineage,
+    runs,
+    tables,
+    archive,
+    serve,
+    components,
+    stacks,
+    secrets,
+    config,
+):
     group.register(app)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from mlmd_lineage import errors
+from mlmd_lineage.cli import completion
 from mlmd_lineage.cli.output import short_types
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 StoreArgument: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="STORE", help="A path or a URL.", show_default=False),
+    typer.Argument(
+        metavar="STORE",
+        help="A path, a URL, or the name of a registered metadata store.",
+        show_default=False,
+        autocompletion=completion.metadata_stores,
+    ),
 ]
 
 

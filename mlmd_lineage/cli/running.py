@@ -16,7 +16,8 @@ from mlmd_lineage.errors import MLMDLineageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, or a URL:
+STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, the name of a
+registered metadata store, or a URL:
   mysql://user@host:3306/database
   postgresql://user@host:5432/database
 MLMD_LINEAGE_PASSWORD gives the password, which a URL may hold too."""

@@ -9,8 +9,8 @@ from typing import Any
 import pydantic
 
 from mlmd_lineage import errors
-from mlmd_lineage.stores.base import problems_of
-from mlmd_lineage.stores.mysql import PEMFile  # noqa: TC001 - pydantic reads it
+from mlmd_lineage.stores.component import problems_of
+from mlmd_lineage.stores.pem import PEMFile  # noqa: TC001 - pydantic reads it
 
 
 class ServerSettings(pydantic.BaseModel):
@@ -44,7 +44,9 @@ class ServerSettings(pydantic.BaseModel):
         try:
             super().__init__(**fields)
         except pydantic.ValidationError as error:
-            message = f"The server cannot be set up so: {problems_of(type(self), error)}"
+            message = (
+                f"The server cannot be set up so: {problems_of(type(self).model_fields, error)}"
+            )
             raise errors.ConfigurationError(message) from None
 
     @pydantic.model_validator(mode="after")

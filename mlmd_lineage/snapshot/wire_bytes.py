@@ -89,7 +89,7 @@ def binary(data: Bytes, starts: Numbers, lengths: Numbers, has: Flags) -> pa.Arr
     offsets = np.zeros(len(starts) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     if offsets[-1] > _LONG * len(starts):
-        whole = memoryview(data)
+        whole = data.data
         ends = starts + lengths
         pairs = zip(starts.tolist(), ends.tolist(), strict=True)
         held = pa.py_buffer(b"".join([whole[start:end] for start, end in pairs]))

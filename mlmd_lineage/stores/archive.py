@@ -25,6 +25,7 @@ class ArchiveMetadataStore(BaseMetadataStore):
     """
 
     FLAVOR: ClassVar[str] = "archive"
+    PATHS: ClassVar[tuple[str, ...]] = ("uri",)
 
     uri: str
 
@@ -37,6 +38,11 @@ class ArchiveMetadataStore(BaseMetadataStore):
     def path(self) -> Path:
         """The absolute path of the folder."""
         return Path(self.uri).expanduser().absolute()
+
+    @property
+    def local_path(self) -> Path:
+        """The folder, which is on this machine."""
+        return self.path
 
     def location(self) -> str:
         """Return the path of the folder."""

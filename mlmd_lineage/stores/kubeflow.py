@@ -10,7 +10,7 @@ import pydantic
 
 from mlmd_lineage import _proto, errors
 from mlmd_lineage.stores.base import BaseMetadataStore
-from mlmd_lineage.stores.mysql import PEMFile  # noqa: TC001 - pydantic reads it
+from mlmd_lineage.stores.pem import PEMFile  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.pem import PEMFile, from_environment
 from mlmd_lineage.stores.secrets import password_from_environment
 
 if TYPE_CHECKING:
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 
 # MySQL's own limit for identifiers: https://dev.mysql.com/doc/refman/8.0/en/identifier-length.html
 _LONGEST_NAME = 64
-
-
-def _existing_file(path: Path) -> Path:
-    expanded = path.expanduser()
-    if not expanded.is_file():
-        message = f"there is no file {str(path)!r}; give the path of a PEM file."
-        raise ValueError(message)
-    return expanded
-
-
-PEMFile = Annotated[Path, pydantic.AfterValidator(_existing_file)]
 
 
 class MySQLMetadataStore(BaseMetadataStore):
@@ -52,15 +41,16 @@ class MySQLMetadataStore(BaseMetadataStore):
     """  # noqa: E501 - the example shows a whole repr
 
     FLAVOR: ClassVar[str] = "mysql"
+    PATHS: ClassVar[tuple[str, ...]] = ("ssl_ca", "ssl_cert", "ssl_key")
 
     host: str = pydantic.Field(min_length=1, max_length=255, pattern=r"^[^\s/@\x00]+$")
     port: int = pydantic.Field(default=3306, ge=1, le=65535)
     database: str = pydantic.Field(min_length=1, max_length=_LONGEST_NAME, pattern=r"^[^\x00/\\]+$")
     username: str = pydantic.Field(min_length=1, max_length=128, pattern=r"^[^\x00]+$")
     password: pydantic.SecretStr | None = pydantic.Field(default_factory=password_from_environment)
-    ssl_ca: PEMFile | None = None
-    ssl_cert: PEMFile | None = None
-    ssl_key: PEMFile | None = None
+    ssl_ca: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_ca"))
+    ssl_cert: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_cert"))
+    ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
     ssl: bool | None = None
     ssl_verify_server_cert: bool | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)

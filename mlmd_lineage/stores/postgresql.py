@@ -8,7 +8,7 @@ import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.stores.base import BaseMetadataStore
-from mlmd_lineage.stores.mysql import PEMFile  # noqa: TC001 - pydantic reads it
+from mlmd_lineage.stores.pem import PEMFile, from_environment
 from mlmd_lineage.stores.secrets import password_from_environment
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
     """
 
     FLAVOR: ClassVar[str] = "postgresql"
+    PATHS: ClassVar[tuple[str, ...]] = ("ssl_ca", "ssl_cert", "ssl_key")
 
     host: str = pydantic.Field(min_length=1, max_length=255, pattern=r"^[^\s/@\x00]+$")
     port: int = pydantic.Field(default=5432, ge=1, le=65535)
@@ -48,9 +49,9 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
     username: str = pydantic.Field(min_length=1, max_length=_LONGEST_NAME, pattern=r"^[^\x00]+$")
     password: pydantic.SecretStr | None = pydantic.Field(default_factory=password_from_environment)
     sslmode: SSLMode | None = None
-    ssl_ca: PEMFile | None = None
-    ssl_cert: PEMFile | None = None
-    ssl_key: PEMFile | None = None
+    ssl_ca: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_ca"))
+    ssl_cert: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_cert"))
+    ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
 
     @pydantic.model_validator(mode="after")

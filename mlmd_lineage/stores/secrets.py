@@ -1,4 +1,4 @@
-"""Where passwords come from when they are not given."""
+"""Where passwords and TLS material come from when they are not given: the environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import os
 import pydantic
 
 PASSWORD_VARIABLE = "MLMD_LINEAGE_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+TLS_VARIABLES = {
+    "ssl_ca": "MLMD_LINEAGE_SSL_CA",
+    "ssl_cert": "MLMD_LINEAGE_SSL_CERT",
+    "ssl_key": "MLMD_LINEAGE_SSL_KEY",
+}
 
 
 def password_from_environment() -> pydantic.SecretStr | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid as uuids
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,6 +13,7 @@ import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.folder import config_folder
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -29,14 +31,25 @@ class SQLiteMetadataStore(BaseMetadataStore):
     SQLiteMetadataStore(uri='metadata.db', busy_timeout=10.0)
 
     Fields:
-        uri: The path of the file; SQLite's own ``file:`` URIs are taken too.
+        uri: The path of the file; SQLite's own ``file:`` URIs are taken too. Where none is given,
+            it is a path below the configuration folder, made from the store's ``uuid``.
         busy_timeout: For how many seconds to wait for a lock that another process holds.
     """
 
     FLAVOR: ClassVar[str] = "sqlite"
+    PATHS: ClassVar[tuple[str, ...]] = ("uri",)
 
     uri: str
     busy_timeout: float = pydantic.Field(default=10.0, ge=0, le=3600, allow_inf_nan=False)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _a_place_of_its_own(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or "uri" in fields:
+            return fields
+        own = fields.get("uuid") or uuids.uuid4()
+        path = config_folder() / "local_stores" / str(own) / "metadata.db"
+        return {**fields, "uuid": own, "uri": str(path)}
 
     @pydantic.field_validator("uri", mode="before")
     @classmethod
@@ -76,6 +89,11 @@ class SQLiteMetadataStore(BaseMetadataStore):
         """The absolute path of the file."""
         # Unlike pathlib's, this expansion leaves a "~" that is nobody's home as it is.
         return Path(os.path.expanduser(self.uri)).absolute()  # noqa: PTH111
+
+    @property
+    def local_path(self) -> Path:
+        """The file, which is on this machine."""
+        return self.path
 
     def location(self) -> str:
         """Return the path of the file."""

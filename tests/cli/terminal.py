@@ -51,6 +51,9 @@ def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str
         "TERM": "xterm-256color",
         "NO_COLOR": "1",
         "LC_ALL": "C.UTF-8",
+        # Registrations of its own, and its secrets in a file whatever this machine has.
+        "MLMD_LINEAGE_CONFIG": str(folder / "config"),
+        "MLMD_LINEAGE_SECRETS": "file",
         **(more or {}),
     }
 

@@ -1,0 +1,415 @@
+"""``mlmd-lineage metadata-store``, ``artifact-store`` and ``orchestrator``: the same commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from mlmd_lineage.cli import attributes, completion, running_components
+from mlmd_lineage.cli.listing import FormatOption, GlobalOption, print_properties, print_rows, say
+from mlmd_lineage.cli.output import DescriptionFormat
+from mlmd_lineage.cli.running import Command, Commands, examples
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlmd_lineage.stacks.flavors import Flavor
+    from mlmd_lineage.stacks.kinds import Kind, KindName
+    from mlmd_lineage.stacks.registry import Registry
+    from mlmd_lineage.stacks.view import FoundComponent, View
+
+NameArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Its name.", autocompletion=completion.components),
+]
+ActiveArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Its name; that of the active stack where none is given.",
+        show_default=False,
+        autocompletion=completion.components,
+    ),
+]
+_REGISTERED = {
+    "metadata-store": (
+        "register prod --flavor mysql --host=db --database=metadb --username=reader --password",
+        "register local --flavor sqlite --uri=metadata.db",
+        "register kf --flavor kubeflow --host=localhost --port=8080",
+    ),
+    "artifact-store": (
+        "register bucket --flavor gcs --path=gs://bucket/artifacts",
+        "register minio --flavor s3 --path=s3://bucket --endpoint-url=http://localhost:9000",
+    ),
+    "orchestrator": (
+        "register cluster --flavor kubernetes --kubernetes-context=prod",
+        "register kfp --flavor kubeflow",
+    ),
+}
+_CHANGED = {
+    "metadata-store": ("--host=db2.example", "connect_timeout"),
+    "artifact-store": ("--path=gs://bucket/other", "project"),
+    "orchestrator": ("--kubernetes-namespace=ml", "kubernetes_context"),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the three groups of commands."""
+    for kind_name, words in (
+        ("metadata_store", "metadata stores: where the history of pipelines is"),
+        ("artifact_store", "artifact stores: where the artifacts of pipelines lie"),
+        ("orchestrator", "orchestrators: what runs pipelines"),
+    ):
+        command = kind_name.replace("_", "-")
+        group = _Group(kind_name, command)  # type: ignore[arg-type]
+        app.add_typer(group.made(), name=command, help=f"Register and show {words}.")
+
+
+class _Group:
+    """The commands for one kind of component."""
+
+    def __init__(self, kind_name: KindName, command: str) -> None:
+        self.kind_name: KindName = kind_name
+        self.command = command
+        self.words = command.replace("-", " ")
+
+    @property
+    def kind(self) -> Kind:
+        from mlmd_lineage.stacks.kinds import KINDS
+
+        return KINDS[self.kind_name]
+
+    def made(self) -> typer.Typer:
+        """Return the group."""
+        first = _REGISTERED[self.command][0]
+        changed, removed = _CHANGED[self.command]
+        name = first.split()[1]
+        group = typer.Typer(
+            cls=Commands,
+            no_args_is_help=True,
+            rich_markup_mode=None,
+            epilog=self._examples(first, "list", f"describe {name}"),
+        )
+        for word, function, calls in (
+            ("register", self.register, _REGISTERED[self.command]),
+            ("list", self.list_, ("list", "list --format json")),
+            ("get", self.get, ("get",)),
+            ("describe", self.describe, ("describe", f"describe {name} --format json")),
+            ("update", self.update, (f"update {name} {changed}",)),
+            ("remove-attribute", self.remove_attribute, (f"remove-attribute {name} --{removed}",)),
+            ("rename", self.rename, (f"rename {name} main",)),
+            ("copy", self.copy, (f"copy {name} trial", "copy default mine")),
+            ("delete", self.delete, (f"delete {name}",)),
+            ("up", self.up, ("up", f"up {name}")),
+            ("down", self.down, (f"down {name}", f"down {name} --force --yes")),
+            ("logs", self.logs, (f"logs {name}", f"logs {name} --follow")),
+            ("explain", self.explain, ("explain",)),
+        ):
+            takes_any = word in {"register", "update", "remove-attribute"}
+            group.command(
+                word,
+                cls=Command,
+                help=(function.__doc__ or "").replace("component", self.words),
+                context_settings=attributes.ANYTHING if takes_any else None,
+                epilog=self._examples(*calls),
+            )(function)
+        flavors = typer.Typer(
+            cls=Commands,
+            no_args_is_help=True,
+            rich_markup_mode=None,
+            help=f"List the flavors of {self.words}s, and add one of your own.",
+            epilog=self._examples("flavor list"),
+        )
+        flavors.command("list", cls=Command, epilog=self._examples("flavor list"))(self.flavor_list)
+        flavors.command(
+            "register",
+            cls=Command,
+            epilog=self._examples(
+                "flavor register team_flavors.TeamStore",
+                "flavor register flavors/team.py:TeamStore",
+            ),
+        )(self.flavor_register)
+        group.add_typer(flavors, name="flavor")
+        return group
+
+    def _examples(self, *calls: str) -> str:
+        return examples(*(f"{self.command} {call}" for call in calls))
+
+    # Flavors
+
+    def flavor_list(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
+        """List the flavors: built in, brought by packages, and your own."""
+        known = _registry().view().flavors(self.kind)
+        rows = [_flavor_row(flavor) for flavor in known.values()]
+        print_rows(rows, format_, mark="✅")
+
+    def flavor_register(
+        self,
+        source: Annotated[
+            str,
+            typer.Argument(
+                metavar="CLASS", help="module.Class, or path/to/file.py:Class.", show_default=False
+            ),
+        ],
+        *,
+        user: GlobalOption = False,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Register a class of your own as a flavor."""
+        name = _registry(user=user).register_flavor(self.kind, source, Path.cwd())
+        told = f"Registered the {self.words} flavor '{name}'."
+        say(told, {"flavor": name, "source": source}, format_)
+
+    # Registering
+
+    def register(
+        self,
+        ctx: typer.Context,
+        name: Annotated[
+            str, typer.Argument(metavar="NAME", help="How to call it.", show_default=False)
+        ],
+        *,
+        flavor: Annotated[
+            str,
+            typer.Option(
+                "--flavor",
+                "-f",
+                metavar="FLAVOR",
+                help="Which one; 'flavor list' shows them.",
+                autocompletion=completion.flavors,
+            ),
+        ],
+        user: GlobalOption = False,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Register a component; its fields are given as --KEY=VALUE.
+
+        A secret (--password) without a value is asked for. Where it is given, it is kept in the
+        keyring or an encrypted file, never in the registration. {{name.key}} stands for a secret
+        that is registered.
+        """
+        _no_option(name)
+        registry = _registry(user=user)
+        given = self._attributes(registry.view(), flavor, ctx.args)
+        found = registry.register(self.kind, name, flavor, given)
+        say(f"Registered the {self.words} '{name}'.", _row(found), format_)
+
+    def update(
+        self,
+        ctx: typer.Context,
+        name: ActiveArgument = None,
+        *,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Change fields of a component, given as --KEY=VALUE."""
+        registry = _registry()
+        name, rest = attributes.named(name, ctx.args)
+        found = self._found(registry.view(), name)
+        given = self._attributes(registry.view(), found.record.flavor, rest)
+        if not given:
+            message = "Nothing is to be changed; give --KEY=VALUE."
+            raise typer.BadParameter(message)
+        changed = registry.update(self.kind, found.name, given)
+        say(f"Updated the {self.words} '{found.name}'.", _row(changed), format_)
+
+    def remove_attribute(
+        self,
+        ctx: typer.Context,
+        name: NameArgument,
+        *,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Take fields away from a component, given as --KEY; they have their defaults then."""
+        _no_option(name)
+        keys = attributes.attributes(ctx.args)
+        if not keys or any(value is not None for value in keys.values()):
+            message = "Say which to take away: --KEY, without a value."
+            raise typer.BadParameter(message)
+        changed = _registry().update(self.kind, name, {}, remove=list(keys))
+        told = f"Removed {', '.join(keys)} from the {self.words} '{name}'."
+        say(told, _row(changed), format_)
+
+    def rename(
+        self,
+        name: NameArgument,
+        new: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its new name.")],
+        *,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Give a component another name, also in the stacks that use it."""
+        _registry().rename(self.kind, name, new)
+        told = f"Renamed the {self.words} '{name}' to '{new}'."
+        say(told, {"name": new, "was": name}, format_)
+
+    def copy(
+        self,
+        name: NameArgument,
+        new: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The name of the copy.")],
+        *,
+        user: GlobalOption = False,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Register a copy of a component under another name."""
+        found = _registry(user=user).copy(self.kind, name, new)
+        say(f"Copied the {self.words} '{name}' to '{new}'.", _row(found), format_)
+
+    def delete(
+        self, name: NameArgument, *, format_: FormatOption = DescriptionFormat.table
+    ) -> None:
+        """Forget a component that no stack uses; what it describes stays as it is."""
+        _registry().delete(self.kind, name)
+        say(f"Deleted the {self.words} '{name}'.", {"deleted": name}, format_)
+
+    # Showing
+
+    def list_(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
+        """List what is registered, the active one marked."""
+        view = _registry().view()
+        active = getattr(view.active().record, self.kind_name)
+        rows = [
+            {"active": found.name == active, **_row(found), "where": _where(view, found)}
+            for found in view.components(self.kind).values()
+        ]
+        print_rows(rows, format_, mark="👉")
+
+    def get(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
+        """Show which component the active stack has."""
+        found = self._found(_registry().view(), None)
+        say(found.name, _row(found), format_)
+
+    def describe(
+        self, name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table
+    ) -> None:
+        """Show the fields of a component; those that are secret as ********."""
+        view = _registry().view()
+        found = self._found(view, name)
+        active = found.name == getattr(view.active().record, self.kind_name)
+        heading = f"{self.words} '{found.name}'{' (active)' if active else ''}"
+        described = {
+            "type": self.kind_name,
+            "flavor": found.record.flavor,
+            "name": found.name,
+            "uuid": str(found.record.uuid),
+            **_fields(view, found),
+        }
+        print_properties(heading, described, format_, "COMPONENT_PROPERTY")
+
+    def explain(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
+        """Say what a component is, and which rules bind it."""
+        text = running_components.EXPLANATIONS[self.kind_name]
+        if format_ is DescriptionFormat.json:
+            say("", {"type": self.kind_name, "explanation": text}, format_)
+        else:
+            typer.echo(text)
+
+    # Running
+
+    def up(
+        self, name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table
+    ) -> None:
+        """Deploy and start a component, or see whether it can be reached."""
+        view = _registry().view()
+        component = view.make(self._found(view, name))
+        with running_components.telling(format_) as tell:
+            running_components.up(component, tell)
+
+    def down(
+        self,
+        name: ActiveArgument = None,
+        *,
+        force: running_components.ForceOption = False,
+        delete_data: running_components.DeleteDataOption = False,
+        yes: running_components.YesOption = False,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Stop a component that 'up' started."""
+        view = _registry().view()
+        component = view.make(self._found(view, name))
+        how = running_components.Down(force=force, delete_data=delete_data, yes=yes)
+        with running_components.telling(format_) as tell:
+            running_components.down([component], how, tell)
+
+    def logs(
+        self,
+        name: ActiveArgument = None,
+        *,
+        follow: Annotated[
+            bool, typer.Option("--follow", help="Go on until Ctrl-C, with what is still to come.")
+        ] = False,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Show the logs of a component that 'up' deployed."""
+        view = _registry().view()
+        component = view.make(self._found(view, name))
+        running_components.print_logs(component, format_, follow=follow)
+
+    def _found(self, view: View, name: str | None) -> FoundComponent:
+        if name is None:
+            name = getattr(view.active().record, self.kind_name)
+        return view.component(self.kind, str(name))
+
+    def _attributes(self, view: View, flavor: str, arguments: list[str]) -> dict[str, str]:
+        from mlmd_lineage.stacks import fields
+
+        given = attributes.attributes(arguments)
+        loaded = view.flavor(self.kind, flavor).load()
+        fields.checked_fields(loaded, given)
+        secret = fields.secret_fields(loaded)
+        return attributes.with_values(given, secret, fields.flag_fields(loaded))
+
+
+def _registry(*, user: bool = False) -> Registry:
+    from mlmd_lineage.stacks.registry import Registry
+
+    return Registry(user=user)
+
+
+def _no_option(name: str) -> None:
+    if name.startswith("-"):
+        message = "NAME comes first, before its attributes."
+        raise typer.BadParameter(message)
+
+
+def _flavor_row(flavor: Flavor) -> dict[str, Any]:
+    from mlmd_lineage.errors import ConfigurationError
+
+    try:
+        ready = not flavor.missing()
+    except ConfigurationError:
+        ready = False
+    return {"flavor": flavor.name, "ready_to_use": ready, "source": flavor.source}
+
+
+def _row(found: FoundComponent) -> dict[str, Any]:
+    record = found.record
+    return {"name": found.name, "flavor": record.flavor, "uuid": str(record.uuid)}
+
+
+def _where(view: View, found: FoundComponent) -> str:
+    from mlmd_lineage.errors import MLMDLineageError
+
+    try:
+        return view.make(found).location()
+    except MLMDLineageError as error:
+        return f"cannot be used: {error}"
+
+
+def _fields(view: View, found: FoundComponent) -> Mapping[str, Any]:
+    """Return the fields of a component for people, with their defaults where it can be made."""
+    from mlmd_lineage.errors import MLMDLineageError
+    from mlmd_lineage.stacks import fields
+
+    given = found.record.fields
+    try:
+        flavor = view.flavor(found.kind, found.record.flavor).load()
+    except MLMDLineageError as error:
+        return {**fields.shown(None, given), "problem": str(error)}
+    try:
+        made = view.make(found)
+    except MLMDLineageError as error:
+        return {**dict(sorted(fields.shown(flavor, given).items())), "problem": str(error)}
+    effective = {name: fields.plain(getattr(made, name)) for name in flavor.model_fields}
+    set_ = {k: v for k, v in {**effective, **given}.items() if v is not None}
+    return {k: v for k, v in sorted(fields.shown(flavor, set_).items()) if k not in fields.RESERVED}

@@ -1,0 +1,344 @@
+"""``mlmd-lineage stack``: what belongs together, and which of it is in use."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from mlmd_lineage.cli import completion, running_components
+from mlmd_lineage.cli.listing import FormatOption, GlobalOption, print_properties, print_rows, say
+from mlmd_lineage.cli.output import DescriptionFormat
+from mlmd_lineage.cli.running import Command, Commands, examples
+
+if TYPE_CHECKING:
+    from mlmd_lineage.stacks.registry import Registry
+    from mlmd_lineage.stacks.view import FoundStack
+
+NameArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=completion.stacks)
+]
+ActiveArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Its name; the active one where none is given.",
+        show_default=False,
+        autocompletion=completion.stacks,
+    ),
+]
+NewNameArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NEW_NAME", help="The new name.", show_default=False)
+]
+
+
+def _component(kind: str, letter: str, complete: Any) -> Any:
+    return typer.Option(
+        f"--{kind}",
+        f"-{letter}",
+        metavar="NAME",
+        help=f"The name of its {kind.replace('-', ' ')}.",
+        autocompletion=complete,
+    )
+
+
+_METADATA = _component("metadata-store", "m", completion.metadata_stores)
+_ARTIFACTS = _component("artifact-store", "a", completion.artifact_stores)
+_ORCHESTRATOR = _component("orchestrator", "o", completion.orchestrators)
+DecoupleOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--decouple-stores", help="Let its stores belong to other stacks with other stores too."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(
+        cls=Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        epilog=examples("stack list", "stack register prod -m prod -a bucket -o cluster --set"),
+    )
+    for name, function, calls in (
+        (
+            "register",
+            _register,
+            (
+                "stack register prod -m prod -a bucket -o default",
+                "stack register p -m p -a b -o c --set",
+            ),
+        ),
+        ("list", _list, ("stack list", "stack list --format json")),
+        ("describe", _describe, ("stack describe", "stack describe prod")),
+        ("set", _set, ("stack set prod", "stack set prod --global")),
+        ("get", _get, ("stack get",)),
+        ("update", _update, ("stack update prod -a other",)),
+        ("rename", _rename, ("stack rename prod main",)),
+        ("copy", _copy, ("stack copy prod trial",)),
+        ("delete", _delete, ("stack delete prod", "stack delete prod --yes")),
+        ("up", _up, ("stack up", "stack up prod")),
+        ("down", _down, ("stack down", "stack down prod --force")),
+        ("export", _export, ("stack export prod prod.json", "stack export prod")),
+        ("import", _import, ("stack import prod.json", "stack import prod.json --name mine")),
+    ):
+        group.command(name, cls=Command, epilog=examples(*calls))(function)
+    app.add_typer(
+        group,
+        name="stack",
+        help="Say which metadata store, artifact store and orchestrator belong together.",
+    )
+
+
+def _registry(*, user: bool = False) -> Registry:
+    from mlmd_lineage.stacks.registry import Registry
+
+    return Registry(user=user)
+
+
+def _row(stack: FoundStack) -> dict[str, Any]:
+    record = stack.record
+    return {
+        "stack_name": stack.name,
+        "metadata_store": record.metadata_store,
+        "artifact_store": record.artifact_store,
+        "orchestrator": record.orchestrator,
+    }
+
+
+def _register(  # noqa: PLR0913 - the parts of a stack
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="How to call it.", show_default=False)
+    ],
+    *,
+    metadata_store: Annotated[str, _METADATA],
+    artifact_store: Annotated[str, _ARTIFACTS],
+    orchestrator: Annotated[str, _ORCHESTRATOR],
+    activate: Annotated[bool, typer.Option("--set", help="Make it the active stack.")] = False,
+    decouple_stores: DecoupleOption = False,
+    user: GlobalOption = False,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Register a stack of components that are registered.
+
+    What cannot be combined is refused, and the rule named.
+    """
+    from mlmd_lineage.stacks import stacks
+
+    found = stacks.register(
+        _registry(user=user),
+        name,
+        metadata_store,
+        artifact_store,
+        orchestrator,
+        decouple_stores=decouple_stores,
+        activate=activate,
+    )
+    told = f"Registered the stack '{name}'{', the active one now' if activate else ''}."
+    say(told, _row(found), format_)
+
+
+def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
+    """List the stacks, the active one marked."""
+    view = _registry().view()
+    active = view.active().name
+    rows = [{"active": name == active, **_row(stack)} for name, stack in view.stacks().items()]
+    print_rows(rows, format_, mark="👉")
+
+
+def _describe(
+    name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table
+) -> None:
+    """Show the components of a stack, and where each is."""
+    view = _registry().view()
+    active = view.active()
+    stack = view.stack(name) if name else active
+    described: dict[str, Any] = {
+        "name": stack.name,
+        "uuid": str(stack.record.uuid),
+        "registered_in": str(stack.layer.path) if stack.layer else "built in",
+        "decouple_stores": stack.record.decouple_stores,
+    }
+    for kind_name, component in view.parts(stack.record).items():
+        told = f"{component.name} ({component.FLAVOR}): {component.location()}"
+        described[kind_name] = told
+    heading = f"stack '{stack.name}'{' (active)' if stack.name == active.name else ''}"
+    print_properties(heading, described, format_, "STACK_PROPERTY")
+
+
+def _set(
+    name: NameArgument,
+    *,
+    user: GlobalOption = False,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Make a stack the active one: of the project, or where there is none, of the user."""
+    from mlmd_lineage.stacks import stacks
+
+    found = stacks.activate(_registry(user=user), name)
+    say(f"The active stack is '{name}'.", _row(found), format_)
+
+
+def _get(*, format_: FormatOption = DescriptionFormat.table) -> None:
+    """Show which stack is the active one."""
+    found = _registry().view().active()
+    say(found.name, _row(found), format_)
+
+
+def _update(  # noqa: PLR0913 - the parts of a stack
+    name: ActiveArgument = None,
+    *,
+    metadata_store: Annotated[str | None, _METADATA] = None,
+    artifact_store: Annotated[str | None, _ARTIFACTS] = None,
+    orchestrator: Annotated[str | None, _ORCHESTRATOR] = None,
+    decouple_stores: Annotated[
+        bool | None,
+        typer.Option(
+            "--decouple-stores/--couple-stores",
+            help="Whether its stores may belong to other stacks with other stores too.",
+        ),
+    ] = None,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Give a stack other components."""
+    from mlmd_lineage.stacks import stacks
+
+    given = {
+        "metadata_store": metadata_store,
+        "artifact_store": artifact_store,
+        "orchestrator": orchestrator,
+    }
+    components = {key: value for key, value in given.items() if value is not None}
+    if not components and decouple_stores is None:
+        message = "Nothing is to be changed; give -m, -a or -o."
+        raise typer.BadParameter(message)
+    registry = _registry()
+    name = name or registry.view().active().name
+    found = stacks.update(registry, name, components, decouple_stores=decouple_stores)
+    say(f"Updated the stack '{name}'.", _row(found), format_)
+
+
+def _rename(
+    name: NameArgument,
+    new: NewNameArgument,
+    *,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Give a stack another name."""
+    from mlmd_lineage.stacks import stacks
+
+    stacks.rename(_registry(), name, new)
+    say(f"Renamed the stack '{name}' to '{new}'.", {"name": new, "was": name}, format_)
+
+
+def _copy(
+    name: NameArgument,
+    new: NewNameArgument,
+    *,
+    user: GlobalOption = False,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Register a stack under another name too; both have the same components."""
+    from mlmd_lineage.stacks import stacks
+
+    found = stacks.copy(_registry(user=user), name, new)
+    say(f"Copied the stack '{name}' to '{new}'.", _row(found), format_)
+
+
+def _delete(
+    name: NameArgument,
+    *,
+    yes: running_components.YesOption = False,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Forget a stack that is not the active one; its components stay registered."""
+    from mlmd_lineage.stacks import stacks
+
+    registry = _registry()
+    registry.view().stack(name)
+    running_components.ask(f"Delete the stack '{name}'?", yes=yes)
+    stacks.delete(registry, name)
+    say(f"Deleted the stack '{name}'.", {"deleted": name}, format_)
+
+
+def _up(name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table) -> None:
+    """Start the components of a stack, or see whether they can be reached."""
+    view = _registry().view()
+    stack = view.stack(name) if name else view.active()
+    view.check_stack(stack.name, stack.record)
+    with running_components.telling(format_) as tell:
+        for component in view.parts(stack.record).values():
+            running_components.up(component, tell)
+
+
+def _down(
+    name: ActiveArgument = None,
+    *,
+    force: running_components.ForceOption = False,
+    delete_data: running_components.DeleteDataOption = False,
+    yes: running_components.YesOption = False,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Stop the components of a stack that 'up' started."""
+    view = _registry().view()
+    stack = view.stack(name) if name else view.active()
+    how = running_components.Down(force=force, delete_data=delete_data, yes=yes)
+    with running_components.telling(format_) as tell:
+        running_components.down(list(view.parts(stack.record).values()), how, tell)
+
+
+def _export(
+    name: ActiveArgument = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="The file to write; else it is printed.", show_default=False
+        ),
+    ] = None,
+    *,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Write a stack and its components as JSON, without any secret."""
+    from mlmd_lineage.stacks import exchange
+    from mlmd_lineage.stores.files import write_whole
+
+    view = _registry().view()
+    document = exchange.exported(view, name or view.active().name)
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    if file is None:
+        typer.echo(text)
+        return
+    if file.exists():
+        message = f"{file} exists already; give another name."
+        raise typer.BadParameter(message)
+    write_whole(file, f"{text}\n".encode())
+    told = f"Exported the stack '{document['name']}' to {file}."
+    say(told, {"exported": document["name"], "file": str(file)}, format_)
+
+
+def _import(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What 'stack export' wrote; - for stdin.")
+    ],
+    *,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Another name for the stack."),
+    ] = None,
+    decouple_stores: DecoupleOption = False,
+    user: GlobalOption = False,
+    format_: FormatOption = DescriptionFormat.table,
+) -> None:
+    """Register an exported stack, and those of its components that are not here yet."""
+    from mlmd_lineage.stacks import exchange
+
+    if file != "-" and not Path(file).is_file():
+        message = f"There is no file {file}."
+        raise typer.BadParameter(message)
+    text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    found = exchange.imported(_registry(user=user), text, name, decouple_stores=decouple_stores)
+    say(f"Imported the stack '{found.name}'.", _row(found), format_)

@@ -1,0 +1,34 @@
+"""What components and stacks may be called."""
+
+from __future__ import annotations
+
+import re
+
+from mlmd_lineage import errors
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""No dot, slash or colon, so that a name is never mistaken for a path or a URL."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can name a component or a stack.
+
+    >>> is_name("prod"), is_name("metadata.db")
+    (True, False)
+    """
+    return re.fullmatch(NAME, text) is not None
+
+
+def checked_name(text: str) -> str:
+    """Return a name.
+
+    Raises:
+        ConfigurationError: It cannot be one.
+    """
+    if not is_name(text):
+        message = (
+            f"{text!r} cannot be a name: it takes up to 64 letters, digits, - and _, and begins "
+            "with a letter or digit."
+        )
+        raise errors.ConfigurationError(message)
+    return text

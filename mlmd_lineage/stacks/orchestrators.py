@@ -1,0 +1,121 @@
+"""What runs the pipelines, and what each can be combined with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pydantic
+
+from mlmd_lineage.stores.component import Component
+
+_KUBERNETES_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+
+
+class BaseOrchestrator(Component):
+    """What runs the pipelines of a stack.
+
+    This library runs none of them: the orchestrator says where they run, and with it which
+    metadata stores and artifact stores their steps can reach. One of your own inherits from this
+    class and sets ``FLAVOR`` and what it declares::
+
+        class SlurmOrchestrator(BaseOrchestrator):
+            FLAVOR = "slurm"
+            ON_THIS_MACHINE = False
+
+    Fields:
+        name: The name under which it is registered.
+        uuid: What tells it from others of the same name.
+    """
+
+    KIND: ClassVar[str] = "orchestrator"
+    ON_THIS_MACHINE: ClassVar[bool] = True
+    """Whether its steps run where they can reach local files."""
+    METADATA_STORES: ClassVar[frozenset[str]] = frozenset()
+    """The flavors of metadata store that only such an orchestrator can be combined with."""
+
+
+class LocalOrchestrator(BaseOrchestrator):
+    """Runs the steps of a pipeline in processes of this machine."""
+
+    FLAVOR: ClassVar[str] = "local"
+
+    def location(self) -> str:
+        """Return where the steps run."""
+        return "this machine"
+
+
+class _InAKubernetesCluster(BaseOrchestrator):
+    """What the orchestrators in a Kubernetes cluster have in common."""
+
+    kubernetes_context: str | None = pydantic.Field(default=None, min_length=1)
+    kubernetes_namespace: str = pydantic.Field(default="mlmd-lineage", pattern=_KUBERNETES_NAME)
+
+    def location(self) -> str:
+        """Return the cluster and the namespace in which the steps run."""
+        return f"{self.kubernetes_context or 'the current context'}/{self.kubernetes_namespace}"
+
+
+class KubernetesOrchestrator(_InAKubernetesCluster):
+    """Runs the steps as pods of a Kubernetes cluster elsewhere.
+
+    Fields:
+        kubernetes_context: The context of the cluster; the current one where none is given.
+        kubernetes_namespace: The namespace of the pods.
+    """
+
+    FLAVOR: ClassVar[str] = "kubernetes"
+    ON_THIS_MACHINE: ClassVar[bool] = False
+
+
+class LocalKubernetesOrchestrator(_InAKubernetesCluster):
+    """Runs the steps as pods of a Kubernetes cluster on this machine: kind, k3d, minikube.
+
+    The folders of local stores have to be mounted into the cluster's node.
+
+    Fields:
+        kubernetes_context: The context of the cluster; the current one where none is given.
+        kubernetes_namespace: The namespace of the pods.
+    """
+
+    FLAVOR: ClassVar[str] = "local_kubernetes"
+
+
+class KubeflowOrchestrator(_InAKubernetesCluster):
+    """Runs the steps with Kubeflow Pipelines in a cluster elsewhere.
+
+    Fields:
+        kubernetes_context: The context of the cluster; the current one where none is given.
+        kubernetes_namespace: The namespace of Kubeflow Pipelines.
+    """
+
+    FLAVOR: ClassVar[str] = "kubeflow"
+    ON_THIS_MACHINE: ClassVar[bool] = False
+    METADATA_STORES: ClassVar[frozenset[str]] = frozenset({"kubeflow"})
+
+    kubernetes_namespace: str = pydantic.Field(default="kubeflow", pattern=_KUBERNETES_NAME)
+
+
+class LocalKubeflowOrchestrator(KubeflowOrchestrator):
+    """Runs the steps with Kubeflow Pipelines in a cluster on this machine.
+
+    The folders of local stores have to be mounted into the cluster's node.
+
+    Fields:
+        kubernetes_context: The context of the cluster; the current one where none is given.
+        kubernetes_namespace: The namespace of Kubeflow Pipelines.
+    """
+
+    FLAVOR: ClassVar[str] = "local_kubeflow"
+    ON_THIS_MACHINE: ClassVar[bool] = True
+
+
+BUILT_IN: dict[str, type[BaseOrchestrator]] = {
+    flavor.FLAVOR: flavor
+    for flavor in (
+        LocalOrchestrator,
+        LocalKubernetesOrchestrator,
+        KubernetesOrchestrator,
+        LocalKubeflowOrchestrator,
+        KubeflowOrchestrator,
+    )
+}

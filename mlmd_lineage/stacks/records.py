@@ -1,0 +1,141 @@
+"""The file of registrations: JSON that a person can read, edit and compare."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID  # noqa: TC003 - pydantic reads it
+
+import pydantic
+
+from mlmd_lineage import errors
+from mlmd_lineage.stacks.names import NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "registrations.json"
+
+Name = Annotated[str, pydantic.StringConstraints(pattern=NAME)]
+Value = str | int | float | bool | list[Any] | dict[str, Any]
+
+
+class _Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class ComponentRecord(pydantic.BaseModel):
+    """A registered component: its flavor, its uuid, and its fields as they were given."""
+
+    model_config = pydantic.ConfigDict(extra="allow", hide_input_in_errors=True)
+    __pydantic_extra__: dict[str, Value]
+
+    flavor: str
+    uuid: UUID
+
+    @property
+    def fields(self) -> dict[str, Value]:
+        """The fields of its flavor."""
+        return dict(self.__pydantic_extra__)
+
+
+class StackRecord(_Strict):
+    """A registered stack: the names of its components."""
+
+    uuid: UUID
+    metadata_store: Name
+    artifact_store: Name
+    orchestrator: Name
+    decouple_stores: bool = False
+
+
+class Registrations(_Strict):
+    """All that is registered in one folder."""
+
+    version: Literal[1] = 1
+    active_stack: Name | None = None
+    metadata_stores: dict[Name, ComponentRecord] = {}
+    artifact_stores: dict[Name, ComponentRecord] = {}
+    orchestrators: dict[Name, ComponentRecord] = {}
+    stacks: dict[Name, StackRecord] = {}
+    flavors: dict[Literal["metadata_store", "artifact_store", "orchestrator"], dict[Name, str]] = {}
+
+    def components(self, plural: str) -> dict[str, ComponentRecord]:
+        """Return the components of a kind, by name."""
+        found: dict[str, ComponentRecord] = getattr(self, plural)
+        return found
+
+
+def written(registrations: Registrations) -> bytes:
+    """Return the bytes of the file: sorted, one value a line."""
+    dumped = registrations.model_dump(mode="json", exclude_defaults=True) | {"version": 1}
+    return (json.dumps(dumped, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def parsed(data: bytes, path: Path) -> Registrations:
+    """Return what a file registers.
+
+    Raises:
+        ConfigurationError: It is damaged; the message names the line.
+    """
+    try:
+        text = data.decode()
+        raw = json.loads(text, object_pairs_hook=_no_name_twice)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise _damaged(path, line, "it is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise _damaged(path, error.lineno, error.msg[:1].lower() + error.msg[1:]) from None
+    except _TwiceError as error:
+        raise _damaged(path, _second_line(text, error.name), str(error)) from None
+    if isinstance(raw, dict) and raw.get("version", 1) != 1:
+        message = f"{path} was written by a newer release of mlmd-lineage; use that one."
+        raise errors.ConfigurationError(message)
+    try:
+        return Registrations.model_validate(raw)
+    except pydantic.ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = [str(part) for part in problem["loc"] if part != "[key]"]
+        said = problem["msg"][:1].lower() + problem["msg"][1:]
+        what = f"{'.'.join(where)}: {said}" if where else said
+        raise _damaged(path, _line_of(text, where), what) from None
+
+
+class _TwiceError(ValueError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} stands there twice")
+        self.name = name
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return made
+
+
+def _line_of(text: str, where: list[str]) -> int:
+    """Return the line of a value, found by the names on the way to it."""
+    position = 0
+    for name in where:
+        found = re.compile(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:").search(
+            text, position
+        )
+        if found is None:
+            break
+        position = found.start()
+    return text.count("\n", 0, position) + 1
+
+
+def _second_line(text: str, name: str) -> int:
+    matches = list(re.finditer(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:", text))
+    return text.count("\n", 0, matches[-1].start()) + 1 if matches else 1
+
+
+def _damaged(path: Path, line: int, what: str) -> errors.ConfigurationError:
+    message = (
+        f"{path} is damaged at line {line}: {what}. It is left as it is; mend it, or move it away."
+    )
+    return errors.ConfigurationError(message)

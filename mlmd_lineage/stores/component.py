@@ -1,0 +1,154 @@
+"""What metadata stores, artifact stores and orchestrators have in common."""
+
+from __future__ import annotations
+
+import uuid as uuids  # noqa: TC003 - pydantic reads it
+from abc import ABC
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pydantic
+
+from mlmd_lineage import errors
+from mlmd_lineage.stores import secret_store
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+_SECRETS = (pydantic.SecretStr, pydantic.SecretBytes)
+# What a repr leaves out: what says where a component is registered, not what it is.
+_NOT_SHOWN = {"uuid", "upgrade_migration_enabled"}
+
+
+class Component(pydantic.BaseModel, ABC):
+    """A part of a stack: checked settings, of which nothing is opened until it is used.
+
+    A text ``{{secret.key}}`` as the value of a field stands for a registered secret.
+
+    Pickled, it leaves its secrets behind: where it is loaded, its references to registered
+    secrets are followed again. Copies keep them.
+
+    Fields:
+        name: The name under which it is registered.
+        uuid: What tells it from others of the same name.
+
+    Raises:
+        ConfigurationError: A field is missing, unknown or cannot be right.
+    """
+
+    KIND: ClassVar[str]
+    """What it is, in words: ``metadata store``."""
+    FLAVOR: ClassVar[str]
+    """Which one of these."""
+    REQUIRES: ClassVar[tuple[str, ...]] = ()
+    """Modules without which it cannot be used."""
+    EXTRA: ClassVar[str] = ""
+    """The extra of this library that brings those modules."""
+    PATHS: ClassVar[tuple[str, ...]] = ()
+    """Fields that are paths of this machine."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: str | None = None
+    uuid: uuids.UUID | None = None
+
+    _references: dict[str, str] = pydantic.PrivateAttr(default_factory=dict)
+
+    def __init__(self, **fields: Any) -> None:
+        references = {
+            name: value
+            for name, value in fields.items()
+            if isinstance(value, str) and secret_store.is_reference(value)
+        }
+        found = {name: secret_store.resolved(value) for name, value in references.items()}
+        try:
+            super().__init__(**{**fields, **found})
+        except pydantic.ValidationError as error:
+            raise _explained(type(self), error) from None
+        self._references = references
+
+    @property
+    def local_path(self) -> Path | None:
+        """The file or folder of this machine that it is in, or None where it is elsewhere."""
+        return None
+
+    def location(self) -> str:
+        """Return where it is, for people: without any secret."""
+        return f"the {self.FLAVOR} {self.KIND}"
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # pydantic would pickle a SecretStr in clear text.
+        state = super().__getstate__()
+        fields = ((name, state["__dict__"].get(name)) for name in type(self).model_fields)
+        kept = {name: None if _is_secret(value) else value for name, value in fields}
+        return {**state, "__dict__": kept}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        for name, field in type(self).model_fields.items():
+            if self.__dict__.get(name) is not None:
+                continue
+            if name in self._references:
+                secret = secret_store.resolved(self._references[name])
+                self.__dict__[name] = pydantic.SecretStr(secret)
+            elif field.default_factory is not None:
+                self.__dict__[name] = field.get_default(call_default_factory=True)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self
+            if value is not None and name not in _NOT_SHOWN
+        )
+        return f"{type(self).__name__}({shown})"
+
+    __str__ = __repr__
+
+
+def _is_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_secret, value.values()))
+    return isinstance(value, _SECRETS)
+
+
+def _explained(
+    model: type[Component], error: pydantic.ValidationError
+) -> errors.ConfigurationError:
+    flavor = getattr(model, "FLAVOR", model.__name__)
+    return errors.ConfigurationError(
+        f"These settings do not make {a(f'{flavor!r}')} {model.KIND}: "
+        + problems_of(own_first(model), error)
+    )
+
+
+def problems_of(fields: Collection[str], error: pydantic.ValidationError) -> str:
+    """Turn pydantic's report into sentences that hold no value, as any value may be a secret."""
+    problems = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        field = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            near = errors.did_you_mean(field, fields)
+            problems.append(f"{field!r} is not a field of it (it has {', '.join(fields)}).{near}")
+        elif problem["type"] == "missing":
+            problems.append(f"the field {field!r} is required.")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{field}: {message}" if field else message)
+    return " ".join(problems)
+
+
+def own_first(model: type[Component]) -> list[str]:
+    """Return the names of a component's fields, those that all components have last."""
+    bases = [base for base in model.__mro__ if not hasattr(base, "FLAVOR")]
+    common = {name for base in bases for name in getattr(base, "model_fields", ())}
+    own = [name for name in model.model_fields if name not in common]
+    return [*own, *(name for name in model.model_fields if name not in own)]
+
+
+def a(noun: str) -> str:
+    """Return a noun with its indefinite article.
+
+    >>> a("orchestrator")
+    'an orchestrator'
+    """
+    return f"an {noun}" if noun.lstrip("'\"")[:1].lower() in set("aeio") else f"a {noun}"

@@ -1,0 +1,99 @@
+"""Writing small files whole, one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from typing import TYPE_CHECKING
+
+from mlmd_lineage import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOCK_SECONDS = 30.0
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep every other process from changing a file; the lock is a file beside it.
+
+    The operating system drops the lock of a process that dies, so none is ever left behind.
+
+    Raises:
+        LockedStoreError: Another process held it for half a minute.
+        StorePermissionError: The folder cannot be written to.
+    """
+    import filelock
+
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
+    try:
+        with explained(path):
+            lock.acquire()
+    except filelock.Timeout:
+        message = (
+            f"Another process has kept {path} locked for {LOCK_SECONDS:g} seconds; let it end, "
+            "and try again."
+        )
+        raise errors.LockedStoreError(message) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into a sentence that names the file."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        message = (
+            f"{path} cannot be read or written: {reason}. MLMD_LINEAGE_CONFIG may name another "
+            "configuration folder."
+        )
+        raise errors.StorePermissionError(message) from None
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that every reader sees it as it was before or as it is after, never half.
+
+    Raises:
+        StorePermissionError: It cannot be written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A link stays one: what it leads to is replaced.
+        path = path.resolve()
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.chmod(temporary, mode)  # noqa: PTH101 - a text, as mkstemp gives it
+            os.replace(temporary, path)  # noqa: PTH105
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
+            raise
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """Return the contents of a file, or None where there is none.
+
+    Raises:
+        StorePermissionError: It is there and cannot be read.
+    """
+    with explained(path):
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
