@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import filter_oracle
 import filter_stores
+import metadata_service
 import pytest
 import server_stores
 
@@ -249,6 +250,13 @@ def test_where_there_is_no_sql_only_what_may_fit_is_fetched(
 
     # A context's neighbours are contexts too: then the table is held as it is.
     assert set(reader.ask(ask)) <= {"Type", *(["Context"] if "contexts_" in text else [])}
+
+
+def test_a_service_answers_as_sqlite_does(tmp_path: Path):
+    path = filter_stores.made(tmp_path / "m.db")
+    with metadata_service.served(path, "--read-only") as service:
+        store = ml.connect(f"grpc://{service.address}")
+        assert_answers(store._reader, expected(filter_oracle.MADE))
 
 
 def test_a_mariadb_answers_as_sqlite_does(mariadb_server: servers.Server, tmp_path: Path):
