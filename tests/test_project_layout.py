@@ -72,6 +72,7 @@ NOT_EAGER = {
     "google.protobuf",
     "grpc",
     "kubernetes",
+    "lark",
     "ml_metadata",
     "networkx",
     "numba",
