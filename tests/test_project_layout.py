@@ -83,6 +83,7 @@ NOT_EAGER = {
     "google.protobuf",
     "grpc",
     "kubernetes",
+    "lark",
     "ml_metadata",
     "networkx",
     "numpy",

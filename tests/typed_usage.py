@@ -41,6 +41,8 @@ def kept(path: str, folder: str) -> list[str]:
     findings: tuple[ml.Finding, ...] = snapshot.findings
     frame: pd.DataFrame = store.frames.artifacts(type="Model", properties=True)
     use(frame)
+    frame = store.find_artifacts("state = LIVE", type="Model", properties=True)
+    use(frame, store.find_executions("id = 1"), store.find_contexts("id = 1"))
     try:
         store.frames.artifacts(type="Modle")
     except ml.errors.NotFoundError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.filters import memory, statements
+from mlmd_lineage.filters.candidates import candidates
 from mlmd_lineage.filters.meaning import understand
 from mlmd_lineage.snapshot.tables import KINDS, Tables
 
@@ -41,8 +42,12 @@ def find_ids(read: Session | Tables, kind: NodeKind, where: str) -> list[int]:
     if not hasattr(read, "select"):
         # Sessions that are not of SQL may hold whole tables.
         table: Any = getattr(read, "table", None)
-        source = memory.from_tables(table) if table else memory.from_session(read)
-        return sorted(memory.find(source, kind, condition))
+        if table is not None:
+            return sorted(memory.find(memory.from_tables(table), kind, condition))
+        few = candidates(read, KINDS[kind], condition)
+        if few is not None and not few:
+            return []
+        return sorted(memory.find(memory.from_session(read), kind, condition, few))
     database: Any = read
     if KINDS[kind].table not in database.layout.spelling:
         return []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOST_ALTERNATIVES = 32
 """If there were more, what mixes places stays as it is, and is looked at row by row."""
 
+_SELECTIVE = {"id", "name", "uri", "external_id", "artifact_id", "execution_id"}
+
 _Truths: TypeAlias = "frozenset[bool | None]"
 _ANY: _Truths = frozenset({True, False, None})
 
@@ -43,6 +45,19 @@ def places_of(expression: Expression) -> set[Place]:
 def needs(expression: Expression, missing: Collection[Place]) -> bool:
     """Tell whether a condition is never true where all fields of some places are NULL."""
     return True not in _truths(expression, missing)
+
+
+def looked_up(condition: Expression) -> Column | None:
+    """Return the column that has one of few values where a condition is true, if there is one."""
+    if isinstance(condition, tree.Comparison) and condition.operator == "=":
+        sides: tuple[Expression, ...] = (condition.left, condition.right)
+    elif isinstance(condition, tree.In) and not condition.negated:
+        sides = (condition.operand, *condition.items)
+    else:
+        return None
+    columns = [side for side in sides if isinstance(side, Column)]
+    alone = len(columns) == 1 and all(isinstance(s, Literal) for s in sides if s != columns[0])
+    return columns[0] if alone and columns[0].column in _SELECTIVE else None
 
 
 def _without_outer_not(condition: Expression, *, negated: bool) -> Expression:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlmd_lineage.filters import normal, tree
 from mlmd_lineage.filters.expressions import Row, Writer
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
-from mlmd_lineage.filters.tree import Column, Literal, Place
+from mlmd_lineage.filters.tree import Place
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _NODE = Place()
 _NODES = {"t", "n"}
 """The names of rows that are a table's own, with all of its columns."""
-_SELECTIVE = {"id", "name", "uri", "external_id", "artifact_id", "execution_id"}
 
 
 class Statement(NamedTuple):
@@ -99,7 +98,7 @@ class _Selection:
 
     def _hint(self, condition: Expression) -> list[str]:
         """Return what lets a database look a name up: its index begins with the type."""
-        column = _looked_up(condition)
+        column = normal.looked_up(condition)
         if column is None or column.column != "name" or column.place in self._types:
             return []
         alias, table = self._writer.rows[column.place]
@@ -135,7 +134,7 @@ class _Selection:
 
         Of several the least selective is joined; the database chooses where to begin.
         """
-        order = sorted(alone, key=lambda place: any(map(_looked_up, alone[place])))
+        order = sorted(alone, key=lambda place: any(map(normal.looked_up, alone[place])))
         others = {
             place
             for place in map(normal.base, (column.place for column in self._columns))
@@ -231,7 +230,7 @@ class _Selection:
         self._writer.rows[place] = Row("n" if relation.kind else "m", table)
         text = f"SELECT {owner} FROM {link}"  # noqa: S608 - MLMD's names
         nodes = f"{self._q(self._layout.spelling[table])} n" if relation.kind else ""
-        if nodes and any(map(_looked_up, conditions)):
+        if nodes and any(map(normal.looked_up, conditions)):
             # Few of them: databases without statistics must be told to begin here.
             nodes += self._joined_type(place)
             wheres = " AND ".join(self._written(conditions)) or "1 = 1"
@@ -247,16 +246,3 @@ class _Selection:
 
 def _type_of(place: Place) -> Place:
     return Place(place.prefix, place.name, is_type=True)
-
-
-def _looked_up(condition: Expression) -> Column | None:
-    """Return the column that has one of few values where a condition is true, if there is one."""
-    if isinstance(condition, tree.Comparison) and condition.operator == "=":
-        sides: tuple[Expression, ...] = (condition.left, condition.right)
-    elif isinstance(condition, tree.In) and not condition.negated:
-        sides = (condition.operand, *condition.items)
-    else:
-        return None
-    columns = [side for side in sides if isinstance(side, Column)]
-    alone = len(columns) == 1 and all(isinstance(s, Literal) for s in sides if s != columns[0])
-    return columns[0] if alone and columns[0].column in _SELECTIVE else None

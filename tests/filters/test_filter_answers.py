@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import filter_oracle
 import filter_stores
+import metadata_service
 import pytest
 import server_stores
 
@@ -20,13 +21,14 @@ from mlmd_lineage.filters.answering import find_ids
 from mlmd_lineage.snapshot.opening import reader_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     import servers
     from filter_oracle import Answers
 
     from mlmd_lineage.snapshot.reader import Reader, Session
+    from mlmd_lineage.snapshot.tables import NodeKind
 
 FAILS = "FilterError"
 HAS_FILTERS = any(
@@ -196,6 +198,65 @@ def test_archives_and_snapshots_answer_as_their_store(tmp_path: Path):
     archive = ml.ArchiveMetadataStore(uri=str(snapshot.save(tmp_path / "archive")))
     assert_answers(reader_for(archive), wanted)
     assert answered(snapshot, wanted) == wanted  # type: ignore[arg-type]
+
+
+class Fetching:
+    """A session that can only fetch, as that of a service, and notes what it is asked for."""
+
+    source = "elsewhere"
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.whole: list[str] = []
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        """Return a table's rows."""
+        self.whole += [] if where else [table]
+        return self._session.fetch(table, where)
+
+
+def test_where_there_is_no_sql_answers_are_the_same(tmp_path: Path):
+    reader = ml.connect(filter_stores.made(tmp_path / "m.db"))._reader
+    wanted = expected(filter_oracle.MADE)
+    found = reader.ask(lambda session: answered(Fetching(session), wanted))
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "ids"),
+    [
+        ("artifact", "id IN (1, 5) AND properties.i.int_value = 1", [1, 5]),
+        ("artifact", "name = 'A1' AND state = LIVE", [1, 5]),
+        ("artifact", "uri = 's3://b/a1' OR external_id = 'ext-2'", [1, 2]),
+        ("artifact", "type = 'Model' AND contexts_a.name = 'run1'", [1, 2]),
+        ("artifact", "type IN ('Model') AND NOT id = 2", [1, 3, 4, 5]),
+        ("artifact", "events_e.execution_id = 2 AND events_e.type = OUTPUT", [2]),
+        ("execution", "contexts_a.id = 1.0 AND contexts_b.type = 'run'", [1]),
+        ("context", "child_contexts_c.name = 'run2'", [1]),
+        ("context", "artifacts_a.uri = 'nowhere' AND id > 0", []),
+    ],
+)
+def test_where_there_is_no_sql_only_what_may_fit_is_fetched(
+    kind: NodeKind, text: str, ids: list[int], tmp_path: Path
+):
+    reader = ml.connect(filter_stores.made(tmp_path / "m.db"))._reader
+
+    def ask(session: Session) -> list[str]:
+        fetching = Fetching(session)
+        assert find_ids(fetching, kind, text) == ids
+        return fetching.whole
+
+    # A context's neighbours are contexts too: then the table is held as it is.
+    assert set(reader.ask(ask)) <= {"Type", *(["Context"] if "contexts_" in text else [])}
+
+
+def test_a_service_answers_as_sqlite_does(tmp_path: Path):
+    path = filter_stores.made(tmp_path / "m.db")
+    with metadata_service.served(path, "--read-only") as service:
+        store = ml.connect(f"grpc://{service.address}")
+        assert_answers(store._reader, expected(filter_oracle.MADE))
 
 
 def test_a_mariadb_answers_as_sqlite_does(mariadb_server: servers.Server, tmp_path: Path):

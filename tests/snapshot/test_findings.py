@@ -173,7 +173,8 @@ def test_a_defect_is_found_alone(tmp_path: Path, name: str):
 
 def test_every_code_has_a_defect_here_and_a_meaning():
     tried = {code for _, expected in DEFECTS.values() for code, _ in expected}
-    assert tried == set(CODES)
+    # No row of a database is unreadable; test_wire.py has services that fail on one.
+    assert tried == set(CODES) - {"unreadable_node"}
     assert all(meaning.endswith(".") for meaning in CODES.values())
 
 
