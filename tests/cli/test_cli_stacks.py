@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import kubernetes_server
 import made_flavors
 import pytest
+import server_stores
 import terminal
 import test_cli_guide as guide
 
@@ -373,6 +374,37 @@ def test_a_deployed_store(
         assert "stay" in shown[5].text
         assert "Deleted the persistent volume claim mydb." in shown[6].text
         assert api.invalid == []
+
+
+def test_a_new_user_registers_a_server_and_reads_it(
+    person: Terminal, mariadb_server: servers.Server
+):
+    """As ``docs/stacks.md`` has it, the password typed at the terminal."""
+    database = mariadb_server.new_database()
+    server_stores.Database(mariadb_server, database).create().copy(terminal.DEMO_STORE)
+    where = f"--host={mariadb_server.host} --port={mariadb_server.port} --database={database}"
+    register = f"metadata-store register prod --flavor mysql {where} --username=mlmd --password"
+    shown = person.type(
+        (register, {"password: ": mariadb_server.password}),
+        "describe prod",
+        "upstream prod artifact/43",
+        "metadata-store describe prod",
+        "artifact-store copy default files",
+        "stack register prod -m prod -a files -o default --set",
+    )
+    assert "47 artifacts, 57 executions, 56 contexts, 136 events" in shown[1].text
+    assert "Complete: 6 artifacts and 6 executions." in shown[2].text
+    assert all(mariadb_server.password not in each.text for each in shown)
+    asked = "import mlmd_lineage as ml; print(len(ml.connect().frames.events()))"
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=person.env,
+        cwd=person.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "136\n"
 
 
 def test_what_is_wrong_is_told_in_a_sentence(person: Terminal):
