@@ -377,7 +377,9 @@ class Store:
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.
 
-        It opens the store for writing, and never migrates it.
+        It opens the store for writing. One of an older MLMD schema is migrated, with a warning
+        that says so and of SQLite with a backup beside the file, unless the metadata store has
+        ``upgrade_migration_enabled=False``: then it is refused.
 
         Raises:
             NativeLibraryError: ``ml_metadata`` is not installed, or cannot open the store.

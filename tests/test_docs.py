@@ -30,6 +30,8 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     shutil.copyfile(DEMO_STORE, tmp_path / "metadata.db")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # as where Python is started
+    monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(tmp_path / "config"))
     namespace: dict[str, object] = {"__name__": "guide"}
     for block in blocks:
         exec(compile(block, str(page), "exec"), namespace)  # noqa: S102 - our own pages

@@ -51,12 +51,41 @@ def test_a_store_is_opened_for_writing(tmp_path: Path):
     assert run(path).split("\n")[:2] == ["47 136 12", "True"]
 
 
+MIGRATING = """
+import sys, warnings
+import mlmd_lineage as ml
+store = ml.connect(sys.argv[1])
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    native = store.native()
+print([str(t.message) for t in told if t.filename == "<string>"])
+from ml_metadata.proto import metadata_store_pb2 as pb
+native.put_artifact_type(pb.ArtifactType(name="New"))
+print("New" in store.frames.types()["name"].tolist(), store.snapshot().schema_version)
+"""
+
+
 @pytest.mark.native
 @pytest.mark.parametrize("version", [5, 8])
-def test_an_old_store_is_refused_and_not_migrated(tmp_path: Path, version: int):
+def test_an_old_store_is_migrated_after_a_backup_and_says_so(tmp_path: Path, version: int):
+    path = sqlite_stores.new_store(tmp_path / "old.db", version=version)
+    types = len(ml.connect(path).frames.types())
+    told, migrated = run(path, MIGRATING).splitlines()
+    copy = path.with_name(f"old.db.schema-{version}.backup")
+    assert f"has MLMD schema version {version}, and is migrated" in told
+    assert str(copy) in told
+    assert migrated == "True 10"
+    kept = ml.connect(copy)
+    assert (kept.snapshot().schema_version, len(kept.frames.types())) == (version, types)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("version", [5, 8])
+def test_an_old_store_is_refused_where_migrating_is_not_allowed(tmp_path: Path, version: int):
     path = sqlite_stores.new_store(tmp_path / "old.db", version=version)
     before = sqlite_stores.state_of(path)
-    said = run(path)
+    opening = "ml.SQLiteMetadataStore(uri=sys.argv[1], upgrade_migration_enabled=False)"
+    said = run(path, NATIVE.replace("ml.connect(sys.argv[1])", f"ml.connect({opening})"))
     assert said.startswith("NativeLibraryError")
     assert f"schema version {version}" in said
     assert sqlite_stores.state_of(path) == before

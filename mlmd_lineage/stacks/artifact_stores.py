@@ -94,6 +94,8 @@ class LocalArtifactStore(BaseArtifactStore):
     PATHS: ClassVar[tuple[str, ...]] = ("path",)
     SCHEMES: ClassVar[tuple[str, ...]] = ("file",)
 
+    path: str = ""
+
     @pydantic.model_validator(mode="before")
     @classmethod
     def _a_place_of_its_own(cls, fields: Any) -> Any:

@@ -39,7 +39,7 @@ class SQLiteMetadataStore(BaseMetadataStore):
     FLAVOR: ClassVar[str] = "sqlite"
     PATHS: ClassVar[tuple[str, ...]] = ("uri",)
 
-    uri: str
+    uri: str = ""
     busy_timeout: float = pydantic.Field(default=10.0, ge=0, le=3600, allow_inf_nan=False)
 
     @pydantic.model_validator(mode="before")

@@ -13,12 +13,14 @@ import importlib
 import json
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
 from typing import Any
 
 COLUMNS = 100
+SECONDS = 60
 
 
 def run(arguments: list[str], answers: dict[str, str]) -> dict[str, Any]:
@@ -42,10 +44,11 @@ def run(arguments: list[str], answers: dict[str, str]) -> dict[str, Any]:
 def _be_the_command(arguments: list[str]) -> None:
     from mlmd_lineage.cli import main
 
+    signal.alarm(SECONDS)  # a question that nobody expected is never answered
     sys.stdin, sys.stdout, sys.stderr = (
-        open(0, closefd=False),
-        open(1, "w", closefd=False),
-        open(2, "w", closefd=False),
+        open(0, closefd=False),  # noqa: SIM115 - as long as the process
+        open(1, "w", closefd=False),  # noqa: SIM115
+        open(2, "w", closefd=False),  # noqa: SIM115
     )
     sys.argv = ["mlmd-lineage", *arguments]
     code: object = 0
@@ -62,7 +65,7 @@ def _be_the_command(arguments: list[str]) -> None:
 if __name__ == "__main__":
     for name in ("cli.app", "stacks.config", "stacks.exchange", "stacks.settings", "stacks.stacks"):
         importlib.import_module(f"mlmd_lineage.{name}")
-    for name in ("rich.console", "rich.table", "kubernetes", "filelock"):
+    for name in ("rich.console", "rich.table", "filelock", "cryptography.fernet"):
         importlib.import_module(name)
     done = [run(each["arguments"], each.get("answers", {})) for each in json.load(sys.stdin)]
     json.dump(done, sys.stdout)

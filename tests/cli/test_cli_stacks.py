@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import kubernetes_server
 import made_flavors
 import pytest
+import server_stores
 import terminal
 import test_cli_guide as guide
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 SESSION = Path(__file__).with_name("session.py")
 SECRET = "pl9-cannot-be-guessed"
 MYSQL = "--host=db.example --database=metadb --username=reader"
+# In one process, as the last test looks at what the others ran.
+pytestmark = pytest.mark.xdist_group("stacks")
+
 RAN: set[tuple[str, str]] = set()
 """The options that were run, with their commands."""
 
@@ -83,14 +87,19 @@ class Terminal:
             told.append(shown.text)
         return told
 
-    def json(self, command: str) -> Any:
-        return json.loads(self.type(f"{command} --format json")[0].text)
+    def json(self, *commands: str) -> dict[str, Any]:
+        """Run commands with ``--format json``, and return what each printed."""
+        shown = self.type(*(f"{command} --format json" for command in commands))
+        return {c: json.loads(each.text) for c, each in zip(commands, shown, strict=True)}
 
 
 def note(text: str) -> None:
     """Take note of the command and the options in a text."""
     words = shlex.split(text)
-    name = next(" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in guide.COMMANDS)
+    known = [" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in guide.COMMANDS]
+    if not known:
+        return
+    name = known[0]
     for parameter in guide.COMMANDS[name].params:
         given = {word.split("=")[0] for word in words}
         RAN.update((name, o) for o in parameter.opts if given & {*parameter.opts})
@@ -107,7 +116,7 @@ def person(tmp_path: Path) -> Terminal:
 def test_metadata_stores(person: Terminal):
     person.type(
         f"metadata-store register prod --flavor mysql {MYSQL} --port 3307 --password={SECRET}",
-        (f"metadata-store register asked -f mysql {MYSQL} --password", {"password": SECRET}),
+        (f"metadata-store register asked -f mysql {MYSQL} --password", {"password: ": SECRET}),
         "metadata-store register penguins -f sqlite --uri metadata.db --global",
         f"metadata-store flavor register {made_flavors.__file__}:TeamStore --global",
         "metadata-store register own -f team --team=metadata",
@@ -224,9 +233,7 @@ def test_stacks(person: Terminal):
     )
     heading = r"ACTIVE +STACK NAME +METADATA STORE +ARTIFACT STORE +ORCHESTRATOR"
     assert re.fullmatch(heading, listed.lines[0])
-    assert re.search(
-        r"^👉 +first +prod +bucket +cluster$", listed.text.replace(" \n", "\n"), re.MULTILINE
-    )
+    assert re.search(r"^👉 +first +prod +bucket +cluster", listed.text, re.MULTILINE)
     assert described.lines[0] == "stack 'first' (active)"
     assert "mysql://reader@db.example:3306/metadb" in described.text
     assert got.lines == ["first"]
@@ -238,7 +245,7 @@ def test_stacks(person: Terminal):
 
 def test_secrets_and_the_short_form(person: Terminal):
     shown = person.type(
-        ("secret register db --password", {"password": SECRET}),
+        ("secret register db --password", {"password: ": SECRET}),
         f"secret register db --replace --user=reader --password={SECRET}2",
         f"metadata-store register prod -f mysql {MYSQL} --password={{{{db.password}}}}",
         "secret list",
@@ -263,54 +270,85 @@ def test_a_secret_may_be_read_from_a_file(person: Terminal, tmp_path_factory: An
 
 
 def test_everything_as_json(person: Terminal):
-    register = f"metadata-store register prod -f mysql {MYSQL} --password={SECRET}"
-    assert person.json(register)["flavor"] == "mysql"
-    for group, fields in (
-        ("artifact-store", "register prod -f gcs --path=gs://bucket/x"),
-        ("orchestrator", "register prod -f kubernetes"),
-    ):
-        assert person.json(f"{group} {fields}")["name"] == "prod"
-    for number, group in enumerate(("metadata-store", "artifact-store", "orchestrator")):
-        field = ("connect_timeout", "project", "kubernetes_namespace")[number]
-        rows = person.json(f"{group} list")
-        assert [(row["name"], row["active"]) for row in rows] == [
-            ("default", True),
-            ("prod", False),
-        ]
-        assert person.json(f"{group} update prod --{field}=7")["name"] == "prod"
-        assert str(person.json(f"{group} describe prod")[field]) in {"7", "7.0"}
-        assert person.json(f"{group} remove-attribute prod --{field}")["name"] == "prod"
-        assert person.json(f"{group} copy prod copied")["name"] == "copied"
-        assert person.json(f"{group} rename copied renamed") == {"name": "renamed", "was": "copied"}
-        assert person.json(f"{group} delete renamed") == {"deleted": "renamed"}
-        assert person.json(f"{group} get")["name"] == "default"
-        assert person.json(f"{group} explain")["type"] == group.replace("-", "_")
-        assert all(row["source"] for row in person.json(f"{group} flavor list"))
-        own = ("TeamStore", "HadoopArtifactStore", "SlurmOrchestrator")[number]
-        assert person.json(f"{group} flavor register made_flavors.{own}")["flavor"]
-        assert len(person.json(f"{group} up")["done"]) == 1
-        assert len(person.json(f"{group} down")["done"]) == 1
-        assert len(person.json(f"{group} logs")["done"]) == 1
-    assert person.json("metadata-store describe prod")["password"].startswith("********")
-    stack = "stack register s -m prod -a prod -o prod"
-    assert person.json(stack)["stack_name"] == "s"
-    assert [row["active"] for row in person.json("stack list")] == [True, False]
-    assert person.json("stack set s")["orchestrator"] == "prod"
-    assert person.json("stack get")["stack_name"] == "s"
-    assert person.json("stack describe")["orchestrator"].startswith("prod (kubernetes)")
-    assert person.json("stack update s -o default")["orchestrator"] == "default"
-    assert person.json("stack copy s t")["stack_name"] == "t"
-    assert person.json("stack rename t u") == {"name": "u", "was": "t"}
-    assert person.json("stack export u u.json")["file"] == "u.json"
-    assert person.json("stack delete u --yes") == {"deleted": "u"}
-    assert person.json("stack import u.json")["stack_name"] == "u"
-    assert len(person.json("stack down")["done"]) == 3
-    assert len(person.json("stack up default")["done"]) == 3
-    assert person.json("secret register db --k=v")["keys"] == ["k"]
-    assert [row["name"] for row in person.json("secret list")][-1] == "db"
-    assert person.json("secret delete db") == {"deleted": "db"}
-    assert person.json("config metadata set sqlite --uri=m.db")["stack"] == "config"
-    assert person.json("config artifacts set /data")["flavor"] == "local"
+    components = [
+        ("metadata-store", f"-f mysql {MYSQL} --password={SECRET}", "connect_timeout", "TeamStore"),
+        ("artifact-store", "-f gcs --path=gs://bucket/x", "project", "HadoopArtifactStore"),
+        ("orchestrator", "-f kubernetes", "kubernetes_namespace", "SlurmOrchestrator"),
+    ]
+    commands = []
+    for group, fields, field, own in components:
+        words = (
+            f"register prod {fields}",
+            f"update prod --{field}=7",
+            "list",
+            "describe prod",
+            f"remove-attribute prod --{field}",
+            "copy prod copied",
+            "rename copied renamed",
+            "delete renamed",
+            "get",
+            "explain",
+            f"flavor register made_flavors.{own}",
+            "flavor list",
+            "up",
+            "down",
+            "logs",
+        )
+        commands += [f"{group} {each}" for each in words]
+    commands += [
+        "stack register s -m prod -a prod -o prod",
+        "stack list",
+        "stack set s",
+        "stack get",
+        "stack describe",
+        "stack update s -o default",
+        "stack copy s t",
+        "stack rename t u",
+        "stack export u u.json",
+        "stack delete u --yes",
+        "stack import u.json",
+        "stack down",
+        "stack up default",
+        "secret register db --k=v",
+        "secret list",
+        "secret delete db",
+        "config metadata set sqlite --uri=m.db",
+        "config artifacts set /data",
+    ]
+    said = person.json(*commands)
+    for group, fields, field, own in components:
+        assert said[f"{group} register prod {fields}"]["name"] == "prod"
+        assert said[f"{group} update prod --{field}=7"]["name"] == "prod"
+        rows = [(row["name"], row["active"]) for row in said[f"{group} list"]]
+        assert rows == [("default", True), ("prod", False)]
+        assert str(said[f"{group} describe prod"][field]) in {"7", "7.0"}
+        assert said[f"{group} remove-attribute prod --{field}"]["name"] == "prod"
+        assert said[f"{group} copy prod copied"]["name"] == "copied"
+        assert said[f"{group} rename copied renamed"] == {"name": "renamed", "was": "copied"}
+        assert said[f"{group} delete renamed"] == {"deleted": "renamed"}
+        assert said[f"{group} get"]["name"] == "default"
+        assert said[f"{group} explain"]["type"] == group.replace("-", "_")
+        assert said[f"{group} flavor register made_flavors.{own}"]["flavor"]
+        assert all(row["source"] for row in said[f"{group} flavor list"])
+        assert all(len(said[f"{group} {word}"]["done"]) == 1 for word in ("up", "down", "logs"))
+    assert said["metadata-store describe prod"]["password"].startswith("********")
+    assert said["stack register s -m prod -a prod -o prod"]["stack_name"] == "s"
+    assert [row["active"] for row in said["stack list"]] == [True, False]
+    assert said["stack set s"]["orchestrator"] == "prod"
+    assert said["stack get"]["stack_name"] == "s"
+    assert said["stack describe"]["orchestrator"].startswith("prod (kubernetes)")
+    assert said["stack update s -o default"]["orchestrator"] == "default"
+    assert said["stack copy s t"]["stack_name"] == "t"
+    assert said["stack rename t u"] == {"name": "u", "was": "t"}
+    assert said["stack export u u.json"]["file"] == "u.json"
+    assert said["stack delete u --yes"] == {"deleted": "u"}
+    assert said["stack import u.json"]["stack_name"] == "u"
+    assert len(said["stack down"]["done"]) == len(said["stack up default"]["done"]) == 3
+    assert said["secret register db --k=v"]["keys"] == ["k"]
+    assert [row["name"] for row in said["secret list"]][-1] == "db"
+    assert said["secret delete db"] == {"deleted": "db"}
+    assert said["config metadata set sqlite --uri=m.db"]["stack"] == "config"
+    assert said["config artifacts set /data"]["flavor"] == "local"
 
 
 def test_a_deployed_store(
@@ -339,6 +377,37 @@ def test_a_deployed_store(
         assert "stay" in shown[5].text
         assert "Deleted the persistent volume claim mydb." in shown[6].text
         assert api.invalid == []
+
+
+def test_a_new_user_registers_a_server_and_reads_it(
+    person: Terminal, mariadb_server: servers.Server
+):
+    """As ``docs/stacks.md`` has it, the password typed at the terminal."""
+    database = mariadb_server.new_database()
+    server_stores.Database(mariadb_server, database).create().copy(terminal.DEMO_STORE)
+    where = f"--host={mariadb_server.host} --port={mariadb_server.port} --database={database}"
+    register = f"metadata-store register prod --flavor mysql {where} --username=mlmd --password"
+    shown = person.type(
+        (register, {"password: ": mariadb_server.password}),
+        "describe prod",
+        "upstream prod artifact/43",
+        "metadata-store describe prod",
+        "artifact-store copy default files",
+        "stack register prod -m prod -a files -o default --set",
+    )
+    assert "47 artifacts, 57 executions, 56 contexts, 136 events" in shown[1].text
+    assert "Complete: 6 artifacts and 6 executions." in shown[2].text
+    assert all(mariadb_server.password not in each.text for each in shown)
+    asked = "import mlmd_lineage as ml; print(len(ml.connect().frames.events()))"
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=person.env,
+        cwd=person.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "136\n"
 
 
 def test_what_is_wrong_is_told_in_a_sentence(person: Terminal):
