@@ -79,7 +79,7 @@ class Component(pydantic.BaseModel, ABC):
         # pydantic would pickle a SecretStr in clear text.
         state = super().__getstate__()
         fields = ((name, state["__dict__"].get(name)) for name in type(self).model_fields)
-        kept = {name: None if isinstance(v, _SECRETS) else v for name, v in fields}
+        kept = {name: None if _holds_secret(value) else value for name, value in fields}
         return {**state, "__dict__": kept}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
@@ -102,6 +102,14 @@ class Component(pydantic.BaseModel, ABC):
         return f"{type(self).__name__}({shown})"
 
     __str__ = __repr__
+
+
+def _holds_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_secret, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_holds_secret, value))
+    return isinstance(value, _SECRETS)
 
 
 def _explained(
