@@ -48,3 +48,14 @@ def kept(path: str, folder: str) -> list[str]:
     except ml.errors.NotFoundError as error:
         use(error)
     return [str(finding) for finding in findings]
+
+
+def stacks() -> str:
+    stack: ml.Stack = ml.Stack(name="default", metadata_store="metadata.db")
+    metadata: ml.BaseMetadataStore = stack.metadata_store
+    artifacts: ml.BaseArtifactStore = stack.artifact_store
+    orchestrator: ml.BaseOrchestrator = stack.orchestrator
+    use(artifacts.path, orchestrator.FLAVOR, ml.connect(metadata))
+    deployed = ml.KubernetesMetadataStore(deployment_name="mlmd", kubernetes_context="prod")
+    use(deployed.is_running, ml.connect())
+    return ml.connect("default").location

@@ -80,7 +80,7 @@ class Component(pydantic.BaseModel, ABC):
         # pydantic would pickle a SecretStr in clear text.
         state = super().__getstate__()
         fields = ((name, state["__dict__"].get(name)) for name in type(self).model_fields)
-        kept = {name: None if _is_secret(value) else value for name, value in fields}
+        kept = {name: None if _holds_secret(value) else value for name, value in fields}
         return {**state, "__dict__": kept}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
@@ -105,9 +105,11 @@ class Component(pydantic.BaseModel, ABC):
     __str__ = __repr__
 
 
-def _is_secret(value: object) -> bool:
+def _holds_secret(value: object) -> bool:
     if isinstance(value, dict):
-        return any(map(_is_secret, value.values()))
+        return any(map(_holds_secret, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_holds_secret, value))
     return isinstance(value, _SECRETS)
 
 

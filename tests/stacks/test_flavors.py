@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,8 @@ def test_fields_with_several_values_are_json(registry: Registry, config_folder: 
     assert made.tags == ["a", "b"]
     assert made.tokens is not None
     assert made.tokens["one"].get_secret_value() == "hush-hush"
+    assert b"hush-hush" not in pickle.dumps(made)
+    assert "hush-hush" not in f"{made!r} {made.model_dump_json()}"
     assert all(b"hush-hush" not in path.read_bytes() for path in config_folder.iterdir())
     with pytest.raises(ml.errors.ConfigurationError, match="'tags' takes JSON"):
         registry.register(METADATA, "other", "team", {"team": "x", "tags": "a, b"})
