@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
 from mlmd_lineage.server import answers
+from mlmd_lineage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from mlmd_lineage.store import Store
 
 
 class NativeAnswers:
@@ -28,8 +27,11 @@ class NativeAnswers:
             NativeLibraryError: ``ml_metadata`` is not installed, or cannot open the store.
             StoreError: The store cannot be reached, or holds no MLMD tables.
         """
+        # Several workers would migrate an older store at once, and nobody would see it announced.
+        as_it_is = {"upgrade_migration_enabled": False}
+        opened = Store(store.metadata_store.model_copy(update=as_it_is))
         # It keeps what the extension's functions take, and closes the store when it goes.
-        self._store = store.native()
+        self._store = opened.native()
         from ml_metadata.metadata_store.pywrap.metadata_store_extension import metadata_store
 
         self._functions: dict[str, Callable[[Any, bytes], tuple[bytes, bytes, int]]] = {

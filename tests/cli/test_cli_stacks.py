@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 SESSION = Path(__file__).with_name("session.py")
 SECRET = "pl9-cannot-be-guessed"
 MYSQL = "--host=db.example --database=metadb --username=reader"
-# In one process, as the last test looks at what the others ran.
-pytestmark = pytest.mark.xdist_group("stacks")
-
 RAN: set[tuple[str, str]] = set()
 """The options that were run, with their commands."""
 
