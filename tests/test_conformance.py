@@ -55,7 +55,8 @@ CASES = [
     for flavor in FLAVORS
     # Servers take a connection, and the worker a process, for each question.
     if flavor in {"sqlite", "archive"}
-    or (flavor != "worker" and name in {*MADE, *SHARED[:3]})
+    or (flavor in {"mysql", "postgresql"} and name in {*MADE, *SHARED[:3]})
+    or (flavor == "kubeflow" and name in {*MADE, SHARED[0]})
     or name == "odd"
 ]
 ODD_CASES = [(name, flavor) for name, flavor in CASES if name == "odd"]
