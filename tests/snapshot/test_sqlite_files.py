@@ -366,10 +366,10 @@ except Exception as error:
 def as_nobody(folder: Path, path: Path, *said: str) -> None:
     """Read a store as a user who may write nothing, and check what is said and left."""
     other = stores.new_store(folder / "another.db")
-    opened = [folder, *folder.parents][:-2]
-    modes = [place.stat().st_mode for place in opened]
-    for place in opened:
+    # Those above stay open: other processes of this session may need them so at this moment.
+    for place in [folder, *folder.parents][:-2]:
         place.chmod(place.stat().st_mode | 0o055)
+    mode = folder.stat().st_mode & ~0o055
     try:
         before = stores.state_of(path) if os.access(path.parent, os.X_OK) else None
         found = subprocess.run(
@@ -379,8 +379,7 @@ def as_nobody(folder: Path, path: Path, *said: str) -> None:
             check=True,
         )
     finally:
-        for place, mode in zip(opened, modes, strict=True):
-            place.chmod(mode)
+        folder.chmod(mode)
     for text in said:
         assert text in found.stdout.partition("another user\n")[2], found.stdout + found.stderr
     if before is not None:
