@@ -55,7 +55,7 @@ CASES = [
     for flavor in FLAVORS
     # Servers take a connection, and the worker a process, for each question.
     if flavor in {"sqlite", "archive"}
-    or (flavor in {"mysql", "postgresql"} and name in {*MADE, *SHARED[:3]})
+    or (flavor in {"mysql", "postgresql"} and name in {*MADE, SHARED[0]})
     or (flavor == "kubeflow" and name in {*MADE, SHARED[0]})
     or name == "odd"
 ]

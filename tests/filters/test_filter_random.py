@@ -50,7 +50,7 @@ def snapshot(path: Path) -> Snapshot:
 
 
 @given(CHOSEN)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_written_is_read(chosen: tuple[NodeKind, Any]):
     _, said = chosen
     assert parse(written(said)) == said
@@ -58,7 +58,7 @@ def test_what_is_written_is_read(chosen: tuple[NodeKind, Any]):
 
 @given(CHOSEN)
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_sqlite_answers_as_looking_at_every_row_does(reader: Reader, chosen: tuple[NodeKind, Any]):
     kind, said = chosen

@@ -43,7 +43,7 @@ def opened(request: pytest.FixtureRequest) -> Callable[[Store], Callable[[str], 
     return opener
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
+@pytest.fixture(params=["sqlite", "mariadb"])
 def stored(request: pytest.FixtureRequest, shared_store: Callable[[str], Path]) -> Stored:
     """Open a real store as it is, and as a server's database."""
 

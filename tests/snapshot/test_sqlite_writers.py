@@ -262,8 +262,8 @@ def test_ml_metadata_writes_in_another_process(tmp_path: Path, *, wal: bool):
     if wal:
         stores.change(path, "PRAGMA journal_mode=WAL")
     with writing(NATIVE + NATIVE_WRITER, path) as writer:
-        seen = [consistent_native(stores.snapshot(path)) for _ in range(12)]
-        seen += [stores.reader(path).ask(answer_native) for _ in range(20)]
+        seen = [consistent_native(stores.snapshot(path)) for _ in range(6)]
+        seen += [stores.reader(path).ask(answer_native) for _ in range(10)]
         written = writer.stop()
     assert seen == sorted(seen)
     assert seen[0] < seen[-1] <= written
