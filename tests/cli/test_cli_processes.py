@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shlex
 import shutil
 import signal
@@ -48,21 +47,6 @@ def test_help_is_quick_and_loads_nothing_heavy(env: dict[str, str]):
     )
     assert "upstream" in done.stdout
     assert done.stdout.splitlines()[-1] == ""
-    assert seconds("--help", env=env) < 0.5
-
-
-def seconds(*arguments: str, env: dict[str, str]) -> float:
-    """Return the processor's seconds that a command takes, the best of three.
-
-    What else the machine does just now makes it wait, but hardly work.
-    """
-    times = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run(*arguments, env=env)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(times)
 
 
 def test_output_to_a_pipe_is_plain(env: dict[str, str]):
@@ -166,8 +150,7 @@ def test_names_that_are_no_text_are_told(tmp_path: Path, env: dict[str, str]):
     assert done.stderr.count(b"\n") == 1
 
 
-def test_the_demo_is_short_and_quick(env: dict[str, str]):
-    assert seconds("demo", env=env) < 2
+def test_the_demo_is_short(env: dict[str, str]):
     done = run("demo", env=env)
     lines = done.stdout.splitlines()
     assert len(lines) < 40
