@@ -81,7 +81,7 @@ def telling(format_: DescriptionFormat) -> Iterator[Callable[[str], None]]:
 
 
 def up(component: Component, tell: Callable[[str], None]) -> None:
-    """Deploy and start a component, or see whether it can be reached.
+    """Deploy and start a component, or see whether an artifact store can be reached.
 
     Raises:
         MLMDLineageError: It cannot be started, or cannot be reached.
