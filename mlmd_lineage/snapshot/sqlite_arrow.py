@@ -69,6 +69,10 @@ def same_state(uri: str, busy_timeout: float, stack: contextlib.ExitStack) -> li
             lambda: connection.rows("SELECT COUNT(*) FROM sqlite_master"), busy_timeout
         )
 
+    def commits(connection: Connection) -> list[tuple[Any, ...]]:
+        """Return what changes with every commit of another connection."""
+        return sqlite_files.patiently(lambda: connection.rows("PRAGMA data_version"), busy_timeout)
+
     first, second = connect(), connect()
     begin(first)
     if first.rows("PRAGMA journal_mode") != [("wal",)]:
@@ -77,11 +81,10 @@ def same_state(uri: str, busy_timeout: float, stack: contextlib.ExitStack) -> li
     watcher = connect()
     for _ in range(_ATTEMPTS):
         first.rows("ROLLBACK")
-        # It changes with every commit of another connection.
-        version = watcher.rows("PRAGMA data_version")
+        version = commits(watcher)
         begin(first)
         begin(second)
-        if watcher.rows("PRAGMA data_version") == version:
+        if commits(watcher) == version:
             return [first, second]
         second.rows("ROLLBACK")
     return [first]

@@ -19,12 +19,22 @@ class HotJournalError(Exception):
     """A writer died in mid-transaction, and its journal waits to be rolled back."""
 
 
+def is_busy(error: Exception) -> bool:
+    """Tell whether it is another's lock that SQLite met, which may be gone at the next attempt.
+
+    One of the words for it, "locking protocol", stands for a race for a write-ahead log that just
+    appears or goes (https://www.sqlite.org/rescode.html#protocol).
+    """
+    text = str(error).lower()
+    return any(word in text for word in ("locked", "busy", "locking protocol"))
+
+
 def explained(error: Exception, path: Path) -> Exception:
     """Return the error of ours that an SQLite driver's error means."""
     text = str(error).lower()
     if "attempt to write a readonly database" in text:
         return HotJournalError()
-    if "locked" in text or "busy" in text or "locking protocol" in text:
+    if is_busy(error):
         return errors.LockedStoreError(
             f"{path} stayed locked by another process. Try again when it has written, or give "
             "the store a longer busy_timeout."

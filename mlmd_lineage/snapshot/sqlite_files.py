@@ -106,7 +106,7 @@ def patiently(action: Callable[[], T], seconds: float) -> T:
         try:
             return action()
         except Exception as error:
-            if "locked" not in str(error) or time.monotonic() > end:
+            if not sqlite_errors.is_busy(error) or time.monotonic() > end:
                 raise
             time.sleep(0.002)
 
