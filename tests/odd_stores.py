@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_stores
 
-from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.store import Store

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
+import os
+import pickle
 import random
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import metadata_service
@@ -378,3 +383,47 @@ def test_a_type_that_is_not_there_is_said_with_its_like(case: Case):
     for frames in (case.store.frames, case.snapshot.frames):
         with pytest.raises(ml.errors.NotFoundError, match="artifact type"):
             frames.artifacts(type="No such type")
+
+
+WITHOUT_PANDAS = """
+import json, pickle, sys
+import mlmd_lineage
+
+store = pickle.load(sys.stdin.buffer)
+where = {}
+for name, ask in {
+    "snapshot": lambda: store.snapshot().findings,
+    "archive": lambda: mlmd_lineage.connect(store.snapshot().save(sys.argv[1])).upstream(6),
+    "lineage": lambda: store.lineage().upstream("artifact/6", reuse=True).to_json(),
+    "past": lambda: store.lineage().as_of(1_000_000_000_000).leaves,
+    "upstream": lambda: store.upstream("artifact/6", reuse=True, internal=True).roots,
+    "between": lambda: store.between("artifact/1", "artifact/6").to_mermaid(),
+    "name": lambda: store.find_node("Data"),
+}.items():
+    try:
+        ask()
+    except mlmd_lineage.MLMDLineageError:
+        pass
+    where[name] = "pandas" in sys.modules
+print(json.dumps(where))
+"""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [(name, flavor) for name, flavor in ODD_CASES if flavor not in {"worker", "postgresql"}],
+    indirect=True,
+    ids="-".join,
+)
+def test_only_frames_need_pandas(case: Case, tmp_path: Path):
+    """Its import takes longer than most answers do; PostgreSQL's driver imports it by itself."""
+    store = case.store.metadata_store
+    password = getattr(store, "password", None)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PANDAS, str(tmp_path / "archive")],
+        env=os.environ | {"MLMD_LINEAGE_PASSWORD": password.get_secret_value() if password else ""},
+        input=pickle.dumps(case.store),
+        capture_output=True,
+        check=True,
+    )
+    assert not any(json.loads(done.stdout).values()), done.stdout

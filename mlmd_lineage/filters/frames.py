@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage.filters.answering import find_ids
 from mlmd_lineage.filters.meaning import understand
 from mlmd_lineage.snapshot.frames import Frames, types_named
-from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 
 if TYPE_CHECKING:

@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.filters import normal, statements, tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
-from mlmd_lineage.snapshot.sql import Layout, SQLSession, table_from_rows
+from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
+from mlmd_lineage.snapshot.sql import Layout, SQLSession
 from mlmd_lineage.snapshot.tables import KINDS, NEWEST_SCHEMA_VERSION, SCHEMAS
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def _mask(chunk: pa.Array, values: Collection[int | str]) -> pa.Array:
     """Return which cells of a column have one of some values."""
     if isinstance(chunk, pa.DictionaryArray):
         return _mask(chunk.dictionary, values).take(chunk.indices)
-    return pc.is_in(chunk, value_set=pa.array(list(values), chunk.type))
+    return pc.is_in(chunk, value_set=arrays.from_values(list(values), chunk.type))
 
 
 def from_session(session: Session) -> Source:

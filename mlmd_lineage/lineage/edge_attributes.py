@@ -6,10 +6,10 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from mlmd_lineage.lineage import numbering
 from mlmd_lineage.lineage.roles import ROLES
+from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import EVENT_TYPES
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ class EdgeAttributes:
 
     def _event_column(self, name: str) -> memoryview[Any]:
         column = self._graph.tables["Event"][name]
-        if column.null_count:
-            column = pc.fill_null(column, 0)
-        array, rows = column.to_numpy(), self._graph.index.event_rows
+        array, rows = arrays.to_numpy(column), self._graph.index.event_rows
         return numbering.numbers(array if len(array) == len(rows) else array[rows])
 
 
@@ -89,17 +87,17 @@ class Paths:
     """The paths of some events."""
 
     def __init__(self, steps: pa.Table, event_ids: np.ndarray[Any, np.dtype[Any]]) -> None:
-        owners = steps["event_id"].to_numpy()
+        owners = arrays.to_numpy(steps["event_id"])
         self._starts = numbering.numbers(owners.searchsorted(event_ids))
         self._ends = numbering.numbers(owners.searchsorted(event_ids, side="right"))
         # Each chunk may have a dictionary of its own.
         keys = steps["step_key"].unify_dictionaries()
         names = keys.chunk(0).dictionary.to_pylist() if keys.num_chunks else []
         self._names: list[str | None] = [*names, None]  # the last for a step without a key
-        codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in keys.chunks]
+        codes = [arrays.to_numpy(chunk.indices, -1) for chunk in keys.chunks]
         self._codes = numbering.numbers(np.concatenate([*codes, np.empty(0, np.int32)]))
-        self._indexes = numbering.numbers(pc.fill_null(steps["step_index"], 0).to_numpy())
-        self._is_index = numbering.numbers(pc.fill_null(steps["is_index_step"], False).to_numpy())  # noqa: FBT003
+        self._indexes = numbering.numbers(arrays.to_numpy(steps["step_index"]))
+        self._is_index = numbering.numbers(arrays.to_numpy(steps["is_index_step"]))
 
     def of(self, edge: int) -> tuple[str | int | None, ...]:
         """Return the path of an event: texts for its keys, ints for its indexes."""

@@ -17,6 +17,7 @@ from mlmd_lineage.lineage import keys, parts
 from mlmd_lineage.lineage.question import Question, Time, milliseconds
 from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.lineage.walk import CLOSED, STOP
+from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
@@ -420,7 +421,7 @@ class Trace(LineageGraph):
         """Return what of this trace existed at a moment, as ``LineageGraph.as_of`` does."""
         made = super().as_of(time)
         whole = self._graph.as_of(time)
-        event_ids = whole.tables["Event"]["id"].to_numpy()[whole.index.event_rows]
+        event_ids = arrays.to_numpy(whole.tables["Event"]["id"])[whole.index.event_rows]
         # What an event means may depend on others that are no part of this trace.
         made.__dict__["index"] = indexes.build(made.tables, (whole.index, event_ids))
         made._whole = whole._origin  # noqa: SLF001 - others of this class

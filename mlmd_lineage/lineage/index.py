@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.walk import Scratch, Walker
+from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS
 
 if TYPE_CHECKING:
@@ -178,8 +179,8 @@ class Index:
     @functools.cached_property
     def _types(self) -> tuple[Array, Array]:
         """The types' ids, and each node's type as its place among them."""
-        types = pa.array(self.type_ids).dictionary_encode()
-        return types.dictionary.to_numpy(zero_copy_only=False), types.indices.to_numpy()
+        types = arrays.from_numpy(self.type_ids).dictionary_encode()
+        return arrays.to_numpy(types.dictionary), arrays.to_numpy(types.indices)
 
     @functools.cached_property
     def _walkers(self) -> tuple[Walker, Walker]:
@@ -274,7 +275,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     types = _small(events["type"])
     event_rows = np.flatnonzero((types > 0) & (types < len(EVENT_TYPES))).astype(np.int32)
     if len(event_rows) < len(types):
-        events, types = events.take(event_rows), types[event_rows]
+        events, types = events.take(arrays.from_numpy(event_rows)), types[event_rows]
     artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
     execution_ids, executions, no_execution = _numbered(tables["Execution"], events["execution_id"])
     if whole is None:
@@ -283,11 +284,13 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
             artifacts,
             _spread(_small(tables["Artifact"]["state"]), no_artifact, 0)[artifacts],
             _spread(_small(tables["Execution"]["last_known_state"]), no_execution, 0)[executions],
-            lambda rows: pc.fill_null(events["milliseconds_since_epoch"].take(rows), 0).to_numpy(),
+            lambda rows: arrays.to_numpy(
+                events["milliseconds_since_epoch"].take(arrays.from_numpy(rows))
+            ),
         )
     else:
         index, event_ids = whole
-        roles = index.roles[event_ids.searchsorted(events["id"].to_numpy())]
+        roles = index.roles[event_ids.searchsorted(arrays.to_numpy(events["id"]))]
         claimed = index.artifact_ids[index.only_cached]
         only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
     executions += np.int32(len(artifact_ids))
@@ -318,15 +321,16 @@ def _hand_memory_on() -> None:
 
 def _small(column: pa.ChunkedArray) -> Array:
     """Return an enum's numbers in one byte each; those that MLMD does not know become 0."""
-    numbers = pc.fill_null(column, 0)
-    known = pc.if_else(
-        pc.and_(pc.greater(numbers, 0), pc.less(numbers, role_rules.UNKNOWN_STATE)), numbers, 0
-    )
-    return known.cast(pa.int8()).to_numpy()  # type: ignore[no-any-return]  # pyarrow is untyped
+    parts = []
+    for chunk in column.chunks:
+        numbers = arrays.to_numpy(chunk)
+        known = (numbers > 0) & (numbers < role_rules.UNKNOWN_STATE)
+        parts.append(np.where(known, numbers, 0).astype(np.int8))
+    return np.concatenate([*parts, np.empty(0, np.int8)])
 
 
 def _type_ids(table: pa.Table) -> Array:
-    return pc.fill_null(table["type_id"], -1).to_numpy()  # type: ignore[no-any-return]  # pyarrow is untyped
+    return arrays.to_numpy(table["type_id"], -1)
 
 
 def execution_states_of(tables: TableSource) -> pa.ChunkedArray:
@@ -340,7 +344,7 @@ def execution_states_of(tables: TableSource) -> pa.ChunkedArray:
 def with_text_states(executions: pa.Table, properties: pa.Table) -> pa.ChunkedArray:
     """Return each execution's state, or else the one in its property ``state``."""
     named = pc.and_(
-        pc.equal(properties["name"].cast(pa.string()), STATE_PROPERTY),
+        pc.equal(properties["name"].cast(pa.string()), arrays.scalar(STATE_PROPERTY, pa.string())),
         pc.invert(properties["is_custom_property"]),
     )
     texts = properties.filter(named).select(["execution_id", "string_value"])
@@ -350,26 +354,37 @@ def with_text_states(executions: pa.Table, properties: pa.Table) -> pa.ChunkedAr
     if not states:
         return column
     ids = executions["id"].cast(pa.int64()).combine_chunks()
-    found = pc.index_in(ids, value_set=pa.array(states, pa.int64()))
-    merged = pa.array(list(states.values()), column.type).take(found)
+    found = pc.index_in(ids, value_set=arrays.from_values(states, pa.int64()))
+    merged = arrays.from_values(list(states.values()), column.type).take(found)
     return pc.coalesce(column.combine_chunks(), merged)
 
 
 def _numbered(table: pa.Table, named: pa.ChunkedArray) -> tuple[Array, Array, Array]:
     """Return all ids in order, where each named one stands among them, and which have no row."""
-    ids = table["id"].to_numpy()
+    ids = arrays.to_numpy(table["id"])
     if len(ids) and len(named) and int(ids[-1]) - int(ids[0]) == len(ids) - 1:
         bounds = pc.min_max(named)
         if ids[0] <= bounds["min"].as_py() and bounds["max"].as_py() <= ids[-1]:
-            at = pc.subtract(named, int(ids[0])).cast(pa.int32()).to_numpy()
-            return ids, at.copy(), np.zeros(len(ids), bool)
-    names = named.to_numpy()
+            return ids, _less(named, int(ids[0])), np.zeros(len(ids), bool)
+    names = arrays.to_numpy(named)
     everything = np.union1d(ids, names)
     return (
         everything,
         everything.searchsorted(names).astype(np.int32),
         ~np.isin(everything, ids, assume_unique=True),
     )
+
+
+def _less(column: pa.ChunkedArray, first: int) -> Array:
+    """Return how much more than the first each number is."""
+    made = np.empty(len(column), np.int32)
+    start = 0
+    for chunk in column.chunks:
+        np.subtract(
+            arrays.to_numpy(chunk), first, out=made[start : start + len(chunk)], casting="unsafe"
+        )
+        start += len(chunk)
+    return made
 
 
 def _spread(values: Array, missing: Array, fill: int) -> Array:

@@ -17,7 +17,7 @@ from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.ahead import FarSighted
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.lineage.walk import CLOSED, STOP
-from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
 
 if TYPE_CHECKING:

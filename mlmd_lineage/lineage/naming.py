@@ -172,7 +172,7 @@ def _collect(labels: dict[str, str], table: pa.Table, kind: Kind, column: str, t
     part = text.rsplit(":", 1)[-1] if column == "name" else text
     values = table[column]
     holds = pc.match_substring(values, part or text, ignore_case=True)
-    picked = table.filter(pc.fill_null(holds, False))  # noqa: FBT003 - pyarrow's
+    picked = table.filter(holds)
     for rows in (picked, table.filter(pc.is_valid(values))):
         newest = rows.slice(max(rows.num_rows - _COMPARED, 0))
         pairs = zip(newest["id"].to_pylist(), newest[column].to_pylist(), strict=True)

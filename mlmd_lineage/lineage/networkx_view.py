@@ -16,7 +16,7 @@ from networkx.classes import reportviews
 
 from mlmd_lineage.lineage import edge_attributes, networkx_maps, node_attributes
 from mlmd_lineage.lineage.frozen import refuse
-from mlmd_lineage.snapshot import values
+from mlmd_lineage.snapshot import arrays, values
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _with_contexts(graph: LineageGraph) -> MultiDiGraph:
         found.pop("contexts", None)
     tables = graph.tables
     contexts = node_attributes.NodeAttributes(
-        tables, KINDS["context"], tables["Context"]["id"].to_numpy()
+        tables, KINDS["context"], arrays.to_numpy(tables["Context"]["id"])
     )
     for batch in contexts.batches():
         copy.add_nodes_from((f"context/{found['id']}", found) for found in batch.dicts())

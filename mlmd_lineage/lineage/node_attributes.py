@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.snapshot import values
+from mlmd_lineage.snapshot import arrays, values
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EXECUTION_STATES, KINDS
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class NodeAttributes:
 
     @functools.cached_property
     def _row_ids(self) -> Array:
-        return self._table["id"].to_numpy()  # type: ignore[no-any-return]  # pyarrow is untyped
+        return arrays.to_numpy(self._table["id"])
 
     def _stored(self, column: str, start: int, stop: int) -> list[Any]:
         """Return what stands in the table, None for nodes that have no row."""
@@ -136,9 +136,9 @@ class NodeAttributes:
     def _memberships(self) -> tuple[Array, Array]:
         """The members of contexts in order, and for each the id of its context."""
         pairs = self._tables[str(self.kind.membership)]
-        members = pairs[self.kind.id_column].to_numpy()
+        members = arrays.to_numpy(pairs[self.kind.id_column])
         order = np.argsort(members, kind="stable")
-        return members[order], pairs["context_id"].to_numpy()[order]
+        return members[order], arrays.to_numpy(pairs["context_id"])[order]
 
     @functools.cached_property
     def _context_labels(self) -> dict[int, str]:
@@ -164,7 +164,7 @@ class NodeAttributes:
         if self.kind.properties not in self._tables:
             return None
         owners = self._tables[self.kind.properties][self.kind.id_column]
-        return owners.to_numpy()  # type: ignore[no-any-return]  # pyarrow is untyped
+        return arrays.to_numpy(owners)
 
     def properties(self, start: int, stop: int) -> tuple[Sequence[Any], Sequence[Any]]:
         """Return some of the nodes' properties, and their custom properties."""

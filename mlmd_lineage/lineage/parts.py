@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.lineage.index import STATE_PROPERTY, with_text_states
-from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ class PartTables:
     def _cut(self, table: str) -> pa.Table:  # noqa: PLR0911 - one for each way
         whole = self._whole[table]
         if table == "Event":
-            return whole.take(self._event_rows)
+            return whole.take(arrays.from_numpy(self._event_rows))
         if table == "EventPath":
-            return rows_with(whole, "event_id", self["Event"]["id"].to_numpy())
+            return rows_with(whole, "event_id", arrays.to_numpy(self["Event"]["id"]))
         if table in {"Context", "ParentContext", "ContextProperty"}:
             column = "id" if table == "Context" else "context_id"
             return rows_among(whole, column, self._contexts())
@@ -142,12 +143,12 @@ class PartTables:
     def _contexts(self) -> Array:
         """Return the contexts that hold one of the nodes, and all that hold those."""
         ids = np.union1d(
-            self["Attribution"]["context_id"].to_numpy(),
-            self["Association"]["context_id"].to_numpy(),
+            arrays.to_numpy(self["Attribution"]["context_id"]),
+            arrays.to_numpy(self["Association"]["context_id"]),
         )
         pairs = self._whole["ParentContext"]
-        children = pairs["context_id"].to_numpy()
-        parents = pairs["parent_context_id"].to_numpy()
+        children = arrays.to_numpy(pairs["context_id"])
+        parents = arrays.to_numpy(pairs["parent_context_id"])
         while True:
             more = np.union1d(ids, parents[np.isin(children, ids)])
             if len(more) == len(ids):
@@ -157,17 +158,18 @@ class PartTables:
 
 def rows_with(table: pa.Table, column: str, values: Array) -> pa.Table:
     """Return the rows whose column, by which the table is ordered, has one of some values."""
-    keys = table[column].to_numpy()
+    keys = arrays.to_numpy(table[column])
     wanted = np.unique(values)
     starts, ends = keys.searchsorted(wanted), keys.searchsorted(wanted, side="right")
     counts = ends - starts
     first = np.repeat(np.cumsum(counts) - counts, counts)
-    return table.take(np.arange(counts.sum()) - first + np.repeat(starts, counts))
+    rows = np.arange(counts.sum()) - first + np.repeat(starts, counts)
+    return table.take(arrays.from_numpy(rows))
 
 
 def rows_among(table: pa.Table, column: str, values: Array) -> pa.Table:
     """Return the rows whose column has one of some values."""
-    return table.filter(pa.array(np.isin(table[column].to_numpy(), values)))
+    return table.filter(arrays.from_numpy(np.isin(arrays.to_numpy(table[column]), values)))
 
 
 def narrowed(table: pa.Table) -> pa.Table:
@@ -189,14 +191,14 @@ def narrowed(table: pa.Table) -> pa.Table:
 def existing(tables: TableSource, moment: int) -> PartTables:
     """Return the tables of the nodes and events that existed at a moment, in milliseconds."""
     events = tables["Event"]
-    times = pc.fill_null(events["milliseconds_since_epoch"], 0).to_numpy()
+    times = arrays.to_numpy(events["milliseconds_since_epoch"])
     there = times <= moment
     kept = {}
     for kind in (KINDS["artifact"], KINDS["execution"]):
         nodes = tables[kind.table]
-        ids = nodes["id"].to_numpy()
-        named = events[kind.id_column].to_numpy()
-        made = pc.fill_null(nodes["create_time_since_epoch"], 0).to_numpy().astype(np.int64)
+        ids = arrays.to_numpy(nodes["id"])
+        named = arrays.to_numpy(events[kind.id_column])
+        made = arrays.to_numpy(nodes["create_time_since_epoch"]).astype(np.int64)
         # Stores before MLMD 0.22 kept no times of nodes; their events have some.
         unknown = np.flatnonzero(made == 0)
         if len(unknown):

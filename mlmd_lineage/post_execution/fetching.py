@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage.index import STATE_PROPERTY, TEXT_STATES
-from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import (
     EXECUTION_STATES,
     KINDS,

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import notes
+from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES, SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.stores.archive import MANIFEST
@@ -91,11 +91,11 @@ def canonical(name: str, table: pa.Table) -> pa.Table:
     if name in PROPERTY_TABLES and table.num_rows:
         names = pc.dictionary_encode(table["name"].cast(pa.string())).combine_chunks()
         rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), dtype=object)))
-        owner = table.column(0).to_numpy()
-        custom = table["is_custom_property"].to_numpy()
-        order = np.lexsort((custom, rank[names.indices.to_numpy()], owner))
+        owner = arrays.to_numpy(table.column(0))
+        custom = arrays.to_numpy(table["is_custom_property"])
+        order = np.lexsort((custom, rank[arrays.to_numpy(names.indices)], owner))
         if (np.diff(order) != 1).any():
-            table = table.take(order)
+            table = table.take(arrays.from_numpy(order))
     for number, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(number, field.name, table.column(number).cast(pa.string()))
@@ -174,7 +174,7 @@ class ArchiveReader:
                         "damaged. Restore the archive from a copy."
                     )
                     raise errors.DamagedStoreError(message)
-                self._held[name] = as_schema(name, pq.read_table(pa.BufferReader(raw)))
+                self._held[name] = as_schema(name, pq.ParquetFile(pa.BufferReader(raw)).read())
             except FileNotFoundError:
                 message = f"{path} is missing from the archive. Restore it from a copy."
                 raise errors.DamagedStoreError(message) from None
@@ -191,10 +191,10 @@ class ArchiveReader:
         """Return a column's values in order, and the rows in which they stand."""
         if (name, column) not in self._orders:
             values = self.table(name)[column]
-            rows = np.flatnonzero(values.is_valid().to_numpy())
+            rows = np.flatnonzero(arrays.to_numpy(values.is_valid()))
             values = values.drop_null()
             if pa.types.is_integer(values.type):
-                keys = values.to_numpy()
+                keys = arrays.to_numpy(values)
             else:
                 keys = np.array(values.cast(pa.string()).to_pylist(), object)
             by_key = np.argsort(keys, kind="stable")
@@ -230,12 +230,12 @@ class ArchiveSession:
         starts, ends = keys.searchsorted(values), keys.searchsorted(values, side="right")
         counts = ends - starts
         at = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
-        part = whole.take(pa.array(np.sort(rows[at])))
+        part = whole.take(arrays.from_numpy(np.sort(rows[at])))
         for column in others:
             # Not by pc.is_in: the values are few, and may be texts or numbers.
             kept = set(where[column])
             inside = [value in kept for value in part[column].to_pylist()]
-            part = part.filter(pa.array(inside, pa.bool_()))
+            part = part.filter(arrays.from_values(inside, pa.bool_()))
         return list(rows_of(part))
 
     def page(  # noqa: PLR0913 - each stands alone
@@ -251,9 +251,11 @@ class ArchiveSession:
         """Return the first nodes of a kind by a number and then by their ids, as SQL does."""
         whole = self._reader.table(table)
         for name, values in where.items():
-            whole = whole.filter(pc.is_in(whole[name], pa.array(sorted(values), pa.int64())))
-        ids = whole["id"].to_numpy()
-        values = ids if whole[column].null_count else whole[column].to_numpy()
+            whole = whole.filter(
+                pc.is_in(whole[name], arrays.from_values(sorted(values), pa.int64()))
+            )
+        ids = arrays.to_numpy(whole["id"])
+        values = ids if whole[column].null_count else arrays.to_numpy(whole[column])
         if after is not None:
             value, last = after[0] if values is not ids else after[1], after[1]
             same = (values == value) & ((ids < last) if descending else (ids > last))
@@ -262,7 +264,7 @@ class ArchiveSession:
             kept = np.arange(len(ids))
         order = np.lexsort((ids[kept], values[kept]))
         first = order[::-1][:limit] if descending else order[:limit]
-        return list(rows_of(whole.take(pa.array(kept[first]))))
+        return list(rows_of(whole.take(arrays.from_numpy(kept[first]))))
 
 
 def _fits(value: int | str) -> bool:

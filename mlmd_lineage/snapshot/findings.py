@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import notes, values
+from mlmd_lineage.snapshot import arrays, notes, values
 from mlmd_lineage.snapshot.tables import (
     ARTIFACT_STATES,
     EVENT_TYPES,
@@ -96,7 +96,7 @@ def _noted(tables: Tables) -> Iterator[Finding]:
 
 
 def _ids(tables: Tables, table: str, column: str = "id") -> Numbers:
-    ids: Numbers = tables[table][column].to_numpy()
+    ids: Numbers = arrays.to_numpy(tables[table][column])
     return ids
 
 
@@ -128,13 +128,20 @@ def _events(tables: Tables) -> Iterator[Finding]:
 
 
 def _repeated_events(tables: Tables) -> Iterator[Finding]:
-    keys = ["artifact_id", "execution_id", "type"]
-    counts = tables["Event"].select(keys).group_by(keys).aggregate([([], "count_all")])
-    for row in counts.filter(pc.greater(counts["count_all"], 1)).to_pylist():
+    events = np.stack(
+        [_ids(tables, "Event", name) for name in ("artifact_id", "execution_id", "type")]
+    )
+    events = events[:, np.lexsort(events[::-1])]
+    begins = np.ones(events.shape[1], bool)
+    begins[1:] = (np.diff(events) != 0).any(axis=0)
+    other = np.flatnonzero(begins)
+    counts = np.diff(other, append=events.shape[1])
+    for first, count in zip(other[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True):
+        artifact, execution, _ = events[:, first].tolist()
         yield Finding(
             "duplicate_event",
-            f"artifact/{row['artifact_id']}",
-            f"{row['count_all']} events of one type tie it to execution/{row['execution_id']}",
+            f"artifact/{artifact}",
+            f"{count} events of one type tie it to execution/{execution}",
         )
 
 
@@ -143,8 +150,8 @@ def _only_cached(tables: Tables) -> Iterator[Finding]:
     if "Execution" not in tables:
         return
     executions = tables["Execution"]
-    is_cached = pc.fill_null(pc.equal(executions["last_known_state"], _CACHED), False)  # noqa: FBT003
-    cached = _ids(tables, "Execution")[is_cached.to_numpy()]
+    is_cached = arrays.to_numpy(executions["last_known_state"]) == _CACHED
+    cached = _ids(tables, "Execution")[is_cached]
     is_output = np.isin(_ids(tables, "Event", "type"), _OUTPUTS)
     by_cached = np.isin(_ids(tables, "Event", "execution_id"), cached)
     artifacts = _ids(tables, "Event", "artifact_id")
@@ -186,7 +193,7 @@ def _nodes(tables: Tables, kind: Kind) -> Iterator[Finding]:
         yield Finding("missing_type", f"{kind.name}/{ids[row]}", f"no type has the id {type_id}")
     if kind.state is not None:
         known = ARTIFACT_STATES if kind.name == "artifact" else EXECUTION_STATES
-        states = pc.fill_null(tables[kind.table][kind.state], 0).to_numpy()
+        states = arrays.to_numpy(tables[kind.table][kind.state])
         for row in _where((states < 0) | (states >= len(known))):
             detail = f"its state is {states[row]}, which MLMD does not name"
             yield Finding("unknown_state", f"{kind.name}/{ids[row]}", detail)
@@ -211,8 +218,9 @@ def _property_values(tables: Tables, kind: Kind) -> Iterator[Finding]:
         yield finding("null_property", row, "has no value; ml_metadata fails on it")
     for row in _where(_value_counts(properties) > 1):
         yield finding("several_values", row, "has values of more than one kind")
-    is_null_text = pc.fill_null(pc.equal(properties["string_value"], values.NULL_TEXT), False)  # noqa: FBT003
-    for row in _where(is_null_text.to_numpy()):
+    strings = properties["string_value"]
+    is_null_text = pc.equal(strings, arrays.scalar(values.NULL_TEXT, strings.type))
+    for row in _where(arrays.to_numpy(is_null_text)):
         yield finding("mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it")
     yield from _undecodable(properties, found, finding)
 
@@ -222,7 +230,7 @@ def _value_counts(properties: pa.Table) -> Numbers:
     counts = np.zeros(properties.num_rows, np.int64)
     for column in properties.columns[3:]:
         if column.null_count < len(column):
-            counts += pc.is_valid(column).to_numpy()
+            counts += arrays.to_numpy(pc.is_valid(column))
     return counts
 
 
@@ -236,7 +244,9 @@ def _undecodable(
         (values.PROTO, "proto_value", values.proto_from, "invalid_proto", "is no proto"),
     ):
         rows = np.flatnonzero(found == kind)
-        for row, value in zip(rows, properties[column].take(rows).to_pylist(), strict=True):
+        for row, value in zip(
+            rows, properties[column].take(arrays.from_numpy(rows)).to_pylist(), strict=True
+        ):
             try:
                 decode(value)
             except ValueError:

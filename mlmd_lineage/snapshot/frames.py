@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import columns, values
-from mlmd_lineage.snapshot.sql import table_from_rows
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import (
     ARTIFACT_STATES,
     EVENT_TYPES,

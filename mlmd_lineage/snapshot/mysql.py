@@ -16,7 +16,7 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import SSCursor
 
-from mlmd_lineage.snapshot import mysql_wire, notes, sql
+from mlmd_lineage.snapshot import mysql_wire, notes, raw_columns, sql
 from mlmd_lineage.snapshot.mysql_connection import with_connection
 from mlmd_lineage.snapshot.mysql_text import (
     name_column,
@@ -158,8 +158,8 @@ class MySQLSession(sql.SQLSession):
             for rows, arrays in self._blocks(statement)
         ]
         if not parts:
-            return sql.finished(table, {}, 0)
-        return sql.ordered(table, notes.joined(parts).unify_dictionaries())
+            return raw_columns.finished(table, {}, 0)
+        return raw_columns.ordered(table, notes.joined(parts).unify_dictionaries())
 
     def _blocks(self, statement: str) -> Iterator[tuple[int, list[pa.Array | None]]]:
         if mysql_wire.can_read(self._connection):
@@ -246,4 +246,4 @@ def _finished(table: str, columns: Mapping[str, Any], rows: int) -> pa.Table:
             texts[field.name] = name_column(raw)
         elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
             texts[field.name] = text_column(raw, field.type)
-    return sql.finished(table, {**columns, **texts}, rows, trim=False)
+    return raw_columns.finished(table, {**columns, **texts}, rows, trim=False)

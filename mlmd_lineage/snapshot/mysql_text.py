@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import sql
+from mlmd_lineage.snapshot import raw_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,12 +54,12 @@ def spellings(texts: Collection[int | str]) -> list[int | str]:
 
 def readable(value: Any) -> Any:
     """Return the text that a driver's bytes are; what is not bytes is handed back as it is."""
-    return once_encoded(sql.readable_text(value)) if isinstance(value, bytes) else value
+    return once_encoded(raw_columns.readable_text(value)) if isinstance(value, bytes) else value
 
 
 def text_column(raw: pa.Array, to: pa.DataType) -> pa.Array:
     """Return the texts that an Arrow array of bytes holds."""
-    column = sql.text_from_bytes(raw, to)
+    column = raw_columns.text_from_bytes(raw, to)
     data = column.buffers()[2]
     if data is None or not (np.frombuffer(data, np.int8) < 0).any():
         return column

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import notes, sql
+from mlmd_lineage.snapshot import arrays, notes, raw_columns, sql
 from mlmd_lineage.snapshot.postgresql_connection import fetched, with_connection
 from mlmd_lineage.snapshot.servers import COLUMNS_SECONDS, LOCK_SECONDS, Kept, tried_twice
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
@@ -145,12 +145,12 @@ class PostgreSQLSession(sql.SQLSession):
         statement = f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608
         batches = fetched(self._connection, statement).to_batches()
         batches.reverse()
-        parts = [SCHEMAS[table].empty_table()]
+        parts = [arrays.empty_table(SCHEMAS[table])]
         while batches:  # each is let go as soon as it is converted
             batch = batches.pop()
             values = dict(zip(columns, batch.columns, strict=True))
-            parts.append(sql.finished(table, values, batch.num_rows, base64_protos=False))
-        return sql.ordered(table, notes.joined(parts).unify_dictionaries())
+            parts.append(raw_columns.finished(table, values, batch.num_rows, base64_protos=False))
+        return raw_columns.ordered(table, notes.joined(parts).unify_dictionaries())
 
 
 def _layout(connection: Connection, columns: Iterable[tuple[Any, ...]], where: str) -> sql.Layout:
@@ -191,4 +191,4 @@ def _rows(
 
 def _readable(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     is_text = pa.types.is_string(column.type)
-    return sql.text_from_bytes(column, pa.large_string()) if is_text else column
+    return raw_columns.text_from_bytes(column, pa.large_string()) if is_text else column

@@ -1,18 +1,13 @@
-"""What the SQL readers share: which columns to ask for, and how their raw values become columns."""
+"""What the SQL readers share: which tables and columns a store has, and how to ask for rows."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import notes
+from mlmd_lineage.snapshot import arrays, notes
+from mlmd_lineage.snapshot.raw_columns import TIES, proto_bytes
 from mlmd_lineage.snapshot.tables import (
     NEWEST_SCHEMA_VERSION,
     OLDEST_SCHEMA_VERSION,
@@ -24,18 +19,8 @@ from mlmd_lineage.snapshot.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
 
-_TIES = {
-    "type",
-    "type_id",
-    "parent_type_id",
-    "artifact_id",
-    "execution_id",
-    "context_id",
-    "parent_context_id",
-    "event_id",
-}
-"""The columns that tie rows together: NOT NULL in every version."""
 
 _FIRST_VERSION = {"ParentType": 6, "ParentContext": 6}
 
@@ -89,7 +74,7 @@ class Layout:
             )
             raise errors.NotAMetadataStoreError(message)
         for table, has in columns.items():
-            lacking = [c for c in SCHEMAS[table].names if c in _TIES and c not in has]
+            lacking = [c for c in SCHEMAS[table].names if c in TIES and c not in has]
             if lacking:
                 message = (
                     f"{source} is not an MLMD store: its table {table} lacks the column "
@@ -126,10 +111,10 @@ class Layout:
     def absent(self, table: str) -> pa.Table:
         """Return a table that the store does not have: empty, and noted if it should have it."""
         if table not in self.missing:
-            return SCHEMAS[table].empty_table()
+            return arrays.empty_table(SCHEMAS[table])
         detail = f"the store has no such table, which belongs to schema version {self.version}"
         note = notes.Note("missing_table", f"table/{table}", detail)
-        return notes.noted(SCHEMAS[table].empty_table(), [note])
+        return notes.noted(arrays.empty_table(SCHEMAS[table]), [note])
 
 
 class SQLSession:
@@ -302,150 +287,3 @@ def _typed_properties(
             boolean = bool(boolean)  # noqa: PLW2901
         typed.append((owner, name, bool(custom), integer, double, string, raw, proto, boolean))
     return typed
-
-
-def text_from_bytes(column: pa.ChunkedArray | pa.Array, to: pa.DataType) -> pa.Array:
-    r"""Return text that is surely UTF-8; bytes that are not show as ``\xff`` and the like."""
-    return _checked_text(column, to)[0]
-
-
-def _checked_text(
-    column: pa.ChunkedArray | pa.Array, to: pa.DataType
-) -> tuple[pa.Array, Sequence[int]]:
-    """Return text that is surely UTF-8, and the rows in which it was not."""
-    # A driver's text is what the database holds, which need not be UTF-8; bytes are checked.
-    raw = column.cast(pa.binary()) if pa.types.is_string(column.type) else column
-    try:
-        return raw.cast(to), ()
-    except pa.ArrowInvalid:
-        values = raw.to_pylist()
-    decoded = [None if b is None else readable_text(b) for b in values]
-    changed = [
-        row
-        for row, (before, after) in enumerate(zip(values, decoded, strict=True))
-        if after is not None and before != after.encode()
-    ]
-    return pa.array(decoded, to), changed
-
-
-def readable_text(raw: bytes) -> str:
-    """Return the text that some bytes are, losing none of those that are not UTF-8."""
-    return raw.decode("utf-8", errors="backslashreplace")
-
-
-def proto_bytes(raw: bytes | str) -> bytes:
-    """Return a PROTO value's serialized ``Any``, which SQLite and MySQL keep as base64 text.
-
-    What is not base64 is handed back as it is.
-    """
-    data = raw.encode() if isinstance(raw, str) else raw
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        return data
-
-
-def finished(
-    table: str,
-    columns: Mapping[str, Any],
-    rows: int,
-    *,
-    base64_protos: bool = True,
-    trim: bool = True,
-) -> pa.Table:
-    """Return a table of exactly the columns in its schema; those that are not given are null.
-
-    Args:
-        table: MLMD's name of the table.
-        columns: Its columns, as the driver made them.
-        rows: How many rows there are.
-        base64_protos: Whether protos come as base64 text.
-        trim: Whether the driver's buffers may be larger than needed.
-    """
-    schema = SCHEMAS[table]
-    arrays = []
-    invalid: dict[str, Sequence[int]] = {}
-    for field in schema:
-        column = columns.get(field.name)
-        if column is None:
-            column = pa.nulls(rows, field.type)
-        elif pa.types.is_dictionary(field.type):
-            if not pa.types.is_dictionary(column.type):
-                column, invalid[field.name] = _checked_text(column, pa.string())
-                column = column.dictionary_encode()
-        elif field.name == "proto_value" and base64_protos:
-            column = _without_base64(column)
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column, invalid[field.name] = _checked_text(column, field.type)
-        elif column.type != field.type:
-            column = column.cast(field.type)
-        if column.null_count and (field.name in _TIES or field.name == "id"):
-            column = column.fill_null(0)  # no row has this number: it shows as missing
-        arrays.append(_in_its_size(column) if trim else column)
-    whole = pa.table(arrays, schema=schema)
-    return notes.noted(whole, _invalid_texts(table, whole, invalid))
-
-
-def _invalid_texts(
-    table: str, whole: pa.Table, invalid: Mapping[str, Sequence[int]]
-) -> Iterator[notes.Note]:
-    for column, rows in invalid.items():
-        for row in rows:
-            first, second = (whole[number][row].as_py() for number in range(2))
-            subject, start = notes.about(table, (first, second), column)
-            detail = f"{start} is not UTF-8; the bytes that are not show as \\xff and the like"
-            yield notes.Note("invalid_text", subject, detail)
-
-
-def _in_its_size(column: pa.Array) -> pa.Array:
-    """Return a copy of a column of text, as a driver's buffers may be twice as large as needed."""
-    half = len(column) // 2
-    return pa.concat_arrays([column.slice(0, half), column.slice(half)])
-
-
-def _without_base64(column: pa.Array) -> pa.Array:
-    if column.null_count == len(column):
-        return pa.nulls(len(column), pa.large_binary())
-    values = [None if value is None else proto_bytes(value) for value in column.to_pylist()]
-    return pa.array(values, pa.large_binary())
-
-
-def table_from_rows(table: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
-    """Return rows, in the order of the schema's columns, as a table."""
-    schema = SCHEMAS[table]
-    if not rows:
-        return schema.empty_table()
-    columns = zip(*rows, strict=True)
-    arrays = []
-    for field, values in zip(schema, columns, strict=True):
-        dictionary = pa.types.is_dictionary(field.type)
-        given: Sequence[Any] = values
-        if pa.types.is_boolean(field.type):  # SQLite and MySQL keep 0 and 1
-            given = [None if value is None else bool(value) for value in values]
-        array = pa.array(given, pa.string() if dictionary else field.type)
-        arrays.append(array.dictionary_encode() if dictionary else array)
-    return pa.table(arrays, schema=schema)
-
-
-def numbers(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return a column of integers; Arrow's own ``to_numpy`` imports pandas to do so."""
-    parts = [np.empty(0, np.int64)]
-    for chunk in column.chunks:
-        values = np.frombuffer(chunk.buffers()[1] or b"", np.int64)
-        parts.append(values[chunk.offset : chunk.offset + len(chunk)])
-    return np.concatenate(parts)
-
-
-def ordered(table: str, data: pa.Table) -> pa.Table:
-    """Return a table with its rows in order; it is copied only where they are not."""
-    keys = SORT_KEYS[table]
-    first = numbers(data[keys[0]])
-    steps = np.diff(first)
-    if len(keys) == 1:
-        if not (steps < 0).any():
-            return data
-        order = pa.py_buffer(np.argsort(first, kind="stable"))
-        return data.take(pa.Array.from_buffers(pa.int64(), len(first), [None, order]))
-    if (steps > 0).all():
-        return data
-    return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))

@@ -15,7 +15,15 @@ import pyarrow.compute as pc
 from adbc_driver_manager import Error
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot import notes, sql, sqlite_arrow, sqlite_errors, sqlite_values
+from mlmd_lineage.snapshot import (
+    arrays,
+    notes,
+    raw_columns,
+    sql,
+    sqlite_arrow,
+    sqlite_errors,
+    sqlite_values,
+)
 from mlmd_lineage.snapshot.sqlite_values import quoted
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
 
@@ -224,8 +232,8 @@ def _properties(
         pc.is_null(whole["string_value"]),
     )
     rows = np.full(whole.num_rows, -1)
-    rows[np.flatnonzero(empty.to_numpy())] = np.arange(values.num_rows)
-    place = pa.array(rows, mask=rows < 0)
+    rows[np.flatnonzero(arrays.to_numpy(empty))] = np.arange(values.num_rows)
+    place = arrays.from_numpy(rows, rows < 0)
     for column in RARE_VALUES:
         number = whole.schema.get_field_index(column)
         whole = whole.set_column(number, whole.field(column), values[column].take(place))
@@ -247,10 +255,10 @@ def _batches(
             skip = 0
             if values.num_rows:
                 named = dict(zip(columns, values.columns, strict=True))
-                yield sql.finished(name, named, values.num_rows)
+                yield raw_columns.finished(name, named, values.num_rows)
 
 
 def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
     if not parts:
-        return SCHEMAS[name].empty_table()
-    return sql.ordered(name, notes.joined(parts).unify_dictionaries())
+        return arrays.empty_table(SCHEMAS[name])
+    return raw_columns.ordered(name, notes.joined(parts).unify_dictionaries())

@@ -10,7 +10,14 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlmd_lineage.snapshot import sql, sqlite_arrow, sqlite_columns, sqlite_errors, sqlite_files
+from mlmd_lineage.snapshot import (
+    raw_columns,
+    sql,
+    sqlite_arrow,
+    sqlite_columns,
+    sqlite_errors,
+    sqlite_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -71,7 +78,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
                 check_same_thread=False,
             )
             stack.callback(connection.close)
-            connection.text_factory = sql.readable_text
+            connection.text_factory = raw_columns.readable_text
             for statement in sqlite_arrow.CAUTION:
                 connection.execute(statement)
             connection.execute("BEGIN")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 
 from mlmd_lineage import errors
+from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -249,7 +250,7 @@ class Tables:
 
 def empty(table: str) -> pa.Table:
     """Return a table without rows."""
-    return SCHEMAS[table].empty_table()
+    return arrays.empty_table(SCHEMAS[table])
 
 
 def wanted(tables: Collection[str] | None) -> tuple[str, ...]:

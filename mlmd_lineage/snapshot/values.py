@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlmd_lineage.snapshot import arrays
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -128,16 +130,11 @@ def kinds_of(properties: pa.Table) -> np.ndarray[Any, np.dtype[np.int8]]:
     ):
         values = properties[column]
         if values.null_count < len(values):
-            kinds[_flags(pc.is_valid(values))] = kind
+            kinds[arrays.to_numpy(pc.is_valid(values))] = kind
     strings = properties["string_value"]
     if strings.null_count < len(strings):
-        kinds[_flags(pc.fill_null(pc.starts_with(strings, STRUCT_PREFIX), False))] = STRUCT  # noqa: FBT003
+        kinds[arrays.to_numpy(pc.starts_with(strings, STRUCT_PREFIX))] = STRUCT
     return kinds
-
-
-def _flags(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    flags: np.ndarray[Any, np.dtype[np.bool_]] = column.to_numpy()
-    return flags
 
 
 def values_by_owner(properties: pa.Table) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from mlmd_lineage.snapshot import arrays
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -74,7 +76,7 @@ class Fields(NamedTuple):
     def numbers(self, count: int) -> pa.Array:
         """Return a number for each message; null where it has none."""
         found, has = self.column(count)
-        return pa.array(found, mask=~has)
+        return arrays.from_numpy(found, ~has)
 
     def texts(self, count: int) -> pa.Array:
         """Return the bytes for each message; null where it has none."""

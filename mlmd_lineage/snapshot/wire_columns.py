@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage import _proto
-from mlmd_lineage.snapshot import sql, wire_rows
+from mlmd_lineage.snapshot import arrays, raw_columns, wire_rows
 from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.snapshot.wire_bytes import Fields, Messages, parsed
 
@@ -40,7 +40,7 @@ def _numbers_of(message: str) -> dict[str, int]:
 
 
 def _finished(table: str, columns: Mapping[str, Any], rows: int) -> pa.Table:
-    return sql.finished(table, columns, rows, base64_protos=False, trim=False)
+    return raw_columns.finished(table, columns, rows, base64_protos=False, trim=False)
 
 
 class NodeColumns:
@@ -85,16 +85,16 @@ class NodeColumns:
         }
         names = entries[1].texts(count)
         columns = {
-            self._kind.id_column: pa.array(self.ids[rows]),
+            self._kind.id_column: arrays.from_numpy(self.ids[rows]),
             "name": names,
-            "is_custom_property": pa.array(custom),
+            "is_custom_property": arrays.from_numpy(custom),
             "int_value": inside["int_value"].numbers(count),
             "double_value": _doubles(inside["double_value"], count),
             "string_value": _texts(inside, count),
             "proto_value": inside["proto_value"].texts(count),
             "bool_value": inside["bool_value"].numbers(count).cast(pa.bool_()),
         }
-        order = pa.array(np.lexsort((_ranks(names), custom, rows)))
+        order = arrays.from_numpy(np.lexsort((_ranks(names), custom, rows)))
         columns = {name: column.take(order) for name, column in columns.items()}
         return _finished(self._kind.properties, columns, count)
 
@@ -103,13 +103,13 @@ def _ranks(names: pa.Array) -> Numbers:
     """Return for each name its place among all of them in order."""
     coded = names.dictionary_encode()
     ranks = np.argsort(np.argsort(np.array(coded.dictionary.to_pylist(), dtype=object)))
-    indices: Numbers = coded.indices.to_numpy(zero_copy_only=False)
+    indices: Numbers = arrays.to_numpy(coded.indices)
     return ranks[indices] if len(ranks) else indices
 
 
 def _doubles(fields: Fields, count: int) -> pa.Array:
     found, has = fields.column(count)
-    return pa.array(found.view(np.float64), mask=~has)
+    return arrays.from_numpy(found.view(np.float64), ~has)
 
 
 def _texts(inside: Mapping[str, Fields], count: int) -> pa.Array:
@@ -120,7 +120,7 @@ def _texts(inside: Mapping[str, Fields], count: int) -> pa.Array:
         return texts
     raw = structs.texts(count).to_pylist()
     made = [None if value is None else wire_rows.struct_text(value) for value in raw]
-    return pc.coalesce(texts, pa.array(made, pa.large_binary()))
+    return pc.coalesce(texts, arrays.from_values(made, pa.large_binary()))
 
 
 def event_tables(answer: bytes) -> tuple[pa.Table, pa.Table]:
@@ -133,10 +133,10 @@ def event_tables(answer: bytes) -> tuple[pa.Table, pa.Table]:
     if ids is None:
         return _odd_events(answer)
     columns = {
-        "id": pa.array(ids),
-        "artifact_id": pa.array(artifacts),
-        "execution_id": pa.array(executions),
-        "type": pa.array(types),
+        "id": arrays.from_numpy(ids),
+        "artifact_id": arrays.from_numpy(artifacts),
+        "execution_id": arrays.from_numpy(executions),
+        "type": arrays.from_numpy(types),
         "milliseconds_since_epoch": fields[5].numbers(count),
     }
     paths = parsed(fields[3].messages, (1,))[1]
@@ -144,9 +144,9 @@ def event_tables(answer: bytes) -> tuple[pa.Table, pa.Table]:
     length = len(paths.rows)
     index, is_index = steps[1].column(length)
     path_columns = {
-        "event_id": pa.array(ids[fields[3].rows[paths.rows]]),
-        "is_index_step": pa.array(is_index),
-        "step_index": pa.array(index, mask=~is_index),
+        "event_id": arrays.from_numpy(ids[fields[3].rows[paths.rows]]),
+        "is_index_step": arrays.from_numpy(is_index),
+        "step_index": arrays.from_numpy(index, ~is_index),
         "step_key": steps[2].texts(length),
     }
     return _finished("Event", columns, count), _finished("EventPath", path_columns, length)
@@ -159,6 +159,6 @@ def _odd_events(answer: bytes) -> tuple[pa.Table, pa.Table]:
         rows.append(row)
         paths += path
     return (
-        sql.table_from_rows("Event", rows),
-        sql.table_from_rows("EventPath", wire_rows.texts("EventPath", paths)),
+        raw_columns.table_from_rows("Event", rows),
+        raw_columns.table_from_rows("EventPath", wire_rows.texts("EventPath", paths)),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import _proto
-from mlmd_lineage.snapshot.sql import readable_text
+from mlmd_lineage.snapshot.raw_columns import readable_text
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 from mlmd_lineage.snapshot.values import STRUCT_PREFIX
 from mlmd_lineage.snapshot.wire_bytes import Messages, leading, parsed

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mlmd_lineage.snapshot import notes, sql, wire_rows
+from mlmd_lineage.snapshot import arrays, notes, raw_columns, wire_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.wire_calls import Chunks
 from mlmd_lineage.snapshot.wire_columns import NodeColumns, event_tables
@@ -44,7 +44,7 @@ class Columns:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._parts = [SCHEMAS[table].empty_table()]
+        self._parts = [arrays.empty_table(SCHEMAS[table])]
         self.notes: list[notes.Note] = []
 
     def add(self, part: pa.Table) -> None:
@@ -54,7 +54,7 @@ class Columns:
     def table(self) -> pa.Table:
         """Return all rows, in their order."""
         whole = notes.joined(self._parts).unify_dictionaries()
-        return notes.noted(sql.ordered(self._table, whole), self.notes)
+        return notes.noted(raw_columns.ordered(self._table, whole), self.notes)
 
 
 class WholeRead:
@@ -79,7 +79,7 @@ class WholeRead:
         made: dict[str, pa.Table] = {}
         if self._wants(*_TYPES):
             types = type_tables(self._service)
-            made |= {name: sql.table_from_rows(name, types[name]) for name in _TYPES}
+            made |= {name: raw_columns.table_from_rows(name, types[name]) for name in _TYPES}
         memberships = [kind for kind in MEMBERS if self._wants(kind.membership)]
         if memberships or self._wants("Context", "ContextProperty", "ParentContext"):
             self._sweep(KINDS["context"])
@@ -96,7 +96,7 @@ class WholeRead:
         for kind in memberships:
             table = made[kind.membership or ""]
             late = self._late(table, KINDS["context"]) | self._late(table, kind)
-            made[kind.membership or ""] = table.filter(pa.array(~late))
+            made[kind.membership or ""] = table.filter(arrays.from_numpy(~late))
         tables = {name: made[name] for name in self._wanted}
         return Tables(tables, source=self._service.address.location, taken_at=self._taken_at)
 
@@ -154,7 +154,7 @@ class WholeRead:
         refused = functools.partial(self._note_bad, kind, "its parents cannot be told")
         pairs = parents(self._service, sorted(known), refused)
         rows = [pair for pair in pairs if pair[1] in known]
-        self._columns["ParentContext"].add(sql.table_from_rows("ParentContext", rows))
+        self._columns["ParentContext"].add(raw_columns.table_from_rows("ParentContext", rows))
 
     # Which node is in which context
 
@@ -165,7 +165,9 @@ class WholeRead:
             name = kind.membership or ""
             columns = (wire_rows.membership_ids(contexts, nodes), contexts, nodes)
             schema = SCHEMAS[name]
-            self._columns[name].add(pa.table([pa.array(c) for c in columns], schema=schema))
+            self._columns[name].add(
+                pa.table([arrays.from_numpy(c) for c in columns], schema=schema)
+            )
 
         ids: dict[str, Ids] = {kind.name: self._ids(kind) for kind in kinds}
         neighbours = Neighbours(self._service, ids, kinds, take, len(contexts))
@@ -259,11 +261,11 @@ class WholeRead:
         events = made["Event"]
         late = self._late(events, KINDS["artifact"]) | self._late(events, KINDS["execution"])
         if late.any():
-            gone = sql.numbers(events["id"])[late]
-            kept = ~np.isin(sql.numbers(made["EventPath"]["event_id"]), gone)
+            gone = arrays.to_numpy(events["id"])[late]
+            kept = ~np.isin(arrays.to_numpy(made["EventPath"]["event_id"]), gone)
             made = {
-                "Event": events.filter(pa.array(~late)),
-                "EventPath": made["EventPath"].filter(pa.array(kept)),
+                "Event": events.filter(arrays.from_numpy(~late)),
+                "EventPath": made["EventPath"].filter(arrays.from_numpy(kept)),
             }
         return made
 
@@ -272,7 +274,7 @@ class WholeRead:
 
         A node that has no row now either is not new: its row was deleted, and others kept.
         """
-        named = sql.numbers(table[kind.id_column])
+        named = arrays.to_numpy(table[kind.id_column])
         distinct = np.unique(named)
         if kind.name in self._swept:
             unknown = np.setdiff1d(distinct, self._seen[kind.name].held())

@@ -7,8 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.snapshot import wire_rows
+from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.snapshot import Snapshot
-from mlmd_lineage.snapshot.sql import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SORT_KEYS, Tables
 from mlmd_lineage.snapshot.values import STRUCT_PREFIX, rows_of
 

@@ -1,0 +1,141 @@
+"""Between Arrow, numpy and Python's own values, without pandas.
+
+Arrow's ``pa.array()``, ``pa.scalar()``, ``to_numpy()``, ``empty_table()`` and plain values among
+the arguments of ``pyarrow.compute`` import pandas to see whether they are given some of it. That
+takes longer than most questions do, so whatever reads a store or walks a graph comes here instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    Numbers = np.ndarray[Any, np.dtype[Any]]
+    Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def to_numpy(column: pa.Array | pa.ChunkedArray, null: float = 0) -> Numbers:
+    """Return a column of numbers or truth values.
+
+    >>> to_numpy(from_numpy(np.array([5, 6])))
+    array([5, 6])
+
+    Args:
+        column: The column; it is not copied where it is one piece of numbers without a null.
+        null: What stands for null.
+    """
+    if isinstance(column, pa.Array):
+        return _plain(column, null)
+    dtype = dtype_of(column.type)
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    if len(chunks) == 1:
+        return _plain(chunks[0], null)
+    made = np.empty(len(column), dtype)
+    start = 0
+    for chunk in chunks:
+        made[start : start + len(chunk)] = _plain(chunk, null)
+        start += len(chunk)
+    return made
+
+
+def from_numpy(values: Numbers, null: Flags | None = None) -> pa.Array:
+    """Return numbers or truth values as an Arrow array.
+
+    Args:
+        values: One for each row; they are not copied.
+        null: Which of them are null, if any.
+    """
+    if values.dtype == bool:
+        kind, data = pa.bool_(), _bits(values)
+    else:
+        kind, data = pa.from_numpy_dtype(values.dtype), pa.py_buffer(np.ascontiguousarray(values))
+    valid = _bits(~null) if null is not None and null.any() else None
+    return pa.Array.from_buffers(kind, len(values), [valid, data])
+
+
+def from_values(values: Collection[Any], kind: pa.DataType) -> pa.Array:
+    """Return Python's own values, with None for null, as an Arrow array of a type.
+
+    Raises:
+        TypeError, ValueError, OverflowError: One of them is no such value.
+    """
+    null = np.fromiter((value is None for value in values), bool, len(values))
+    if pa.types.is_null(kind) or null.all():
+        return pa.nulls(len(values), kind)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return _from_bytes([value or b"" for value in values], kind, null)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _from_bytes([(value or "").encode() for value in values], kind, null)
+    plain = [0 if value is None else value for value in values]
+    return from_numpy(np.fromiter(plain, dtype_of(kind), len(plain)), null)
+
+
+def scalar(value: Any, kind: pa.DataType) -> pa.Scalar:
+    """Return a plain value as ``pyarrow.compute`` takes it beside a column."""
+    return from_values([value], kind)[0]
+
+
+def empty_table(schema: pa.Schema) -> pa.Table:
+    """Return a table without rows."""
+    return pa.table([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
+def dtype_of(kind: pa.DataType) -> np.dtype[Any]:
+    """Return how numpy spells the numbers or truth values of an Arrow type.
+
+    Raises:
+        TypeError: It has none.
+    """
+    if pa.types.is_boolean(kind):
+        return np.dtype(bool)
+    if pa.types.is_integer(kind):
+        unsigned = "u" if pa.types.is_unsigned_integer(kind) else ""
+        return np.dtype(f"{unsigned}int{kind.bit_width}")
+    if pa.types.is_floating(kind):
+        return np.dtype(f"float{kind.bit_width}")
+    message = f"{kind} is neither a number nor a truth value"
+    raise TypeError(message)
+
+
+def _plain(column: pa.Array, null: float) -> Numbers:
+    dtype = dtype_of(column.type)
+    data = column.buffers()[1]
+    if data is None:  # nothing but nulls, or no rows
+        return np.full(len(column), null, dtype)
+    values: Numbers
+    if pa.types.is_boolean(column.type):
+        values = _flags(data, column.offset, len(column))
+    else:
+        values = np.frombuffer(data, dtype, len(column), column.offset * dtype.itemsize)
+    if column.null_count:
+        valid = _flags(column.buffers()[0], column.offset, len(column))
+        values = np.where(valid, values, np.array(null, dtype))
+    return values
+
+
+def _flags(bits: pa.Buffer, offset: int, length: int) -> Flags:
+    first = offset // 8
+    part = np.frombuffer(bits, np.uint8)[first : (offset + length + 7) // 8]
+    return np.unpackbits(part, bitorder="little")[offset - 8 * first :][:length].view(bool)
+
+
+def _bits(flags: Flags) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+def _from_bytes(values: list[bytes], kind: pa.DataType, null: Flags) -> pa.Array:
+    large = pa.types.is_large_binary(kind) or pa.types.is_large_string(kind)
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    if not large and offsets[-1] >= 2**31:
+        message = "texts of more than 2 GiB in one column"
+        raise ValueError(message)
+    valid = _bits(~null) if null.any() else None
+    starts = pa.py_buffer(offsets if large else offsets.astype(np.int32))
+    return pa.Array.from_buffers(kind, len(values), [valid, starts, pa.py_buffer(b"".join(values))])
