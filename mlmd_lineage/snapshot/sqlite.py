@@ -31,7 +31,7 @@ class SQLiteReader:
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction.
 
-        A writer waits until the columns have been copied: on two cores some two seconds for every
+        A writer waits until the columns have been copied: on two cores about a second for every
         100 thousand executions. In write-ahead mode it does not wait at all.
         """
         names = wanted(tables)
