@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import itertools
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +30,16 @@ SERVICE = "ml_metadata.MetadataStoreService"
 
 IN_FLIGHT = 16
 """How many calls wait for their answers at most."""
+AHEAD = 2
+"""How many times as many are sent before the first of them is answered."""
 CONNECTIONS = 8
 """Over how many connections they go: a service of several processes shares these out."""
 PATIENCE = 15.0
 """For how many seconds to try again, once a call has been answered."""
 FIRST_PATIENCE = 1.0
 """For how many, before."""
-TARGET_BYTES = 1 << 20
-"""How large an answer should be: the limit of most servers and gateways is four times that."""
+TARGET_BYTES = 1 << 19
+"""How large an answer should be: the limit of most servers and gateways is eight times that."""
 MOST_IDS = 1000
 """How many ids one call asks for at most."""
 PAGE = 100
@@ -75,29 +79,65 @@ class Call:
     """Whether ``refused`` takes UNIMPLEMENTED too, as there is another way."""
 
 
+class Loads:
+    """How many calls are in flight on each connection.
+
+    The next one goes where the fewest are: of a service's processes, some are quicker, and some
+    have more of the connections.
+    """
+
+    def __init__(self) -> None:
+        self._each = [0] * CONNECTIONS
+        self._changed = threading.Condition()
+
+    @property
+    def total(self) -> int:
+        """How many calls are in flight."""
+        return sum(self._each)
+
+    def add(self) -> int:
+        """Count a call, and return the number of the connection that it goes to."""
+        with self._changed:
+            number = self._each.index(min(self._each))
+            self._each[number] += 1
+        return number
+
+    def remove(self, number: int, _: object = None) -> None:
+        """Count a call as answered."""
+        with self._changed:
+            self._each[number] -= 1
+            self._changed.notify_all()
+
+    def wait(self, done: Callable[[], bool], fewer: int) -> None:
+        """Wait until something is done, or fewer calls are in flight than a number."""
+        with self._changed:
+            self._changed.wait_for(lambda: done() or self.total < fewer)
+
+
 class Service:
     """An open connection to a service; a context manager that closes it."""
 
     def __init__(self, store: KubeflowMetadataStore, address: Address) -> None:
         self._store = store
         self.address = address
-        self._channels: list[Any] = []
+        self._channels: dict[int, Any] = {}
         self._methods: dict[tuple[int, str], Any] = {}
         self._missing: set[str] = set()
         self._answered = False
         self._failing_since: float | None = None
         self._failures = 0
+        self._waited = 0.0
         self.calls = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for channel in self._channels:
+        for channel in self._channels.values():
             channel.close()
 
     def run(self, calls: Iterable[Call], *, in_flight: int = IN_FLIGHT) -> None:
-        """Make calls, and those that their answers lead to, in the order in which they come.
+        """Make calls, and those that their answers lead to, and take the answers in that order.
 
         Raises:
             MissingMethodError: The service has not a method that others of MLMD have.
@@ -105,32 +145,39 @@ class Service:
         """
         source = iter(calls)
         waiting: collections.deque[Call] = collections.deque()
-        flying: collections.deque[tuple[Call, Any]] = collections.deque()
+        flying: collections.deque[tuple[Call, float, Any]] = collections.deque()
+        loads = Loads()
+        more = True
         try:
             while True:
-                while len(flying) < in_flight:
+                while more and loads.total < in_flight and len(flying) < AHEAD * in_flight:
                     call = waiting.popleft() if waiting else next(source, None)
-                    if call is None:
-                        break
-                    # A lone call needs but one connection; several are spread over all.
-                    number = self.calls % CONNECTIONS if flying else 0
-                    flying.append((call, self._send(call, number)))
+                    more = call is not None
+                    if call is not None:
+                        number = loads.add()
+                        flying.append((call, time.monotonic(), self._send(call, number)))
+                        flying[-1][2].add_done_callback(functools.partial(loads.remove, number))
                 if not flying:
                     return
-                # No variable holds the future, which shows in tracebacks what the server said.
-                outcome = self._outcome(flying[0][1])
-                call = flying.popleft()[0]
-                waiting.extend(self._finish(call, outcome) or ())
+                full = len(flying) >= AHEAD * in_flight or not more
+                loads.wait(flying[0][2].done, 0 if full else in_flight)
+                if flying[0][2].done():
+                    # No variable holds the future, which shows in tracebacks what the server said.
+                    outcome = self._outcome(flying[0][2])
+                    call, sent = flying.popleft()[:2]
+                    waiting.extend(self._finish(call, outcome, sent) or ())
+                    # A source may have calls again after what an answer told.
+                    more = True
         finally:
             while flying:
-                flying.pop()[1].cancel()
+                flying.pop()[2].cancel()
 
     def _send(self, call: Call, number: int) -> Any:
         self.calls += 1
         if call.method in self._missing:
             raise _missing(self.address, call.method)
-        while number >= len(self._channels):
-            self._channels.append(self._channel())
+        if number not in self._channels:
+            self._channels[number] = self._channel()
         key = (number, call.method)
         if key not in self._methods:
             path = f"/{SERVICE}/{call.method}"
@@ -155,9 +202,9 @@ class Service:
             return Status.of(error, self._headers())
         return answer
 
-    def _finish(self, call: Call, outcome: bytes | Status) -> Iterable[Call] | None:
+    def _finish(self, call: Call, outcome: bytes | Status, sent: float) -> Iterable[Call] | None:
         if isinstance(outcome, Status):
-            return self._failed(call, outcome)
+            return self._failed(call, outcome, sent)
         self._answered, self._failing_since, self._failures = True, None, 0
         return self._taken(call, outcome)
 
@@ -174,7 +221,7 @@ class Service:
         )
         raise errors.ReadError(message)
 
-    def _failed(self, call: Call, status: Status) -> Iterable[Call] | None:
+    def _failed(self, call: Call, status: Status, sent: float) -> Iterable[Call] | None:
         if status.code == "NOT_FOUND":
             # Some methods, in some versions, say so where others answer with nothing.
             self._answered = True
@@ -193,7 +240,7 @@ class Service:
         if bad_row and call.refused is not None:
             return call.refused(status)
         if broken or status.code in _TRANSIENT:
-            self._wait(call, status)
+            self._wait(call, status, sent)
             return [call]
         raise explained(self._store, self.address, call.method, status)
 
@@ -205,17 +252,19 @@ class Service:
             self._answered = not isinstance(self._outcome(self._send(call, 0)), Status)
         return self._answered
 
-    def _wait(self, call: Call, status: Status) -> None:
+    def _wait(self, call: Call, status: Status, sent: float) -> None:
         """Wait before a call is made again, or raise where that was done for long enough."""
+        if sent < self._waited:
+            return  # others that were in flight with it have failed, and this has waited with them
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
         patience = PATIENCE if self._answered else FIRST_PATIENCE
         if now - self._failing_since >= patience:
             raise explained(self._store, self.address, call.method, status)
-        # The calls that were in flight with it fail at the same moment: they wait but once.
         time.sleep(min(0.05 * 1.3**self._failures, 1.0))
         self._failures += 1
+        self._waited = time.monotonic()
 
     def _channel(self) -> Any:
         import grpc

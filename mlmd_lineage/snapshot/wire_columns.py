@@ -40,7 +40,7 @@ def _numbers_of(message: str) -> dict[str, int]:
 
 
 def _finished(table: str, columns: Mapping[str, Any], rows: int) -> pa.Table:
-    return raw_columns.finished(table, columns, rows, base64_protos=False, trim=False)
+    return raw_columns.finished(table, columns, rows, base64_protos=False)
 
 
 class NodeColumns:
@@ -149,7 +149,11 @@ def event_tables(answer: bytes) -> tuple[pa.Table, pa.Table]:
         "step_index": arrays.from_numpy(index, ~is_index),
         "step_key": steps[2].texts(length),
     }
-    return _finished("Event", columns, count), _finished("EventPath", path_columns, length)
+    # Executions are asked for in order, so that their events need no more ordering together.
+    return (
+        raw_columns.ordered("Event", _finished("Event", columns, count)),
+        raw_columns.ordered("EventPath", _finished("EventPath", path_columns, length)),
+    )
 
 
 def _odd_events(answer: bytes) -> tuple[pa.Table, pa.Table]:

@@ -1,8 +1,9 @@
 """All attributions and associations of a store in few calls, through ``GetLineageSubgraph``.
 
 That call walks from up to a hundred nodes over their events, and hands back in what contexts all
-the nodes are that it met, without the nodes themselves. Beginning with nodes from all over the
-store, a few calls meet nearly all of it; the rest is asked for a hundred nodes at a time.
+the nodes are that it met, without the nodes themselves. Where the events are known, it begins with
+one node of each group that they tie together. For what these calls did not meet, it begins with
+nodes from all over the store; the rest is asked for a hundred nodes at a time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import _proto
+from mlmd_lineage.snapshot import wire_groups
 from mlmd_lineage.snapshot.tables import KINDS
 from mlmd_lineage.snapshot.wire_bytes import Messages, parsed
 from mlmd_lineage.snapshot.wire_calls import TARGET_BYTES, Call, request
@@ -35,6 +37,8 @@ HOPS = 100
 """How many hops it goes at most, in the same way."""
 MEMBERS = tuple(kind for kind in KINDS.values() if kind.membership)
 _IN_FLIGHT = 2
+_GROUPS_IN_FLIGHT = 8
+_NODE_BYTES = 200
 _FIRST = 10
 _AHEAD = 10_000
 _POOR = 3
@@ -148,7 +152,7 @@ class Neighbours:
         self.bad: dict[str, list[int]] = {kind.name: [] for kind in MEMBERS}
         """The nodes on which the service fails."""
         self._starts, self._hops = _FIRST, _FIRST
-        self._met = 0
+        self._node_bytes = _NODE_BYTES
         self._poor_seconds: float | None = None
 
     def is_there(self) -> bool:
@@ -169,6 +173,31 @@ class Neighbours:
         except MissingMethodError:
             return False
         return True
+
+    def read_groups(self, artifacts: Ids, executions: Ids) -> None:
+        """Read those of nodes that events tie together, group by group: none is met twice.
+
+        Args:
+            artifacts: The artifact of each event.
+            executions: The execution of each event.
+        """
+        middle, sizes = wire_groups.groups(artifacts, executions)
+        self._service.run(self._group_calls(middle, sizes), in_flight=_GROUPS_IN_FLIGHT)
+        self._starts, self._hops, self._poor_seconds = _FIRST, _FIRST, None
+
+    def _group_calls(self, executions: Ids, sizes: Ids) -> Iterator[Call]:
+        """Yield calls that begin with one execution of each group, the largest groups first."""
+        at = 0
+        while at < len(executions):
+            nodes = np.cumsum(sizes[at : at + STARTS])
+            if nodes[-1] < _POOR * STARTS:
+                return
+            most = TARGET_BYTES // self._node_bytes
+            count = max(1, int(nodes.searchsorted(most, side="right")))
+            # What would be too large is left to shorter walks.
+            if nodes[0] < 4 * most:
+                yield self._call(MEMBERS[1], executions[at : at + count].tolist(), HOPS)
+            at += count
 
     def read(self) -> bool:
         """Read them; return whether all were, or the rest is better read context by context."""
@@ -243,7 +272,7 @@ class Neighbours:
 
     def _keep(self, graph: Any) -> int:
         """Hand on the memberships of nodes that were not met before; return how many these are."""
-        met = 0
+        met = told = 0
         for kind in self._kinds:
             contexts, nodes = pairs_in(graph, kind)
             settled = self.settled[kind.name]
@@ -251,6 +280,9 @@ class Neighbours:
             self._take(kind, contexts[new], nodes[new])
             # A node that was met is told with all of its contexts.
             met += int(settled.add(nodes).sum())
+            told += len(np.unique(nodes))
+        if told:
+            self._node_bytes = max(1, graph.ByteSize() // told)
         return met
 
     def _adapt(self, size: int, starts: int) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
 
-_BATCH_BYTES = 2 << 20
+_BATCH_BYTES = 1 << 20
 _BEYOND = 10_000
 _ALWAYS_ALL = 1_000_000
 _SPARSE = 20
@@ -52,8 +52,9 @@ class Columns:
         self._parts.append(part)
 
     def table(self) -> pa.Table:
-        """Return all rows, in their order."""
+        """Return all rows, in their order; the parts are let go."""
         whole = notes.joined(self._parts).unify_dictionaries()
+        self._parts.clear()
         return notes.noted(raw_columns.ordered(self._table, whole), self.notes)
 
 
@@ -85,18 +86,18 @@ class WholeRead:
             self._sweep(KINDS["context"])
         if memberships and self._last["context"]:
             self._read_memberships(memberships)
-        for kind in KINDS.values():
-            if self._wants(kind.table, kind.properties):
-                self._sweep(kind)
+        self._sweep_all(KINDS.values())
         if self._wants("ParentContext"):
             self._read_parents()
         if self._wants("Event", "EventPath"):
-            made |= self._read_events()
+            made |= self._closed(*self._events)
+            del self._events
         made |= {name: part.table() for name, part in self._columns.items() if name not in made}
         for kind in memberships:
             table = made[kind.membership or ""]
             late = self._late(table, KINDS["context"]) | self._late(table, kind)
-            made[kind.membership or ""] = table.filter(arrays.from_numpy(~late))
+            if late.any():
+                made[kind.membership or ""] = table.filter(arrays.from_numpy(~late))
         tables = {name: made[name] for name in self._wanted}
         return Tables(tables, source=self._service.address.location, taken_at=self._taken_at)
 
@@ -115,6 +116,12 @@ class WholeRead:
         self._decode(kind)
         for number, status in self._listing.bad[kind.name].items():
             self._note_bad(kind, "the service fails on it, so it is left out", number, status)
+
+    def _sweep_all(self, kinds: Iterable[Kind]) -> None:
+        """Read all nodes of the kinds that are wanted."""
+        for kind in kinds:
+            if self._wants(kind.table, kind.properties):
+                self._sweep(kind)
 
     def _note_bad(self, kind: Kind, what: str, number: int, status: Status) -> None:
         detail = f"{what} ({status.code}: {status.details})"
@@ -173,10 +180,11 @@ class WholeRead:
         neighbours = Neighbours(self._service, ids, kinds, take, len(contexts))
         known = neighbours.settled
         if neighbours.is_there():
-            for kind in kinds:
-                if self._wants(kind.table, kind.properties):
-                    self._sweep(kind)
-                    ids[kind.name] = self._seen[kind.name].held()
+            self._sweep_all(kinds)
+            if self._wants("Event", "EventPath"):
+                events = self._events[0]
+                neighbours.read_groups(*(arrays.to_numpy(events[k.id_column]) for k in MEMBERS))
+            ids.update((k.name, self._seen[k.name].held()) for k in kinds if k.name in self._swept)
             if neighbours.read():
                 contexts = []
         members = {kind.name: self._members(kind, known[kind.name], take) for kind in kinds}
@@ -221,8 +229,12 @@ class WholeRead:
 
     # Events
 
-    def _read_events(self) -> dict[str, pa.Table]:
-        """Return the tables of events and paths: all of an execution's events in one call."""
+    @functools.cached_property
+    def _events(self) -> tuple[pa.Table, pa.Table]:
+        """The tables of events and paths; all of an execution's events come in one call.
+
+        They are read after the nodes: of what was made meanwhile, none is without its nodes.
+        """
         columns = Columns("Event"), Columns("EventPath")
         found = 0
 
@@ -243,8 +255,7 @@ class WholeRead:
             before = found
             self._service.run(fetch(range(last + 1, last + _BEYOND + 1), take))
             last += _BEYOND
-        events, paths = (part.table() for part in columns)
-        return self._closed({"Event": events, "EventPath": paths})
+        return columns[0].table(), columns[1].table()
 
     def _execution_ids(self, last: int) -> Iterable[int]:
         """Return the ids whose events to ask for: those without a row, too, if they are few."""
@@ -256,18 +267,15 @@ class WholeRead:
             return range(1, last + 1)
         return sorted({*held.tolist(), *self._listing.bad["execution"]})
 
-    def _closed(self, made: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    def _closed(self, events: pa.Table, paths: pa.Table) -> dict[str, pa.Table]:
         """Return events and paths without those that name a node made after the first call."""
-        events = made["Event"]
         late = self._late(events, KINDS["artifact"]) | self._late(events, KINDS["execution"])
         if late.any():
             gone = arrays.to_numpy(events["id"])[late]
-            kept = ~np.isin(arrays.to_numpy(made["EventPath"]["event_id"]), gone)
-            made = {
-                "Event": events.filter(arrays.from_numpy(~late)),
-                "EventPath": made["EventPath"].filter(arrays.from_numpy(kept)),
-            }
-        return made
+            kept = ~np.isin(arrays.to_numpy(paths["event_id"]), gone)
+            events = events.filter(arrays.from_numpy(~late))
+            paths = paths.filter(arrays.from_numpy(kept))
+        return {"Event": events, "EventPath": paths}
 
     def _late(self, table: pa.Table, kind: Kind) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which rows name a node that was made after the first call.
