@@ -59,11 +59,13 @@ def _question(number: int, question: str, command: str, python: str) -> None:
 
 
 def _what_it_holds(store: Store) -> None:
+    from mlmd_lineage.snapshot.type_names import short_types
+
     in_python = "store.frames.artifacts(), store.frames.executions()"
     _question(1, "What does it hold?", "describe $DEMO", in_python)
     frames = store.snapshot().frames
     for plural, frame in (("artifacts", frames.artifacts()), ("executions", frames.executions())):
-        short = output.short_types(frame["type"])
+        short = short_types(frame["type"])
         counts = sorted((-n, name) for name, n in frame["type"].map(short).value_counts().items())
         listed = ", ".join(f"{-n} {name}" for n, name in counts[:_LISTED])
         output.print_line(f"{len(frame)} {plural}: {listed} and others")

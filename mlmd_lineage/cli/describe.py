@@ -145,9 +145,11 @@ def _noun(plural: str, number: int) -> str:
 
 
 def _type_lines(kind: str, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    from mlmd_lineage.snapshot.type_names import short_types
+
     if not rows:
         return []
-    short = output.short_types(row["type"] or "" for row in rows)
+    short = short_types(row["type"] or "" for row in rows)
     names = [printable(short[row["type"] or ""]) or "(of no type)" for row in rows]
     width = max(map(len, names))
     digits = max(len(f"{row['count']:,}") for row in rows)

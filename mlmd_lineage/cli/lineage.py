@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from mlmd_lineage.cli import output, tree
-from mlmd_lineage.cli.options import StoreArgument, full_types, opened
+from mlmd_lineage.cli.options import StoreArgument, opened
 from mlmd_lineage.cli.output import LineageFormat
 from mlmd_lineage.cli.running import Command, examples, progress
 
@@ -194,15 +194,16 @@ class Shown:
 def _answer(
     what: str, target: str, nodes: tuple[str, ...], question: dict[str, Any], shown: Shown
 ) -> None:
+    from mlmd_lineage.snapshot.tables import KINDS
+    from mlmd_lineage.snapshot.type_names import full_names
+
     shown.check()
     store = opened(target)
     with progress(f"Asking {store.location}"):
-        for option in ("until", "types"):
-            if option in question:
-                question[option] = full_types(store, question[option] or ()) or None
-        shown = dataclasses.replace(shown, only=full_types(store, shown.only))
         keys = [store.find_node(node) for node in nodes]
         trace: Trace = getattr(store, what)(*keys, **question)
+        only = full_names(trace.tables, shown.only, KINDS["artifact"], KINDS["execution"])
+        shown = dataclasses.replace(shown, only=only)
         trace.complete  # noqa: B018 - found while the progress is shown
     show(trace, shown)
     if what == "between" and not len(trace) and len(store.between(*reversed(keys), **question)):

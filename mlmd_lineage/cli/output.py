@@ -7,7 +7,6 @@ import dataclasses
 import enum
 import json
 import math
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,11 @@ import typer
 from mlmd_lineage.cli.running import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from rich.console import Console
 
-_PACKAGES = re.compile(r"^(?:[A-Za-z_]\w*\.)+(?=.)")
-_DIGEST = re.compile(r"@sha256[=:][0-9a-f]+$")
 STATE_STYLES = {
     "COMPLETE": "dim",
     "LIVE": "dim",
@@ -82,20 +79,6 @@ def print_line(text: str, style: str = "") -> None:
         typer.echo(text)
         return
     console().print(text, style=style or None, soft_wrap=True)
-
-
-def short_types(names: Iterable[str]) -> dict[str, str]:
-    """Return a short name for each type's name, itself where the short one would be ambiguous.
-
-    >>> short_types(["tfx.components.trainer.component.Trainer"])
-    {'tfx.components.trainer.component.Trainer': 'Trainer'}
-    """
-    full = sorted(set(names))
-    short = {name: _PACKAGES.sub("", _DIGEST.sub("", name)) for name in full}
-    meant: dict[str, int] = {}
-    for name in short.values():
-        meant[name] = meant.get(name, 0) + 1
-    return {name: small if meant[small] == 1 else name for name, small in short.items()}
 
 
 def is_missing(value: Any) -> bool:
@@ -208,6 +191,8 @@ def print_table(frame: pd.DataFrame) -> None:
     """Print a frame on a terminal: the columns that people look at, long values folded."""
     from rich.table import Table
     from rich.text import Text
+
+    from mlmd_lineage.snapshot.type_names import short_types
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     short = short_types(frame["type"].dropna()) if "type" in frame else {}

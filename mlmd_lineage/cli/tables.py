@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 import typer
 
 from mlmd_lineage.cli import output
-from mlmd_lineage.cli.options import StoreArgument, full_types, opened
+from mlmd_lineage.cli.options import StoreArgument, opened
 from mlmd_lineage.cli.output import Format
 from mlmd_lineage.cli.running import Command, examples, printable, progress
 
@@ -140,7 +140,6 @@ def _nodes(
     what: str, store: Store, type_name: str | None, where: str | None, shown: _Shown
 ) -> None:
     with progress(f"Reading {store.location}"):
-        name = full_types(store, [type_name], what[:-1])[0] if type_name is not None else None
         more: dict[str, Any] = {}
         if where is not None:
             more["where"] = where
@@ -149,7 +148,7 @@ def _nodes(
             read = getattr(store.frames, what)
             if what == "artifacts" and shown.format is Format.table and output.on_terminal():
                 more["runs"] = False  # who made each has no room on a terminal, and takes longer
-        frame = read(type=name, properties=shown.properties, **more)
+        frame = read(type=type_name, properties=shown.properties, **more)
     _print(what, frame, shown)
 
 

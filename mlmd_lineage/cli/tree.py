@@ -120,10 +120,12 @@ class Labels:
 
     def __init__(self, trace: Trace) -> None:
         """Take the labels from the nodes of an answer."""
+        from mlmd_lineage.snapshot.type_names import short_types
+
         nodes = trace.nodes
         records: list[dict[Any, Any]] = nodes.to_dict("records")
         self._rows = dict(zip(map(str, nodes.index), records, strict=True))
-        self._short = output.short_types(str(t) for t in nodes["type"].dropna())
+        self._short = short_types(str(t) for t in nodes["type"].dropna())
         self._display = _display_names(trace)
 
     def text(self, line: Line, width: int) -> Text:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage.filters.answering import find_ids
 from mlmd_lineage.filters.meaning import understand
-from mlmd_lineage.snapshot.frames import Frames, types_named
+from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
+from mlmd_lineage.snapshot.type_names import types_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ def _tables(
     if ids:
         rows = sorted(session.fetch(spelled.table, {"id": ids}), key=lambda row: row[0])
     if type_name is not None:
-        wanted = types_named(Tables(tables), spelled, type_name)
+        wanted = types_named(tables, [type_name], spelled)
         at = SCHEMAS[spelled.table].names.index("type_id")
         rows = [row for row in rows if row[at] in wanted]
     tables[spelled.table] = table_from_rows(spelled.table, rows)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage import edge_attributes, labels, node_attributes
 from mlmd_lineage.lineage.placing import HEIGHT, Box, Line, place
+from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def _node(key: str, found: Mapping[str, Any]) -> Box:
     if found.get("missing"):
         about += " · missing"
     lines = (
-        labels.shortened(labels.printable(labels.short_type(found.get("type"))), 26),
+        labels.shortened(labels.printable(short_type(found.get("type"))), 26),
         labels.shortened(about, 30),
     )
     tooltip = [f"{key}: {found.get('type') or 'no type'}"]

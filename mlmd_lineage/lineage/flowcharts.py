@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage import edge_attributes, labels, node_attributes
+from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -72,7 +73,7 @@ def _dot(graph: LineageGraph) -> Iterator[str]:
 
 
 def _lines(key: str, node: Mapping[str, Any], boundary: Collection[str]) -> Iterator[str]:
-    yield labels.shortened(labels.short_type(node.get("type")), _LENGTH)
+    yield labels.shortened(short_type(node.get("type")), _LENGTH)
     yield labels.shortened(labels.title(node), _LENGTH)
     if node.get("missing"):
         yield "missing"

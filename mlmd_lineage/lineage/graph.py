@@ -155,7 +155,7 @@ class LineageGraph:
             max_hops: How many edges to follow at most; None for no limit. From an artifact to
                 the execution that made it is one, as MLMD counts.
             until: Do not go past artifacts or executions of these types, which are named
-                without their versions, or by their base types.
+                without their versions, in short (``Trainer``), or by their base types.
             types: Enter only nodes of these types. A kind (artifact, execution) of which no
                 type is named is not restricted.
             reuse: Follow also what cached executions claim.

@@ -1,4 +1,4 @@
-"""What pictures of a graph say: short names for types, nodes and paths, and how roles look."""
+"""What pictures of a graph say: short names for nodes and paths, and how roles look."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
 
-_CLASS_PATH = re.compile(r"(?:[^\W\d]\w*\.)+([^\W\d]\w*)")
-_DIGEST = re.compile(r"@sha256[=:][0-9a-f]+$")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # All that XML 1.0 cannot hold, C1 controls, and marks that turn the direction of the text round.
 _UNPRINTABLE = re.compile(
@@ -22,19 +20,6 @@ _UNPRINTABLE = re.compile(
 def trace_of(graph: LineageGraph) -> Trace | None:
     """Return the graph if it is the answer to a question."""
     return cast("Trace", graph) if hasattr(graph, "question") else None
-
-
-def short_type(name: str | None) -> str:
-    """Return a type's name without the path to its class, and without the digest of an image.
-
-    >>> short_type("tfx.components.trainer.component.Trainer")
-    'Trainer'
-    """
-    if not name:
-        return "no type"
-    name = _DIGEST.sub("", name)
-    path = _CLASS_PATH.fullmatch(name)
-    return path[1] if path else name.removeprefix("components.")
 
 
 def title(node: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage.lineage import drawing, labels
+from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph import LineageGraph
@@ -49,7 +50,7 @@ def captions(graph: LineageGraph) -> list[str]:
     if trace.end is not None:
         asked = f"between {', '.join(trace.starts)} and {trace.end}"
     for name, some in (("until", question.until), ("types", question.types)):
-        asked += f", {name} {', '.join(map(labels.short_type, some))}" if some else ""
+        asked += f", {name} {', '.join(map(short_type, some))}" if some else ""
     asked += "".join(f", {name}" for name in ("reuse", "internal") if getattr(question, name))
     if question.as_of is not None:
         asked += f", as of {drawing.when(question.as_of)}"
@@ -103,7 +104,7 @@ def _summary(graph: LineageGraph) -> str:
 
 
 def _row(kind: str, name: str, numbers: list[int]) -> str:
-    shown = labels.shortened(labels.short_type(name), 48)
+    shown = labels.shortened(short_type(name), 48)
     cells = "".join(f'<td align="right">{number:,}</td>' for number in numbers)
     title = markup.escape(labels.printable(name))
     return (

@@ -13,6 +13,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.lineage.roles import followed
 from mlmd_lineage.lineage.walk import CLOSED, NO_LIMIT, STOP
 from mlmd_lineage.snapshot.tables import KINDS
+from mlmd_lineage.snapshot.type_names import types_named
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -26,6 +27,7 @@ Without a time zone it is taken as UTC.
 """
 
 
+_KINDS = (KINDS["artifact"], KINDS["execution"])
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
@@ -80,19 +82,21 @@ class Question:
     def type_flags(self, tables: TableSource) -> dict[int, int]:
         """Return for each type's id whether it stops the walk, or is not entered.
 
-        A name means all versions of the type, and the types that have it as their base type.
+        A name, or a short one, means all versions of the type, and the types that have it as their
+        base type.
         ``types`` restricts only the kinds of which it names a type.
 
         Raises:
             NotFoundError: The store has no such type.
+            AmbiguousNameError: Several types have such a short name.
         """
         flags: dict[int, int] = {}
         if self.until:
-            for type_id in type_ids(tables, self.until):
+            for type_id in types_named(tables, self.until, *_KINDS):
                 flags[type_id] = STOP
         if self.types:
             kinds = kinds_of_types(tables)
-            open_ids = type_ids(tables, self.types)
+            open_ids = types_named(tables, self.types, *_KINDS)
             restricted = {kinds[type_id] for type_id in open_ids}
             for type_id, kind in kinds.items():
                 if kind in restricted and type_id not in open_ids:
@@ -129,33 +133,6 @@ def kinds_of_types(tables: TableSource) -> dict[int, int]:
     """Return each type's kind: 0 execution, 1 artifact, 2 context."""
     types = tables["Type"]
     return dict(zip(types["id"].to_pylist(), types["type_kind"].to_pylist(), strict=True))
-
-
-def type_ids(tables: TableSource, names: Collection[str]) -> set[int]:
-    """Return the ids of the types with some names, in any version, or with such a base type.
-
-    Raises:
-        NotFoundError: A name is no type's; the message suggests near ones.
-    """
-    types = tables["Type"]
-    by_name: dict[str, set[int]] = {}
-    for number, name, kind in zip(
-        *(types[column].to_pylist() for column in ("id", "name", "type_kind")), strict=True
-    ):
-        if kind != KINDS["context"].type_kind:
-            by_name.setdefault(name, set()).add(number)
-    found: set[int] = set()
-    for name in names:
-        if name not in by_name:
-            near = errors.did_you_mean(name, by_name)
-            message = f"The store has no artifact or execution type {name!r}.{near}"
-            raise errors.NotFoundError(message)
-        found |= by_name[name]
-    parents = tables["ParentType"]
-    for child, parent in zip(*(column.to_pylist() for column in parents.columns), strict=True):
-        if parent in found:
-            found.add(child)
-    return found
 
 
 def milliseconds(time: object) -> int:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import live
-from mlmd_lineage.lineage.labels import short_type
 from mlmd_lineage.post_execution import closures, reached
 from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection

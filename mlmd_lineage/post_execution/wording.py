@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlmd_lineage.lineage.labels import printable, short_type, shortened
+from mlmd_lineage.lineage.labels import printable, shortened
 from mlmd_lineage.post_execution.differences import NOTES
+from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

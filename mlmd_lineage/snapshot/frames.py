@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage import errors
 from mlmd_lineage.snapshot import columns, values
 from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import (
@@ -21,6 +20,7 @@ from mlmd_lineage.snapshot.tables import (
     TYPE_KINDS,
     Tables,
 )
+from mlmd_lineage.snapshot.type_names import types_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -167,7 +167,7 @@ class Frames:
             tables = self._read(names)
         nodes = tables[kind.table]
         if type_name is not None:
-            ids = types_named(tables, kind, type_name)
+            ids = types_named(tables, [type_name], kind)
             nodes = nodes.filter(pc.is_in(nodes["type_id"], value_set=pa.array(sorted(ids))))
         frame = columns.node_columns(nodes, tables["Type"], kind.state, states)
         if properties:
@@ -176,28 +176,11 @@ class Frames:
         return frame
 
 
-def types_named(tables: Tables, kind: Kind, name: str) -> set[int]:
-    """Return the ids of a kind's types with a name, in any version, or with such a base type.
-
-    Raises:
-        NotFoundError: There is none; the message suggests near names.
-    """
-    rows = tables["Type"].select(["id", "name", "type_kind"]).to_pylist()
-    own = [row for row in rows if row["type_kind"] == kind.type_kind]
-    found = {row["id"] for row in own if row["name"] == name}
-    if not found:
-        near = errors.did_you_mean(name, {row["name"] for row in own})
-        message = f"The store has no {kind.name} type {name!r}.{near}"
-        raise errors.NotFoundError(message)
-    children = {child for child, parent in values.rows_of(tables["ParentType"]) if parent in found}
-    return found | children
-
-
 def _of_type(session: Session, kind: Kind, name: str, properties: bool) -> Tables:  # noqa: FBT001
     fetched: dict[str, pa.Table] = {
         table: table_from_rows(table, session.fetch(table, {})) for table in ("Type", "ParentType")
     }
-    ids = sorted(types_named(Tables(fetched), kind, name))
+    ids = sorted(types_named(fetched, [name], kind))
     nodes = sorted(session.fetch(kind.table, {"type_id": ids}), key=lambda row: row[0])
     fetched[kind.table] = table_from_rows(kind.table, nodes)
     if properties:

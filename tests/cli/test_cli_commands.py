@@ -241,10 +241,10 @@ def test_a_limit_takes_the_first_or_the_last(limit: str, ids: list[str]):
     ("arguments", "told"),
     [
         (["artifacts", "--type", "Modle"], "no artifact type 'Modle'. Did you mean 'Model'"),
-        (["artifacts", "--type", "Trainer"], "'Trainer' is a type, but not of artifacts."),
-        (["contexts", "--type", "Model"], "'Model' is a type, but not of contexts."),
+        (["artifacts", "--type", "Trainer"], "'Trainer' is a type, but no artifact type."),
+        (["contexts", "--type", "Model"], "'Model' is a type, but no context type."),
         (["upstream", "43", "--until", "Trianer"], "Did you mean 'Trainer'"),
-        (["upstream", "43", "--only", "pipeline"], "not of nodes of lineage"),
+        (["upstream", "43", "--only", "pipeline"], "no artifact or execution type"),
         (["upstream", "43", "--as-of", "yesterday"], "'yesterday' is no time"),
     ],
 )

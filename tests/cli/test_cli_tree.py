@@ -10,7 +10,7 @@ import pytest
 import terminal
 
 import mlmd_lineage
-from mlmd_lineage.cli import output, tree
+from mlmd_lineage.cli import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -121,18 +121,3 @@ def test_missing_nodes_have_lines(made: Make):
     labels = tree.Labels(trace)
     said = [labels.indented(line) for line in shown(trace)]
     assert "    artifact/2 (of no type) (missing: no row has its id)" in said
-
-
-def test_types_are_short_where_that_is_plain():
-    full = "tfx.components.trainer.component.Trainer"
-    digest = "0" * 64
-    assert output.short_types([full, "Model", f"components.Xgboost train@sha256={digest}"]) == {
-        full: "Trainer",
-        "Model": "Model",
-        f"components.Xgboost train@sha256={digest}": "Xgboost train",
-    }
-    assert output.short_types([full, "mine.Trainer"]) == {
-        full: full,
-        "mine.Trainer": "mine.Trainer",
-    }
-    assert output.short_types(["", "a.", ".", "..", "v1.2", "ünï.Modell"])[""] == ""
