@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.lineage.index import STATE_PROPERTY
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, OUTPUT_EVENTS, SCHEMAS
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

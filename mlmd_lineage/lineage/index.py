@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
-STATE_PROPERTY = "state"
-TEXT_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
-"""Before MLMD 0.22 gave executions a state, TFX kept it as text in their property ``state``."""
-
-
 class Edges:
     """Each node's edges in one direction.
 
@@ -333,32 +328,6 @@ def _type_ids(table: pa.Table) -> Array:
     return arrays.to_numpy(table["type_id"], -1)
 
 
-def execution_states_of(tables: TableSource) -> pa.ChunkedArray:
-    """Return each execution's state, from the text that TFX kept where MLMD has none."""
-    states = tables["Execution"]["last_known_state"]
-    if not states.null_count or "ExecutionProperty" not in tables:
-        return states
-    return with_text_states(tables["Execution"], tables["ExecutionProperty"])
-
-
-def with_text_states(executions: pa.Table, properties: pa.Table) -> pa.ChunkedArray:
-    """Return each execution's state, or else the one in its property ``state``."""
-    named = pc.and_(
-        pc.equal(properties["name"].cast(pa.string()), arrays.scalar(STATE_PROPERTY, pa.string())),
-        pc.invert(properties["is_custom_property"]),
-    )
-    texts = properties.filter(named).select(["execution_id", "string_value"])
-    by_id = dict(zip(*(column.to_pylist() for column in texts.columns), strict=True))
-    states = {number: TEXT_STATES[text] for number, text in by_id.items() if text in TEXT_STATES}
-    column = executions["last_known_state"]
-    if not states:
-        return column
-    ids = executions["id"].cast(pa.int64()).combine_chunks()
-    found = pc.index_in(ids, value_set=arrays.from_values(states, pa.int64()))
-    merged = arrays.from_values(list(states.values()), column.type).take(found)
-    return pc.coalesce(column.combine_chunks(), merged)
-
-
 def _numbered(table: pa.Table, named: pa.ChunkedArray) -> tuple[Array, Array, Array]:
     """Return all ids in order, where each named one stands among them, and which have no row."""
     ids = arrays.to_numpy(table["id"])
@@ -380,9 +349,8 @@ def _less(column: pa.ChunkedArray, first: int) -> Array:
     made = np.empty(len(column), np.int32)
     start = 0
     for chunk in column.chunks:
-        np.subtract(
-            arrays.to_numpy(chunk), first, out=made[start : start + len(chunk)], casting="unsafe"
-        )
+        numbers = arrays.to_numpy(chunk).astype(np.int64, copy=False)
+        np.subtract(numbers, first, out=made[start : start + len(chunk)], casting="unsafe")
         start += len(chunk)
     return made
 

@@ -11,7 +11,6 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage import keys, parts
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.ahead import FarSighted
@@ -19,6 +18,7 @@ from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.lineage.walk import CLOSED, STOP
 from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -290,7 +290,7 @@ class _Fetched:
                 if not any(self._is_later(kind, row[end]) for kind, end in _END.items())
             ]
         for row in rows:
-            self._events[row[0]] = row
+            self._events.setdefault(row[0], row)
             if row[3] in OUTPUT_EVENTS:
                 self._claims.setdefault(row[1], {})[row[0]] = row
         return rows
@@ -303,14 +303,16 @@ class _Fetched:
         held.update(dict.fromkeys(new))
         stateless = []
         for row in self._session.fetch(KINDS[kind].table, {"id": new}):
+            if held[row[0]] is not None:
+                continue  # tables without a primary key may have an id twice: the first counts
             held[row[0]] = row
             if kind == "execution" and row[_EXECUTION_STATE] is None:
                 stateless.append(row[0])
         if stateless:
-            where: dict[str, Any] = {"execution_id": stateless, "name": [indexes.STATE_PROPERTY]}
+            where: dict[str, Any] = {"execution_id": stateless, "name": [STATE_PROPERTY]}
             for row in self._session.fetch("ExecutionProperty", where):
-                state = indexes.TEXT_STATES.get(row[5])
-                if row[1] == indexes.STATE_PROPERTY and not row[2] and state is not None:
+                state = TEXT_STATES.get(row[5])
+                if row[1] == STATE_PROPERTY and not row[2] and state is not None:
                     self._legacy[row[0]] = state
 
     def _is_later(self, kind: str, number: int) -> bool:

@@ -104,7 +104,7 @@ class NodeAttributes:
         ids = self.ids[start:stop]
         if len(self._row_ids) == len(self.ids):
             return self._table[column].slice(start, stop - start).to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
-        first, last = self._row_ids.searchsorted(ids[0]), self._row_ids.searchsorted(ids[-1] + 1)
+        first, last = _rows_of(self._row_ids, ids)
         stored = dict(
             zip(
                 self._row_ids[first:last].tolist(),
@@ -172,11 +172,19 @@ class NodeAttributes:
         if self._owners is None:
             return nothing, nothing
         ids = self.ids[start:stop]
-        first, last = self._owners.searchsorted(ids[0]), self._owners.searchsorted(ids[-1] + 1)
+        first, last = _rows_of(self._owners, ids)
         rows = self._tables[self.kind.properties].slice(first, last - first)
         both = values.values_by_owner(rows)
         found = [both.get(number, ({}, {})) for number in ids.tolist()]
         return [plain or None for plain, _ in found], [custom or None for _, custom in found]
+
+
+def _rows_of(owners: Array, ids: Array) -> tuple[int, int]:
+    """Return where in their order the rows of the first node begin, and those of the last end.
+
+    No number is added to an id: ids are kept in as few bytes as hold the greatest of them.
+    """
+    return int(owners.searchsorted(ids[0])), int(owners.searchsorted(ids[-1], side="right"))
 
 
 class Batch:

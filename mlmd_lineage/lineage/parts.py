@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.lineage.index import STATE_PROPERTY, with_text_states
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, with_text_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -193,7 +193,7 @@ def existing(tables: TableSource, moment: int) -> PartTables:
     events = tables["Event"]
     times = arrays.to_numpy(events["milliseconds_since_epoch"])
     there = times <= moment
-    kept = {}
+    kept, named_by = {}, {}
     for kind in (KINDS["artifact"], KINDS["execution"]):
         nodes = tables[kind.table]
         ids = arrays.to_numpy(nodes["id"])
@@ -209,6 +209,9 @@ def existing(tables: TableSource, moment: int) -> PartTables:
                 known = np.isin(ids[unknown], firsts)
                 made[unknown[known]] = earliest[firsts.searchsorted(ids[unknown[known]])]
         kept[kind.name] = ids[made <= moment]
+        named_by[kind.name] = named
         later = ids[made > moment]
         there = there & ~np.isin(named, later)
-    return PartTables(tables, kept["artifact"], kept["execution"], np.flatnonzero(there))
+    # Nodes without a row, which events name, may have properties all the same.
+    artifacts, executions = (np.union1d(kept[k], named_by[k][there]) for k in kept)
+    return PartTables(tables, artifacts, executions, np.flatnonzero(there))

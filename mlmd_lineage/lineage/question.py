@@ -9,6 +9,8 @@ import operator
 from collections.abc import Collection
 from typing import TYPE_CHECKING, SupportsIndex
 
+import numpy as np
+
 from mlmd_lineage import errors
 from mlmd_lineage.lineage.roles import followed
 from mlmd_lineage.lineage.walk import CLOSED, NO_LIMIT, STOP
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.parts import TableSource
 
 Time: TypeAlias = "dt.datetime | str | int"
-"""A moment: a datetime or pandas Timestamp, ISO 8601 text, or milliseconds since 1970 in UTC.
+"""A moment: a datetime, date or pandas Timestamp, ISO 8601 text, or milliseconds since 1970 in UTC.
 
 Without a time zone it is taken as UTC.
 """
@@ -58,6 +60,8 @@ class Question:
         Raises:
             ConfigurationError: One of them cannot be right.
         """
+        _check_flag("reuse", reuse)
+        _check_flag("internal", internal)
         if max_hops is None and until is None and types is None and as_of is None:
             return _unbounded(bool(reuse), bool(internal))
         return cls(
@@ -119,6 +123,12 @@ def _unbounded(reuse: bool, internal: bool) -> Question:  # noqa: FBT001 - a key
     return Question(reuse=reuse, internal=internal)
 
 
+def _check_flag(argument: str, value: object) -> None:
+    if not isinstance(value, (bool, np.bool_)):
+        message = f"{argument} is True or False; not {value!r}."
+        raise errors.ConfigurationError(message)
+
+
 def _names(argument: str, value: object) -> tuple[str, ...]:
     if value is None:
         return ()
@@ -146,8 +156,9 @@ def milliseconds(time: object) -> int:
     """
     if isinstance(time, str):
         text = time.strip()
+        zulu = text.endswith(("Z", "z"))
         try:
-            time = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+            time = dt.datetime.fromisoformat(text[:-1] + "+00:00" if zulu else text)
         except ValueError:
             message = f"as_of={text!r} is no time; write it like 2026-11-21T06:00:00+00:00."
             raise errors.ConfigurationError(message) from None
@@ -156,6 +167,10 @@ def milliseconds(time: object) -> int:
             time = time.replace(tzinfo=dt.timezone.utc)
         if time == time:  # noqa: PLR0124 - pandas' NaT is a datetime too, and equals nothing
             return int((time - _EPOCH) // dt.timedelta(milliseconds=1))
+    elif isinstance(time, dt.date):
+        return milliseconds(time.isoformat())
+    elif isinstance(time, np.datetime64) and not np.isnat(time):
+        return int(time.astype("datetime64[ms]").astype(np.int64))
     if isinstance(time, SupportsIndex) and not isinstance(time, bool):
         return operator.index(time)
     message = f"as_of is a datetime, ISO 8601 text or milliseconds since 1970; not {time!r}."

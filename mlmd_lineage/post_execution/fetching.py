@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.lineage.index import STATE_PROPERTY, TEXT_STATES
 from mlmd_lineage.snapshot.raw_columns import table_from_rows
 from mlmd_lineage.snapshot.tables import (
     EXECUTION_STATES,
@@ -14,6 +13,7 @@ from mlmd_lineage.snapshot.tables import (
     SORT_KEYS,
     Tables,
 )
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.lineage.index import execution_states_of
 from mlmd_lineage.post_execution.grouped import Grouped, rows_of
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.text_states import execution_states_of
 from mlmd_lineage.snapshot.values import value_of, values_by_owner
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import TypeAlias
 
-    Numbers = np.ndarray[Any, np.dtype[Any]]
-    Flags = np.ndarray[Any, np.dtype[np.bool_]]
+    Numbers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+    Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def to_numpy(column: pa.Array | pa.ChunkedArray, null: float = 0) -> Numbers:

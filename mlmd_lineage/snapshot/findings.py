@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import arrays, notes, values
+from mlmd_lineage.snapshot import arrays, notes, text_states, values
 from mlmd_lineage.snapshot.tables import (
     ARTIFACT_STATES,
     EVENT_TYPES,
@@ -149,8 +149,7 @@ def _only_cached(tables: Tables) -> Iterator[Finding]:
     """Find the artifacts whose outputs are all of cached executions: the maker is not told."""
     if "Execution" not in tables:
         return
-    executions = tables["Execution"]
-    is_cached = arrays.to_numpy(executions["last_known_state"]) == _CACHED
+    is_cached = arrays.to_numpy(text_states.execution_states_of(tables)) == _CACHED
     cached = _ids(tables, "Execution")[is_cached]
     is_output = np.isin(_ids(tables, "Event", "type"), _OUTPUTS)
     by_cached = np.isin(_ids(tables, "Event", "execution_id"), cached)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _KEY = b"mlmd_lineage.notes"
 
@@ -65,6 +65,16 @@ def noted(table: pa.Table, notes: Iterable[Note]) -> pa.Table:
     if not every:
         return table
     metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(every)}
+    return table.replace_schema_metadata(metadata)
+
+
+def without(table: pa.Table, unwanted: Callable[[Note], bool]) -> pa.Table:
+    """Return a table without some of the notes on it."""
+    every = notes_of(table)
+    kept = [note for note in every if not unwanted(note)]
+    if len(kept) == len(every):
+        return table
+    metadata = {**table.schema.metadata, _KEY: json.dumps(kept)}
     return table.replace_schema_metadata(metadata)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, notes
-from mlmd_lineage.snapshot.tables import SCHEMAS, SORT_KEYS
+from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, SORT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,40 +87,76 @@ def finished(
         base64_protos: Whether protos come as base64 text.
         trim: Whether the driver's buffers may be larger than needed.
     """
-    schema = SCHEMAS[table]
     made = []
-    invalid: dict[str, Sequence[int]] = {}
-    for field in schema:
-        column = columns.get(field.name)
-        if column is None:
-            column = pa.nulls(rows, field.type)
-        elif pa.types.is_dictionary(field.type):
-            if not pa.types.is_dictionary(column.type):
-                column, invalid[field.name] = _checked_text(column, pa.string())
-                column = column.dictionary_encode()
-        elif field.name == "proto_value" and base64_protos:
-            column = _without_base64(column)
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column, invalid[field.name] = _checked_text(column, field.type)
-        elif column.type != field.type:
-            column = column.cast(field.type)
-        if column.null_count and (field.name in TIES or field.name == "id"):
-            # No row has this number: it shows as missing.
-            column = column.fill_null(arrays.scalar(0, column.type))
+    found: list[notes.Note] = []
+    rows_of: dict[str, tuple[Sequence[int], Sequence[int]]] = {}
+    for field in SCHEMAS[table]:
+        column, invalid = _converted(field, columns.get(field.name), rows, base64_protos)
+        null: Sequence[int] = ()
+        if column.null_count and is_key(table, field.name):
+            null = np.flatnonzero(~arrays.to_numpy(column.is_valid())).tolist()
+            column = _without_nulls(column)
+        rows_of[field.name] = invalid, null
         made.append(_in_its_size(column) if trim else column)
-    whole = pa.table(made, schema=schema)
-    return notes.noted(whole, _invalid_texts(table, whole, invalid))
+    whole = pa.table(made, schema=SCHEMAS[table])
+    for name, (invalid, null) in rows_of.items():
+        found += _notes(table, whole, name, "invalid_text", invalid)
+        found += _notes(table, whole, name, "null_key", null)
+    return notes.noted(whole, found)
 
 
-def _invalid_texts(
-    table: str, whole: pa.Table, invalid: Mapping[str, Sequence[int]]
+_DETAILS = {
+    "invalid_text": "is not UTF-8; the bytes that are not show as \\xff and the like",
+    "null_key": "is NULL, which MLMD never writes; it shows as 0, false or an empty text",
+}
+
+
+def _notes(
+    table: str, whole: pa.Table, column: str, code: str, rows: Sequence[int]
 ) -> Iterator[notes.Note]:
-    for column, rows in invalid.items():
-        for row in rows:
-            first, second = (whole[number][row].as_py() for number in range(2))
-            subject, start = notes.about(table, (first, second), column)
-            detail = f"{start} is not UTF-8; the bytes that are not show as \\xff and the like"
-            yield notes.Note("invalid_text", subject, detail)
+    for row in rows:
+        first, second = (whole[number][row].as_py() for number in range(2))
+        subject, start = notes.about(table, (first, second), column)
+        yield notes.Note(code, subject, f"{start} {_DETAILS[code]}")
+
+
+def is_key(table: str, column: str) -> bool:
+    """Tell whether a column tells what a row is about: NOT NULL in every version."""
+    named = table in PROPERTY_TABLES and column in {"name", "is_custom_property"}
+    return named or column in TIES or column == "id"
+
+
+def key_value(column: str) -> int | str:
+    """Return what stands for a key that is NULL: no node, type or event has it."""
+    return "" if column == "name" else 0
+
+
+def _converted(
+    field: pa.Field,
+    column: pa.Array | None,
+    rows: int,
+    base64_protos: bool,  # noqa: FBT001 - as finished() has it
+) -> tuple[pa.Array, Sequence[int]]:
+    """Return a column as its schema has it, and the rows in which it was not UTF-8."""
+    if column is None:
+        return pa.nulls(rows, field.type), ()
+    if pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(column.type):
+            return column, ()
+        texts, invalid = _checked_text(column, pa.string())
+        return texts.dictionary_encode(), invalid
+    if field.name == "proto_value" and base64_protos:
+        return _without_base64(column), ()
+    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+        return _checked_text(column, field.type)
+    return column if column.type == field.type else column.cast(field.type), ()
+
+
+def _without_nulls(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        texts = column.cast(pa.string())
+        return texts.fill_null(arrays.scalar("", texts.type)).dictionary_encode()
+    return column.fill_null(arrays.scalar(0, column.type))
 
 
 def _in_its_size(column: pa.Array) -> pa.Array:
@@ -157,14 +193,35 @@ def table_from_rows(table: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
 
 
 def ordered(table: str, data: pa.Table) -> pa.Table:
-    """Return a table with its rows in order; it is copied only where they are not."""
+    """Return a table with its rows in order; it is copied only where they are not.
+
+    Of rows with one id, which only a table without a primary key has, the first is kept.
+    """
     keys = SORT_KEYS[table]
     first = arrays.to_numpy(data[keys[0]])
     steps = np.diff(first)
     if len(keys) == 1:
-        if not (steps < 0).any():
-            return data
-        return data.take(arrays.from_numpy(np.argsort(first, kind="stable")))
+        if (steps < 0).any():
+            data = data.take(arrays.from_numpy(np.argsort(first, kind="stable")))
+            first = np.sort(first)
+            steps = np.diff(first)
+        return (
+            _without_repeats(table, data, first) if keys == ("id",) and (steps == 0).any() else data
+        )
     if (steps > 0).all():
         return data
     return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))
+
+
+def _without_repeats(table: str, data: pa.Table, ids: arrays.Numbers) -> pa.Table:
+    kept, places, counts = np.unique(ids, return_index=True, return_counts=True)
+    several = zip(kept[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True)
+    found = [
+        notes.Note(
+            "duplicate_id",
+            notes.subject_of(table, number),
+            f"{count} rows have its id; the first is kept",
+        )
+        for number, count in several
+    ]
+    return notes.noted(data.take(arrays.from_numpy(places)), found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays, notes
-from mlmd_lineage.snapshot.raw_columns import TIES, proto_bytes
+from mlmd_lineage.snapshot.raw_columns import TIES, is_key, key_value, proto_bytes
 from mlmd_lineage.snapshot.tables import (
     NEWEST_SCHEMA_VERSION,
     OLDEST_SCHEMA_VERSION,
@@ -156,6 +156,7 @@ class SQLSession:
         rows: list[tuple[Any, ...]] = []
         for statement, parameters in self._statements(table, where):
             rows += self._execute(statement, parameters)
+        rows = _with_keys(table, rows)
         return _typed_properties(rows, self.base64_protos) if table in PROPERTY_TABLES else rows
 
     def ahead(
@@ -273,6 +274,18 @@ class SQLSession:
 
 def _listed(values: Iterable[int]) -> str:
     return ", ".join(str(int(value)) for value in values)
+
+
+def _with_keys(table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows in which no key is missing, as only tables without constraints let it."""
+    keys = [(at, name) for at, name in enumerate(SCHEMAS[table].names) if is_key(table, name)]
+    for number, row in enumerate(rows):
+        if any(row[at] is None for at, _ in keys):
+            changed = list(row)
+            for at, name in keys:
+                changed[at] = key_value(name) if row[at] is None else row[at]
+            rows[number] = tuple(changed)
+    return rows
 
 
 def _typed_properties(

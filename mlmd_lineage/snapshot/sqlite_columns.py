@@ -178,13 +178,16 @@ def _piece(connection: Connection, layout: sql.Layout, part: _Part) -> list[pa.T
     except (_WidenedError, OSError) as error:
         if isinstance(error, OSError) and "type mismatch" not in str(error).lower():
             raise
-    listed = sqlite_values.tolerant(present, name)
+    listed = ", ".join(sqlite_values.tolerant(present, name).values())
     rows = f"{listed} FROM {table} WHERE {part.condition}"
-    pieces = list(_batches(connection, name, present, rows))
-    return [
-        notes.noted(piece, _misfits(connection, layout, part) if number == 0 else ())
-        for number, piece in enumerate(pieces)
+    misfits = list(_misfits(connection, layout, part))
+    cells = {(note.subject, note.detail.partition(" has ")[0]) for note in misfits}
+    pieces = [
+        # What was of another type had become NULL here.
+        notes.without(piece, lambda note: (note.subject, note.detail.partition(" is ")[0]) in cells)
+        for piece in _batches(connection, name, present, rows)
     ]
+    return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
 
 def _misfits(connection: Connection, layout: sql.Layout, part: _Part) -> Iterator[notes.Note]:

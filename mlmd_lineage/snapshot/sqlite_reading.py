@@ -17,7 +17,9 @@ from mlmd_lineage.snapshot import (
     sqlite_columns,
     sqlite_errors,
     sqlite_files,
+    sqlite_values,
 )
+from mlmd_lineage.snapshot.tables import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -59,6 +61,12 @@ class SQLiteSession(sql.SQLSession):
         self._path = path
         self.layout = layout
         self.source = str(path)
+
+    def _head(self, table: str) -> str:
+        # Columns may hold values of any type: they are read as whole tables are.
+        typed = sqlite_values.tolerant(self.layout.columns[table], table)
+        listed = ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
+        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[object, ...]]:
         with _explained(self._path):

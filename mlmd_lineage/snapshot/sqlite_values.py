@@ -57,8 +57,8 @@ def plain(columns: Sequence[str], table: str) -> str:
     )
 
 
-def tolerant(columns: Sequence[str], table: str) -> str:
-    """Return the columns of a SELECT for a table with values that are not what they should be.
+def tolerant(columns: Sequence[str], table: str) -> dict[str, str]:
+    """Return each column of a SELECT for a table with values that are not what they should be.
 
     A property's number that is none is kept as the double or the text that it is. Elsewhere a
     number that is none becomes NULL.
@@ -79,7 +79,7 @@ def tolerant(columns: Sequence[str], table: str) -> str:
                 for c, kind in ((c, kinds.field(c).type) for c in numbers)
             ),
         )
-    return ", ".join(listed.values())
+    return listed
 
 
 def wrong(column: str, table: str) -> str:

@@ -147,10 +147,10 @@ class Service:
         waiting: collections.deque[Call] = collections.deque()
         flying: collections.deque[tuple[Call, float, Any]] = collections.deque()
         loads = Loads()
-        more = True
+        more, window = True, 1
         try:
             while True:
-                while more and loads.total < in_flight and len(flying) < AHEAD * in_flight:
+                while more and loads.total < window and len(flying) < AHEAD * window:
                     call = waiting.popleft() if waiting else next(source, None)
                     more = call is not None
                     if call is not None:
@@ -159,13 +159,15 @@ class Service:
                         flying[-1][2].add_done_callback(functools.partial(loads.remove, number))
                 if not flying:
                     return
-                full = len(flying) >= AHEAD * in_flight or not more
-                loads.wait(flying[0][2].done, 0 if full else in_flight)
+                full = len(flying) >= AHEAD * window or not more
+                loads.wait(flying[0][2].done, 0 if full else window)
                 if flying[0][2].done():
                     # No variable holds the future, which shows in tracebacks what the server said.
                     outcome = self._outcome(flying[0][2])
                     call, sent = flying.popleft()[:2]
                     waiting.extend(self._finish(call, outcome, sent) or ())
+                    # The first answers tell how much to ask for at once.
+                    window = min(window + 1, in_flight)
                     # A source may have calls again after what an answer told.
                     more = True
         finally:

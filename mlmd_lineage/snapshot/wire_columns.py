@@ -84,6 +84,7 @@ class NodeColumns:
             for name, number in _VALUES.items()
         }
         names = entries[1].texts(count)
+        names = names.fill_null(arrays.scalar(b"", names.type))  # an empty key is left out
         columns = {
             self._kind.id_column: arrays.from_numpy(self.ids[rows]),
             "name": names,

@@ -6,7 +6,6 @@ What MLMD answers stands in ``answers.json``; ``filter_oracle.py`` says how it c
 from __future__ import annotations
 
 import shutil
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import filter_oracle
@@ -14,6 +13,7 @@ import filter_stores
 import metadata_service
 import pytest
 import server_stores
+from native_library import VERSIONS
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeKind
 
 FAILS = "FilterError"
-HAS_FILTERS = any(
-    found.version.startswith("1.17.") for found in metadata.distributions(name="ml-metadata")
-)
+IS_THE_KEPT_ONE = any(version.startswith("1.17.") for version in VERSIONS)
 ANSWERS = filter_oracle.kept()
 SHARED = [name for name in ANSWERS if name != filter_oracle.MADE]
 
@@ -283,7 +281,7 @@ def test_a_postgresql_answers_as_sqlite_does(postgresql_server: servers.Server, 
 
 
 @pytest.mark.native
-@pytest.mark.skipif(not HAS_FILTERS, reason="ml_metadata 1.17 is the one whose answers are kept")
+@pytest.mark.skipif(not IS_THE_KEPT_ONE, reason="the answers kept are those of 1.17")
 def test_mlmd_still_answers_so(tmp_path: Path):
     path = filter_stores.made(tmp_path / "m.db")
     answers = ANSWERS[filter_oracle.MADE]
@@ -291,7 +289,7 @@ def test_mlmd_still_answers_so(tmp_path: Path):
 
 
 @pytest.mark.native
-@pytest.mark.skipif(not HAS_FILTERS, reason="ml_metadata 1.17 is the one whose answers are kept")
+@pytest.mark.skipif(not IS_THE_KEPT_ONE, reason="the answers kept are those of 1.17")
 def test_mlmd_still_answers_so_on_a_real_store(shared_stores: Path, tmp_path: Path):
     path = shutil.copyfile(shared_stores / "tfx_local.db", tmp_path / "m.db")
     answers = ANSWERS["tfx_local.db"]

@@ -33,6 +33,9 @@ from ml_metadata.proto import metadata_store_pb2
 MetadataStore(json_format.Parse(sys.stdin.read(), metadata_store_pb2.ConnectionConfig()))
 """
 
+PASSED = r"^(99|1\d\d) passed, 2 xfailed"
+"""ml-metadata 1.21 has fewer tests, as it has fewer methods."""
+
 
 def make_empty(store: ml.BaseMetadataStore) -> None:
     """Have ``ml_metadata`` make its tables in a database."""
@@ -80,7 +83,7 @@ def test_the_librarys_own_suite_passes_over_sqlite(tmp_path: Path):
     make_empty(store)
     with served(store.path, "--workers", "2") as service:
         last = run_suite(suite(tmp_path), service.host, service.port)
-        assert re.search(r"^1\d\d passed, 2 xfailed", last), last
+        assert re.search(PASSED, last), last
 
 
 @pytest.mark.native
@@ -90,7 +93,7 @@ def test_the_librarys_own_suite_passes_over_mariadb(tmp_path: Path, mariadb_serv
     url = mariadb_server.url(database.name)
     with served(url, "--workers", "2") as service:
         last = run_suite(suite(tmp_path), service.host, service.port)
-        assert re.search(r"^1\d\d passed, 2 xfailed", last), last
+        assert re.search(PASSED, last), last
         assert mariadb_server.password not in service.log
 
 

@@ -12,6 +12,7 @@ import server_stores
 import service_requests as asking
 import sqlite_stores
 from metadata_service import served
+from native_library import NEEDS_FILTERS
 
 import mlmd_lineage as ml
 from mlmd_lineage._proto import only_ours
@@ -89,11 +90,13 @@ def test_every_answer_is_the_librarys(two: Two):
 
 
 @pytest.mark.native
+@NEEDS_FILTERS
 def test_every_lineage_is_the_librarys(two: Two):
     assert two.differences(asking.of_lineage(two.tables)) == []
 
 
 @pytest.mark.native
+@NEEDS_FILTERS
 def test_every_filtered_list_is_the_librarys(two: Two):
     assert two.differences(asking.with_filters(two.tables)) == []
 
