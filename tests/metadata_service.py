@@ -48,10 +48,10 @@ class Service:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
         return [int(child) for child in children.split()]
 
-    def wait_for(self, text: str, seconds: float = 20) -> None:
-        """Wait until the log holds a text."""
+    def wait_for(self, text: str, seconds: float = 20, *, times: int = 1) -> None:
+        """Wait until the log holds a text, so many times."""
         end = time.monotonic() + seconds
-        while text not in self.log:
+        while self.log.count(text) < times:
             assert time.monotonic() < end, f"no {text!r} in:\n{self.log}"
             time.sleep(0.02)
 

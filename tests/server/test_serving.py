@@ -221,6 +221,7 @@ def test_a_call_whose_client_left_is_not_answered(path: Path):
         assert asking.caller(channel)("GetArtifacts")[0] == 0
         service.wait_for("GetArtifacts OK")
         # Those in hand; the others were never begun.
+        service.wait_for("GetArtifacts CANCELLED", times=8)
         assert service.log.count("GetArtifacts CANCELLED") == 8
         assert service.log.count("GetArtifacts OK") == 1
 
