@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -225,6 +225,10 @@ class Tables:
         message = f"{type(self).__name__} is immutable; {name!r} cannot be deleted"
         raise AttributeError(message)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = self.schema_version, self.source, self.taken_at
+        return _remade, (type(self), dict(self._tables), *state)
+
     def __contains__(self, table: object) -> bool:
         return table in self._tables
 
@@ -246,6 +250,17 @@ class Tables:
     def names(self) -> tuple[str, ...]:
         """The tables that are there, in the order of ``SCHEMAS``."""
         return tuple(name for name in SCHEMAS if name in self._tables)
+
+
+def _remade(
+    kind: type[Tables],
+    tables: Mapping[str, pa.Table],
+    schema_version: int,
+    source: str,
+    taken_at: dt.datetime,
+) -> Tables:
+    """Return tables that were pickled, or copied."""
+    return kind(tables, schema_version=schema_version, source=source, taken_at=taken_at)
 
 
 def empty(table: str) -> pa.Table:

@@ -89,7 +89,9 @@ def _from_sqlite_url(url: str) -> BaseMetadataStore:
     if not parts.path.strip("/"):
         message = "The URL names no file; write sqlite:///absolute/path.db."
         raise errors.ConfigurationError(message)
-    return SQLiteMetadataStore(uri=unquote(parts.path), **_query(parts.query))
+    # SQLAlchemy writes four slashes before an absolute path.
+    path = "/" + unquote(parts.path).lstrip("/")
+    return SQLiteMetadataStore(uri=path, **_query(parts.query))
 
 
 def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:

@@ -168,7 +168,7 @@ def test_moments_of_every_kind(changed: Changed):
     for moment in moments:
         assert store.upstream(4, as_of=moment).question.as_of == 4_102_444_800_000
     with pytest.raises(ml.errors.ConfigurationError, match="as_of is"):
-        store.upstream(4, as_of=np.datetime64("NaT"))
+        store.upstream(4, as_of=np.datetime64("NaT", "ms"))
 
 
 def test_flags_are_true_or_false(changed: Changed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,15 @@ def test_a_snapshot_does_not_change(odd: ml.Store):
     with pytest.raises(TypeError):
         snapshot._tables["Event"] = None
     assert snapshot.findings is snapshot.findings
+
+
+def test_a_snapshot_goes_to_another_process(odd: ml.Store):
+    snapshot = odd.snapshot()
+    for other in (pickle.loads(pickle.dumps(snapshot)), copy.deepcopy(snapshot)):  # noqa: S301
+        assert type(other) is type(snapshot)
+        assert other.findings == snapshot.findings
+        assert (other.source, other.taken_at) == (snapshot.source, snapshot.taken_at)
+        assert all(other[name].equals(snapshot[name]) for name in SCHEMAS)
 
 
 def test_a_snapshot_has_every_table_by_a_plain_name(odd: ml.Store):

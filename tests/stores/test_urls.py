@@ -35,7 +35,7 @@ class TestSQLite:
             ("a b/100%.db?x#y", "a b/100%.db?x#y"),
             ("sqlite:///abs/metadata.db", "/abs/metadata.db"),
             ("SQLite:///abs/metadata.db", "/abs/metadata.db"),
-            ("sqlite:////abs/metadata.db", "//abs/metadata.db"),
+            ("sqlite:////abs/metadata.db", "/abs/metadata.db"),
             ("sqlite:///a%20b/100%25.db", "/a b/100%.db"),
             ("sqlite:///C:/metadata.db", "/C:/metadata.db"),
             ("file:///abs/a%3Fb.db", "/abs/a?b.db"),
