@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage import errors
 from mlmd_lineage.snapshot.opening import reader_for
 
 if TYPE_CHECKING:
@@ -51,7 +52,14 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) ->
     """
     from mlmd_lineage.stacks.opening import opened
 
-    return Store(opened(target))
+    try:
+        return Store(opened(target))
+    except errors.MLMDLineageError as error:
+        failure = error.with_traceback(None)
+    # Tracebacks may show the variables of their frames, and here a URL may hold a password.
+    del target
+    failure.__context__ = failure.__cause__ = None
+    raise failure from None
 
 
 class Store:

@@ -152,6 +152,7 @@ class Neighbours:
         self.bad: dict[str, list[int]] = {kind.name: [] for kind in MEMBERS}
         """The nodes on which the service fails."""
         self._starts, self._hops = _FIRST, _FIRST
+        self._most_starts, self._most_hops = STARTS, HOPS
         self._node_bytes = _NODE_BYTES
         self._poor_seconds: float | None = None
 
@@ -193,7 +194,9 @@ class Neighbours:
             if nodes[-1] < _POOR * STARTS:
                 return
             most = TARGET_BYTES // self._node_bytes
-            count = max(1, int(nodes.searchsorted(most, side="right")))
+            if self._most_hops < HOPS:
+                return  # walks are too much for the service
+            count = max(1, min(int(nodes.searchsorted(most, side="right")), self._most_starts))
             # What would be too large is left to shorter walks.
             if nodes[0] < 4 * most:
                 yield self._call(MEMBERS[1], executions[at : at + count].tolist(), HOPS)
@@ -251,10 +254,20 @@ class Neighbours:
                 self._poor_seconds = time.monotonic() - began
 
         def smaller() -> list[Call]:
+            # What was too much once is not tried again.
             half = len(starts) // 2
             if half:
-                return [self._call(kind, part, hops) for part in (starts[:half], starts[half:])]
-            return [self._call(kind, starts, 0)] if hops else []
+                self._most_starts = min(self._most_starts, half)
+                self._keep_to_limits()
+                fewer = min(hops, self._most_hops)
+                return [self._call(kind, part, fewer) for part in (starts[:half], starts[half:])]
+            if not hops:
+                return []
+            self._most_hops = min(self._most_hops, hops // 4)
+            if not self._most_hops:
+                self._most_starts = STARTS
+            self._keep_to_limits()
+            return [self._call(kind, starts, self._most_hops)]
 
         def refused(_: Status) -> None:
             self.bad[kind.name] += starts
@@ -293,10 +306,15 @@ class Neighbours:
             else:
                 self._hops = max(1, self._hops // 2)
         elif size < TARGET_BYTES // 2:
-            if self._starts < STARTS:
-                self._starts = min(STARTS, 4 * self._starts)
+            if self._starts < self._most_starts:
+                self._starts = 4 * self._starts
             else:
-                self._hops = min(HOPS, 4 * self._hops)
+                self._hops = 4 * self._hops
+        self._keep_to_limits()
+
+    def _keep_to_limits(self) -> None:
+        self._starts = min(self._starts, self._most_starts)
+        self._hops = min(self._hops, self._most_hops)
 
 
 def _unless_filters(status: Status) -> None:

@@ -37,6 +37,7 @@ _BEYOND = 10_000
 _ALWAYS_ALL = 1_000_000
 _SPARSE = 20
 _TYPES = ("Type", "TypeProperty", "ParentType")
+_AFTER_EXECUTIONS = ("artifact", "context")
 
 
 class Columns:
@@ -76,7 +77,8 @@ class WholeRead:
     def tables(self) -> Tables:
         """Read the tables."""
         # What is newer than this is not read, wherever a later call meets it.
-        self._last = {name: self._listing.last_id(kind) for name, kind in KINDS.items()}
+        # Executions first: what belongs to one that is read is then never too new to be read.
+        self._last = {k: self._listing.last_id(KINDS[k]) for k in ("execution", *_AFTER_EXECUTIONS)}
         made: dict[str, pa.Table] = {}
         if self._wants(*_TYPES):
             types = type_tables(self._service)
@@ -249,6 +251,8 @@ class WholeRead:
         ids = self._execution_ids(last)
         fetch = functools.partial(Chunks, "GetEventsByExecutionIDs", "execution_ids")
         self._service.run(fetch(ids, take))
+        if not isinstance(ids, range):
+            self._read_events_of_others(ids, columns)
         # Rows of executions may have been deleted, and their events not.
         before = -1
         while before < found:
@@ -257,7 +261,22 @@ class WholeRead:
             last += _BEYOND
         return columns[0].table(), columns[1].table()
 
-    def _execution_ids(self, last: int) -> Iterable[int]:
+    def _read_events_of_others(self, asked: Collection[int], columns: tuple[Columns, ...]) -> None:
+        """Read the events of executions that were not asked for, by way of their artifacts."""
+        self._sweep(KINDS["artifact"])
+
+        def take(answer: bytes) -> None:
+            events, paths = event_tables(answer)
+            other = ~np.isin(arrays.to_numpy(events["execution_id"]), list(asked))
+            kept = arrays.to_numpy(events["id"])[other]
+            of_them = np.isin(arrays.to_numpy(paths["event_id"]), kept)
+            columns[0].add(events.filter(arrays.from_numpy(other)))
+            columns[1].add(paths.filter(arrays.from_numpy(of_them)))
+
+        ids = self._seen["artifact"].held().tolist()
+        self._service.run(Chunks("GetEventsByArtifactIDs", "artifact_ids", ids, take))
+
+    def _execution_ids(self, last: int) -> Collection[int]:
         """Return the ids whose events to ask for: those without a row, too, if they are few."""
         if last <= _ALWAYS_ALL:
             return range(1, last + 1)

@@ -64,8 +64,14 @@ class Component(pydantic.BaseModel, ABC):
         try:
             super().__init__(**{**fields, **found})
         except pydantic.ValidationError as error:
-            raise _explained(type(self), error) from None
-        self._references = references
+            failure = _explained(type(self), error)
+        else:
+            self._references = references
+            return
+        # Tracebacks may show the variables of their frames, and what an error came from.
+        fields.clear()
+        found.clear()
+        raise failure from None
 
     @property
     def local_path(self) -> Path | None:
@@ -97,7 +103,8 @@ class Component(pydantic.BaseModel, ABC):
     def __repr__(self) -> str:
         shown = ", ".join(
             f"{name}={value!r}"
-            for name, value in self
+            # What was refused has no fields yet, and shows in tracebacks all the same.
+            for name, value in self.__dict__.items()
             if value is not None and name not in _NOT_SHOWN
         )
         return f"{type(self).__name__}({shown})"

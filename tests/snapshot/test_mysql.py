@@ -132,6 +132,20 @@ def test_row_by_row_gives_the_same(database: Database, tmp_path: Path):
     assert_same(database.reader().read(), sqlite_stores.reader(path).read())
 
 
+def test_a_server_that_cuts_answers_is_read_whole(database: Database, tmp_path: Path):
+    path = sqlite_stores.new_store(tmp_path / "store.db")
+    database.create().copy(path)
+    limits = "SET GLOBAL sql_select_limit = {0}", "SET GLOBAL max_join_size = {0}"
+    for statement in limits:
+        database.server.execute(statement.format(1))
+    try:
+        found = database.reader().read()
+    finally:
+        for statement in limits:
+            database.server.execute(statement.format(2**64 - 1))
+    assert_same(found, sqlite_stores.reader(path).read())
+
+
 def test_a_server_without_prepared_statements_is_read_row_by_row(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

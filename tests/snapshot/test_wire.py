@@ -182,6 +182,23 @@ class TestGrowth:
         }
 
 
+def test_events_of_deleted_executions_where_ids_are_sparse(store: ml.Store, fake: Fake):
+    fake.put("Execution", 3_000_000)
+    fake.tie(5, 3_000_000, 3)
+    fake.tie(5, 2_000_000, 4)  # of which there is no row
+    found = store.snapshot()
+    assert found.events.num_rows == 2 * LENGTH - 1 + 2
+    assert ("missing_execution", "execution/2000000") in {
+        (f.code, f.subject) for f in found.findings
+    }
+
+
+def test_executions_are_bounded_before_what_they_make(store: ml.Store, fake: Fake):
+    store.snapshot()
+    lists = [m for m in fake.seen if m in {"GetExecutions", "GetArtifacts", "GetContexts"}]
+    assert lists[0] == "GetExecutions"
+
+
 class TestFaults:
     def test_what_fails_for_a_moment_is_tried_again(self, store: ml.Store, fake: Fake):
         failed = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.stores import (
     ArchiveMetadataStore,
@@ -220,3 +222,29 @@ class TestOthers:
     def test_a_store_is_itself(self):
         store: BaseMetadataStore = SQLiteMetadataStore(uri="m.db")
         assert metadata_store_from(store) is store
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda word: ml.connect(f"mysql://u:{word}@h/d?ssl=maybe"),
+        lambda word: ml.connect(f"mysql://u:{word}@h/d?ssl=1&ssl=0"),
+        lambda word: ml.connect(f"postgresql://u:{word}@h/d?sslmode=bogus"),
+        lambda word: ml.connect(f"mysql://u:{word}@h:port/d"),
+        lambda word: ml.MySQLMetadataStore(
+            host="h", database="d", username="u", password=word, ssl="maybe"
+        ),
+        lambda word: ml.MySQLMetadataStore(
+            host="h", database="d", username="u", password=word, ssl_cert="x"
+        ),
+    ],
+)
+def test_a_refused_password_shows_in_no_frame_of_ours(make: Any):
+    with pytest.raises(ml.errors.ConfigurationError) as caught:
+        make("top" + "secret" * 2)
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in report.stack if "mlmd_lineage" in Path(frame.filename).parts]
+    shown = [text for frame in ours for text in (frame.locals or {}).values()]
+    assert shown
+    assert not [text for text in shown if "secretsecret" in text]
+    assert caught.value.__context__ is None
