@@ -52,6 +52,6 @@ setup(
     cmdclass={"build_py": BuildWithProtos},
     ext_modules=[
         # Not a module: walk.py calls it through ctypes. Without a compiler, it does without.
-        Extension("mlmd_lineage.lineage._walk", ["mlmd_lineage/lineage/_walk.c"], optional=True)
+        Extension("mlmd_lineage.lineage._bfs", ["mlmd_lineage/lineage/_bfs.c"], optional=True)
     ],
 )

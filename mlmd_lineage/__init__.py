@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
+    from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.post_execution.artifacts import ArtifactView
+    from mlmd_lineage.post_execution.materializers import register_materializer
     from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.reading import register_materializer
     from mlmd_lineage.post_execution.runs import PipelineRunView
     from mlmd_lineage.post_execution.steps import StepView
     from mlmd_lineage.snapshot.findings import Finding
@@ -27,12 +28,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.values import ProtoValue
     from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
     from mlmd_lineage.stacks.orchestrators import BaseOrchestrator
-    from mlmd_lineage.stacks.settings import Stack
+    from mlmd_lineage.stacks.stack import Stack
     from mlmd_lineage.store import Store, connect
     from mlmd_lineage.stores.archive import ArchiveMetadataStore
     from mlmd_lineage.stores.base import BaseMetadataStore
     from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
-    from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -75,7 +75,7 @@ _HOMES = {
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
     "KubeflowMetadataStore": "stores.kubeflow",
-    "KubernetesMetadataStore": "stores.kubernetes",
+    "KubernetesMetadataStore": "kubernetes.metadata_store",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
@@ -85,13 +85,13 @@ _HOMES = {
     "ProtoValue": "snapshot.values",
     "SQLiteMetadataStore": "stores.sqlite",
     "Snapshot": "snapshot.snapshot",
-    "Stack": "stacks.settings",
+    "Stack": "stacks.stack",
     "StepView": "post_execution.steps",
     "Store": "store",
     "Trace": "lineage.graph",
     "connect": "store",
     "register_dialect": "dialects.registry",
-    "register_materializer": "post_execution.reading",
+    "register_materializer": "post_execution.materializers",
 }
 
 

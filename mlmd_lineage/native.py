@@ -13,7 +13,7 @@ from mlmd_lineage.stores import SQLiteMetadataStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlmd_lineage.snapshot.reader import Reader
+    from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.stores import BaseMetadataStore
 
 MISSING = (

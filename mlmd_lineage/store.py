@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.snapshot.opening import reader_for
+from mlmd_lineage.readers.registry import reader_for
 
 if TYPE_CHECKING:
     import os
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.lineage.question import Time
-    from mlmd_lineage.post_execution.diff import LineageDiff
+    from mlmd_lineage.lineage.query import Time
+    from mlmd_lineage.post_execution.compare.impact import Impact
+    from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.frames import StoreFrames
-    from mlmd_lineage.post_execution.impact import Impact
     from mlmd_lineage.post_execution.pipelines import PipelineView
     from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.snapshot.reader import Reader
+    from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import NodeKind
     from mlmd_lineage.stores import BaseMetadataStore
@@ -50,7 +50,7 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) ->
         StoreNotFoundError: It is a mere word, and neither registered nor a file or folder here.
         AmbiguousNameError: It is both.
     """
-    from mlmd_lineage.stacks.opening import opened
+    from mlmd_lineage.stacks.target_resolution import opened
 
     try:
         return Store(opened(target))
@@ -187,7 +187,7 @@ class Store:
             properties: Read the properties of the nodes too.
         """
         from mlmd_lineage.lineage.graph import LineageGraph
-        from mlmd_lineage.lineage.parts import GraphTables
+        from mlmd_lineage.lineage.graph_tables import GraphTables
 
         return LineageGraph(GraphTables.read(self._reader, properties=properties))
 
@@ -214,13 +214,13 @@ class Store:
             ConfigurationError: An argument cannot be right.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.lineage import live
-        from mlmd_lineage.lineage.question import Question
+        from mlmd_lineage.lineage import traversal
+        from mlmd_lineage.lineage.query import Question
 
         question = Question.of(
             max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
         )
-        return live.upstream(self._reader, node, question)
+        return traversal.upstream(self._reader, node, question)
 
     def downstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -237,13 +237,13 @@ class Store:
 
         >>> store.downstream("artifact/1", until="Model").nodes
         """
-        from mlmd_lineage.lineage import live
-        from mlmd_lineage.lineage.question import Question
+        from mlmd_lineage.lineage import traversal
+        from mlmd_lineage.lineage.query import Question
 
         question = Question.of(
             max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
         )
-        return live.downstream(self._reader, node, question)
+        return traversal.downstream(self._reader, node, question)
 
     def between(
         self,
@@ -258,13 +258,13 @@ class Store:
 
         >>> store.between("artifact/1", "artifact/46").nodes
         """
-        from mlmd_lineage.lineage import live
-        from mlmd_lineage.lineage.question import Question
+        from mlmd_lineage.lineage import traversal
+        from mlmd_lineage.lineage.query import Question
 
         question = Question.of(
             max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of
         )
-        return live.between(self._reader, source, target, question)
+        return traversal.between(self._reader, source, target, question)
 
     def diff(self, a: Node, b: Node) -> LineageDiff:
         """Return why two models, other artifacts, steps or runs differ.
@@ -283,9 +283,9 @@ class Store:
             ConfigurationError: One of them has no lineage, or they are of different kinds.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution import diff
+        from mlmd_lineage.post_execution.compare import lineage_diff
 
-        return diff.diff(self._reader, a, b)
+        return lineage_diff.diff(self._reader, a, b)
 
     def impact(
         self,
@@ -310,7 +310,7 @@ class Store:
             AmbiguousNameError: A name fits several.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution import impact
+        from mlmd_lineage.post_execution.compare import impact
 
         return impact.impact(self._reader, node, models=models, deployments=deployments)
 
@@ -324,9 +324,9 @@ class Store:
         Raises:
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution import loading
+        from mlmd_lineage.post_execution.loading import loader
 
-        return loading.pipelines(self._reader, self._answer)
+        return loader.pipelines(self._reader, self._answer)
 
     def get_pipeline(self, name: str) -> PipelineView:
         """Return a pipeline by its name, with all of its runs.
@@ -338,9 +338,9 @@ class Store:
             AmbiguousNameError: There are several; name one by its key, such as ``context/5``.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution import loading
+        from mlmd_lineage.post_execution.loading import loader
 
-        return loading.pipeline(self._reader, name, self._answer)
+        return loader.pipeline(self._reader, name, self._answer)
 
     def get_run(self, name: str) -> PipelineRunView:
         """Return a run by its name, by a fixed number of statements.
@@ -355,9 +355,9 @@ class Store:
             AmbiguousNameError: There are several; name one by its key.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution import loading
+        from mlmd_lineage.post_execution.loading import loader
 
-        return loading.run(self._reader, name, self._answer)
+        return loader.run(self._reader, name, self._answer)
 
     def _answer(self, question: str, node: str, arguments: dict[str, Any]) -> Any:
         """Answer a lineage question that a view asks."""
@@ -378,9 +378,9 @@ class Store:
             ConfigurationError: It is empty, or names a context, which has no lineage.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.lineage import naming
+        from mlmd_lineage.lineage import node_lookup
 
-        return naming.find_node(self._reader, text)
+        return node_lookup.find_node(self._reader, text)
 
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_stores
 
-from mlmd_lineage.snapshot.raw_columns import table_from_rows
+from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.store import Store
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
-    from mlmd_lineage.snapshot.reader import Session
+    from mlmd_lineage.readers.base import Session
 
 DATA, MODEL, BASE, TRAIN, RESOLVE, RUN = range(1, 7)
 TYPES = [

@@ -21,14 +21,14 @@ import metadata_service
 import odd_stores
 import pandas as pd
 import pytest
+from grpc_stores import as_told
 from server_stores import Database
-from wire_stores import as_told
 
 import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
+from mlmd_lineage.readers.sqlite.subprocess_reader import Worker
 from mlmd_lineage.snapshot.archive import canonical
 from mlmd_lineage.snapshot.frames import Frames
-from mlmd_lineage.snapshot.sqlite_worker import Worker
 from mlmd_lineage.snapshot.tables import ALL_TABLES, wanted
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from mlmd_lineage.cli import (
     demo,
     describe,
     lineage,
+    node_tables,
     runs,
     secrets,
     serve,
     stacks,
-    tables,
 )
-from mlmd_lineage.cli.running import Commands, examples
+from mlmd_lineage.cli.common.command import Commands, examples
 
 app = typer.Typer(
     cls=Commands,
@@ -65,7 +65,7 @@ for group in (
     describe,
     lineage,
     runs,
-    tables,
+    node_tables,
     archive,
     serve,
     components,

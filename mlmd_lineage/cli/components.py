@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli import attributes, completion, running_components
-from mlmd_lineage.cli.listing import FormatOption, GlobalOption, print_properties, print_rows, say
-from mlmd_lineage.cli.output import DescriptionFormat
-from mlmd_lineage.cli.running import Command, Commands, examples
+from mlmd_lineage.cli import component_lifecycle
+from mlmd_lineage.cli.common import attribute_options, completion
+from mlmd_lineage.cli.common.command import Command, Commands, examples
+from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.registration_tables import (
+    FormatOption,
+    GlobalOption,
+    print_properties,
+    print_rows,
+    say,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlmd_lineage.stacks.component_kinds import Kind, KindName
     from mlmd_lineage.stacks.flavors import Flavor
-    from mlmd_lineage.stacks.kinds import Kind, KindName
+    from mlmd_lineage.stacks.registration_view import FoundComponent, View
     from mlmd_lineage.stacks.registry import Registry
-    from mlmd_lineage.stacks.view import FoundComponent, View
 
 NameArgument: TypeAlias = Annotated[
     str,
@@ -77,7 +84,7 @@ class _Group:
 
     @property
     def kind(self) -> Kind:
-        from mlmd_lineage.stacks.kinds import KINDS
+        from mlmd_lineage.stacks.component_kinds import KINDS
 
         return KINDS[self.kind_name]
 
@@ -112,7 +119,7 @@ class _Group:
                 word,
                 cls=Command,
                 help=(function.__doc__ or "").replace("component", self.words),
-                context_settings=attributes.ANYTHING if takes_any else None,
+                context_settings=attribute_options.ANYTHING if takes_any else None,
                 epilog=self._examples(*calls),
             )(function)
         flavors = typer.Typer(
@@ -205,7 +212,7 @@ class _Group:
     ) -> None:
         """Change fields of a component, given as --KEY=VALUE."""
         registry = _registry()
-        name, rest = attributes.named(name, ctx.args)
+        name, rest = attribute_options.named(name, ctx.args)
         found = self._found(registry.view(), name)
         given = self._attributes(registry.view(), found.record.flavor, rest)
         if not given:
@@ -223,7 +230,7 @@ class _Group:
     ) -> None:
         """Take fields away from a component, given as --KEY; they have their defaults then."""
         _no_option(name)
-        keys = attributes.attributes(ctx.args)
+        keys = attribute_options.attributes(ctx.args)
         if not keys or any(value is not None for value in keys.values()):
             message = "Say which to take away: --KEY, without a value."
             raise typer.BadParameter(message)
@@ -298,7 +305,7 @@ class _Group:
 
     def explain(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
         """Say what a component is, and which rules bind it."""
-        text = running_components.EXPLANATIONS[self.kind_name]
+        text = component_lifecycle.EXPLANATIONS[self.kind_name]
         if format_ is DescriptionFormat.json:
             say("", {"type": self.kind_name, "explanation": text}, format_)
         else:
@@ -312,24 +319,24 @@ class _Group:
         """Deploy and start a component, or see whether it can be reached."""
         view = _registry().view()
         component = view.make(self._found(view, name))
-        with running_components.telling(format_) as tell:
-            running_components.up(component, tell)
+        with component_lifecycle.telling(format_) as tell:
+            component_lifecycle.up(component, tell)
 
     def down(
         self,
         name: ActiveArgument = None,
         *,
-        force: running_components.ForceOption = False,
-        delete_data: running_components.DeleteDataOption = False,
-        yes: running_components.YesOption = False,
+        force: component_lifecycle.ForceOption = False,
+        delete_data: component_lifecycle.DeleteDataOption = False,
+        yes: component_lifecycle.YesOption = False,
         format_: FormatOption = DescriptionFormat.table,
     ) -> None:
         """Stop a component that 'up' started."""
         view = _registry().view()
         component = view.make(self._found(view, name))
-        how = running_components.Down(force=force, delete_data=delete_data, yes=yes)
-        with running_components.telling(format_) as tell:
-            running_components.down([component], how, tell)
+        how = component_lifecycle.Down(force=force, delete_data=delete_data, yes=yes)
+        with component_lifecycle.telling(format_) as tell:
+            component_lifecycle.down([component], how, tell)
 
     def logs(
         self,
@@ -343,7 +350,7 @@ class _Group:
         """Show the logs of a component that 'up' deployed."""
         view = _registry().view()
         component = view.make(self._found(view, name))
-        running_components.print_logs(component, format_, follow=follow)
+        component_lifecycle.print_logs(component, format_, follow=follow)
 
     def _found(self, view: View, name: str | None) -> FoundComponent:
         if name is None:
@@ -353,11 +360,11 @@ class _Group:
     def _attributes(self, view: View, flavor: str, arguments: list[str]) -> dict[str, str]:
         from mlmd_lineage.stacks import fields
 
-        given = attributes.attributes(arguments)
+        given = attribute_options.attributes(arguments)
         loaded = view.flavor(self.kind, flavor).load()
         fields.checked_fields(loaded, given)
         secret = fields.secret_fields(loaded)
-        return attributes.with_values(given, secret, fields.flag_fields(loaded))
+        return attribute_options.with_values(given, secret, fields.flag_fields(loaded))
 
 
 def _registry(*, user: bool = False) -> Registry:

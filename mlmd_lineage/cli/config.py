@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli import attributes
-from mlmd_lineage.cli.listing import FormatOption, say
-from mlmd_lineage.cli.output import DescriptionFormat
-from mlmd_lineage.cli.running import Command, Commands, examples
+from mlmd_lineage.cli.common import attribute_options
+from mlmd_lineage.cli.common.command import Command, Commands, examples
+from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.registration_tables import FormatOption, say
 
 # What the first versions called them.
 _OLD_NAMES = {"passwd": "password", "user": "username", "db": "database"}
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     metadata.command(
         "set",
         cls=Command,
-        context_settings=attributes.ANYTHING,
+        context_settings=attribute_options.ANYTHING,
         epilog=examples(
             "config metadata set sqlite --uri metadata.db",
             "config metadata set mysql --host db --port 3306 --username u --passwd --database d",
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     artifacts.command(
         "set",
         cls=Command,
-        context_settings=attributes.ANYTHING,
+        context_settings=attribute_options.ANYTHING,
         epilog=examples("config artifacts set gs://bucket/folder", "config artifacts set /data"),
     )(_artifacts_set)
     group.add_typer(metadata, name="metadata")
@@ -65,7 +65,8 @@ def _metadata_set(
 ) -> None:
     """Register or change the metadata store 'config', and make its stack the active one."""
     given = {
-        _OLD_NAMES.get(key, key): value for key, value in attributes.attributes(ctx.args).items()
+        _OLD_NAMES.get(key, key): value
+        for key, value in attribute_options.attributes(ctx.args).items()
     }
     _put("metadata_store", flavor, given, format_)
 
@@ -81,7 +82,7 @@ def _artifacts_set(
     """Register or change the artifact store 'config', and make its stack the active one."""
     from mlmd_lineage.stacks.artifact_stores import flavor_of
 
-    given = attributes.attributes(ctx.args)
+    given = attribute_options.attributes(ctx.args)
     _put("artifact_store", flavor_of(path), {**given, "path": path}, format_)
 
 
@@ -89,7 +90,7 @@ def _put(
     kind_name: str, flavor: str, given: dict[str, str | None], format_: DescriptionFormat
 ) -> None:
     from mlmd_lineage.stacks import config, fields
-    from mlmd_lineage.stacks.kinds import KINDS
+    from mlmd_lineage.stacks.component_kinds import KINDS
     from mlmd_lineage.stacks.registry import Registry
 
     kind = next(kind for name, kind in KINDS.items() if name == kind_name)
@@ -97,7 +98,7 @@ def _put(
     loaded = registry.view().flavor(kind, flavor).load()
     fields.checked_fields(loaded, given)
     secret, flags = fields.secret_fields(loaded), fields.flag_fields(loaded)
-    values = attributes.with_values(given, secret, flags)
+    values = attribute_options.with_values(given, secret, flags)
     component = config.put(registry, kind, flavor, values)
     told = (
         f"The {kind.words} of the stack '{config.NAME}' is {component.location()}; it is the "

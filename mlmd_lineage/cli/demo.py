@@ -8,9 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.cli import lineage, output, tree
-from mlmd_lineage.cli.options import opened
-from mlmd_lineage.cli.running import Command, examples
+from mlmd_lineage.cli import lineage
+from mlmd_lineage.cli.common import lineage_tree, output
+from mlmd_lineage.cli.common.command import Command, examples
+from mlmd_lineage.cli.common.options import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def _where_a_model_came_from(store: Store) -> None:
         f'store.upstream("{newest}")',
     )
     trace = store.upstream(newest)
-    tree.print_tree(trace)
+    lineage_tree.print_tree(trace)
     output.print_line(lineage.summary(trace), "dim")
 
 
@@ -97,7 +98,7 @@ def _what_a_dataset_reached(store: Store) -> None:
         f'store.downstream("{first}", until=["Model", "PushedModel"])',
     )
     trace = store.downstream(first, until=_MODELS)
-    labels = tree.Labels(trace)
+    labels = lineage_tree.Labels(trace)
     for node in lineage.node_rows(trace, _MODELS).index:
-        output.print_line(labels.indented(tree.Line(node)))
+        output.print_line(labels.indented(lineage_tree.Line(node)))
     output.print_line(lineage.summary(trace), "dim")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlmd_lineage.cli import output
-from mlmd_lineage.cli.options import StoreArgument, opened
-from mlmd_lineage.cli.output import DescriptionFormat
-from mlmd_lineage.cli.running import Command, examples, printable, progress
+from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.command import Command, examples, printable, progress
+from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.output import DescriptionFormat
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli import output, tree
-from mlmd_lineage.cli.options import StoreArgument, opened
-from mlmd_lineage.cli.output import LineageFormat
-from mlmd_lineage.cli.running import Command, examples, progress
+from mlmd_lineage.cli.common import lineage_tree, output
+from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.output import LineageFormat
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -226,7 +226,7 @@ def _show_table(trace: Trace, shown: Shown) -> None:
     terminal = output.on_terminal()
     limit = shown.limit
     if limit is None:
-        limit = tree.SHOWN_NODES if terminal else 0
+        limit = lineage_tree.SHOWN_NODES if terminal else 0
     rows = trace.edges if shown.edges else node_rows(trace, shown.only)
     hidden = max(len(rows) - limit, 0) if limit else 0
     part = rows.head(limit or len(rows))
@@ -236,7 +236,7 @@ def _show_table(trace: Trace, shown: Shown) -> None:
         if len(rows):
             output.print_table(part.drop(columns=["artifact_id", "execution_id"], errors="ignore"))
     else:
-        tree.print_tree(trace, limit or None)
+        lineage_tree.print_tree(trace, limit or None)
     said = [summary(trace)]
     if hidden:
         what = "edges" if shown.edges else "nodes"
@@ -259,10 +259,10 @@ def node_rows(trace: Trace, only: Collection[str] = ()) -> pd.DataFrame:
         trace: The answer.
         only: Only the nodes of these types.
     """
-    nodes = trace.nodes.loc[tree.ordered_nodes(trace)]
+    nodes = trace.nodes.loc[lineage_tree.ordered_nodes(trace)]
     kept = ["hops", "type", "name", "uri", "state", "create_time_since_epoch"]
     frame = nodes[kept].copy()
-    roles = tree.unusual_roles(trace)
+    roles = lineage_tree.unusual_roles(trace)
     frame["role"] = [roles.get(str(key)) for key in frame.index]
     return frame[frame["type"].isin(list(only))] if only else frame
 

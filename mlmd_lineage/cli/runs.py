@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli import output
-from mlmd_lineage.cli.options import StoreArgument, opened
-from mlmd_lineage.cli.output import Format
-from mlmd_lineage.cli.running import Command, examples, progress
+from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.output import Format
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +191,7 @@ def _print_comparison(frame: pd.DataFrame) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mlmd_lineage.lineage.labels import shortened
+    from mlmd_lineage.lineage.render.labels import shortened
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("", overflow="fold")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli import attributes, completion
-from mlmd_lineage.cli.listing import FormatOption, print_rows, say
-from mlmd_lineage.cli.output import DescriptionFormat
-from mlmd_lineage.cli.running import Command, Commands, examples
+from mlmd_lineage.cli.common import attribute_options, completion
+from mlmd_lineage.cli.common.command import Command, Commands, examples
+from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.registration_tables import FormatOption, print_rows, say
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command(
         "register",
         cls=Command,
-        context_settings=attributes.ANYTHING,
+        context_settings=attribute_options.ANYTHING,
         epilog=examples(
             "secret register prod --password",
             "secret register prod --password=@password.txt --ssl-ca=@ca.pem",
@@ -51,13 +51,13 @@ def _register(
     It is kept in the keyring of the operating system, or where there is none, in an encrypted
     file. A registration refers to it as {{NAME.KEY}}.
     """
-    from mlmd_lineage.stores import secret_store
+    from mlmd_lineage.config.secrets import secret_store
 
     if name.startswith("-"):
         message = "NAME comes first, before its values."
         raise typer.BadParameter(message)
-    keys = attributes.attributes(ctx.args)
-    values = attributes.with_values(keys, secret=set(keys), flags=())
+    keys = attribute_options.attributes(ctx.args)
+    values = attribute_options.with_values(keys, secret=set(keys), flags=())
     kept = secret_store.register(name, values, replace=replace)
     where = "the keyring" if kept == "keyring" else "an encrypted file"
     references = ", ".join(secret_store.reference(name, key) for key in values)
@@ -67,8 +67,8 @@ def _register(
 
 def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
     """List the secrets: their names and keys, never their values."""
+    from mlmd_lineage.config.secrets import secret_store
     from mlmd_lineage.stacks.registry import Registry, secret_users
-    from mlmd_lineage.stores import secret_store
 
     view = Registry().view()
     rows = [

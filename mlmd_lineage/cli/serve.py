@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.options import StoreArgument, opened
-from mlmd_lineage.cli.running import Command, examples, printable
+from mlmd_lineage.cli.common.command import Command, examples, printable
+from mlmd_lineage.cli.common.options import StoreArgument, opened
 
 
 def register(app: typer.Typer) -> None:

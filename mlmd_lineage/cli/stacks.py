@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli import completion, running_components
-from mlmd_lineage.cli.listing import FormatOption, GlobalOption, print_properties, print_rows, say
-from mlmd_lineage.cli.output import DescriptionFormat
-from mlmd_lineage.cli.running import Command, Commands, examples
+from mlmd_lineage.cli import component_lifecycle
+from mlmd_lineage.cli.common import completion
+from mlmd_lineage.cli.common.command import Command, Commands, examples
+from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.registration_tables import (
+    FormatOption,
+    GlobalOption,
+    print_properties,
+    print_rows,
+    say,
+)
 
 if TYPE_CHECKING:
+    from mlmd_lineage.stacks.registration_view import FoundStack
     from mlmd_lineage.stacks.registry import Registry
-    from mlmd_lineage.stacks.view import FoundStack
 
 NameArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=completion.stacks)
@@ -127,9 +134,9 @@ def _register(  # noqa: PLR0913 - the parts of a stack
 
     What cannot be combined is refused, and the rule named.
     """
-    from mlmd_lineage.stacks import stacks
+    from mlmd_lineage.stacks import stack_registry
 
-    found = stacks.register(
+    found = stack_registry.register(
         _registry(user=user),
         name,
         metadata_store,
@@ -177,9 +184,9 @@ def _set(
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Make a stack the active one: of the project, or where there is none, of the user."""
-    from mlmd_lineage.stacks import stacks
+    from mlmd_lineage.stacks import stack_registry
 
-    found = stacks.activate(_registry(user=user), name)
+    found = stack_registry.activate(_registry(user=user), name)
     say(f"The active stack is '{name}'.", _row(found), format_)
 
 
@@ -205,7 +212,7 @@ def _update(  # noqa: PLR0913 - the parts of a stack
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Give a stack other components."""
-    from mlmd_lineage.stacks import stacks
+    from mlmd_lineage.stacks import stack_registry
 
     given = {
         "metadata_store": metadata_store,
@@ -218,7 +225,7 @@ def _update(  # noqa: PLR0913 - the parts of a stack
         raise typer.BadParameter(message)
     registry = _registry()
     name = name or registry.view().active().name
-    found = stacks.update(registry, name, components, decouple_stores=decouple_stores)
+    found = stack_registry.update(registry, name, components, decouple_stores=decouple_stores)
     say(f"Updated the stack '{name}'.", _row(found), format_)
 
 
@@ -229,9 +236,9 @@ def _rename(
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Give a stack another name."""
-    from mlmd_lineage.stacks import stacks
+    from mlmd_lineage.stacks import stack_registry
 
-    stacks.rename(_registry(), name, new)
+    stack_registry.rename(_registry(), name, new)
     say(f"Renamed the stack '{name}' to '{new}'.", {"name": new, "was": name}, format_)
 
 
@@ -243,25 +250,25 @@ def _copy(
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Register a stack under another name too; both have the same components."""
-    from mlmd_lineage.stacks import stacks
+    from mlmd_lineage.stacks import stack_registry
 
-    found = stacks.copy(_registry(user=user), name, new)
+    found = stack_registry.copy(_registry(user=user), name, new)
     say(f"Copied the stack '{name}' to '{new}'.", _row(found), format_)
 
 
 def _delete(
     name: NameArgument,
     *,
-    yes: running_components.YesOption = False,
+    yes: component_lifecycle.YesOption = False,
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Forget a stack that is not the active one; its components stay registered."""
-    from mlmd_lineage.stacks import stacks
+    from mlmd_lineage.stacks import stack_registry
 
     registry = _registry()
     registry.view().stack(name)
-    running_components.ask(f"Delete the stack '{name}'?", yes=yes)
-    stacks.delete(registry, name)
+    component_lifecycle.ask(f"Delete the stack '{name}'?", yes=yes)
+    stack_registry.delete(registry, name)
     say(f"Deleted the stack '{name}'.", {"deleted": name}, format_)
 
 
@@ -270,25 +277,25 @@ def _up(name: ActiveArgument = None, *, format_: FormatOption = DescriptionForma
     view = _registry().view()
     stack = view.stack(name) if name else view.active()
     view.check_stack(stack.name, stack.record)
-    with running_components.telling(format_) as tell:
+    with component_lifecycle.telling(format_) as tell:
         for component in view.parts(stack.record).values():
-            running_components.up(component, tell)
+            component_lifecycle.up(component, tell)
 
 
 def _down(
     name: ActiveArgument = None,
     *,
-    force: running_components.ForceOption = False,
-    delete_data: running_components.DeleteDataOption = False,
-    yes: running_components.YesOption = False,
+    force: component_lifecycle.ForceOption = False,
+    delete_data: component_lifecycle.DeleteDataOption = False,
+    yes: component_lifecycle.YesOption = False,
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Stop the components of a stack that 'up' started."""
     view = _registry().view()
     stack = view.stack(name) if name else view.active()
-    how = running_components.Down(force=force, delete_data=delete_data, yes=yes)
-    with running_components.telling(format_) as tell:
-        running_components.down(list(view.parts(stack.record).values()), how, tell)
+    how = component_lifecycle.Down(force=force, delete_data=delete_data, yes=yes)
+    with component_lifecycle.telling(format_) as tell:
+        component_lifecycle.down(list(view.parts(stack.record).values()), how, tell)
 
 
 def _export(
@@ -303,11 +310,11 @@ def _export(
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Write a stack and its components as JSON, without any secret."""
-    from mlmd_lineage.stacks import exchange
-    from mlmd_lineage.stores.files import write_whole
+    from mlmd_lineage.config.atomic_files import write_whole
+    from mlmd_lineage.stacks import stack_export
 
     view = _registry().view()
-    document = exchange.exported(view, name or view.active().name)
+    document = stack_export.exported(view, name or view.active().name)
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if file is None:
         typer.echo(text)
@@ -334,11 +341,11 @@ def _import(
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Register an exported stack, and those of its components that are not here yet."""
-    from mlmd_lineage.stacks import exchange
+    from mlmd_lineage.stacks import stack_export
 
     if file != "-" and not Path(file).is_file():
         message = f"There is no file {file}."
         raise typer.BadParameter(message)
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    found = exchange.imported(_registry(user=user), text, name, decouple_stores=decouple_stores)
+    found = stack_export.imported(_registry(user=user), text, name, decouple_stores=decouple_stores)
     say(f"Imported the stack '{found.name}'.", _row(found), format_)

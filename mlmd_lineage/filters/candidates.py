@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.filters import normal, tree
+from mlmd_lineage.filters import disjunctive_form, syntax_tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
-from mlmd_lineage.filters.tree import Literal
+from mlmd_lineage.filters.syntax_tree import Literal
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mlmd_lineage.filters.tree import Column, Expression
-    from mlmd_lineage.snapshot.reader import Session
+    from mlmd_lineage.filters.syntax_tree import Column, Expression
+    from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import Kind
 
 _BEST = ("id", "external_id", "uri", "name")
@@ -32,7 +32,7 @@ def candidates(session: Session, kind: Kind, condition: Expression) -> set[int] 
         condition: The filter.
     """
     ids: set[int] = set()
-    for conditions in normal.alternatives(condition):
+    for conditions in disjunctive_form.alternatives(condition):
         known = [looked for looked in map(_look_ups, conditions) if looked]
         if not known:
             return None
@@ -47,10 +47,10 @@ def _look_ups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
 
     There are none where the condition says no such thing.
     """
-    if isinstance(condition, tree.Or):
+    if isinstance(condition, syntax_tree.Or):
         parts = [_look_ups(part) for part in condition.operands]
         return [one for part in parts for one in part] if all(parts) else []
-    column = normal.looked_up(condition)
+    column = disjunctive_form.looked_up(condition)
     if column is None or column.place.prefix in PROPERTIES:
         return []
     values = _values(condition)
@@ -65,7 +65,7 @@ def _rank(column: Column) -> tuple[bool, bool, int]:
 
 
 def _values(condition: Expression) -> list[int | str]:
-    literals = (part.value for part in tree.parts_of(condition) if isinstance(part, Literal))
+    literals = (part.value for part in syntax_tree.parts_of(condition) if isinstance(part, Literal))
     found: list[int | str] = []
     for value in literals:
         if isinstance(value, float) and value.is_integer():

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.filters.answering import find_ids
-from mlmd_lineage.filters.meaning import understand
+from mlmd_lineage.filters.find import find_ids
+from mlmd_lineage.filters.semantics import understand
 from mlmd_lineage.snapshot.frames import Frames
-from mlmd_lineage.snapshot.raw_columns import table_from_rows
+from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.type_names import types_named
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlmd_lineage.snapshot.reader import Reader, Session
+    from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import NodeKind
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, v_args
 
 from mlmd_lineage import errors
-from mlmd_lineage.filters import literals, tree
+from mlmd_lineage.filters import literals, syntax_tree
 from mlmd_lineage.filters.literals import MistakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlmd_lineage.filters.tree import Expression
+    from mlmd_lineage.filters.syntax_tree import Expression
 
 LONGEST = 65_536
 """How many characters a filter may have: no database refuses what becomes of it."""
@@ -215,71 +215,73 @@ class _Builder(Transformer[Token, Any]):
         return _made(make(tuple(part.tree for part in parts), parts[0].tree.at), *parts)
 
     def either(self, *parts: _Made) -> _Made:
-        return self._several(tree.Or, parts)
+        return self._several(syntax_tree.Or, parts)
 
     def all(self, *parts: _Made) -> _Made:
-        return self._several(tree.And, parts)
+        return self._several(syntax_tree.And, parts)
 
     def opposite(self, token: Token, part: _Made) -> _Made:
-        return _made(tree.Not(part.tree, _at(token)), part)
+        return _made(syntax_tree.Not(part.tree, _at(token)), part)
 
     def compared(self, left: _Made, sign: Token, right: _Made) -> _Made:
         operator = "!=" if sign == "<>" else str(sign)
-        made = tree.Comparison(operator, left.tree, right.tree, _at(sign))
+        made = syntax_tree.Comparison(operator, left.tree, right.tree, _at(sign))
         return _made(made, left, right)
 
     def like(self, operand: _Made, *rest: Any) -> _Made:
         pattern: _Made = rest[-1]
-        made = tree.Like(operand.tree, pattern.tree, _flag(rest[0]), _at(rest[0]))
+        made = syntax_tree.Like(operand.tree, pattern.tree, _flag(rest[0]), _at(rest[0]))
         return _made(made, operand, pattern)
 
     def one_of(self, operand: _Made, *rest: Any) -> _Made:
         items = [part for part in rest if isinstance(part, _Made)]
         listed = tuple(part.tree for part in items)
-        return _made(tree.In(operand.tree, listed, _flag(rest[0]), _at(rest[0])), operand, *items)
+        return _made(
+            syntax_tree.In(operand.tree, listed, _flag(rest[0]), _at(rest[0])), operand, *items
+        )
 
     def between(self, operand: _Made, *rest: Any) -> _Made:
         low, high = rest[-2:]
-        made = tree.Between(operand.tree, low.tree, high.tree, _flag(rest[0]), _at(rest[0]))
+        made = syntax_tree.Between(operand.tree, low.tree, high.tree, _flag(rest[0]), _at(rest[0]))
         return _made(made, operand, low, high)
 
     def is_(self, operand: _Made, token: Token, *rest: Token) -> _Made:
         what = {"NULL": None, "TRUE": True, "FALSE": False}[rest[-1].type]
-        return _made(tree.Is(operand.tree, what, _flag(rest[0]), _at(token)), operand)
+        return _made(syntax_tree.Is(operand.tree, what, _flag(rest[0]), _at(token)), operand)
 
     def arithmetic(self, left: _Made, token: Token, right: _Made) -> _Made:
-        made = tree.Arithmetic(str(token), left.tree, right.tree, _at(token))
+        made = syntax_tree.Arithmetic(str(token), left.tree, right.tree, _at(token))
         return _made(made, left, right)
 
     def negative(self, token: Token, part: _Made) -> _Made:
-        value = part.tree.value if isinstance(part.tree, tree.Literal) else None
+        value = part.tree.value if isinstance(part.tree, syntax_tree.Literal) else None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return _Made(tree.Literal(-value, _at(token)), part.depth)
-        return _made(tree.Negative(part.tree, _at(token)), part)
+            return _Made(syntax_tree.Literal(-value, _at(token)), part.depth)
+        return _made(syntax_tree.Negative(part.tree, _at(token)), part)
 
     def positive(self, _: Token, part: _Made) -> _Made:
         return part
 
     def call(self, token: Token, part: _Made) -> _Made:
-        return _made(tree.Call(str(token), part.tree, _at(token)), part)
+        return _made(syntax_tree.Call(str(token), part.tree, _at(token)), part)
 
     def number(self, token: Token) -> _Made:
-        return _made(tree.Literal(literals.number(token, _at(token)), _at(token)))
+        return _made(syntax_tree.Literal(literals.number(token, _at(token)), _at(token)))
 
     def text(self, token: Token) -> _Made:
-        return _made(tree.Literal(literals.text(token, _at(token)), _at(token)))
+        return _made(syntax_tree.Literal(literals.text(token, _at(token)), _at(token)))
 
     def true(self, token: Token) -> _Made:
-        return _made(tree.Literal(True, _at(token)))  # noqa: FBT003 - it is the value
+        return _made(syntax_tree.Literal(True, _at(token)))  # noqa: FBT003 - it is the value
 
     def false(self, token: Token) -> _Made:
-        return _made(tree.Literal(False, _at(token)))  # noqa: FBT003 - it is the value
+        return _made(syntax_tree.Literal(False, _at(token)))  # noqa: FBT003 - it is the value
 
     def null(self, token: Token) -> _Made:
-        return _made(tree.Literal(None, _at(token)))
+        return _made(syntax_tree.Literal(None, _at(token)))
 
     def name(self, token: Token) -> _Made:
-        return _made(tree.Name(literals.name_parts(token, _at(token)), _at(token)))
+        return _made(syntax_tree.Name(literals.name_parts(token, _at(token)), _at(token)))
 
 
 def _at(token: Token) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.lineage import numbering
+from mlmd_lineage.lineage import node_keys
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import EVENT_TYPES
@@ -71,7 +71,7 @@ class EdgeAttributes:
 
     @functools.cached_property
     def _roles(self) -> memoryview[Any]:
-        return numbering.numbers(self._graph.index.roles)
+        return node_keys.numbers(self._graph.index.roles)
 
     @functools.cached_property
     def _paths(self) -> Paths:
@@ -80,7 +80,7 @@ class EdgeAttributes:
     def _event_column(self, name: str) -> memoryview[Any]:
         column = self._graph.tables["Event"][name]
         array, rows = arrays.to_numpy(column), self._graph.index.event_rows
-        return numbering.numbers(array if len(array) == len(rows) else array[rows])
+        return node_keys.numbers(array if len(array) == len(rows) else array[rows])
 
 
 class Paths:
@@ -88,16 +88,16 @@ class Paths:
 
     def __init__(self, steps: pa.Table, event_ids: np.ndarray[Any, np.dtype[Any]]) -> None:
         owners = arrays.to_numpy(steps["event_id"])
-        self._starts = numbering.numbers(owners.searchsorted(event_ids))
-        self._ends = numbering.numbers(owners.searchsorted(event_ids, side="right"))
+        self._starts = node_keys.numbers(owners.searchsorted(event_ids))
+        self._ends = node_keys.numbers(owners.searchsorted(event_ids, side="right"))
         # Each chunk may have a dictionary of its own.
         keys = steps["step_key"].unify_dictionaries()
         names = keys.chunk(0).dictionary.to_pylist() if keys.num_chunks else []
         self._names: list[str | None] = [*names, None]  # the last for a step without a key
         codes = [arrays.to_numpy(chunk.indices, -1) for chunk in keys.chunks]
-        self._codes = numbering.numbers(np.concatenate([*codes, np.empty(0, np.int32)]))
-        self._indexes = numbering.numbers(arrays.to_numpy(steps["step_index"]))
-        self._is_index = numbering.numbers(arrays.to_numpy(steps["is_index_step"]))
+        self._codes = node_keys.numbers(np.concatenate([*codes, np.empty(0, np.int32)]))
+        self._indexes = node_keys.numbers(arrays.to_numpy(steps["step_index"]))
+        self._is_index = node_keys.numbers(arrays.to_numpy(steps["is_index_step"]))
 
     def of(self, edge: int) -> tuple[str | int | None, ...]:
         """Return the path of an event: texts for its keys, ints for its indexes."""
@@ -108,7 +108,7 @@ class Paths:
 
 def edge_dicts(graph: LineageGraph) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
     """Yield each edge's nodes, its event's id and its attributes, in the order of the events."""
-    index, attributes, keys = graph.index, EdgeAttributes(graph), numbering.NodeKeys(graph.index)
-    ends = zip(numbering.numbers(index.sources), numbering.numbers(index.targets), strict=True)
+    index, attributes, keys = graph.index, EdgeAttributes(graph), node_keys.NodeKeys(graph.index)
+    ends = zip(node_keys.numbers(index.sources), node_keys.numbers(index.targets), strict=True)
     for edge, (source, target) in enumerate(ends):
         yield keys.key(source), keys.key(target), attributes.ids[edge], attributes.of(edge)

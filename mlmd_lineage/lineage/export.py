@@ -11,8 +11,9 @@ import math
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from mlmd_lineage.lineage import edge_attributes, labels, node_attributes
-from mlmd_lineage.lineage.flowcharts import to_dot, to_mermaid
+from mlmd_lineage.lineage import edge_attributes, node_attributes
+from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.lineage.render.flowcharts import to_dot, to_mermaid
 from mlmd_lineage.snapshot.values import ProtoValue
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
+from mlmd_lineage.lineage import graph_tables, keys
 from mlmd_lineage.lineage import index as indexes
-from mlmd_lineage.lineage import keys, parts
-from mlmd_lineage.lineage.question import Question, Time, milliseconds
+from mlmd_lineage.lineage.bfs import CLOSED, STOP
+from mlmd_lineage.lineage.query import Question, Time, milliseconds
 from mlmd_lineage.lineage.roles import PRODUCES
-from mlmd_lineage.lineage.walk import CLOSED, STOP
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mlmd_lineage.lineage.parts import TableSource
+    from mlmd_lineage.lineage.graph_tables import TableSource
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -51,7 +51,7 @@ class LineageGraph:
 
     def __init__(self, tables: TableSource) -> None:
         """Make the graph of a snapshot, or of other tables."""
-        self.tables = tables if not isinstance(tables, Tables) else parts.GraphTables(tables)
+        self.tables = tables if not isinstance(tables, Tables) else graph_tables.GraphTables(tables)
 
     @functools.cached_property
     def index(self) -> indexes.Index:
@@ -219,7 +219,7 @@ class LineageGraph:
 
         Nodes of stores that kept no times (schema 4) count from their first event.
         """
-        return LineageGraph(parts.existing(self.tables, milliseconds(time)))
+        return LineageGraph(graph_tables.existing(self.tables, milliseconds(time)))
 
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
         """Return the answer to a checked question; ``upstream()`` and ``downstream()`` ask it."""
@@ -283,9 +283,9 @@ class LineageGraph:
             contexts: Make contexts nodes too, with edges to what they hold. Without, each node
                 has their ``type:name`` in its attribute ``contexts``.
         """
-        from mlmd_lineage.lineage import networkx_view
+        from mlmd_lineage.lineage.networkx import graph_views
 
-        return networkx_view.to_networkx(self, copy=copy, contexts=contexts)
+        return graph_views.to_networkx(self, copy=copy, contexts=contexts)
 
     def to_json(self) -> str:
         """Return the graph as JSON: nodes, edges, and for a trace what bounds it."""
@@ -313,14 +313,14 @@ class LineageGraph:
 
     def to_svg(self) -> str:
         """Return the graph drawn as an SVG image, which also shows itself in Jupyter."""
-        from mlmd_lineage.lineage import picture
+        from mlmd_lineage.lineage.render import html
 
-        return picture.svg(self)
+        return html.svg(self)
 
     def _repr_html_(self) -> str:
-        from mlmd_lineage.lineage import picture
+        from mlmd_lineage.lineage.render import html
 
-        return picture.html(self)
+        return html.html(self)
 
     def __repr__(self) -> str:
         index = self.index
@@ -383,13 +383,15 @@ class Trace(LineageGraph):
     def tables(self) -> TableSource:  # type: ignore[override]  # cut out when asked for
         """The tables of its nodes and events."""
         index, rows = self._part
-        return parts.PartTables(self._graph.tables, index.artifact_ids, index.execution_ids, rows)
+        return graph_tables.PartTables(
+            self._graph.tables, index.artifact_ids, index.execution_ids, rows
+        )
 
-    def complete_tables(self, more: Mapping[str, pa.Table], load: parts.Load) -> None:
+    def complete_tables(self, more: Mapping[str, pa.Table], load: graph_tables.Load) -> None:
         """Take up tables of this trace's nodes and events that were fetched after its walk."""
-        self.__dict__["tables"] = parts.GraphTables(
+        self.__dict__["tables"] = graph_tables.GraphTables(
             Tables(
-                {name: self.tables[name] for name in parts.NODE_TABLES} | dict(more),
+                {name: self.tables[name] for name in graph_tables.NODE_TABLES} | dict(more),
                 source=self.tables.source,
             ),
             load,

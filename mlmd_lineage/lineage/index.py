@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.lineage.walk import Scratch, Walker
+from mlmd_lineage.lineage.bfs import Scratch, Walker
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlmd_lineage.lineage.parts import TableSource
+    from mlmd_lineage.lineage.graph_tables import TableSource
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlmd_lineage.lineage.graph import LineageGraph
-    from mlmd_lineage.lineage.parts import TableSource
+    from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.snapshot.tables import Kind
 
     Array = np.ndarray[Any, np.dtype[Any]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.post_execution import reading
-from mlmd_lineage.post_execution.view import View, moment
+from mlmd_lineage.post_execution import materializers
+from mlmd_lineage.post_execution.base_view import View, moment
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.facts import ArtifactFacts
     from mlmd_lineage.dialects.records import ArtifactRecord
     from mlmd_lineage.lineage.graph import Trace
-    from mlmd_lineage.post_execution.model import Model
+    from mlmd_lineage.post_execution.loading.run_index import Model
     from mlmd_lineage.post_execution.steps import StepView
 
 
@@ -159,7 +159,7 @@ class ArtifactView(View):
         Raises:
             ArtifactReadError: There is nothing at its URI, or nothing that can be read.
         """
-        return reading.read(self, file=file, allow_pickle=allow_pickle)
+        return materializers.read(self, file=file, allow_pickle=allow_pickle)
 
     def upstream(self, **arguments: Any) -> Trace:
         """Ask the store what it came from; the arguments are those of ``store.upstream()``."""

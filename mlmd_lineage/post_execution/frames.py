@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.post_execution.image import TABLES, Image
-from mlmd_lineage.post_execution.model import Model
+from mlmd_lineage.post_execution.loading.run_index import Model
+from mlmd_lineage.post_execution.loading.store_image import TABLES, Image
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlmd_lineage.post_execution.assembling import Run, Step
-    from mlmd_lineage.post_execution.layout import RunEntry
+    from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
+    from mlmd_lineage.post_execution.loading.run_membership import RunEntry
 
 _TIME = pd.DatetimeTZDtype("ms", "UTC")
 _INT, _FLOAT, _BOOL = pd.Int64Dtype(), pd.Float64Dtype(), pd.BooleanDtype()

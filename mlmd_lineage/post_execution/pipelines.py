@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.view import View
+from mlmd_lineage.post_execution.base_view import View
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from mlmd_lineage.post_execution.compare import RunComparison
+    from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
     from mlmd_lineage.post_execution.runs import PipelineRunView
 
 
@@ -111,9 +111,9 @@ class PipelineView(View):
             NotFoundError: The pipeline has no such run.
             ConfigurationError: An argument cannot be right.
         """
-        from mlmd_lineage.post_execution import compare
+        from mlmd_lineage.post_execution.compare import run_comparison
 
-        return compare.compare(self, last=last, runs=runs, only_changes=only_changes)
+        return run_comparison.compare(self, last=last, runs=runs, only_changes=only_changes)
 
     def _shown(self) -> Mapping[str, Any]:
         runs = self._model.layout.pipelines[self._key].runs

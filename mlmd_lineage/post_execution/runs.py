@@ -6,14 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.view import View, moment
+from mlmd_lineage.post_execution.base_view import View, moment
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
     from mlmd_lineage.dialects.records import Status
-    from mlmd_lineage.post_execution.assembling import Run
+    from mlmd_lineage.post_execution.loading.run_assembly import Run
     from mlmd_lineage.post_execution.pipelines import PipelineView
     from mlmd_lineage.post_execution.steps import StepView
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.view import View, moment
+from mlmd_lineage.post_execution.base_view import View, moment
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.facts import EventFacts
     from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.post_execution.artifacts import ArtifactView
-    from mlmd_lineage.post_execution.assembling import Step
-    from mlmd_lineage.post_execution.model import Model
+    from mlmd_lineage.post_execution.loading.run_assembly import Step
+    from mlmd_lineage.post_execution.loading.run_index import Model
     from mlmd_lineage.post_execution.runs import PipelineRunView
 
 

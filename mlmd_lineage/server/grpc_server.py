@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from mlmd_lineage import errors
-from mlmd_lineage.server import answers
-from mlmd_lineage.server.handling import Service
+from mlmd_lineage.server import dispatch
+from mlmd_lineage.server.call_handler import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlmd_lineage.server.answers import Answers
+    from mlmd_lineage.server.dispatch import Answers
     from mlmd_lineage.server.settings import ServerSettings
 
 _OPTIONS = (
@@ -85,7 +85,7 @@ def _add_health(server: Any) -> Any:
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
     servicer = health.HealthServicer()
-    servicer.set(answers.SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    servicer.set(dispatch.SERVICE, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return servicer
 

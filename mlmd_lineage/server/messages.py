@@ -13,7 +13,7 @@ from mlmd_lineage.snapshot.values import STRUCT_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from mlmd_lineage.snapshot.reader import Session
+    from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import Kind
 
 BASE_TYPES: Mapping[str, str] = {

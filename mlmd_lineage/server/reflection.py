@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
-from mlmd_lineage.server.answers import SERVICE
+from mlmd_lineage.server.dispatch import SERVICE
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto

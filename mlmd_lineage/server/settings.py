@@ -9,8 +9,8 @@ from typing import Any
 import pydantic
 
 from mlmd_lineage import errors
+from mlmd_lineage.config.pem import PEMFile  # noqa: TC001 - pydantic reads it
 from mlmd_lineage.stores.component import problems_of
-from mlmd_lineage.stores.pem import PEMFile  # noqa: TC001 - pydantic reads it
 
 
 class ServerSettings(pydantic.BaseModel):

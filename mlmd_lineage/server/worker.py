@@ -14,7 +14,7 @@ from mlmd_lineage.server.settings import target
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from mlmd_lineage.server.answers import Answers
+    from mlmd_lineage.server.dispatch import Answers
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.store import Store
 
@@ -69,10 +69,10 @@ def answers_for(store: Store, settings: ServerSettings) -> Answers:
         MLMDLineageError: The store cannot be opened.
     """
     if settings.read_only:
-        from mlmd_lineage.server.reading import ReadingAnswers
+        from mlmd_lineage.server.reader_backend import ReadingAnswers
 
         return ReadingAnswers(store)
-    from mlmd_lineage.server.native import NativeAnswers
+    from mlmd_lineage.server.native_backend import NativeAnswers
 
     try:
         return NativeAnswers(store)

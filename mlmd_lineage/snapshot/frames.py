@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import columns, values
-from mlmd_lineage.snapshot.raw_columns import table_from_rows
+from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import (
     ARTIFACT_STATES,
     EVENT_TYPES,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from mlmd_lineage.snapshot.reader import Reader, Session
+    from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import Kind
 
     Array = np.ndarray[Any, np.dtype[Any]]

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import pydantic
 
-from mlmd_lineage.stacks.reach import Reach, reach_of
+from mlmd_lineage.config.folders import config_folder
+from mlmd_lineage.stacks.reachability import Reach, reach_of
 from mlmd_lineage.stores.component import Component
-from mlmd_lineage.stores.folder import config_folder
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 

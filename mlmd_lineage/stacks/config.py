@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid as uuids
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.stacks.records import ComponentRecord, StackRecord
+from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent
 from mlmd_lineage.stacks.registry import filled
-from mlmd_lineage.stacks.view import DEFAULT, FoundComponent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.stacks.kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import Kind
     from mlmd_lineage.stacks.registry import Registry
     from mlmd_lineage.stores.component import Component
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from mlmd_lineage import errors
-from mlmd_lineage.stores import secret_store
+from mlmd_lineage.config.pem import is_pem_text
+from mlmd_lineage.config.secrets import secret_store
 from mlmd_lineage.stores.component import a, own_first
-from mlmd_lineage.stores.pem import is_pem_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

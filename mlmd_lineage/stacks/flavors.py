@@ -8,12 +8,12 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.stacks import sources
+from mlmd_lineage.stacks import class_loading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlmd_lineage.stacks.kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import Kind
     from mlmd_lineage.stores.component import Component
 
 
@@ -44,7 +44,7 @@ class Flavor:
             built_in: type[Component] = self._found
             return built_in
         if self._folder is not None:
-            loaded = sources.flavor_class(self.source, self._kind, self._folder)
+            loaded = class_loading.flavor_class(self.source, self._kind, self._folder)
         else:
             try:
                 found = self._found.load()
@@ -52,7 +52,7 @@ class Flavor:
                 said = f"{type(error).__name__}: {error}"
                 message = f"The flavor {self.name!r} of an entry point cannot be loaded: {said}"
                 raise errors.ConfigurationError(message) from error
-            loaded = sources.checked(found, self._kind, self.source)
+            loaded = class_loading.checked(found, self._kind, self.source)
         if self.name != loaded.FLAVOR:
             message = (
                 f"{self.source} is registered as the flavor {self.name!r}, and its FLAVOR is "

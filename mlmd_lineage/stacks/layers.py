@@ -7,9 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.stacks.records import FILE, Registrations, parsed, written
-from mlmd_lineage.stores.files import locked, read_if_there, write_whole
-from mlmd_lineage.stores.folder import config_folder
+from mlmd_lineage.config.atomic_files import locked, read_if_there, write_whole
+from mlmd_lineage.config.folders import config_folder
+from mlmd_lineage.stacks.registration_file import FILE, Registrations, parsed, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,23 +8,23 @@ import uuid as uuids
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
+from mlmd_lineage.config.pem import is_pem_text
+from mlmd_lineage.config.secrets import secret_store
+from mlmd_lineage.stacks import class_loading
 from mlmd_lineage.stacks import fields as fields_
-from mlmd_lineage.stacks import sources
 from mlmd_lineage.stacks.layers import layers
 from mlmd_lineage.stacks.names import checked_name
-from mlmd_lineage.stacks.records import ComponentRecord
-from mlmd_lineage.stacks.view import DEFAULT, FoundComponent, View
-from mlmd_lineage.stores import secret_store
+from mlmd_lineage.stacks.registration_file import ComponentRecord
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, View
 from mlmd_lineage.stores.component import a
-from mlmd_lineage.stores.pem import is_pem_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from mlmd_lineage.stacks.kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import Kind
     from mlmd_lineage.stacks.layers import Layer
-    from mlmd_lineage.stacks.records import Registrations
+    from mlmd_lineage.stacks.registration_file import Registrations
     from mlmd_lineage.stores.component import Component
 
 
@@ -74,7 +74,7 @@ class Registry:
         Raises:
             ConfigurationError: The class makes no flavor, or its name is taken.
         """
-        loaded = sources.flavor_class(source, kind, folder)
+        loaded = class_loading.flavor_class(source, kind, folder)
         with self.changing() as (view, registrations):
             taken = view.flavors(kind).get(loaded.FLAVOR)
             if taken is not None:
@@ -83,7 +83,7 @@ class Registry:
                     f"({taken.origin}: {taken.source}); give {source} another FLAVOR."
                 )
                 raise errors.ConfigurationError(message)
-            kept = sources.settled(source, loaded, folder, self.target.base)
+            kept = class_loading.settled(source, loaded, folder, self.target.base)
             registrations.flavors.setdefault(kind.name, {})[loaded.FLAVOR] = kept
         return loaded.FLAVOR
 
@@ -276,7 +276,7 @@ def _is_plain_secret(flavor: type[Component], field: str, value: object) -> bool
 
 def secret_users(view: View, secret: str) -> Iterator[FoundComponent]:
     """Yield the components that refer to a secret."""
-    from mlmd_lineage.stacks.kinds import KINDS
+    from mlmd_lineage.stacks.component_kinds import KINDS
 
     for kind in KINDS.values():
         for found in view.components(kind).values():

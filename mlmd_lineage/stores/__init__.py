@@ -6,7 +6,6 @@ from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.flavors import BUILT_IN
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
-from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -17,7 +16,6 @@ __all__ = [
     "ArchiveMetadataStore",
     "BaseMetadataStore",
     "KubeflowMetadataStore",
-    "KubernetesMetadataStore",
     "MySQLMetadataStore",
     "PostgreSQLMetadataStore",
     "SQLiteMetadataStore",

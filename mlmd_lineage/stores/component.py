@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pydantic
 
 from mlmd_lineage import errors
-from mlmd_lineage.stores import secret_store
+from mlmd_lineage.config.secrets import secret_store
 
 if TYPE_CHECKING:
     from collections.abc import Collection

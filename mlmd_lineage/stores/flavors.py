@@ -1,4 +1,4 @@
-"""The registry of metadata store flavors."""
+"""The registry of built-in metadata store flavors; others come by entry points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
-from mlmd_lineage.stores.kubernetes import KubernetesMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -22,6 +21,5 @@ BUILT_IN: dict[str, type[BaseMetadataStore]] = {
         PostgreSQLMetadataStore,
         KubeflowMetadataStore,
         ArchiveMetadataStore,
-        KubernetesMetadataStore,
     )
 }

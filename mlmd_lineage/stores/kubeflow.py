@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import pydantic
 
 from mlmd_lineage import _proto, errors
+from mlmd_lineage.config.pem import PEMFile  # noqa: TC001 - pydantic reads it
 from mlmd_lineage.stores.base import BaseMetadataStore
-from mlmd_lineage.stores.pem import PEMFile  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import pydantic
 
 from mlmd_lineage import _proto
+from mlmd_lineage.config.environment import password_from_environment
+from mlmd_lineage.config.pem import PEMFile, from_environment
 from mlmd_lineage.stores.base import BaseMetadataStore
-from mlmd_lineage.stores.pem import PEMFile, from_environment
-from mlmd_lineage.stores.secrets import password_from_environment
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

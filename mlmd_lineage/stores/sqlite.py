@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pydantic
 
 from mlmd_lineage import _proto
+from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.stores.base import BaseMetadataStore
-from mlmd_lineage.stores.folder import config_folder
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

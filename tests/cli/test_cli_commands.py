@@ -14,8 +14,8 @@ import terminal
 from typer.testing import CliRunner
 
 import mlmd_lineage
-from mlmd_lineage.cli import running
 from mlmd_lineage.cli.app import app
+from mlmd_lineage.cli.common import command as common_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -400,7 +400,7 @@ def test_an_error_of_our_own_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_example_in_messages_is_no_password():
     told = "Write mysql://user:password@host:3306/database."
-    assert running.without_passwords(told) == told
+    assert common_command.without_passwords(told) == told
 
 
 def test_the_version_is_that_of_the_package():

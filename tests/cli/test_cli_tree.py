@@ -10,7 +10,7 @@ import pytest
 import terminal
 
 import mlmd_lineage
-from mlmd_lineage.cli import tree
+from mlmd_lineage.cli.common import lineage_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,8 +57,8 @@ def chain(hops: int) -> list[tuple[int, int, int]]:
     return [e for n in range(1, hops + 1) for e in ((n, n, INPUT), (n + 1, n, OUTPUT))]
 
 
-def shown(trace: Trace, limit: int | None = None, max_depth: int = 10) -> list[tree.Line]:
-    return list(tree.lines(trace, limit, max_depth))
+def shown(trace: Trace, limit: int | None = None, max_depth: int = 10) -> list[lineage_tree.Line]:
+    return list(lineage_tree.lines(trace, limit, max_depth))
 
 
 def test_a_long_chain_goes_on_in_trees_of_its_own(made: Make):
@@ -118,6 +118,6 @@ def test_missing_nodes_have_lines(made: Make):
         connection.execute("DELETE FROM Execution WHERE id = 1")
     connection.close()
     trace = store.upstream(3)
-    labels = tree.Labels(trace)
+    labels = lineage_tree.Labels(trace)
     said = [labels.indented(line) for line in shown(trace)]
     assert "    artifact/2 (of no type) (missing: no row has its id)" in said

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from mlmd_lineage.filters import tree
-from mlmd_lineage.filters.tree import Literal, Name
+from mlmd_lineage.filters import syntax_tree
+from mlmd_lineage.filters.syntax_tree import Literal, Name
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EVENT_TYPES, EXECUTION_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mlmd_lineage.filters.tree import Expression
+    from mlmd_lineage.filters.syntax_tree import Expression
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -30,25 +30,25 @@ def written(said: Any) -> str:  # noqa: C901, PLR0911 - one case each
             return _literal(value)
         case Name(parts):
             return ".".join(p if re.fullmatch(r"[A-Za-z_]\w*", p) else _quoted(p) for p in parts)
-        case tree.Call(function, argument):
+        case syntax_tree.Call(function, argument):
             return f"{function}({written(argument)})"
-        case tree.Negative(operand):
+        case syntax_tree.Negative(operand):
             return f"-({written(operand)})"
-        case tree.Arithmetic(sign, left, right) | tree.Comparison(sign, left, right):
+        case syntax_tree.Arithmetic(sign, left, right) | syntax_tree.Comparison(sign, left, right):
             return f"({written(left)}) {sign} ({written(right)})"
-        case tree.In(operand, items):
+        case syntax_tree.In(operand, items):
             return f"({written(operand)}) {n}IN ({', '.join(map(written, items))})"
-        case tree.Like(operand, pattern):
+        case syntax_tree.Like(operand, pattern):
             return f"({written(operand)}) {n}LIKE {written(pattern)}"
-        case tree.Between(operand, low, high):
+        case syntax_tree.Between(operand, low, high):
             return f"({written(operand)}) {n}BETWEEN ({written(low)}) AND ({written(high)})"
-        case tree.Is(operand, what):
+        case syntax_tree.Is(operand, what):
             return f"({written(operand)}) IS {n}{'NULL' if what is None else str(what).upper()}"
-        case tree.Not(operand):
+        case syntax_tree.Not(operand):
             return f"NOT ({written(operand)})"
-        case tree.And(operands):
+        case syntax_tree.And(operands):
             return " AND ".join(f"({written(part)})" for part in operands)
-        case tree.Or(operands):
+        case syntax_tree.Or(operands):
             return " OR ".join(f"({written(part)})" for part in operands)
     raise AssertionError(said)
 
@@ -144,23 +144,27 @@ def filters(kind: str) -> st.SearchStrategy[Expression]:  # noqa: C901 - one par
     def leaf(sort: str) -> st.SearchStrategy[Any]:
         value = values(sort)
         if sort == "number":
-            sums = st.builds(tree.Arithmetic, st.sampled_from("+-*/"), value, value)
+            sums = st.builds(syntax_tree.Arithmetic, st.sampled_from("+-*/"), value, value)
             value = (
-                value | sums | st.builds(tree.Negative, value.filter(lambda v: isinstance(v, Name)))
+                value
+                | sums
+                | st.builds(syntax_tree.Negative, value.filter(lambda v: isinstance(v, Name)))
             )
         if sort == "text":
-            value = value | st.builds(tree.Call, st.sampled_from(["LOWER", "UPPER"]), value)
+            value = value | st.builds(syntax_tree.Call, st.sampled_from(["LOWER", "UPPER"]), value)
         items = st.lists(value, min_size=1, max_size=3, unique=True).map(tuple)
         found = [
-            st.builds(tree.Comparison, signs, value, value),
-            st.builds(tree.In, value, items, flag),
-            st.builds(tree.Between, value, value, value, flag),
-            st.builds(tree.Is, value, st.none(), flag),
+            st.builds(syntax_tree.Comparison, signs, value, value),
+            st.builds(syntax_tree.In, value, items, flag),
+            st.builds(syntax_tree.Between, value, value, value, flag),
+            st.builds(syntax_tree.Is, value, st.none(), flag),
         ]
         if sort == "text":
-            found.append(st.builds(tree.Like, value, st.sampled_from(_PATTERNS).map(Literal), flag))
+            found.append(
+                st.builds(syntax_tree.Like, value, st.sampled_from(_PATTERNS).map(Literal), flag)
+            )
         if sort == "bool":
-            found += [value, st.builds(tree.Is, value, st.booleans(), flag)]
+            found += [value, st.builds(syntax_tree.Is, value, st.booleans(), flag)]
         return st.one_of(found)
 
     leaves = sorts.flatmap(leaf)
@@ -174,8 +178,8 @@ def filters(kind: str) -> st.SearchStrategy[Expression]:  # noqa: C901 - one par
         field, names = choice
         known = st.sampled_from(names).map(lambda name: Name((name,)))
         several = st.lists(known, min_size=1, max_size=3, unique=True).map(tuple)
-        return st.builds(tree.In, st.just(Name(field)), several, flag) | st.builds(
-            tree.Comparison, st.sampled_from(["=", "!="]), st.just(Name(field)), known
+        return st.builds(syntax_tree.In, st.just(Name(field)), several, flag) | st.builds(
+            syntax_tree.Comparison, st.sampled_from(["=", "!="]), st.just(Name(field)), known
         )
 
     leaves = leaves | st.sampled_from(enums).flatmap(state)
@@ -183,10 +187,10 @@ def filters(kind: str) -> st.SearchStrategy[Expression]:  # noqa: C901 - one par
     def more(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         several = st.lists(parts, min_size=2, max_size=3).map(tuple)
         return (
-            st.builds(tree.And, several)
-            | st.builds(tree.Or, several)
-            | st.builds(tree.Not, parts)
-            | st.builds(tree.Is, parts, st.booleans(), flag)
+            st.builds(syntax_tree.And, several)
+            | st.builds(syntax_tree.Or, several)
+            | st.builds(syntax_tree.Not, parts)
+            | st.builds(syntax_tree.Is, parts, st.booleans(), flag)
         )
 
     return st.recursive(leaves, more, max_leaves=5)
@@ -262,30 +266,30 @@ class Looked:
                 return value
             case Name():
                 return self._value(said, *where)
-            case tree.Not(operand):
+            case syntax_tree.Not(operand):
                 return _opposite(self._truth(operand, *where))
-            case tree.And(operands) | tree.Or(operands):
-                strong = isinstance(said, tree.Or)
+            case syntax_tree.And(operands) | syntax_tree.Or(operands):
+                strong = isinstance(said, syntax_tree.Or)
                 truths = [self._truth(part, *where) for part in operands]
                 if strong in truths:
                     return strong
                 return None if None in truths else not strong
-            case tree.Is(operand, what, negated):
+            case syntax_tree.Is(operand, what, negated):
                 return (self._truth(operand, *where) is what) != negated
-            case tree.Comparison(sign, Name(parts), Name((word,))) if word.isupper():
+            case syntax_tree.Comparison(sign, Name(parts), Name((word,))) if word.isupper():
                 return self._state(parts, [word], *where, negated=sign == "!=")
-            case tree.In(Name(parts), items, negated) if isinstance(items[0], Name) and (
+            case syntax_tree.In(Name(parts), items, negated) if isinstance(items[0], Name) and (
                 items[0].parts[0].isupper()
             ):
                 return self._state(parts, [i.parts[0] for i in items], *where, negated=negated)
-            case tree.Comparison(sign, left, right):
+            case syntax_tree.Comparison(sign, left, right):
                 return _on(_COMPARE[sign], self._truth(left, *where), self._truth(right, *where))
-            case tree.In(operand, items, negated):
+            case syntax_tree.In(operand, items, negated):
                 value = self._truth(operand, *where)
                 truths = [_on(operator.eq, value, self._truth(i, *where)) for i in items]
                 found = True if True in truths else None if None in truths else False
                 return _opposite(found) if negated else found
-            case tree.Between(operand, low, high, negated):
+            case syntax_tree.Between(operand, low, high, negated):
                 value = self._truth(operand, *where)
                 truths = [
                     _on(operator.ge, value, self._truth(low, *where)),
@@ -293,16 +297,16 @@ class Looked:
                 ]
                 found = False if False in truths else None if None in truths else True
                 return _opposite(found) if negated else found
-            case tree.Like(operand, Literal(pattern), negated):
+            case syntax_tree.Like(operand, Literal(pattern), negated):
                 found = _on(_like, self._truth(operand, *where), pattern)
                 return _opposite(found) if negated else found
-            case tree.Call(function, argument):
+            case syntax_tree.Call(function, argument):
                 text = self._truth(argument, *where)
                 letters = _LETTERS if function == "LOWER" else _CAPITALS
                 return None if text is None else text.translate(letters)
-            case tree.Negative(operand):
+            case syntax_tree.Negative(operand):
                 return _on(operator.sub, 0, self._truth(operand, *where))
-            case tree.Arithmetic(sign, left, right):
+            case syntax_tree.Arithmetic(sign, left, right):
                 one, other = self._truth(left, *where), self._truth(right, *where)
                 if sign == "/":
                     return _on(operator.truediv, one, other or None)
@@ -326,7 +330,7 @@ class Looked:
 def _names(said: Any) -> Iterator[Name]:
     if isinstance(said, Name):
         yield said
-    for part in tree.parts_of(said):
+    for part in syntax_tree.parts_of(said):
         yield from _names(part)
 
 

@@ -17,8 +17,8 @@ from native_library import VERSIONS
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
-from mlmd_lineage.filters.answering import find_ids
-from mlmd_lineage.snapshot.opening import reader_for
+from mlmd_lineage.filters.find import find_ids
+from mlmd_lineage.readers.registry import reader_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import servers
     from filter_oracle import Answers
 
-    from mlmd_lineage.snapshot.reader import Reader, Session
+    from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import NodeKind
 
 FAILS = "FilterError"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import mlmd_lineage as ml
 from mlmd_lineage.errors import FilterError
 from mlmd_lineage.filters import grammar
-from mlmd_lineage.filters.answering import find_ids
+from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.filters.grammar import parse
-from mlmd_lineage.filters.meaning import understand
-from mlmd_lineage.filters.tree import Comparison, Literal, Name
+from mlmd_lineage.filters.semantics import understand
+from mlmd_lineage.filters.syntax_tree import Comparison, Literal, Name
 
 if TYPE_CHECKING:
     from pathlib import Path

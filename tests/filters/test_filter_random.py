@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mlmd_lineage as ml
-from mlmd_lineage.filters.answering import find_ids
+from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.filters.grammar import parse
-from mlmd_lineage.snapshot.opening import reader_for
+from mlmd_lineage.readers.registry import reader_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import servers
 
-    from mlmd_lineage.snapshot.reader import Reader
+    from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import NodeKind
 

@@ -17,9 +17,9 @@ import sqlite_stores
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
-from mlmd_lineage.filters import statements
-from mlmd_lineage.filters.answering import find_ids
-from mlmd_lineage.filters.meaning import understand
+from mlmd_lineage.filters import sql_statements
+from mlmd_lineage.filters.find import find_ids
+from mlmd_lineage.filters.semantics import understand
 
 if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeKind
@@ -149,7 +149,7 @@ def test_sqlite_reads_no_table_from_end_to_end(kind: NodeKind, text: str, tmp_pa
     path = Path(shutil.copyfile(DEMO_STORE, tmp_path / "m.db"))
 
     def plan(session: Any) -> list[str]:
-        made = statements.statement(session, kind, understand(text, kind))
+        made = sql_statements.statement(session, kind, understand(text, kind))
         rows = session.select(f"EXPLAIN QUERY PLAN {made.text}", made.parameters)
         return [row[3] for row in rows]
 

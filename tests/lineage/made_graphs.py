@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mlmd_lineage.lineage.graph import LineageGraph
-from mlmd_lineage.snapshot.sqlite import SQLiteReader
+from mlmd_lineage.readers.sqlite.reader import SQLiteReader
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, Tables
 from mlmd_lineage.stores import SQLiteMetadataStore
 

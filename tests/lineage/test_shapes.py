@@ -12,7 +12,7 @@ from odd_stores import CACHED, INPUT, OUTPUT, RUNNING
 
 import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
-from mlmd_lineage.snapshot.sqlite_reading import SQLiteSession
+from mlmd_lineage.readers.sqlite.session import SQLiteSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -354,7 +354,7 @@ def test_looking_ahead_changes_no_answer(
     store, graph = ml.connect(path), ml.connect(path).lineage()
     asked = {}
     for patience in (1, 8, 10**9):
-        monkeypatch.setattr("mlmd_lineage.lineage.ahead.PATIENCE", patience)
+        monkeypatch.setattr("mlmd_lineage.lineage.prefetch.PATIENCE", patience)
         for node in ("artifact/1", "artifact/121", "execution/60", "artifact/1007"):
             trace = getattr(store, way)(node, **question)
             found = (list(trace), trace.hops.tolist(), trace.boundary, trace.truncated_by)

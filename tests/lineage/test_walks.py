@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mlmd_lineage as ml
-from mlmd_lineage.lineage import walk as walks
+from mlmd_lineage.lineage import bfs as walks
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot.snapshot import Snapshot

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlmd_lineage.post_execution.diff import LineageDiff
+    from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.store import Store
 
 COLD = "2026-11-21T02:44:15.589538"

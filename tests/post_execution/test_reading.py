@@ -15,7 +15,7 @@ import pytest
 from made_runs import Made
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.reading import register_materializer
+from mlmd_lineage.post_execution.materializers import register_materializer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -106,7 +106,7 @@ def test_a_pipeline_is_read_in_parts_or_as_a_whole_and_says_the_same(
     for reader in (part, whole):
         store = Store(SQLiteMetadataStore(uri="x.db"), reader=reader)
         views.append(store.get_pipeline("p"))
-        monkeypatch.setattr("mlmd_lineage.post_execution.loading._MANY", 3)
+        monkeypatch.setattr("mlmd_lineage.post_execution.loading.loader._MANY", 3)
     assert (part.reads, whole.reads) == (0, 1)
     one, other = views
     assert one == other

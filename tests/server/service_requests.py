@@ -9,8 +9,8 @@ import grpc
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
-from mlmd_lineage.server.answers import SERVICE, StatusError
-from mlmd_lineage.server.reading import ReadingAnswers
+from mlmd_lineage.server.dispatch import SERVICE, StatusError
+from mlmd_lineage.server.reader_backend import ReadingAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -24,7 +24,7 @@ from metadata_service import served
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
-from mlmd_lineage.server.answers import SERVICE, methods, writes
+from mlmd_lineage.server.dispatch import SERVICE, methods, writes
 from mlmd_lineage.server.settings import ServerSettings
 from mlmd_lineage.server.supervisor import Supervisor
 

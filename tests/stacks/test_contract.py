@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mlmd_lineage as ml
+from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
+from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.fields import secret_fields
-from mlmd_lineage.stacks.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-FLAVORS = KINDS["metadata_store"].built_in
+FLAVORS = {
+    **KINDS["metadata_store"].built_in,
+    KubernetesMetadataStore.FLAVOR: KubernetesMetadataStore,
+}
 
 DIFFERENT = {
     ("*", "name"): "required",

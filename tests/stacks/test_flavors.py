@@ -11,7 +11,7 @@ import made_flavors
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.stacks.kinds import KINDS
+from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.registry import Registry
 
 METADATA = KINDS["metadata_store"]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.stacks import exchange, stacks
-from mlmd_lineage.stacks.kinds import KINDS
+from mlmd_lineage.config.secrets import secret_store
+from mlmd_lineage.stacks import stack_export, stack_registry
+from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.registry import Registry, delete_secret
-from mlmd_lineage.stores import secret_store
 
 METADATA, ARTIFACTS = KINDS["metadata_store"], KINDS["artifact_store"]
 PASSWORD = "pl9-cannot-be-guessed"
@@ -77,10 +77,10 @@ def test_a_copy_has_secrets_of_its_own(registry: Registry):
 def test_a_new_name_is_used_by_the_stacks_too(registry: Registry):
     registry.register(METADATA, "prod", "mysql", MYSQL)
     registry.copy(ARTIFACTS, "default", "files")
-    stacks.register(registry, "prod", "prod", "files", "default", activate=True)
+    stack_registry.register(registry, "prod", "prod", "files", "default", activate=True)
     registry.rename(METADATA, "prod", "main")
     assert registry.view().stack("prod").record.metadata_store == "main"
-    stacks.rename(registry, "prod", "production")
+    stack_registry.rename(registry, "prod", "production")
     assert registry.view().active().name == "production"
     with pytest.raises(ml.errors.NotFoundError, match="No metadata store 'prod'"):
         registry.view().component(METADATA, "prod")
@@ -129,13 +129,13 @@ def test_default_cannot_be_changed(registry: Registry):
 def test_what_a_stack_uses_is_not_deleted(registry: Registry):
     registry.register(METADATA, "prod", "mysql", MYSQL)
     registry.copy(ARTIFACTS, "default", "files")
-    stacks.register(registry, "s", "prod", "files", "default", activate=True)
+    stack_registry.register(registry, "s", "prod", "files", "default", activate=True)
     with pytest.raises(ml.errors.ConfigurationError, match="is used by the stack s;"):
         registry.delete(METADATA, "prod")
     with pytest.raises(ml.errors.ConfigurationError, match="is the active one of the user"):
-        stacks.delete(registry, "s")
-    stacks.activate(registry, "default")
-    stacks.delete(registry, "s")
+        stack_registry.delete(registry, "s")
+    stack_registry.activate(registry, "default")
+    stack_registry.delete(registry, "s")
     registry.delete(METADATA, "prod")
 
 
@@ -185,14 +185,14 @@ def test_the_project_comes_before_the_user(registry: Registry):
     registry.register(METADATA, "prod", "mysql", MYSQL)
     registry.register(METADATA, "db", "sqlite", {"uri": "/x.db"})
     registry.copy(ARTIFACTS, "default", "files")
-    stacks.register(registry, "s", "prod", "files", "default", activate=True)
+    stack_registry.register(registry, "s", "prod", "files", "default", activate=True)
     Path(".mlmd_lineage").mkdir()
     assert ml.Stack().name == "s"
-    stacks.activate(Registry(), "default")
+    stack_registry.activate(Registry(), "default")
     assert ml.Stack().name == "default"
     assert ml.Stack(name="s").metadata_store.host == "db.example"
     with pytest.raises(ml.errors.ConfigurationError, match="is the active one of the user"):
-        stacks.delete(Registry(), "s")
+        stack_registry.delete(Registry(), "s")
 
 
 def test_a_path_of_the_user_does_not_depend_on_where_one_stands(registry: Registry):
@@ -233,7 +233,7 @@ def test_a_damaged_file_is_told_with_its_line_and_left_alone(
         lambda: ml.connect("prod"),
         lambda: registry.register(METADATA, "prod", "mysql", MYSQL),
         lambda: registry.delete(METADATA, "prod"),
-        lambda: stacks.activate(registry, "default"),
+        lambda: stack_registry.activate(registry, "default"),
     ):
         with pytest.raises(ml.errors.ConfigurationError) as caught:
             ask()
@@ -262,7 +262,7 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: py
 
 REGISTER = """
 import os
-from mlmd_lineage.stacks.kinds import KINDS
+from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.registry import Registry
 
 start, go = os.pipe()
@@ -308,29 +308,29 @@ def test_a_stack_can_be_taken_to_another_machine(
     secret_store.register("db", {"password": PASSWORD})
     registry.register(METADATA, "prod", "mysql", {**MYSQL, "password": "{{db.password}}"})
     registry.register(ARTIFACTS, "bucket", "gcs", {"path": "gs://bucket/x"})
-    stacks.register(registry, "prod", "prod", "bucket", "default")
-    text = json.dumps(exchange.exported(registry.view(), "prod"))
+    stack_registry.register(registry, "prod", "prod", "bucket", "default")
+    text = json.dumps(stack_export.exported(registry.view(), "prod"))
     assert PASSWORD not in text
 
     monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(tmp_path / "elsewhere"))
     there = Registry()
     with pytest.raises(ml.errors.ConfigurationError, match="No secret 'db' is registered"):
-        exchange.imported(there, text)
+        stack_export.imported(there, text)
     assert list(there.view().stacks()) == ["default"]
     secret_store.register("db", {"password": "another"})
-    exchange.imported(there, text)
+    stack_export.imported(there, text)
     stack = ml.Stack(name="prod")
     assert stack.metadata_store.password.get_secret_value() == "another"
     assert stack.artifact_store.path == "gs://bucket/x"
     with pytest.raises(ml.errors.ConfigurationError, match="A stack 'prod' is registered already"):
-        exchange.imported(there, text)
-    assert exchange.imported(there, text, "second").record.metadata_store == "prod"
+        stack_export.imported(there, text)
+    assert stack_export.imported(there, text, "second").record.metadata_store == "prod"
     there.update(ARTIFACTS, "bucket", {"path": "gs://bucket/y"})
     with pytest.raises(ml.errors.ConfigurationError, match="another artifact store 'bucket'"):
-        exchange.imported(there, text, "third")
+        stack_export.imported(there, text, "third")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"form": "x"}', "5", '{"name": 1}'])
 def test_what_is_no_stack_is_not_imported(registry: Registry, text: str):
     with pytest.raises(ml.errors.ConfigurationError, match="This is no exported stack"):
-        exchange.imported(registry, text)
+        stack_export.imported(registry, text)

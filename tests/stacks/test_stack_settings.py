@@ -10,8 +10,8 @@ import made_flavors
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.stacks import config, rules, stacks
-from mlmd_lineage.stacks.kinds import KINDS
+from mlmd_lineage.stacks import config, rules, stack_registry
+from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.orchestrators import BUILT_IN as ORCHESTRATORS
 from mlmd_lineage.stacks.registry import Registry
 
@@ -51,7 +51,7 @@ def test_the_default_stack_is_there_without_any_set_up(config_folder: Path):
 def test_connect_opens_the_active_stacks_store(registry: Registry):
     registry.register(METADATA, "demo", "sqlite", {"uri": str(DEMO_STORE)})
     registry.copy(ARTIFACTS, "default", "files")
-    stacks.register(registry, "demo", "demo", "files", "default", activate=True)
+    stack_registry.register(registry, "demo", "demo", "files", "default", activate=True)
     assert len(ml.connect().frames.events()) == 136
     assert len(ml.connect("demo").frames.events()) == 136
     assert repr(ml.connect()) == f"<Store sqlite: {DEMO_STORE}>"
@@ -68,13 +68,13 @@ def test_a_name_that_is_a_file_too_is_ambiguous(registry: Registry):
 
 
 def test_what_is_nearer_counts_more(registry: Registry, monkeypatch: pytest.MonkeyPatch):
-    stacks.register(registry, "user", "prod", "bucket", "on-kubernetes", activate=True)
+    stack_registry.register(registry, "user", "prod", "bucket", "on-kubernetes", activate=True)
     assert ml.Stack().name == "user"
     Path(".mlmd_lineage").mkdir()
     project = Registry()
     project.register(METADATA, "here", "sqlite", {"uri": "m.db"})
     project.copy(ARTIFACTS, "default", "files")
-    stacks.register(project, "project", "here", "files", "on-local", activate=True)
+    stack_registry.register(project, "project", "here", "files", "on-local", activate=True)
     assert ml.Stack().name == "project"
     monkeypatch.setenv("MLMD_LINEAGE_STACK", "user")
     assert ml.Stack().name == "user"
@@ -119,7 +119,7 @@ def broken(registry: Registry, metadata: str, artifacts: str, orchestrator: str)
     """Return the rule that a stack breaks, or nothing; registering and setting agree."""
     parts = {"metadata_store": metadata, "artifact_store": artifacts, "orchestrator": orchestrator}
     try:
-        stacks.register(registry, "tried", metadata, artifacts, orchestrator)
+        stack_registry.register(registry, "tried", metadata, artifacts, orchestrator)
     except ml.errors.ConfigurationError as error:
         told = str(error)
         assert "tried" not in registry.view().stacks()
@@ -128,7 +128,7 @@ def broken(registry: Registry, metadata: str, artifacts: str, orchestrator: str)
                 ml.Stack(name="default", **parts)
         return told.split("'")[1]
     assert ml.Stack(name="tried").orchestrator.name == orchestrator
-    stacks.delete(registry, "tried")
+    stack_registry.delete(registry, "tried")
     return ""
 
 
@@ -169,30 +169,30 @@ def test_an_orchestrator_of_ones_own_declares_what_it_goes_with(registry: Regist
 
 def test_a_pair_of_stores_belongs_together_unless_decoupled(registry: Registry):
     registry.register(ARTIFACTS, "other", "gcs", {"path": "gs://b/y"})
-    stacks.register(registry, "first", "prod", "bucket", "default")
-    stacks.register(registry, "second", "prod", "bucket", "on-kubernetes")  # the same pair
+    stack_registry.register(registry, "first", "prod", "bucket", "default")
+    stack_registry.register(registry, "second", "prod", "bucket", "on-kubernetes")  # the same pair
     assert broken(registry, "prod", "other", "default") == rules.COUPLED_STORES
     assert broken(registry, "prod", "default", "default") == rules.COUPLED_STORES
     assert broken(registry, "default", "bucket", "default") == rules.COUPLED_STORES
-    stacks.register(registry, "third", "prod", "other", "default", decouple_stores=True)
+    stack_registry.register(registry, "third", "prod", "other", "default", decouple_stores=True)
     assert broken(registry, "prod", "bucket", "default") == ""
     with pytest.raises(ml.errors.ConfigurationError, match=rules.COUPLED_STORES):
-        stacks.update(registry, "third", {}, decouple_stores=False)
+        stack_registry.update(registry, "third", {}, decouple_stores=False)
     with pytest.raises(ml.errors.ConfigurationError, match=rules.COUPLED_STORES):
-        stacks.update(registry, "first", {"artifact_store": "other"})
+        stack_registry.update(registry, "first", {"artifact_store": "other"})
     assert registry.view().stack("first").record.artifact_store == "bucket"
 
 
 def test_a_stack_that_has_come_to_break_a_rule_is_not_set(registry: Registry):
     registry.copy(ARTIFACTS, "default", "files")
-    stacks.register(registry, "s", "prod", "files", "on-local")
+    stack_registry.register(registry, "s", "prod", "files", "on-local")
     path = registry.target.path
     changed = path.read_text().replace(
         '"orchestrator": "on-local"', '"orchestrator": "on-kubernetes"'
     )
     path.write_text(changed)
     with pytest.raises(ml.errors.ConfigurationError, match=rules.LOCAL_FILES):
-        stacks.activate(registry, "s")
+        stack_registry.activate(registry, "s")
     with pytest.raises(ml.errors.ConfigurationError, match=rules.LOCAL_FILES):
         ml.Stack(name="s")
     assert ml.Stack().name == "default"
@@ -200,7 +200,7 @@ def test_a_stack_that_has_come_to_break_a_rule_is_not_set(registry: Registry):
 
 def test_an_update_of_a_component_does_not_break_its_stacks(registry: Registry):
     registry.register(ARTIFACTS, "files", "local", {"path": "/x"})
-    stacks.register(registry, "s", "prod", "files", "on-local")
+    stack_registry.register(registry, "s", "prod", "files", "on-local")
     registry.update(ARTIFACTS, "files", {"path": "/y"})
     with pytest.raises(ml.errors.ConfigurationError):
         registry.update(ARTIFACTS, "files", {"path": "gs://b"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlmd_lineage import _proto, errors
-from mlmd_lineage.snapshot.opening import reader_for
+from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.stores import BaseMetadataStore, KubeflowMetadataStore, metadata_store_from
 
 if TYPE_CHECKING:

@@ -1,0 +1,253 @@
+"""A lineage answer as a tree, from the node that was asked about."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.command import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+    from mlmd_lineage.lineage.graph import Trace
+
+SHOWN_NODES = 200
+"""How many nodes a terminal shows where the user gives no other limit."""
+
+_GUIDE = 4  # the width of a tree's guides, per level
+_TEXT = 60  # a level is as deep as leaves this much room beside it
+_SHORTEST = 12  # what is left of a name where there is less room is not worth it
+_PLAIN_DEPTH = 40
+_UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_USUAL_ROLES = {"uses", "produces"}
+
+
+@dataclasses.dataclass
+class Line:
+    """One line of the tree."""
+
+    node: str
+    depth: int = 0
+    above: str = ""
+    """The node above it in the tree."""
+    path: str = ""
+    """The key under which the execution took or made the artifact."""
+    roles: tuple[str, ...] = ()
+    """What the edge to the line above means, where it is not the usual."""
+    again: bool = False
+    """The node has a line above already."""
+    hidden: int = 0
+    """How many neighbours are not shown."""
+    beyond: bool = False
+    """The answer was cut here."""
+    follows: bool = False
+    """What is below it stands in a tree of its own."""
+    starts: bool = False
+    """It is the start of such a tree."""
+
+
+def ordered_nodes(trace: Trace) -> list[str]:
+    """Return the nodes, nearest to the start first, then by their keys."""
+    nodes = trace.nodes
+    if not len(nodes):
+        return []
+    return [str(key) for key in nodes.sort_values("hops", kind="stable").index]
+
+
+def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[Line]:
+    """Yield the lines of the tree, each node with all that is below it once.
+
+    Where it grows deeper than ``max_depth``, it goes on in a tree of its own.
+    """
+    edges, shown = _below(trace), set(ordered_nodes(trace)[:limit])
+    boundary = set(trace.boundary)
+    seen: set[str] = set()
+    pending = [Line(node) for node in reversed([s for s in trace.starts if s in shown])]
+    while pending:
+        stack = [pending.pop()]
+        later: list[Line] = []
+        while stack:
+            line = stack.pop()
+            line.again = line.node in seen
+            if line.again:
+                yield line
+                continue
+            below = edges.get(line.node, {})
+            line.beyond = line.node in boundary
+            line.hidden = sum(node not in shown for node in below)
+            children = [
+                Line(node, line.depth + 1, line.node, path, roles)
+                for node, (path, roles) in below.items()
+                if node in shown
+            ]
+            if children and line.depth >= max_depth:
+                line.follows = True
+                later.append(Line(line.node, starts=True))
+            else:
+                seen.add(line.node)
+                stack += reversed(children)
+            yield line
+        pending += [line for line in reversed(later) if line.node not in seen]
+
+
+def _below(trace: Trace) -> dict[str, dict[str, tuple[str, tuple[str, ...]]]]:
+    """Return the neighbours of each node on the side away from the start."""
+    edges = trace.edges
+    ends = (edges["target"], edges["source"])
+    if trace.direction != "upstream":
+        ends = (edges["source"], edges["target"])
+    below: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
+    for here, there, path, role in zip(*ends, edges["path"], edges["role"], strict=True):
+        known = below.setdefault(str(here), {})
+        name, roles = known.get(str(there), ("", ()))
+        key = next((step for step in path if isinstance(step, str)), "")
+        name = name if not key or key in name.split(", ") else ", ".join(filter(None, (name, key)))
+        if role not in _USUAL_ROLES and role not in roles:
+            roles = (*roles, str(role))
+        known[str(there)] = (name, roles)
+    return below
+
+
+class Labels:
+    """How nodes are shown: by their short type, name or URI, and state."""
+
+    def __init__(self, trace: Trace) -> None:
+        """Take the labels from the nodes of an answer."""
+        from mlmd_lineage.snapshot.type_names import short_types
+
+        nodes = trace.nodes
+        records: list[dict[Any, Any]] = nodes.to_dict("records")
+        self._rows = dict(zip(map(str, nodes.index), records, strict=True))
+        self._short = short_types(str(t) for t in nodes["type"].dropna())
+        self._display = _display_names(trace)
+
+    def text(self, line: Line, width: int) -> Text:
+        """Return the text of a line for a terminal; a long name or URI keeps its end."""
+        from rich.cells import cell_len
+        from rich.text import Text
+
+        row = self._rows[line.node]
+        kind = "cyan" if line.node.startswith("artifact") else "magenta"
+        text = Text(overflow="fold")
+        text.append(line.node, style=f"bold {kind}")
+        text.append(f" {self.type(row)}{self._path(line)}")
+        rest = Text()
+        state = output.plain_value(row["state"])
+        if state and not line.again:
+            rest.append(f" {state}", style=output.STATE_STYLES.get(state, ""))
+        for note, style in self._notes(line, row):
+            rest.append(f" {note}", style=style)
+        name = "" if line.again else self.name(line.node, row)
+        room = width - _GUIDE * line.depth - text.cell_len - rest.cell_len - 1
+        if name and room >= _SHORTEST:
+            cut = name if cell_len(name) <= room else f"…{name[-room + 1 :]}"
+            text.append(f" {cut}", style="dim")
+        text.append_text(rest)
+        return text
+
+    def indented(self, line: Line) -> str:
+        """Return the text of a line without colours or guides."""
+        row = self._rows[line.node]
+        name = "" if line.again else self.name(line.node, row)
+        state = "" if line.again else output.plain_value(row["state"])
+        notes = " ".join(note for note, _ in self._notes(line, row))
+        parts = (line.node, f"{self.type(row)}{self._path(line)}", name, state, notes)
+        return "  " * line.depth + " ".join(part for part in parts if part)
+
+    def type(self, row: dict[Any, Any]) -> str:
+        """Return a node's type in few letters."""
+        name = output.plain_value(row["type"])
+        return printable(self._short.get(name, name)) or "(of no type)"
+
+    def name(self, node: str, row: dict[Any, Any]) -> str:
+        """Return what people know a node by: its name, else its display name or its URI."""
+        name = output.plain_value(row["name"])
+        if name and not _UUID.match(name):
+            return name
+        return self._display.get(node, "") or output.plain_value(row["uri"])
+
+    def _path(self, line: Line) -> str:
+        """Return the path on the way to a node, unless the nodes at its ends say it already."""
+        if not line.path:
+            return ""
+        for node in filter(None, (line.node, line.above)):
+            row = self._rows[node]
+            if _says(self.type(row), line.path) or self.name(node, row) == line.path:
+                return ""
+        return f" ({printable(line.path)})"
+
+    def _notes(self, line: Line, row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+        if line.roles:
+            yield f"[{', '.join(line.roles)}]", "yellow"
+        if row["missing"]:
+            yield "(missing: no row has its id)", "red"
+        if line.again:
+            yield "(see above)", "dim"
+        if line.starts:
+            yield "(continued)", "dim"
+        if line.follows:
+            yield "(continued below)", "dim"
+        if line.beyond and not line.again:
+            yield "(cut here)", "bold yellow"
+        if line.hidden and not line.again and not line.follows:
+            yield f"(+{line.hidden:,} not shown)", "yellow"
+
+
+def _says(type_name: str, path: str) -> bool:
+    """Return whether the name of a type already says what the path does."""
+    squashed = path.replace("_", "").lower()
+    return squashed.rstrip("s") in type_name.replace("_", "").lower()
+
+
+def _display_names(trace: Trace) -> dict[str, str]:
+    """Return the display names that Kubeflow gives executions and artifacts without a name."""
+    found: dict[str, str] = {}
+    for kind in ("artifact", "execution"):
+        table = trace.tables[f"{kind.title()}Property"]
+        columns = (table[name].to_pylist() for name in (f"{kind}_id", "name", "string_value"))
+        for owner, name, text in zip(*columns, strict=True):
+            if name == "display_name" and text:
+                found[f"{kind}/{owner}"] = printable(text)
+    return found
+
+
+def print_tree(trace: Trace, limit: int | None = SHOWN_NODES) -> None:
+    """Print an answer as a tree, or outside a terminal as indented lines."""
+    labels = Labels(trace)
+    if not output.on_terminal():
+        for line in lines(trace, limit, _PLAIN_DEPTH):
+            typer.echo(labels.indented(line))
+        return
+    from rich.tree import Tree
+
+    terminal = output.console()
+    max_depth = max(3, (terminal.width - _TEXT) // _GUIDE)
+    branches: list[Tree] = []
+    for line in lines(trace, limit, max_depth):
+        if not line.depth and branches:
+            terminal.print(branches[0])
+        del branches[line.depth :]
+        label = labels.text(line, terminal.width)
+        if branches:
+            branches.append(branches[-1].add(label))
+        else:
+            branches.append(Tree(label, guide_style="dim"))
+    if branches:
+        terminal.print(branches[0])
+
+
+def unusual_roles(trace: Trace) -> dict[str, str]:
+    """Return what ties nodes to those nearer to the start, where it is not the usual."""
+    found: dict[str, list[str]] = {}
+    for below in _below(trace).values():
+        for node, (_, roles) in below.items():
+            known = found.setdefault(node, [])
+            known += [role for role in roles if role not in known]
+    return {node: ", ".join(roles) for node, roles in found.items() if roles}

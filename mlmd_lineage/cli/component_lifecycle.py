@@ -1,0 +1,161 @@
+"""Starting and stopping components, for them and for whole stacks."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from mlmd_lineage.cli.common import registration_tables
+from mlmd_lineage.cli.common.command import printable
+from mlmd_lineage.cli.common.output import DescriptionFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mlmd_lineage.stores.component import Component
+
+ForceOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--force", "-f", help="Delete what 'up' made too, after asking; its volume stays."
+    ),
+]
+DeleteDataOption: TypeAlias = Annotated[
+    bool, typer.Option("--delete-data", help="With --force: delete the volume and all data in it.")
+]
+YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+EXPLANATIONS = {
+    "metadata_store": """\
+A metadata store says where the history of pipelines is: an ML Metadata (MLMD) database, with its
+artifacts, executions, contexts and the events between them. It is a description: registering one
+opens nothing, and reading one never changes it.
+
+Its flavor says what it is: 'mlmd-lineage metadata-store flavor list' shows them.
+
+Rules: a kubeflow metadata store goes only with a Kubeflow orchestrator. Files of this machine
+(sqlite) go only with an orchestrator on this machine. A metadata store belongs together with one
+artifact store, unless they are decoupled with --decouple-stores.""",
+    "artifact_store": """\
+An artifact store says where the artifacts of pipelines lie: datasets, models, reports. Their paths
+stand in the metadata store, their contents here: a folder of this machine, or a bucket of Google
+Cloud Storage, S3 or Azure, reached through fsspec.
+
+Its flavor says what it is: 'mlmd-lineage artifact-store flavor list' shows them.
+
+Rules: a local folder goes only with an orchestrator on this machine. An artifact store belongs
+together with one metadata store, unless they are decoupled with --decouple-stores.""",
+    "orchestrator": """\
+An orchestrator says what runs the pipelines, and so which stores their steps can reach.
+mlmd-lineage runs no pipelines itself.
+
+Its flavor says what it is: 'mlmd-lineage orchestrator flavor list' shows them.
+
+Rules: local, local_kubernetes and local_kubeflow run on this machine, and go with files of this
+machine; kubernetes and kubeflow do not. A kubeflow metadata store goes only with kubeflow and
+local_kubeflow.""",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Down:
+    """How far to take a component down."""
+
+    force: bool
+    delete_data: bool
+    yes: bool
+
+
+@contextlib.contextmanager
+def telling(format_: DescriptionFormat) -> Iterator[Callable[[str], None]]:
+    """Give what tells each thing that was done: at once, or as JSON at the end."""
+    told: list[str] = []
+    as_json = format_ is DescriptionFormat.json
+    yield told.append if as_json else lambda sentence: typer.echo(printable(sentence))
+    if as_json:
+        registration_tables.say("", {"done": told}, format_)
+
+
+def up(component: Component, tell: Callable[[str], None]) -> None:
+    """Deploy and start a component, or see whether an artifact store can be reached.
+
+    Raises:
+        MLMDLineageError: It cannot be started, or cannot be reached.
+    """
+    from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
+    from mlmd_lineage.stores.lifecycle import Deployed
+
+    if isinstance(component, Deployed):
+        component.provision(tell)
+        component.resume(tell)
+    elif isinstance(component, BaseArtifactStore):
+        if component.local_path is not None:
+            component.local_path.mkdir(parents=True, exist_ok=True)
+        reach = component.reach()
+        reach.raise_for_state()
+        tell(f"The {_called(component)} is ready: {reach.told}")
+    else:
+        tell(f"The {_called(component)} needs no starting: {component.location()}.")
+
+
+def down(components: Sequence[Component], how: Down, tell: Callable[[str], None]) -> None:
+    """Stop components, and with force delete what was made.
+
+    Raises:
+        MLMDLineageError: One cannot be stopped.
+    """
+    from mlmd_lineage.stores.lifecycle import Deployed
+
+    if how.delete_data and not how.force:
+        message = "--delete-data goes with --force."
+        raise typer.BadParameter(message)
+    for component in components:
+        if not isinstance(component, Deployed):
+            tell(f"The {_called(component)} needs no stopping: {component.location()}.")
+            continue
+        if how.force:
+            what = "all that was made, and its DATA" if how.delete_data else "all that was made"
+            ask(f"Delete {what}, of {printable(component.location())}?", yes=how.yes)
+        component.suspend(tell)
+        if how.force:
+            component.deprovision(tell, delete_data=how.delete_data)
+
+
+def print_logs(component: Component, format_: DescriptionFormat, *, follow: bool) -> None:
+    """Print the logs of a component."""
+    from mlmd_lineage.stores.lifecycle import Deployed
+
+    if not isinstance(component, Deployed):
+        with telling(format_) as tell:
+            tell(f"The {_called(component)} is not started by mlmd-lineage: it has no logs here.")
+        return
+    lines = component.logs(follow=follow)
+    if format_ is DescriptionFormat.json:
+        registration_tables.say("", {"logs": list(lines)}, format_)
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        for line in lines:
+            typer.echo(printable(line))
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask a person, unless it was answered with ``--yes``.
+
+    Raises:
+        BadParameter: There is no terminal to ask on.
+        Abort: The answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        message = "There is no terminal to ask on; --yes says yes."
+        raise typer.BadParameter(message)
+    typer.confirm(question, abort=True, err=True)
+
+
+def _called(component: Component) -> str:
+    return f"{component.KIND} '{component.name}'"

@@ -1,0 +1,1 @@
+"""Configuration: folders, files written whole, PEM material, secrets and the environment."""

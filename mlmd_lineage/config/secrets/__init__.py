@@ -1,0 +1,1 @@
+"""Registered secrets, in the keyring or in an encrypted file."""

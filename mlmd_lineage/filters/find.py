@@ -1,0 +1,62 @@
+"""Which nodes a filter finds: what the rest of the house asks this room.
+
+``find_ids(read, kind, where)`` is the one way in. ``read`` is an open ``Session`` (what
+``Reader.ask`` hands over) or ``Tables`` that were read; ``kind`` is ``artifact``, ``execution`` or
+``context``; ``where`` is the filter's text. It returns ids in their order, and raises
+``errors.FilterError`` with the place of the mistake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.filters import memory_database, sql_statements
+from mlmd_lineage.filters.candidates import candidates
+from mlmd_lineage.filters.semantics import understand
+from mlmd_lineage.snapshot.tables import KINDS, Tables
+
+if TYPE_CHECKING:
+    from mlmd_lineage.readers.base import Session
+    from mlmd_lineage.snapshot.tables import NodeKind
+
+
+def find_ids(read: Session | Tables, kind: NodeKind, where: str) -> list[int]:
+    """Return the ids of the nodes that a filter finds, in their order.
+
+    >>> reader.ask(lambda session: find_ids(session, "artifact", "type = 'Model'"))
+    [4, 15, 20, 25, 35]
+
+    Args:
+        read: An open read of the store, or tables that were read: those of the kind's nodes, and
+            of whatever the filter mentions.
+        kind: Which nodes: ``artifact``, ``execution`` or ``context``.
+        where: The filter.
+
+    Raises:
+        FilterError: The filter cannot be understood; the message says where in it, and why.
+        StoreError: The store cannot be read.
+    """
+    condition = understand(where, kind)
+    if isinstance(read, Tables):
+        return sorted(
+            memory_database.find(memory_database.from_tables(read.__getitem__), kind, condition)
+        )
+    if not hasattr(read, "select"):
+        # Sessions that are not of SQL may hold whole tables.
+        table: Any = getattr(read, "table", None)
+        if table is not None:
+            return sorted(memory_database.find(memory_database.from_tables(table), kind, condition))
+        few = candidates(read, KINDS[kind], condition)
+        if few is not None and not few:
+            return []
+        return sorted(
+            memory_database.find(memory_database.from_session(read), kind, condition, few)
+        )
+    database: Any = read
+    if KINDS[kind].table not in database.layout.spelling:
+        return []
+    found = sql_statements.statement(database, kind, condition)
+    ids = {int(number) for (number,) in database.select(found.text, found.parameters)}
+    if not found.exact and ids:
+        ids = memory_database.find(memory_database.from_session(read), kind, condition, ids)
+    return sorted(ids)

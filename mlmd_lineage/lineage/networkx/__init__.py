@@ -1,0 +1,1 @@
+"""networkx views of the lineage graph, without a copy."""

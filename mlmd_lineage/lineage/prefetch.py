@@ -1,0 +1,115 @@
+"""Looking ahead along a narrow way, so that a long chain does not take a round trip for each hop.
+
+A walk that has met few nodes for some hops asks in one statement which artifacts lie some hops
+further, and fetches their rows together. That changes when rows are fetched, and never which of
+them the walk takes: a statement that was not needed costs its time and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.snapshot.tables import INPUT_EVENTS, OUTPUT_EVENTS, SCHEMAS
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from mlmd_lineage.readers.base import Session
+
+    Row = tuple[Any, ...]
+    Where = Mapping[str, Collection[int | str]]
+
+NARROW = 4
+"""How many artifacts a hop of a narrow way meets at most."""
+PATIENCE = 8
+"""After how many narrow hops, from artifacts to artifacts, to look ahead."""
+FARTHEST = 64
+"""How many such hops to look ahead at most."""
+_MOST_ROWS = 4 * FARTHEST
+
+_FIRST = {"Event": ("artifact_id", "execution_id"), "ExecutionProperty": ("execution_id",)}
+
+
+class FarSighted:
+    """A session that has fetched some rows before they are asked for."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.source = session.source
+        self._held: dict[Any, dict[Any, list[Row]]] = {}
+        # Sessions that are not of SQL need not know how.
+        self._ahead: Callable[..., list[int]] | None = getattr(session, "ahead", None)
+        self._narrow = 0
+        self._far = PATIENCE
+
+    def fetch(self, table: str, where: Where) -> list[Row]:
+        """Return a table's rows, as ``Session.fetch`` does."""
+        column, rest = _parted(table, where) if self._held else ("", ())
+        held = self._held.get((table, column, rest))
+        if not held:
+            return self._session.fetch(table, where)
+        unknown = [value for value in where[column] if value not in held]
+        rows = [row for value in where[column] for row in held.get(value, ())]
+        if unknown:
+            rows += self._session.fetch(table, {**where, column: unknown})
+        return rows
+
+    def hold(self, table: str, where: Where) -> list[Row]:
+        """Fetch rows and keep them for when they are asked for."""
+        column, rest = _parted(table, where)
+        held = self._held.setdefault((table, column, rest), {})
+        for value in where[column]:
+            held[value] = []
+        rows = self._session.fetch(table, where)
+        at = SCHEMAS[table].names.index(column)
+        for row in rows:
+            held[row[at]].append(row)
+        return rows
+
+    def look(self, artifacts: Collection[int], *, up: bool, hops: int, nodes: bool) -> None:
+        """Look ahead from where a walk stands, if its way has been narrow.
+
+        Args:
+            artifacts: Where it stands.
+            up: Whether it goes against the direction of the data.
+            hops: How many hops, from artifacts to artifacts, it can go on.
+            nodes: Fetch the artifacts, too.
+        """
+        if len(artifacts) > NARROW or self._ahead is None:
+            self._narrow, self._far = 0, PATIENCE
+            return
+        self._narrow += 1
+        if self._narrow < PATIENCE:
+            return
+        first, second = (OUTPUT_EVENTS, INPUT_EVENTS) if up else (INPUT_EVENTS, OUTPUT_EVENTS)
+        held = self._held.get(("Event", "artifact_id", (("type", first),)), {})
+        if any(number in held for number in artifacts):
+            return
+        try:
+            near = self._ahead(artifacts, first, second, min(self._far, hops), _MOST_ROWS)
+        except Exception:  # noqa: BLE001 - MySQL 5.7 has no such statement; what else fails does again
+            self._ahead = None
+            return
+        if len(near) >= _MOST_ROWS:
+            self._narrow, self._far = 0, PATIENCE
+            return
+        self._far = min(2 * self._far, FARTHEST)
+        self._held.clear()
+        events = self.hold("Event", {"artifact_id": near, "type": first})
+        executions = sorted({row[2] for row in events})
+        self.hold("Event", {"execution_id": executions, "type": second})
+        rows = self.hold("Execution", {"id": executions})
+        at = SCHEMAS["Execution"].names.index("last_known_state")
+        stateless = [row[0] for row in rows if row[at] is None]
+        self.hold("ExecutionProperty", {"execution_id": stateless, "name": [STATE_PROPERTY]})
+        if nodes:
+            self.hold("Artifact", {"id": near})
+
+
+def _parted(table: str, where: Where) -> tuple[str, Any]:
+    """Return the column by which rows are kept, and the other conditions."""
+    for column in _FIRST.get(table, ("id",)):
+        if column in where:
+            return column, tuple([(n, tuple(v)) for n, v in where.items() if n != column])
+    return "", ()

@@ -1,0 +1,1 @@
+"""Pictures of the lineage graph: SVG, DOT, Mermaid and HTML."""

@@ -1,0 +1,357 @@
+"""Lineage questions answered from the store itself, hop by hop, without reading all of it.
+
+Each hop asks for the events of all its nodes at once, then for the nodes at their other ends: a
+fixed number of statements, whatever the store holds. What was fetched becomes a small graph,
+which answers the question with the very code that answers it on a whole one.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import errors
+from mlmd_lineage.lineage import graph_tables, keys
+from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.lineage.bfs import CLOSED, STOP
+from mlmd_lineage.lineage.graph import LineageGraph, Trace
+from mlmd_lineage.lineage.prefetch import FarSighted
+from mlmd_lineage.snapshot.table_building import table_from_rows
+from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    import pyarrow as pa
+
+    from mlmd_lineage.lineage.query import Question
+    from mlmd_lineage.readers.base import Reader, Session
+
+    Row = tuple[Any, ...]
+
+_TYPE = SCHEMAS["Artifact"].names.index("type_id")
+_ARTIFACT_STATE = SCHEMAS["Artifact"].names.index("state")
+_EXECUTION_STATE = SCHEMAS["Execution"].names.index("last_known_state")
+_MADE = {
+    kind: SCHEMAS[KINDS[kind].table].names.index("create_time_since_epoch")
+    for kind in ("artifact", "execution")
+}
+_END = {"artifact": 1, "execution": 2}
+"""Where an event's row names a node of each kind."""
+_OTHER = {"artifact": "execution", "execution": "artifact"}
+_EDGES = INPUT_EVENTS + OUTPUT_EVENTS
+_PHANTOM = role_rules.PHANTOM
+
+
+def upstream(reader: Reader, node: keys.Node, question: Question) -> Trace:
+    """Return what a node came from, as ``LineageGraph.upstream`` does."""
+    return reader.ask(lambda session: _trace(reader, session, node, question, up=True))
+
+
+def downstream(reader: Reader, node: keys.Node, question: Question) -> Trace:
+    """Return what came from a node, as ``LineageGraph.downstream`` does."""
+    return reader.ask(lambda session: _trace(reader, session, node, question, up=False))
+
+
+def between(reader: Reader, source: keys.Node, target: keys.Node, question: Question) -> Trace:
+    """Return all ways from one node to another, as ``LineageGraph.between`` does."""
+
+    def answer(session: Session) -> Trace:
+        # All ways lie above the target.
+        fetched = _Fetched(session, question)
+        fetched.check(source)
+        fetched.walk(target, up=True)
+        graph = LineageGraph(fetched.tables())
+        return _whole(reader, session, graph.trace_between(source, target, question))
+
+    return reader.ask(answer)
+
+
+def trace_within(
+    session: Session, kind: str, ids: Collection[int], question: Question, *, up: bool
+) -> Trace:
+    """Return the answer for several nodes of one kind, within an open read.
+
+    It has no properties, paths and contexts: whoever asks so fetches what is needed.
+
+    Raises:
+        NotFoundError: The store holds no such node.
+    """
+    fetched = _Fetched(session, question)
+    fetched.walk_all(kind, ids, up=up)
+    nodes = [f"{kind}/{number}" for number in sorted(ids)]
+    return LineageGraph(fetched.tables()).trace(nodes, question, up=up)
+
+
+def _trace(
+    reader: Reader, session: Session, node: keys.Node, question: Question, *, up: bool
+) -> Trace:
+    fetched = _Fetched(session, question)
+    fetched.walk(node, up=up)
+    return _whole(reader, session, LineageGraph(fetched.tables()).trace((node,), question, up=up))
+
+
+def _whole(reader: Reader, session: Session, trace: Trace) -> Trace:
+    """Fetch the paths and the properties of a trace's events and nodes in the same transaction.
+
+    Contexts are fetched when they are asked for: MLMD has no index by which to find them from
+    their members, so that costs a scan.
+    """
+    index = trace.index
+    members = {"artifact": index.artifact_ids.tolist(), "execution": index.execution_ids.tolist()}
+
+    def fetch(table: str, column: str, values: list[int]) -> pa.Table:
+        return table_from_rows(table, session.fetch(table, {column: values}))
+
+    def contexts(_: Collection[str]) -> Tables:
+        return reader.ask(lambda later: _contexts(later, members))
+
+    events = trace.tables["Event"]["id"].to_pylist()
+    more = {"EventPath": fetch("EventPath", "event_id", events)}
+    for kind, ids in members.items():
+        name = KINDS[kind].properties
+        more[name] = fetch(name, KINDS[kind].id_column, ids)
+    trace.complete_tables(more, contexts)
+    return trace
+
+
+def _contexts(session: Session, members: dict[str, list[int]]) -> Tables:
+    tables: dict[str, Any] = {}
+    wanted: set[int] = set()
+    for kind, ids in members.items():
+        name = KINDS[kind].membership or ""
+        rows = sorted(session.fetch(name, {KINDS[kind].id_column: ids}))
+        wanted |= {row[1] for row in rows}
+        tables[name] = table_from_rows(name, rows)
+    pairs: set[Row] = set()
+    new = wanted
+    while new:
+        found = set(session.fetch("ParentContext", {"context_id": sorted(new)}))
+        pairs |= found
+        new = {parent for _, parent in found} - wanted
+        wanted |= new
+    tables["ParentContext"] = table_from_rows("ParentContext", sorted(pairs))
+    rows = session.fetch("Context", {"id": sorted(wanted)})
+    tables["Context"] = table_from_rows("Context", rows)
+    return Tables(tables)
+
+
+class _Fetched:
+    """The rows that a walk has fetched so far."""
+
+    def __init__(self, session: Session, question: Question) -> None:
+        self._session = FarSighted(session)
+        self._question = question
+        self._roles = question.roles
+        self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}
+        self._events: dict[int, Row] = {}
+        self._claims: dict[int, dict[int, Row]] = {}
+        """For each artifact the outputs of executions that name it, as far as they are known."""
+        self._claimed: set[int] = set()
+        """The artifacts of which all claims are known."""
+        self._legacy: dict[int, int] = {}
+        types = {name: session.fetch(name, {}) for name in ("Type", "TypeProperty", "ParentType")}
+        self._types = {name: table_from_rows(name, rows) for name, rows in types.items()}
+        limited = question.until or question.types
+        tables = Tables(self._types, source=session.source)
+        self._flags = question.type_flags(tables) if limited else {}
+        # Otherwise the walk needs few of them, and the rest is fetched at its end.
+        self._all_nodes = bool(limited) or question.as_of is not None
+
+    def tables(self) -> graph_tables.GraphTables:
+        """Return what was fetched as the tables of a graph."""
+        self._complete()
+        nodes = {
+            KINDS[kind].table: sorted(
+                (row for row in found.values() if row is not None), key=operator.itemgetter(0)
+            )
+            for kind, found in self._nodes.items()
+        }
+        nodes["Execution"] = [self._with_state(row) for row in nodes["Execution"]]
+        nodes["Event"] = [self._events[number] for number in sorted(self._events)]
+        made = {name: table_from_rows(name, rows) for name, rows in nodes.items()}
+        tables = Tables({**self._types, **made}, source=self._session.source)
+        return graph_tables.GraphTables(tables)
+
+    def check(self, node: keys.Node) -> None:
+        """Fetch a node, or say that there is none."""
+        kind, number = keys.parse(node)
+        if kind == "context":
+            raise keys.no_lineage_of_contexts(number)
+        if self._is_there(kind, number):
+            return
+        other = _OTHER[kind]
+        hint = f" There is an {other}/{number}." if self._is_there(other, number) else ""
+        message = f"There is no {kind}/{number} in {self._session.source}.{hint}"
+        raise errors.NotFoundError(message)
+
+    def _is_there(self, kind: str, number: int) -> bool:
+        """Tell whether a node exists: it has a row, or else an event names it."""
+        self._fetch_nodes(kind, {number})
+        row = self._nodes[kind][number]
+        moment = self._question.as_of
+        if row is not None and (moment is None or row[_MADE[kind]]):
+            return not self._is_later(kind, number)
+        rows = self._session.fetch("Event", {f"{kind}_id": [number]})
+        if row is not None:
+            # Its time is unknown, so it counts from its first event.
+            return not rows or min(event[4] or 0 for event in rows) <= (moment or 0)
+        return bool(self._keep(row for row in rows if row[3] in _EDGES))
+
+    def walk(self, node: keys.Node, *, up: bool) -> None:
+        """Fetch what a walk from a node meets, and one hop more, which tells where it was cut."""
+        kind, number = keys.parse(node)
+        self.walk_all(kind, {number}, up=up)
+
+    def walk_all(self, kind: str, ids: Collection[int], *, up: bool) -> None:
+        """Fetch what a walk from several nodes of one kind meets, and one hop more."""
+        if kind in self._nodes:
+            self._fetch_nodes(kind, set(ids))
+        for number in sorted(ids):
+            self.check(f"{kind}/{number}")
+        seen: dict[str, set[int]] = {"artifact": set(), "execution": set()}
+        seen[kind] |= set(ids)
+        frontier = set(ids)
+        hop = 0
+        while frontier:
+            if kind == "artifact":
+                hops = self._question.hop_limit - hop
+                self._session.look(frontier, up=up, hops=hops, nodes=self._all_nodes)
+            events = self._fetch_events(kind, frontier, up=up)
+            if hop >= self._question.hop_limit:
+                return
+            other = _OTHER[kind]
+            here, there = _END[kind], _END[other]
+            if self._flags:
+                passed = {n for n in frontier if hop == 0 or not self._flag(kind, n) & STOP}
+                events = [row for row in events if row[here] in passed]
+            reached = {row[there] for row in events if self._is_followed(row)}
+            frontier = reached - seen[other]
+            if self._flags:
+                frontier = {n for n in frontier if not self._flag(other, n) & CLOSED}
+            seen[other] |= frontier
+            kind = other
+            hop += 1
+
+    def _flag(self, kind: str, number: int) -> int:
+        row = self._nodes[kind].get(number)
+        return self._flags.get(row[_TYPE], 0) if row is not None else 0
+
+    def _fetch_events(self, kind: str, frontier: set[int], *, up: bool) -> list[Row]:
+        """Fetch the events that lead on from some nodes, and the nodes to which they lead."""
+        outputs = up == (kind == "artifact")
+        types = OUTPUT_EVENTS if outputs else INPUT_EVENTS
+        events = self._keep(
+            self._session.fetch("Event", {f"{kind}_id": sorted(frontier), "type": types})
+        )
+        if outputs and kind == "artifact":
+            self._claimed |= frontier
+        elif outputs:
+            self._fetch_other_claims(
+                {row[1] for row in events if self._role_alone(row) == role_rules.REUSES}
+            )
+        return events
+
+    def _fetch_other_claims(self, artifacts: set[int]) -> None:
+        """Fetch all who claim to have made some artifacts: that tells which edges are reuses."""
+        new = sorted(artifacts - self._claimed)
+        if new:
+            self._keep(self._session.fetch("Event", {"artifact_id": new, "type": OUTPUT_EVENTS}))
+            self._claimed |= artifacts
+
+    def _complete(self) -> None:
+        """Fetch what the walk did not need, and the graph does: who made the artifacts it met."""
+        unknown = set()
+        for number in {row[1] for row in self._events.values()} | self._nodes["artifact"].keys():
+            if number not in self._claimed:
+                roles = {self._role_alone(row) for row in self._claims.get(number, {}).values()}
+                if role_rules.PRODUCES not in roles:
+                    unknown.add(number)
+        self._fetch_other_claims(unknown)
+        for kind, end in _END.items():
+            self._fetch_nodes(kind, {row[end] for row in self._events.values()})
+
+    def _keep(self, rows: Iterable[Row]) -> list[Row]:
+        """Keep events, with what tells their roles, and return those that existed then."""
+        moment = self._question.as_of
+        rows = [row for row in rows if moment is None or (row[4] or 0) <= moment]
+        if self._all_nodes:
+            for kind, end in _END.items():
+                self._fetch_nodes(kind, {row[end] for row in rows})
+        outputs = [row for row in rows if row[3] in OUTPUT_EVENTS]
+        self._fetch_nodes("execution", {row[2] for row in outputs})
+        unfinished = {row[1] for row in outputs if self._role_if_stateless(row) == _PHANTOM}
+        self._fetch_nodes("artifact", unfinished)
+        if moment is not None:
+            rows = [
+                row
+                for row in rows
+                if not any(self._is_later(kind, row[end]) for kind, end in _END.items())
+            ]
+        for row in rows:
+            self._events.setdefault(row[0], row)
+            if row[3] in OUTPUT_EVENTS:
+                self._claims.setdefault(row[1], {})[row[0]] = row
+        return rows
+
+    def _fetch_nodes(self, kind: str, ids: set[int]) -> None:
+        held = self._nodes[kind]
+        new = sorted(number for number in ids if number not in held)
+        if not new:
+            return
+        held.update(dict.fromkeys(new))
+        stateless = []
+        for row in self._session.fetch(KINDS[kind].table, {"id": new}):
+            if held[row[0]] is not None:
+                continue  # tables without a primary key may have an id twice: the first counts
+            held[row[0]] = row
+            if kind == "execution" and row[_EXECUTION_STATE] is None:
+                stateless.append(row[0])
+        if stateless:
+            where: dict[str, Any] = {"execution_id": stateless, "name": [STATE_PROPERTY]}
+            for row in self._session.fetch("ExecutionProperty", where):
+                state = TEXT_STATES.get(row[5])
+                if row[1] == STATE_PROPERTY and not row[2] and state is not None:
+                    self._legacy[row[0]] = state
+
+    def _is_later(self, kind: str, number: int) -> bool:
+        row = self._nodes[kind][number]
+        moment = self._question.as_of
+        return row is not None and moment is not None and (row[_MADE[kind]] or 0) > moment
+
+    def _execution_state(self, number: int) -> int:
+        row = self._nodes["execution"].get(number)
+        state = None if row is None else row[_EXECUTION_STATE]
+        return self._legacy.get(number, 0) if state is None else state
+
+    def _with_state(self, row: Row) -> Row:
+        if row[_EXECUTION_STATE] is not None or row[0] not in self._legacy:
+            return row
+        at = _EXECUTION_STATE
+        return (*row[:at], self._legacy[row[0]], *row[at + 1 :])
+
+    def _role_alone(self, event: Row) -> int:
+        role = self._role_if_stateless(event)
+        if role != _PHANTOM:
+            return role
+        artifact = self._nodes["artifact"][event[1]]
+        state = 0 if artifact is None else artifact[_ARTIFACT_STATE] or 0
+        return role_rules.role_alone(event[3], state, self._execution_state(event[2]))
+
+    def _role_if_stateless(self, event: Row) -> int:
+        """Return the role that an event has if its artifact has no state."""
+        return role_rules.role_alone(event[3], 0, self._execution_state(event[2]))
+
+    def _is_followed(self, event: Row) -> bool:
+        """Tell whether the question follows an event."""
+        role = self._role_alone(event)
+        if role != role_rules.REUSES or (self._roles >> role) & 1:
+            return bool((self._roles >> role) & 1)
+        # The earliest of those that claim it stands for its producer, where there is no other.
+        claims = self._claims[event[1]].values()
+        by_role: dict[int, list[Row]] = {}
+        for claim in claims:
+            by_role.setdefault(self._role_alone(claim), []).append(claim)
+        first = min(by_role[role_rules.REUSES], key=lambda row: (row[4] or 0, row[0]))
+        return role_rules.PRODUCES not in by_role and first[0] == event[0]

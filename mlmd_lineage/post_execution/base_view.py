@@ -1,0 +1,111 @@
+"""What all views share: they are values, and they show themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import html
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mlmd_lineage.post_execution.artifacts import ArtifactView
+    from mlmd_lineage.post_execution.loading.run_index import Model
+    from mlmd_lineage.post_execution.pipelines import PipelineView
+    from mlmd_lineage.post_execution.runs import PipelineRunView
+    from mlmd_lineage.post_execution.steps import StepView
+
+_LONGEST = 100
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Views:
+    """How each kind of view is made: views lead to one another, and their modules do not."""
+
+    pipeline: Callable[[Model, str], PipelineView]
+    run: Callable[[Model, str], PipelineRunView]
+    step: Callable[[Model, int, str | None], StepView]
+    artifact: Callable[[Model, int, StepView], ArtifactView]
+    ask: Any = None
+
+
+class View:
+    """A pipeline, a run, a step or an artifact of one store.
+
+    It does not change, and never reads the store by itself. Two views are equal if they are of
+    the same kind and stand for the same node of the same store.
+    """
+
+    __slots__ = ("_key", "_model")
+
+    _model: Model
+    _key: str
+
+    def __init__(self, model: Model, key: str) -> None:
+        """Views are made by the store; see ``Store.get_pipeline()``."""
+        object.__setattr__(self, "_model", model)
+        object.__setattr__(self, "_key", key)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        message = f"{type(self).__name__} is immutable; {name!r} cannot be set"
+        raise AttributeError(message)
+
+    def __delattr__(self, name: str) -> None:
+        message = f"{type(self).__name__} is immutable; {name!r} cannot be deleted"
+        raise AttributeError(message)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, View) or type(self) is not type(other):
+            return NotImplemented
+        return (self._model.image.source, self._key) == (other._model.image.source, other._key)
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._model.image.source, self._key))
+
+    def __getstate__(self) -> object:
+        message = f"A {type(self).__name__} cannot be pickled; keep its node_key instead."
+        raise TypeError(message)
+
+    def _shown(self) -> Mapping[str, Any]:
+        """Return what a reader wants to see, in order."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        fields = ", ".join(
+            f"{name}={shortened(value)}" for name, value in self._shown().items() if value != {}
+        )
+        return f"{type(self).__name__}({fields})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, shortened(value)) for name, value in self._shown().items()]
+        return table(f"{type(self).__name__}", rows)
+
+
+def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return a small HTML table of two columns."""
+    cells = "".join(
+        f'<tr><th style="text-align:left">{html.escape(name)}</th>'
+        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    return f"<table><caption>{html.escape(title)}</caption>{cells}</table>"
+
+
+def shortened(value: Any) -> str:
+    """Return a value as one readable piece of a line."""
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def moment(milliseconds: int | None) -> dt.datetime | None:
+    """Return a time in UTC; None where there is none, or none that a calendar has."""
+    if milliseconds is None:
+        return None
+    start = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+    try:
+        return start + dt.timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None

@@ -1,0 +1,263 @@
+"""Every model and every deployment that an artifact reached: the answer of ``store.impact()``."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mlmd_lineage import errors
+from mlmd_lineage.lineage import traversal
+from mlmd_lineage.post_execution.compare import impact_search
+from mlmd_lineage.post_execution.loading import closures
+from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.type_names import short_type
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.lineage.keys import Node
+    from mlmd_lineage.post_execution.compare.impact_search import Reached
+    from mlmd_lineage.post_execution.loading.ancestry import Ancestry
+    from mlmd_lineage.readers.base import Reader
+
+MODELS = frozenset(
+    {
+        "mlmd.Model",
+        "Model",
+        "ModelArtifact",
+        "system.Model",
+        "google.BQMLModel",
+        "google.UnmanagedContainerModel",
+        "google.VertexModel",
+    }
+)
+"""The types of models, by their names or those of their base types."""
+
+DEPLOYMENTS = frozenset(
+    {
+        "mlmd.Deploy",
+        "PushedModel",
+        "Endpoint",
+        "InferenceService",
+        "google.VertexEndpoint",
+        "kserve.InferenceService",
+    }
+)
+"""The types of deployments, by their names or those of their base types.
+
+Of an execution of such a type, or of a step with such a name, all outputs are deployments; or it
+itself, if it wrote none.
+"""
+
+
+class Impact:
+    """What an artifact reached.
+
+    >>> impact = store.impact("artifact/1")
+    >>> impact.deployments[["uri", "run", "direct"]]
+    >>> print(impact.text())
+
+    Attributes:
+        node: The key of what was asked about.
+        reached: The models and deployments, the nearest first.
+        trace: All that came from it.
+        unknown: Those names in ``models`` and ``deployments`` that no type of the store has, and
+            no step that was reached: they may be misspelt.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        label: str,
+        trace: Trace,
+        found: tuple[Reached, ...],
+        unknown: tuple[str, ...] = (),
+    ) -> None:
+        """Keep an answer; ``Store.impact()`` makes it."""
+        self.unknown = unknown
+        self.node = node
+        self.label = label
+        self.trace = trace
+        self.reached = found
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the models and deployments, one row each, the nearest first.
+
+        Columns: ``node`` (its key), ``kind`` (``model`` or ``deployment``), ``type``, ``name``,
+        ``uri``, ``run`` and ``pipeline`` (where it was made), ``hops``, ``path`` (the keys of the
+        nodes on a shortest way to it), ``pushed`` (whether TFX's Pusher did push it; NA where the
+        store does not say), ``direct`` (for a deployment, whether a model that it
+        deploys came from the artifact; if not, the artifact had a part only in deciding on the
+        deployment, such as by a baseline model; NA where it took no model), ``through_cache``
+        (whether its run took something on that way from a cache), ``reused_by`` (the names of the
+        runs in which a cached step handed it out again).
+        """
+        return self._frame.copy()
+
+    @functools.cached_property
+    def _frame(self) -> pd.DataFrame:
+        rows = self.reached
+        return pd.DataFrame(
+            {
+                **{
+                    name: pd.array([getattr(row, name) for row in rows], TEXT)
+                    for name in ("node", "kind", "type", "name", "uri", "run", "pipeline")
+                },
+                "hops": pd.Series([row.hops for row in rows], dtype="int64"),
+                "path": pd.Series([row.path for row in rows], dtype=object),
+                "pushed": pd.array([row.pushed for row in rows], pd.BooleanDtype()),
+                "direct": pd.array([row.direct for row in rows], pd.BooleanDtype()),
+                "through_cache": pd.Series([row.through_cache for row in rows], dtype=bool),
+                "reused_by": pd.Series([row.reused_by for row in rows], dtype=object),
+            }
+        )
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """The rows of ``frame`` that are models."""
+        return self._frame[self._frame["kind"] == "model"].reset_index(drop=True)
+
+    @property
+    def deployments(self) -> pd.DataFrame:
+        """The rows of ``frame`` that are deployments."""
+        return self._frame[self._frame["kind"] == "deployment"].reset_index(drop=True)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing bounds the answer, and the store holds all that the trace names."""
+        return self.trace.complete and not self.trace.findings
+
+    def ways_to(self, node: Node) -> Trace:
+        """Return all ways from the artifact to a node that it reached."""
+        return self.trace.between(self.node, node)
+
+    def text(self) -> str:
+        """Return the answer in sentences, to be read by a person, or aloud."""
+        models = [row for row in self.reached if row.kind == "model"]
+        deployed = [row for row in self.reached if row.kind == "deployment"]
+        touched = [row for row in deployed if row.direct is False]
+        lines = [
+            (
+                f"{self.label} reached {_count(len(models), 'model')} and "
+                f"{_count(len(deployed), 'deployment')}."
+            )
+        ]
+        lines += _section(
+            "Deployed, with a model that came from it:",
+            [row for row in deployed if row.direct is not False],
+        )
+        lines += _section(
+            "Deployed, with a model that did not come from it; it had a part in the decision:",
+            touched,
+        )
+        lines += _section("Models that came from it:", models)
+        if not self.complete:
+            why = ", ".join(self.trace.truncated_by)
+            told = [f"the trace was cut by {why}"] if why else []
+            told += [f"{found.subject}: {found.detail}" for found in self.trace.findings]
+            lines += ["", "The answer may not be complete:", *(f"  - {text}" for text in told)]
+        if self.unknown:
+            named = ", ".join(map(repr, self.unknown))
+            lines += ["", f"No type of the store, and no step that was reached, is called {named}."]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return all of it as JSON."""
+        return json.dumps(
+            {
+                "node": self.node,
+                "complete": self.complete,
+                "unknown": list(self.unknown),
+                "reached": [dataclasses.asdict(row) for row in self.reached],
+            },
+            ensure_ascii=False,
+            indent=1,
+        )
+
+    def __len__(self) -> int:
+        """Return the number of models and deployments."""
+        return len(self.reached)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Impact of {self.node}: {len(self.models)} models, "
+            f"{len(self.deployments)} deployments>"
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self._frame.drop(columns=["path", "pipeline"])
+        table = shown.to_html(index=False, na_rep="") if len(self) else ""
+        return f"<pre>{html.escape(self.text())}</pre>{table}"
+
+
+def impact(
+    reader: Reader,
+    node: Node,
+    *,
+    models: Collection[str] | None = None,
+    deployments: Collection[str] | None = None,
+) -> Impact:
+    """Return every model and every deployment that an artifact reached.
+
+    Raises:
+        NotFoundError: The store holds no such node.
+        AmbiguousNameError: A name fits several.
+        ConfigurationError: It is a run or another context, or types are no list.
+    """
+    for name, given_types in (("models", models), ("deployments", deployments)):
+        if isinstance(given_types, str):
+            message = f"{name} is the text {given_types!r}; give a list of types."
+            raise errors.ConfigurationError(message)
+    key = closures.subject(reader, node, runs=False)
+    # With the properties and paths, so that the trace answers as one of store.downstream().
+    trace = traversal.downstream(reader, key, closures.LINEAGE)
+    ancestry = closures.read_around(reader, trace)
+    kinds = impact_search.Kinds(
+        frozenset(MODELS if models is None else models),
+        frozenset(DEPLOYMENTS if deployments is None else deployments),
+    )
+    found = impact_search.find(ancestry, trace, key, kinds)
+    given = {*(models or ()), *(deployments or ())}
+    unknown = sorted(given - _names(reader, ancestry)) if given else []
+    return Impact(key, _label(ancestry, key), trace, found, tuple(unknown))
+
+
+def _names(reader: Reader, ancestry: Ancestry) -> set[str]:
+    """Return the names by which types and the steps that were reached can be called."""
+    types = {row[1] for row in reader.ask(lambda session: session.fetch("Type", {}))}
+    steps = {ancestry.record(number).name for number in ancestry.model.layout.homes}
+    return types | {str(name).rsplit(".", 1)[-1] for name in types} | steps
+
+
+def _label(ancestry: Ancestry, key: str) -> str:
+    kind, _, number = key.partition("/")
+    if kind == "execution":
+        return f"{key} ({ancestry.path(int(number))})"
+    facts = ancestry.facts(int(number))
+    return f"{key} ({short_type(facts.type)} {facts.uri or ''})" if facts is not None else key
+
+
+def _count(number: int, what: str) -> str:
+    return f"one {what}" if number == 1 else f"{number or 'no'} {what}s"
+
+
+def _section(title: str, rows: list[Reached]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["", title]
+    for row in rows:
+        run = f", made by the run {row.run}" if row.run else ""
+        lines.append(f"  - {row.node} {row.name or row.uri or short_type(row.type)}{run}")
+        if row.pushed is False:
+            lines.append("    it was not pushed after all")
+        if row.through_cache:
+            lines.append("    that run took something on the way to it from a cache")
+        if row.reused_by:
+            lines.append(f"    reused by {', '.join(row.reused_by)}")
+    return lines

@@ -1,0 +1,247 @@
+"""The runs of a pipeline beside each other: the answer of ``pipeline.compare_runs()``."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlmd_lineage import errors
+from mlmd_lineage.post_execution.compare import text_report
+from mlmd_lineage.post_execution.compare.run_values import RunColumns
+from mlmd_lineage.snapshot.columns import TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from matplotlib.axes import Axes
+
+    from mlmd_lineage.post_execution.pipelines import PipelineView
+    from mlmd_lineage.post_execution.runs import PipelineRunView
+
+_INPUTS = "inputs."
+
+
+class RunComparison:
+    """Runs of one pipeline, one row each.
+
+    >>> comparison = pipeline.compare_runs(last=20, only_changes=True)
+    >>> comparison.to_pandas()
+    >>> comparison.plot()
+
+    Attributes:
+        pipeline: The pipeline's name.
+        only_changes: Whether only the columns are kept whose values differ.
+    """
+
+    def __init__(
+        self, pipeline: str, runs: Sequence[PipelineRunView], *, only_changes: bool = False
+    ) -> None:
+        """Compare runs, from the oldest to the newest; ``PipelineView.compare_runs()`` makes it."""
+        self.pipeline = pipeline
+        self.only_changes = only_changes
+        self._runs = tuple(runs)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the runs from the oldest to the newest; the index, ``run``, holds their names.
+
+        Columns: ``status``, ``started`` (UTC), ``duration`` (NaT while a run is running), then
+        ``parameters.STEP.NAME``, ``metrics.STEP.NAME`` and ``inputs.STEP.KEY``, in the order of
+        the newest run's steps. A step in a group comes with its path, ``for-loop-2/0/train``. Of
+        a cached step the parameters are those of the execution whose results it reuses, where
+        these say more.
+
+        An input is told by its artifact's key and by what identifies its contents, where the
+        store has that: ``artifact/33 (span 4)``. Only those inputs are columns that come from
+        outside the run, or that differ between runs. NA stands where a run has no such value;
+        with ``only_changes``, that a run did not come to a step is no change of its columns.
+        """
+        return self._frame.copy()
+
+    @functools.cached_property
+    def _frame(self) -> pd.DataFrame:
+        columns = [RunColumns(run) for run in self._runs]
+        names = _in_order([list(found.found) for found in reversed(columns)])
+        frame = pd.DataFrame(
+            {
+                "status": pd.array([run.status for run in self._runs], TEXT),
+                "started": pd.DatetimeIndex(
+                    [run.started or pd.NaT for run in self._runs], tz="UTC"
+                ),
+                "duration": pd.to_timedelta([found.duration for found in columns]),
+            },
+            index=pd.Index(pd.array([run.name for run in self._runs], TEXT), name="run"),
+        )
+        outside = {name for found in columns for name in found.from_outside}
+        for name in names:
+            column = _column([found.found.get(name, pd.NA) for found in columns])
+            if name in outside or not name.startswith(_INPUTS) or _differs(column):
+                frame[name] = column
+        if self.only_changes:
+            paths = {name: path for found in columns for name, path in found.paths.items()}
+            kept = []
+            for name in map(str, frame):
+                there = [name not in paths or paths[name] in found.steps for found in columns]
+                if _differs(frame[name][there]):
+                    kept.append(name)
+            frame = frame[kept]
+        return frame
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The columns of ``frame`` that are metrics, under their names without ``metrics.``."""
+        found = self._frame.filter(regex=r"^metrics\.")
+        return found.rename(columns=lambda name: str(name).removeprefix("metrics."))
+
+    def plot(self, columns: str | Collection[str] | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw metrics over time with matplotlib, which the extra ``plot`` installs.
+
+        >>> comparison.plot()
+        >>> comparison.plot(["duration", "parameters.Trainer.train_args.num_steps"])
+
+        Args:
+            columns: Which columns of numbers of ``frame`` to draw; all metrics where None is
+                given. The duration is drawn in seconds.
+            ax: Where to draw; a new figure where None is given.
+
+        Raises:
+            ConfigurationError: There is no such column, or none of numbers; or matplotlib is not
+                installed.
+        """
+        whole = RunComparison(self.pipeline, self._runs).to_pandas()
+        if columns is None:
+            named = [name for name in map(str, whole) if name.startswith("metrics.")]
+        else:
+            named = [columns] if isinstance(columns, str) else list(columns)
+        drawn = {name: _numbers(whole, name) for name in named}
+        if not drawn:
+            numbers = [name for name in map(str, whole) if _is_numeric(whole[name])]
+            message = (
+                "The runs have no metrics in the store; name columns of numbers to draw, such as "
+                f"{', '.join(map(repr, numbers[:3])) or 'none here'}."
+            )
+            raise errors.ConfigurationError(message)
+        if ax is None:
+            _, ax = _pyplot().subplots()
+        for name, values in drawn.items():
+            there = values.notna()
+            label = name.removeprefix("metrics.")
+            ax.plot(whole["started"][there], values[there], marker="o", label=label)
+        ax.set_xlabel("started (UTC)")
+        ax.set_title(self.pipeline)
+        ax.legend()
+        ax.figure.autofmt_xdate()
+        return ax
+
+    def to_json(self) -> str:
+        """Return the runs as JSON: an array of objects, missing values null."""
+        rows = self._frame.reset_index().to_dict("records")
+        made = [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+        return json.dumps(made, ensure_ascii=False, indent=1)
+
+    def __len__(self) -> int:
+        """Return the number of runs."""
+        return len(self._runs)
+
+    def __repr__(self) -> str:
+        return f"<RunComparison of {self.pipeline!r}: {len(self)} runs>"
+
+    def _repr_html_(self) -> str:
+        return str(self._frame.to_html(na_rep=""))
+
+
+def compare(
+    pipeline: PipelineView,
+    *,
+    last: int | None = None,
+    runs: Collection[str | PipelineRunView] | None = None,
+    only_changes: bool = False,
+) -> RunComparison:
+    """Return the runs of a pipeline beside each other; see ``PipelineView.compare_runs()``."""
+    if last is not None and (isinstance(last, bool) or last < 1):
+        message = f"last is {last!r}; give the number of runs to compare, 1 or more."
+        raise errors.ConfigurationError(message)
+    chosen = list(pipeline.runs)
+    if runs is not None:
+        if isinstance(runs, str):
+            message = f"runs is the text {runs!r}; give a list of runs or of their names."
+            raise errors.ConfigurationError(message)
+        wanted = {(pipeline.get_run(run) if isinstance(run, str) else run).node_key for run in runs}
+        strangers = wanted - {run.node_key for run in chosen}
+        if strangers:
+            named = ", ".join(sorted(strangers))
+            message = f"The pipeline {pipeline.name!r} has no run {named}."
+            raise errors.NotFoundError(message)
+        chosen = [run for run in chosen if run.node_key in wanted]
+    if last is not None:
+        chosen = chosen[-last:]
+    return RunComparison(pipeline.name, chosen, only_changes=only_changes)
+
+
+def _in_order(lists: Sequence[list[str]]) -> list[str]:
+    """Return all names once: parameters, metrics, inputs, each as the newest run has them."""
+    names = list(dict.fromkeys(name for some in lists for name in some))
+    order = ("parameters.", "metrics.", _INPUTS)
+    return [name for prefix in order for name in names if name.startswith(prefix)]
+
+
+def _column(values: list[Any]) -> Any:
+    """Return values as a column of one type; of several, as Python objects."""
+    kinds = {type(value) for value in values if value is not pd.NA and value is not None}
+    cleaned: list[Any] = [pd.NA if value is None else value for value in values]
+    dtypes: dict[type, Any] = {bool: "boolean", str: TEXT}
+    for kind, dtype in dtypes.items():
+        if kinds == {kind}:
+            return pd.array(cleaned, dtype)
+    if kinds == {int} and all(abs(v) < 2**63 for v in cleaned if v is not pd.NA):
+        return pd.array(cleaned, "Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.array([v if v is pd.NA else float(v) for v in cleaned], "Float64")
+    return pd.array(cleaned, object)  # no value is a list: those came as JSON
+
+
+def _differs(column: Any) -> bool:
+    told = {"\0" if _is_na(value) else f"{type(value).__name__} {value!r}" for value in column}
+    return len(told) > 1
+
+
+def _is_na(value: Any) -> bool:
+    return value is pd.NA or value is pd.NaT or value is None
+
+
+def _plain(value: Any) -> Any:
+    if _is_na(value):
+        return None
+    if isinstance(value, pd.Timedelta):
+        return value.total_seconds()
+    if hasattr(value, "isoformat"):
+        return value.isoformat(timespec="milliseconds")
+    return text_report.plain(value)
+
+
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    return pd.api.types.is_numeric_dtype(column) or column.dtype.kind == "m"
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+    if name not in frame:
+        near = errors.did_you_mean(name, map(str, frame.columns))
+        message = f"There is no column {name!r} to draw.{near}"
+        raise errors.ConfigurationError(message)
+    column = frame[name]
+    if not _is_numeric(column):
+        message = f"The column {name!r} holds no numbers to draw."
+        raise errors.ConfigurationError(message)
+    seconds = column.dt.total_seconds() if column.dtype.kind == "m" else column
+    return seconds.astype("Float64")
+
+
+def _pyplot() -> Any:
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError:
+        message = "plot() needs matplotlib: pip install 'mlmd-lineage[plot]'."
+        raise errors.ConfigurationError(message) from None
+    return plt

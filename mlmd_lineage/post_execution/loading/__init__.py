@@ -1,0 +1,1 @@
+"""Loading pipelines, runs and steps from a store."""

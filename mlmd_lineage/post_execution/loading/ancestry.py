@@ -1,0 +1,161 @@
+"""The lineages of some nodes, with all that the dialects say of them."""
+
+# ruff: noqa: B019 - an ancestry lives as long as one question
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mlmd_lineage.dialects.facts import ArtifactFacts
+    from mlmd_lineage.dialects.records import ArtifactRecord, StepRecord
+    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
+    from mlmd_lineage.post_execution.loading.run_index import Model
+
+
+class Ancestry:
+    """The lineages of some nodes, with all that the dialects say of them.
+
+    Attributes:
+        model: The steps and artifacts.
+        traces: The closures from which who made what is known.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        traces: tuple[Trace, ...],
+        resolvers: Mapping[int, Collection[int]],
+    ) -> None:
+        """Take all; ``resolvers`` are the executions that handed each artifact on."""
+        self.model = model
+        self.traces = traces
+        self._resolvers = resolvers
+
+    def facts(self, artifact: int) -> ArtifactFacts | None:
+        """Return an artifact, None where the store has no such row."""
+        return self.model.image.artifacts([artifact]).get(artifact)
+
+    @functools.cache
+    def producers(self, artifact: int) -> tuple[int, ...]:
+        """Return the executions that made an artifact, in order."""
+        key = f"artifact/{artifact}"
+        for trace in self.traces:
+            if key in trace:
+                found = trace.producers(key)
+                return tuple(n for n in map(_number, found) if n in self.model.layout.homes)
+        return ()
+
+    @functools.cache
+    def step(self, execution: int) -> Step:
+        """Return an execution as a step."""
+        return self.model.step(execution)[1]
+
+    def record(self, execution: int) -> StepRecord:
+        """Return what the dialect says of an execution."""
+        return self.step(execution).record
+
+    @functools.cache
+    def original(self, execution: int) -> int:
+        """Return the execution that made what a cached one reuses; otherwise itself."""
+        return self.model.original(execution) or execution
+
+    @functools.cache
+    def artifact(self, artifact: int) -> ArtifactRecord | None:
+        """Return what its producer's dialect says of an artifact, or else the first that may."""
+        made = self.producers(artifact)
+        spoken = self.record(made[0]).dialect if made else "plain"
+        return self.model.artifact(artifact, spoken)
+
+    def pipeline(self, execution: int) -> str:
+        """Return the name of an execution's pipeline."""
+        layout = self.model.layout
+        return layout.pipelines[layout.runs[layout.homes[execution][0]].pipeline].name
+
+    def run_name(self, execution: int) -> str:
+        """Return the name of an execution's run."""
+        layout = self.model.layout
+        return layout.runs[layout.homes[execution][0]].name
+
+    @functools.cache
+    def path(self, execution: int) -> str:
+        """Return a step's name with those of the groups and the passes of loops that hold it."""
+        parts: list[str] = []
+        seen: set[int] = set()
+        at: int | None = execution
+        while at is not None and at not in seen and at in self.model.layout.homes:
+            seen.add(at)
+            record = self.record(at)
+            if record.is_dag and record.iteration is not None:
+                parts.append(str(record.iteration))
+            elif not record.is_root or at == execution:
+                parts.append(record.name)
+            at = record.parent_dag
+        return "/".join(reversed(parts))
+
+    def inputs(self, execution: int) -> dict[str, tuple[int, ...]]:
+        """Return what an execution took, by its keys; internal inputs do not count."""
+        facts = self.model.image.executions([execution]).get(execution)
+        if facts is None:
+            return {}
+        used = {event.artifact_id for event in facts.events if event.role == "uses"}
+        found = {
+            key: tuple(number for number in numbers if number in used)
+            for key, numbers in self.record(execution).inputs.items()
+        }
+        return {key: numbers for key, numbers in found.items() if numbers}
+
+    def made(self, execution: int) -> set[int]:
+        """Return the artifacts that an execution made itself."""
+        facts = self.model.image.executions([execution]).get(execution)
+        events = facts.events if facts is not None else ()
+        return {event.artifact_id for event in events if event.role == "produces"}
+
+    @functools.cache
+    def is_resolved(self, artifact: int, execution: int) -> bool:
+        """Tell whether a resolver of its run chose an artifact for an execution.
+
+        It chose among what earlier runs had made, such as the latest blessed model.
+        """
+        homes = self.model.layout.homes
+        run = homes[execution][0]
+        inside = (homes.get(number, [None])[0] for number in self._resolvers.get(artifact, ()))
+        made = (homes[number][0] for number in self.producers(artifact))
+        return run in set(inside) and run not in set(made)
+
+    @functools.cached_property
+    def _reuses(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        homes = sorted(self.model.layout.homes)
+        for number, facts in self.model.image.executions(homes).items():
+            for event in facts.events:
+                if event.role == "reuses":
+                    found.setdefault(event.artifact_id, []).append(number)
+        return found
+
+    def reusers(self, key: str) -> list[int]:
+        """Return the cached executions that handed a node out again, in order."""
+        return self._reuses.get(_number(key), []) if key.startswith("artifact/") else []
+
+    def run(self, key: str) -> Run:
+        """Return a run that was asked for."""
+        return self.model.run(key)
+
+    def passing(self, artifact: int) -> set[str]:
+        """Return what in an artifact's URI says only by which execution and run it was made."""
+        found: set[str] = set()
+        for execution in self.producers(artifact):
+            entry = self.model.layout.runs[self.model.layout.homes[execution][0]]
+            found |= {str(execution), entry.name}
+            if entry.place.run is not None:
+                properties = entry.place.run.properties
+                found |= {entry.place.run.name, str(properties.get("run_id", entry.name))}
+        return found
+
+
+def _number(key: str) -> int:
+    return int(key.partition("/")[2])

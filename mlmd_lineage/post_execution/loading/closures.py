@@ -1,0 +1,202 @@
+"""Reading, in one transaction, all that lies above some nodes, or around those of a trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlmd_lineage import errors
+from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.lineage import keys, node_lookup, traversal
+from mlmd_lineage.lineage.query import Question
+from mlmd_lineage.post_execution.loading import loader
+from mlmd_lineage.post_execution.loading.ancestry import Ancestry
+from mlmd_lineage.post_execution.loading.fetch import Fetched
+from mlmd_lineage.post_execution.loading.run_index import Model
+from mlmd_lineage.post_execution.loading.store_image import Image
+from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.readers.base import Reader, Session
+
+_RESOLVES = EVENT_TYPES.index("INTERNAL_OUTPUT")
+_ONE_UP = Question(max_hops=1)
+LINEAGE = Question()
+"""What lineage is: all that was used and produced, without limit."""
+
+
+def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
+    """Return the key of the artifact, execution or run that something means.
+
+    Args:
+        reader: What reads the store.
+        node: A view, a key, an artifact's id, a URI, a name, or the name of a run.
+        runs: Runs may be meant too.
+
+    Raises:
+        NotFoundError: There is no such thing; the message suggests what is near.
+        AmbiguousNameError: It fits several.
+        ConfigurationError: It is neither.
+    """
+    if not isinstance(node, str):
+        kind, number = keys.parse(node)
+        return _checked(f"{kind}/{number}", runs=runs)
+    text = node.strip()
+    if text.partition("/")[0] in {"artifact", "execution", "context"} or text.isdigit():
+        kind, number = keys.parse(text if "/" in text else f"artifact/{text}")
+        return _checked(f"{kind}/{number}", runs=runs)
+    if not runs:
+        return node_lookup.find_node(reader, text)
+    try:
+        found = reader.ask(lambda session: node_lookup.find(session, text)) if text else None
+    except errors.ConfigurationError:  # only a context is called so: a run, or a pipeline
+        found = None
+    if found is not None:
+        return found
+    try:
+        return loader.run(reader, text, _no_answers).node_key
+    except errors.NotFoundError as no_run:
+        try:
+            return node_lookup.find_node(reader, text)
+        except errors.ConfigurationError:
+            raise no_run from None
+        except errors.NotFoundError as no_node:
+            message = f"{no_node} As a run: {no_run}"
+            raise errors.NotFoundError(message) from None
+
+
+def _checked(key: str, *, runs: bool) -> str:
+    if key.startswith("context/") and not runs:
+        raise keys.no_lineage_of_contexts(keys.parse(key)[1])
+    return key
+
+
+def check_alike(a: str, b: str) -> None:
+    """Refuse to compare nodes of different kinds.
+
+    Raises:
+        ConfigurationError: One is a run and the other an artifact, say.
+    """
+    told = {"artifact": "an artifact", "execution": "an execution", "context": "a run"}
+    kinds = [told[key.partition("/")[0]] for key in (a, b)]
+    if kinds[0] != kinds[1]:
+        message = f"{a} is {kinds[0]} and {b} is {kinds[1]}: compare two of the same kind."
+        raise errors.ConfigurationError(message)
+
+
+def _no_answers(question: str, node: str, arguments: dict[str, object]) -> None:
+    """Stand where views would ask the store: these views are asked for their keys alone."""
+
+
+def read(reader: Reader, subjects: Collection[str]) -> Ancestry:
+    """Read the lineages of artifacts, executions and runs in one transaction.
+
+    Raises:
+        NotFoundError: The store holds no such node or run.
+    """
+    return reader.ask(lambda session: _read(session, subjects))
+
+
+def read_around(reader: Reader, trace: Trace) -> Ancestry:
+    """Read what the dialects say of a trace's nodes, and of those that claim its artifacts."""
+    artifacts = set(trace.index.artifact_ids.tolist())
+
+    def read_(session: Session) -> Ancestry:
+        where = {"artifact_id": sorted(artifacts), "type": OUTPUT_EVENTS}
+        claims = session.fetch("Event", where) if artifacts else []
+        executions = {*trace.index.execution_ids.tolist(), *(row[2] for row in claims)}
+        model = _model(session, executions, artifacts, [])
+        whole = traversal.trace_within(session, "artifact", artifacts, _ONE_UP, up=True)
+        return Ancestry(model, (whole,) if artifacts else (), {})
+
+    return reader.ask(read_)
+
+
+def _read(session: Session, subjects: Collection[str]) -> Ancestry:
+    starts: dict[str, set[int]] = {"artifact": set(), "execution": set(), "context": set()}
+    for key in subjects:
+        kind, number = keys.parse(key)
+        starts[kind].add(number)
+    runs = sorted(starts["context"])
+    if runs or starts["execution"]:
+        starts["execution"] |= _with_originals(session, runs, starts["execution"])
+    traces = tuple(
+        traversal.trace_within(session, kind, starts[kind], LINEAGE, up=True)
+        for kind in ("artifact", "execution")
+        if starts[kind]
+    )
+    executions = {n for trace in traces for n in trace.index.execution_ids.tolist()}
+    artifacts = {n for trace in traces for n in trace.index.artifact_ids.tolist()}
+    resolvers: dict[int, set[int]] = {}
+    where = {"artifact_id": sorted(artifacts), "type": [_RESOLVES]}
+    for row in session.fetch("Event", where) if artifacts else ():
+        resolvers.setdefault(row[1], set()).add(row[2])
+    executions.update(*resolvers.values())
+    model = _model(session, executions, starts["artifact"], runs)
+    return Ancestry(model, traces, resolvers)
+
+
+def _with_originals(session: Session, runs: list[int], executions: set[int]) -> set[int]:
+    """Return the executions of runs, and those that made what the cached ones among them reuse."""
+    fetched = _Rows(session)
+    members = set(fetched.members(runs)) | executions
+    if runs:
+        fetched.contexts(runs)
+    model = _model(session, members, set(), runs)
+    for number in runs:
+        if f"context/{number}" not in model.layout.runs:
+            message = f"There is no run context/{number} in {session.source}."
+            raise errors.NotFoundError(message)
+    there = [n for n in members if n in model.layout.homes]
+    return members | {found for n in there if (found := model.original(n)) is not None}
+
+
+def _model(session: Session, executions: set[int], artifacts: set[int], runs: list[int]) -> Model:
+    rows = _Rows(session)
+    rows.contexts(runs)
+    known = rows.fill(sorted(executions)) | rows.artifacts(artifacts)
+    while True:
+        image = Image(rows.tables(), known=frozenset(known), writing_types=rows.writing_types)
+        model = Model(image, dialects())
+        model.limit(runs={f"context/{number}" for number in runs}, pipelines=())
+        image.executions(sorted(executions))  # decoded together, and kept
+        above = _groups(model, executions) - executions
+        if not above:
+            return model
+        executions |= above
+        known |= rows.fill(sorted(above))
+
+
+def _groups(model: Model, executions: set[int]) -> set[int]:
+    """Return the groups of steps that hold some executions."""
+    found = set()
+    for number in executions:
+        if number in model.layout.homes:
+            parent = model.step(number)[1].record.parent_dag
+            if parent is not None:
+                found.add(parent)
+    return found
+
+
+class _Rows(Fetched):
+    """The rows that lineages need."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, {n for d in dialects() for n in d.original_properties})
+
+    def contexts(self, ids: Collection[int]) -> None:
+        """Fetch contexts, and all that are above them."""
+        new = set(ids)
+        while new:
+            self._ask("Context", "id", new)
+            self._ask("ContextProperty", "context_id", new)
+            pairs = self._ask("ParentContext", "context_id", new)
+            new = {row[1] for row in pairs} - self._asked[("Context", "id")]
+
+    def artifacts(self, ids: Collection[int]) -> set[int]:
+        """Fetch artifacts that may have no event at all."""
+        self._ask("Artifact", "id", ids)
+        self._ask("ArtifactProperty", "artifact_id", ids)
+        return set(ids)

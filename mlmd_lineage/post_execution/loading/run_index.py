@@ -1,0 +1,233 @@
+"""A run made ready for its views: its steps' records, statuses, parents, children and order."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from mlmd_lineage import errors
+from mlmd_lineage.dialects.base import CACHED, FAILED
+from mlmd_lineage.dialects.records import RunDetails
+from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assembled
+from mlmd_lineage.post_execution.loading.run_membership import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mlmd_lineage.dialects.base import Dialect
+    from mlmd_lineage.dialects.facts import ExecutionFacts
+    from mlmd_lineage.dialects.records import ArtifactRecord, Place, StepRecord
+    from mlmd_lineage.post_execution.base_view import Views
+    from mlmd_lineage.post_execution.loading.store_image import Image
+
+_AHEAD = 1000
+"""How many executions are decoded together."""
+
+
+class Model:
+    """The runs of an image, worked out when they are asked for and kept.
+
+    Attributes:
+        image: The rows.
+    """
+
+    def __init__(
+        self, image: Image, dialects: Sequence[Dialect], views: Views | None = None
+    ) -> None:
+        """Take an image that holds all there is; ``limit()`` says otherwise."""
+        self.image = image
+        self._views = views
+        self._whole_runs: frozenset[str] | None = None
+        self._whole_pipelines: frozenset[str] | None = None
+        self._dialects = dialects
+        self._runs: dict[str, Run] = {}
+        self._artifacts: dict[tuple[int, str], ArtifactRecord | None] = {}
+
+    @property
+    def views(self) -> Views:
+        """How each kind of view is made; frames make none."""
+        assert self._views is not None
+        return self._views
+
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """Which executions belong to which runs and pipelines."""
+        return Layout(self.image, self._dialects)
+
+    # Runs
+
+    def run(self, key: str) -> Run:
+        """Return a run.
+
+        Raises:
+            NotLoadedError: Only some of its steps were loaded, for the sake of another run.
+        """
+        if not self.holds_run(key):
+            name = self.layout.runs[key].name
+            message = (
+                f"Of the run {name!r} only those steps were read whose results another run took; "
+                f"store.get_run({name!r}) reads all of it."
+            )
+            raise errors.NotLoadedError(message)
+        if key not in self._runs:
+            self._look_ahead(key)
+            self._runs[key] = self._worked_out(key)
+        return self._runs[key]
+
+    def _look_ahead(self, key: str) -> None:
+        """Decode a run's executions with those of the runs after it: in one go it costs less."""
+        runs = self.layout.runs
+        executions = list(runs[key].executions)
+        if self.image.holds(executions):
+            return
+        siblings = self.layout.pipelines[runs[key].pipeline].runs
+        for other in siblings[siblings.index(key) + 1 :]:
+            if len(executions) >= _AHEAD:
+                break
+            executions += runs[other].executions
+        self.image.executions(executions)
+
+    def runs_of(self, pipeline: str) -> list[str]:
+        """Return the keys of a pipeline's runs, from the oldest to the newest.
+
+        Raises:
+            NotLoadedError: Not all of them were loaded.
+        """
+        entry = self.layout.pipelines[pipeline]
+        if not self.holds_all_runs(pipeline):
+            message = (
+                f"Only one run of the pipeline {entry.name!r} was read; "
+                f"store.get_pipeline({entry.name!r}) reads all of them."
+            )
+            raise errors.NotLoadedError(message)
+        return entry.runs
+
+    def limit(self, *, runs: Collection[str], pipelines: Collection[str]) -> None:
+        """Say which runs, and which pipelines with all of their runs, are wholly loaded."""
+        held = self.layout.pipelines
+        inner = [key for pipeline in pipelines if pipeline in held for key in held[pipeline].runs]
+        self._whole_runs = frozenset([*runs, *inner])
+        self._whole_pipelines = frozenset(pipelines)
+
+    def holds_run(self, key: str) -> bool:
+        """Tell whether all of a run was loaded."""
+        return self._whole_runs is None or key in self._whole_runs
+
+    def holds_all_runs(self, pipeline: str) -> bool:
+        """Tell whether all runs of a pipeline were loaded."""
+        return self._whole_pipelines is None or pipeline in self._whole_pipelines
+
+    def release(self) -> None:
+        """Let go of all runs: they are worked out again when they are asked for."""
+        self._runs.clear()
+        self._artifacts.clear()
+        self.image.forget()
+
+    def _worked_out(self, key: str) -> Run:
+        entry = self.layout.runs[key]
+        facts = self.image.executions(entry.executions)
+        read = {number: self._step(found, entry.place) for number, found in facts.items()}
+        records = {number: record for number, (record, _) in read.items()}
+        dialect = next((spoken for _, spoken in read.values()), None)
+        details = RunDetails()
+        if dialect is not None:
+            parts = [(facts[number], record) for number, record in records.items()]
+            details = dialect.run(entry.place, parts)
+        return assembled(key, facts.values(), records, dialect, details)
+
+    def _step(self, execution: ExecutionFacts, place: Place) -> tuple[StepRecord, Dialect]:
+        first = self.layout.placed_by.get(execution.id, 0)
+        for number, dialect in enumerate(self._dialects[first:], first):
+            there = number == first or dialect.place(execution.contexts) is not None
+            if there and dialect.claims(execution):
+                return dialect.step(execution, place), dialect
+        message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
+        raise errors.ConfigurationError(message)
+
+    # Steps
+
+    def step(self, number: int) -> tuple[str, Step]:
+        """Return the key of an execution's innermost run, and the execution as its step.
+
+        Raises:
+            NotFoundError: There is no such execution.
+        """
+        homes = self.layout.homes.get(number)
+        if not homes:
+            message = f"There is no execution/{number} in {self.image.source}."
+            raise errors.NotFoundError(message)
+        key = homes[0]
+        if self.holds_run(key):
+            return key, self.run(key).steps[number]
+        record, _ = self._step(self.image.executions([number])[number], self.layout.runs[key].place)
+        status = record.status or "running"
+        return key, Step(
+            record=record,
+            status=status,
+            is_cached=record.is_cached,
+            parents=(),
+            children=(),
+            path=record.name,
+            started=record.started,
+            finished=record.finished,
+        )
+
+    def original(self, number: int) -> int | None:
+        """Return the execution that made what a cached one reuses; None where it is not known.
+
+        Kubeflow names it; elsewhere it is the one that made the outputs, or, where there are
+        none, the newest earlier one with the same ``execution_cache`` context.
+        """
+        _, step = self.step(number)
+        if not step.record.is_cached:
+            return None
+        seen, named = {number}, step.record.cached_from
+        while named is not None and named not in seen and named in self.layout.homes:
+            seen.add(named)
+            record = self.step(named)[1].record
+            if not record.is_cached or record.cached_from is None:
+                return named
+            named = record.cached_from
+        outputs = {a for found in step.record.outputs.values() for a in found}
+        makers = {self.maker(artifact) for artifact in outputs} - {None, number}
+        if makers:
+            return max(maker for maker in makers if maker is not None)
+        return self._same_cache(number)
+
+    def _same_cache(self, number: int) -> int | None:
+        facts = self.image.executions([number])[number]
+        for context in facts.contexts:
+            if context.type == "execution_cache":
+                earlier = [n for n in self.image.members(context.id) if n < number]
+                others = self.image.executions(earlier)
+                made = [n for n, e in others.items() if e.state not in {CACHED, FAILED}]
+                if made:
+                    return max(made)
+        return None
+
+    def maker(self, artifact: int) -> int | None:
+        """Return the execution that made an artifact, None where nobody did.
+
+        Raises:
+            NotLoadedError: Its outputs were not loaded.
+        """
+        found = self.image.maker(artifact)
+        known = self.image.known
+        if known is not None and artifact not in known:
+            message = (
+                f"Who made artifact/{artifact} was not read; ask the run that holds it, or "
+                f"store.upstream('artifact/{artifact}')."
+            )
+            raise errors.NotLoadedError(message)
+        return found if found in self.layout.homes else None
+
+    # Artifacts
+
+    def artifact(self, number: int, dialect: str) -> ArtifactRecord | None:
+        """Return what a dialect knows of an artifact, None where it has no row."""
+        key = number, dialect
+        if key not in self._artifacts:
+            facts = self.image.artifact(number)
+            spoken = next((d for d in self._dialects if d.name == dialect), self._dialects[-1])
+            self._artifacts[key] = None if facts is None else spoken.artifact(facts)
+        return self._artifacts[key]

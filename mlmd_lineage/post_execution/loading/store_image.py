@@ -1,0 +1,361 @@
+"""An image of a store, or of the part of it that a question needs, decoded as it is asked for.
+
+It holds MLMD's tables, and never asks the store again. What lies outside the part that was loaded
+is known to be unknown: asking for it raises ``NotLoadedError`` instead of saying that it is not
+there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
+from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.post_execution.loading.grouped_rows import Grouped, rows_of
+from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.text_states import execution_states_of
+from mlmd_lineage.snapshot.values import value_of, values_by_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mlmd_lineage.snapshot.tables import Tables
+
+    Row = tuple[Any, ...]
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+TABLES = (
+    "Type",
+    "ParentType",
+    "Artifact",
+    "Execution",
+    "Context",
+    "ArtifactProperty",
+    "ExecutionProperty",
+    "ContextProperty",
+    "Event",
+    "EventPath",
+    "Association",
+    "ParentContext",
+)
+"""The tables that the views are made from."""
+
+
+class Image:
+    """Executions, contexts and artifacts as the dialects are shown them.
+
+    Attributes:
+        source: Where the store is.
+        known: The artifacts of which all outputs are loaded; None for all.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        known: frozenset[int] | None = None,
+        writing_types: frozenset[int] = frozenset(),
+    ) -> None:
+        """Keep the tables; ``writing_types`` write artifacts, though no event here says so."""
+        self.source = tables.source
+        self.known = known
+        self._tables = tables
+        self._more_writing_types = writing_types
+        self._executions: dict[int, ExecutionFacts] = {}
+        self._artifacts: dict[int, ArtifactFacts] = {}
+        self._contexts: dict[int, ContextFacts] = {}
+        self._in_making: set[int] = set()
+
+    # Types
+
+    @functools.cached_property
+    def _types(self) -> dict[int, tuple[str, str | None]]:
+        """Each type's name, and that of its base type."""
+        names = {row[0]: row[1] or "" for row in rows_of(self._tables["Type"])}
+        bases = dict(rows_of(self._tables["ParentType"]))
+        return {number: (name, names.get(bases.get(number))) for number, name in names.items()}
+
+    def _type(self, number: int | None) -> tuple[str, str | None]:
+        found = self._types.get(number or 0)
+        return found if found is not None else (f"type/{number}", None)
+
+    # Contexts
+
+    @functools.cached_property
+    def _context_rows(self) -> dict[int, Row]:
+        return {row[0]: row for row in rows_of(self._tables["Context"])}
+
+    @functools.cached_property
+    def _context_values(self) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+        return values_by_owner(self._tables["ContextProperty"])
+
+    @functools.cached_property
+    def _context_parents(self) -> dict[int, list[int]]:
+        parents: dict[int, list[int]] = {}
+        for child, parent in rows_of(self._tables["ParentContext"]):
+            parents.setdefault(child, []).append(parent)
+        return parents
+
+    def context(self, number: int) -> ContextFacts | None:
+        """Return a context, or None where there is no such row."""
+        found = self._contexts.get(number)
+        row = self._context_rows.get(number)
+        if found is not None or row is None or number in self._in_making:
+            return found
+        self._in_making.add(number)  # MLMD allows no circle of parents; a damaged store may
+        above = (self.context(parent) for parent in self._context_parents.get(number, ()))
+        parents = tuple(parent for parent in above if parent is not None)
+        self._in_making.discard(number)
+        declared, custom = self._context_values.get(number, ({}, {}))
+        found = ContextFacts(
+            id=number,
+            type=self._type(row[1])[0],
+            name=row[2] or "",
+            created=row[4] or 0,
+            properties={**custom, **declared},
+            parents=parents,
+        )
+        self._contexts[number] = found
+        return found
+
+    @property
+    def context_ids(self) -> list[int]:
+        """The ids of all contexts, in order."""
+        return sorted(self._context_rows)
+
+    @functools.cached_property
+    def memberships(self) -> dict[int, list[int]]:
+        """For each execution the ids of its contexts, in order; only those that have any."""
+        table = self._tables["Association"]
+        members = table["execution_id"].to_numpy()
+        order = np.lexsort((table["context_id"].to_numpy(), members))
+        contexts = table["context_id"].to_numpy()[order]
+        found, starts = np.unique(members[order], return_index=True)
+        parts = np.split(contexts, starts[1:]) if len(found) else []
+        return {number: part.tolist() for number, part in zip(found.tolist(), parts, strict=True)}
+
+    @functools.cached_property
+    def _members(self) -> Grouped:
+        return Grouped(self._tables["Association"], "context_id")
+
+    def members(self, context: int) -> list[int]:
+        """Return the ids of a context's executions, in order."""
+        return sorted(row[2] for row in self._members.of([context]).get(context, ()))
+
+    # Executions
+
+    @functools.cached_property
+    def execution_ids(self) -> list[int]:
+        """The ids of all executions that have a row, in order."""
+        return sorted(self._tables["Execution"]["id"].to_pylist())
+
+    @functools.cached_property
+    def outlines(self) -> dict[int, tuple[str, str | None, int]]:
+        """The type, the name and the time of each execution."""
+        columns = ("id", "type_id", "name", "create_time_since_epoch")
+        rows = rows_of(self._tables["Execution"].select(columns))
+        return {row[0]: (self._type(row[1])[0], row[2] or None, row[3] or 0) for row in rows}
+
+    @functools.cached_property
+    def _states(self) -> dict[int, int | None]:
+        ids = self._tables["Execution"]["id"].to_pylist()
+        return dict(zip(ids, execution_states_of(self._tables).to_pylist(), strict=True))
+
+    @functools.cached_property
+    def _parts(self) -> dict[str, Grouped]:
+        tables = self._tables
+        events = tables["Event"].append_column("role", pa.array(self._roles, pa.uint8()))
+        return {
+            "Execution": Grouped(tables["Execution"], "id"),
+            "ExecutionProperty": Grouped(tables["ExecutionProperty"], "execution_id"),
+            "Event": Grouped(events, "execution_id"),
+            "EventPath": Grouped(tables["EventPath"], "event_id"),
+            "Artifact": Grouped(tables["Artifact"], "id"),
+            "ArtifactProperty": Grouped(tables["ArtifactProperty"], "artifact_id"),
+        }
+
+    @functools.cached_property
+    def _writing_types(self) -> frozenset[int]:
+        """The types of the executions that wrote artifacts."""
+        events, executions = self._tables["Event"], self._tables["Execution"]
+        wrote = np.isin(events["type"].to_numpy(), OUTPUT_EVENTS)
+        writers = np.unique(events["execution_id"].to_numpy()[wrote])
+        at = np.isin(executions["id"].to_numpy(), writers)
+        return self._more_writing_types | set(executions["type_id"].to_numpy()[at].tolist())
+
+    def executions(self, ids: Iterable[int]) -> dict[int, ExecutionFacts]:
+        """Return executions by their ids; those that have no row are left out."""
+        ids = list(ids)
+        new = [number for number in ids if number not in self._executions]
+        if new:
+            with _without_gc():
+                self._decode(new)
+        return {n: self._executions[n] for n in ids if n in self._executions}
+
+    def holds(self, ids: Iterable[int]) -> bool:
+        """Tell whether some executions are decoded already."""
+        return all(number in self._executions for number in ids)
+
+    def forget(self) -> None:
+        """Let go of what was decoded: it is decoded again when it is asked for."""
+        self._executions.clear()
+        self._artifacts.clear()
+
+    def _decode(self, ids: Sequence[int]) -> None:
+        parts = self._parts
+        values = _values(parts["ExecutionProperty"], ids)
+        events = parts["Event"].of(ids)
+        rows = [row for found in events.values() for row in found]
+        paths = parts["EventPath"].of([row[0] for row in rows])
+        artifacts = self.artifacts({row[1] for row in rows})
+        for number, row in parts["Execution"].rows(ids):
+            name, base = self._type(row[1])
+            declared, custom = values.get(number, ({}, {}))
+            contexts = (self.context(c) for c in self.memberships.get(number, ()))
+            self._executions[number] = ExecutionFacts(
+                id=number,
+                type=name,
+                base_type=base,
+                name=row[3] or None,
+                state=self._states.get(number),
+                created=row[5] or 0,
+                updated=row[6] or 0,
+                properties=declared,
+                custom_properties=custom,
+                contexts=tuple(context for context in contexts if context is not None),
+                events=tuple(
+                    EventFacts(
+                        id=event[0],
+                        artifact_id=event[1],
+                        type=event[3] or 0,
+                        time=event[4] or 0,
+                        role=role_rules.ROLES[event[5]],
+                        keys=_keys(paths.get(event[0], ())),
+                        artifact=artifacts.get(event[1]),
+                    )
+                    for event in sorted(events.get(number, ()))
+                    if 0 < (event[3] or 0) < len(EVENT_TYPES)
+                ),
+                type_has_outputs=row[1] in self._writing_types,
+            )
+
+    # Artifacts
+
+    def artifact(self, number: int) -> ArtifactFacts | None:
+        """Return an artifact, or None where there is no such row."""
+        return self._artifacts.get(number) or self.artifacts([number]).get(number)
+
+    def artifacts(self, ids: Iterable[int]) -> dict[int, ArtifactFacts]:
+        """Return artifacts by their ids; those that have no row are left out."""
+        ids = sorted(ids)
+        new = [number for number in ids if number not in self._artifacts]
+        if new:
+            values = _values(self._parts["ArtifactProperty"], new)
+            for number, row in self._parts["Artifact"].rows(new):
+                name, base = self._type(row[1])
+                declared, custom = values.get(number, ({}, {}))
+                self._artifacts[number] = ArtifactFacts(
+                    id=number,
+                    type=name,
+                    base_type=base,
+                    name=row[4] or None,
+                    uri=row[2] or None,
+                    state=row[3],
+                    created=row[6] or 0,
+                    properties=declared,
+                    custom_properties=custom,
+                )
+        return {n: self._artifacts[n] for n in ids if n in self._artifacts}
+
+    # Who made what
+
+    @functools.cached_property
+    def _roles(self) -> Array:
+        """For each row of the events its role in lineage."""
+        tables = self._tables
+        events = tables["Event"]
+        times = pc.fill_null(events["milliseconds_since_epoch"], 0).to_numpy()
+        artifact_states = _known(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
+        execution_states = _known(execution_states_of(tables), role_rules.UNKNOWN_STATE)
+        roles, _ = role_rules.roles_of(
+            _known(events["type"], len(EVENT_TYPES)),
+            events["artifact_id"].to_numpy(),
+            _looked_up(events["artifact_id"], tables["Artifact"]["id"], artifact_states),
+            _looked_up(events["execution_id"], tables["Execution"]["id"], execution_states),
+            lambda rows: times[rows],
+        )
+        return roles
+
+    @functools.cached_property
+    def _makers(self) -> Mapping[int, int]:
+        """For each artifact the execution that made it: the earliest, if there are several."""
+        events = self._tables["Event"]
+        made = np.flatnonzero(self._roles == role_rules.PRODUCES)
+        columns = [
+            pc.fill_null(events[name], 0).to_numpy()[made]
+            for name in ("id", "milliseconds_since_epoch", "artifact_id", "execution_id")
+        ]
+        order = np.lexsort(columns[:3])[::-1]
+        return dict(zip(columns[2][order].tolist(), columns[3][order].tolist(), strict=True))
+
+    def maker(self, artifact: int) -> int | None:
+        """Return the execution that made an artifact, None where nobody did."""
+        return self._makers.get(artifact)
+
+
+@contextlib.contextmanager
+def _without_gc() -> Iterator[None]:
+    """Keep the garbage collector from looking through many new objects that all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _values(part: Grouped, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the declared and the custom properties of some nodes, each in the order of names."""
+    found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for number, row in sorted(part.rows(ids), key=lambda item: (item[0], item[1][1])):
+        both = found.setdefault(number, ({}, {}))
+        both[bool(row[2])][row[1]] = value_of(*row[3:])
+    return found
+
+
+def _keys(path: Sequence[Row]) -> list[tuple[str, int]]:
+    """Return the keys in an event's path, each with its index: ``("x", 0, "y", 1)`` has two."""
+    pairs: list[tuple[str, int]] = []
+    for _, is_index, index, key in path:
+        if is_index:
+            if pairs and index is not None:
+                pairs[-1] = (pairs[-1][0], index)
+        elif key:
+            pairs.append((key, 0))
+    return pairs
+
+
+def _known(column: pa.ChunkedArray, limit: int) -> Array:
+    """Return an enum's numbers; those that MLMD does not know become 0."""
+    numbers = pc.fill_null(column, 0).to_numpy()
+    return np.where((numbers > 0) & (numbers < limit), numbers, 0)
+
+
+def _looked_up(wanted: pa.ChunkedArray, ids: pa.ChunkedArray, values: Array) -> Array:
+    """Return the value of each wanted id, 0 where it has no row."""
+    numbers, keys = wanted.to_numpy(), ids.to_numpy()
+    found = np.zeros(len(numbers), np.int64)
+    if len(keys):
+        order = np.argsort(keys, kind="stable")
+        at = keys[order].searchsorted(numbers).clip(max=len(keys) - 1)
+        there = keys[order][at] == numbers
+        found[there] = values[order][at[there]]
+    return found

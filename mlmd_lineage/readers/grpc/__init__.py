@@ -1,0 +1,1 @@
+"""Reading MLMD from its gRPC service, without ``ml_metadata``."""

@@ -1,0 +1,346 @@
+"""Calls of MLMD's gRPC service: several in flight, tried again where that is safe.
+
+Every call here only reads, so each may be made again. A call that fails for being too large, too
+slow or for one bad row is cut into smaller ones where it can be.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import itertools
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import _proto, errors
+from mlmd_lineage.readers.grpc.columnar_protobuf import MalformedError
+from mlmd_lineage.readers.grpc.status_errors import Address, MissingMethodError, Status, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from google.protobuf.message import Message
+    from typing_extensions import Self
+
+    from mlmd_lineage.stores import KubeflowMetadataStore
+
+SERVICE = "ml_metadata.MetadataStoreService"
+
+IN_FLIGHT = 16
+"""How many calls wait for their answers at most."""
+AHEAD = 2
+"""How many times as many are sent before the first of them is answered."""
+CONNECTIONS = 8
+"""Over how many connections they go: a service of several processes shares these out."""
+PATIENCE = 15.0
+"""For how many seconds to try again, once a call has been answered."""
+FIRST_PATIENCE = 1.0
+"""For how many, before."""
+TARGET_BYTES = 1 << 19
+"""How large an answer should be: the limit of most servers and gateways is eight times that."""
+MOST_IDS = 1000
+"""How many ids one call asks for at most."""
+PAGE = 100
+"""How many nodes a page holds: MLMD's own limit."""
+
+_TRANSIENT = {"UNAVAILABLE", "ABORTED", "CANCELLED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
+_SMALLER_HELPS = {"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
+_BAD_ROW = {"INTERNAL", "UNKNOWN", "DATA_LOSS", "INVALID_ARGUMENT"}
+# How gRPC says in INTERNAL or UNKNOWN that it was the connection that broke.
+_BROKEN = ("RST_STREAM", "Stream removed", "GOAWAY")
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # Each channel has a connection of its own.
+    ("grpc.use_local_subchannel_pool", 1),
+    # What one asks for must not go to a proxy that is meant for the web.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a method, and what to do with its answer."""
+
+    method: str
+    request: Message
+    take: Callable[[bytes], Iterable[Call] | None]
+    """Takes the answer, of no bytes where there is nothing; may return further calls."""
+    smaller: Callable[[], Collection[Call]] | None = None
+    """Returns calls that together ask for the same, or none where it cannot be cut."""
+    refused: Callable[[Status], Iterable[Call] | None] | None = None
+    """Takes the failure of a call that cannot be cut, where its rows are to blame."""
+    optional: bool = False
+    """Whether ``refused`` takes UNIMPLEMENTED too, as there is another way."""
+
+
+class Loads:
+    """How many calls are in flight on each connection.
+
+    The next one goes where the fewest are: of a service's processes, some are quicker, and some
+    have more of the connections.
+    """
+
+    def __init__(self) -> None:
+        self._each = [0] * CONNECTIONS
+        self._changed = threading.Condition()
+
+    @property
+    def total(self) -> int:
+        """How many calls are in flight."""
+        return sum(self._each)
+
+    def add(self) -> int:
+        """Count a call, and return the number of the connection that it goes to."""
+        with self._changed:
+            number = self._each.index(min(self._each))
+            self._each[number] += 1
+        return number
+
+    def remove(self, number: int, _: object = None) -> None:
+        """Count a call as answered."""
+        with self._changed:
+            self._each[number] -= 1
+            self._changed.notify_all()
+
+    def wait(self, done: Callable[[], bool], fewer: int) -> None:
+        """Wait until something is done, or fewer calls are in flight than a number."""
+        with self._changed:
+            self._changed.wait_for(lambda: done() or self.total < fewer)
+
+
+class Service:
+    """An open connection to a service; a context manager that closes it."""
+
+    def __init__(self, store: KubeflowMetadataStore, address: Address) -> None:
+        self._store = store
+        self.address = address
+        self._channels: dict[int, Any] = {}
+        self._methods: dict[tuple[int, str], Any] = {}
+        self._missing: set[str] = set()
+        self._answered = False
+        self._failing_since: float | None = None
+        self._failures = 0
+        self._waited = 0.0
+        self.calls = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for channel in self._channels.values():
+            channel.close()
+
+    def run(self, calls: Iterable[Call], *, in_flight: int = IN_FLIGHT) -> None:
+        """Make calls, and those that their answers lead to, and take the answers in that order.
+
+        Raises:
+            MissingMethodError: The service has not a method that others of MLMD have.
+            StoreError: A call failed, and trying again did not help.
+        """
+        source = iter(calls)
+        waiting: collections.deque[Call] = collections.deque()
+        flying: collections.deque[tuple[Call, float, Any]] = collections.deque()
+        loads = Loads()
+        more, window = True, 1
+        try:
+            while True:
+                while more and loads.total < window and len(flying) < AHEAD * window:
+                    call = waiting.popleft() if waiting else next(source, None)
+                    more = call is not None
+                    if call is not None:
+                        number = loads.add()
+                        flying.append((call, time.monotonic(), self._send(call, number)))
+                        flying[-1][2].add_done_callback(functools.partial(loads.remove, number))
+                if not flying:
+                    return
+                full = len(flying) >= AHEAD * window or not more
+                loads.wait(flying[0][2].done, 0 if full else window)
+                if flying[0][2].done():
+                    # No variable holds the future, which shows in tracebacks what the server said.
+                    outcome = self._outcome(flying[0][2])
+                    call, sent = flying.popleft()[:2]
+                    waiting.extend(self._finish(call, outcome, sent) or ())
+                    # The first answers tell how much to ask for at once.
+                    window = min(window + 1, in_flight)
+                    # A source may have calls again after what an answer told.
+                    more = True
+        finally:
+            while flying:
+                flying.pop()[2].cancel()
+
+    def _send(self, call: Call, number: int) -> Any:
+        self.calls += 1
+        if call.method in self._missing:
+            raise _missing(self.address, call.method)
+        if number not in self._channels:
+            self._channels[number] = self._channel()
+        key = (number, call.method)
+        if key not in self._methods:
+            path = f"/{SERVICE}/{call.method}"
+            self._methods[key] = self._channels[number].unary_unary(path)
+        return self._methods[key].future(
+            call.request.SerializeToString(),
+            timeout=self._store.timeout,
+            metadata=self._headers(),  # a variable of this frame would show in tracebacks
+        )
+
+    def _headers(self) -> list[tuple[str, str]]:
+        return [(name, text.get_secret_value()) for name, text in self._store.headers.items()]
+
+    def _outcome(self, future: Any) -> bytes | Status:
+        import grpc
+
+        try:
+            answer: bytes = future.result()
+        except grpc.FutureCancelledError:
+            return Status("CANCELLED", "")
+        except grpc.RpcError as error:
+            return Status.of(error, self._headers())
+        return answer
+
+    def _finish(self, call: Call, outcome: bytes | Status, sent: float) -> Iterable[Call] | None:
+        if isinstance(outcome, Status):
+            return self._failed(call, outcome, sent)
+        self._answered, self._failing_since, self._failures = True, None, 0
+        return self._taken(call, outcome)
+
+    def _taken(self, call: Call, answer: bytes) -> Iterable[Call] | None:
+        from google.protobuf.message import DecodeError
+
+        try:
+            return call.take(answer)
+        except (DecodeError, MalformedError):
+            pass
+        message = (
+            f"{self.address.location} answered {call.method} with what is no message of MLMD. "
+            "Check that it is an MLMD service."
+        )
+        raise errors.ReadError(message)
+
+    def _failed(self, call: Call, status: Status, sent: float) -> Iterable[Call] | None:
+        if status.code == "NOT_FOUND":
+            # Some methods, in some versions, say so where others answer with nothing.
+            self._answered = True
+            return call.take(b"")
+        if status.code == "UNIMPLEMENTED" and self._is_mlmd():
+            if call.optional and call.refused is not None:
+                return call.refused(status)
+            self._missing.add(call.method)
+            raise _missing(self.address, call.method)
+        broken = any(words in status.details for words in _BROKEN)
+        bad_row = status.code in _BAD_ROW and not broken
+        if bad_row or status.code in _SMALLER_HELPS:
+            parts = call.smaller() if call.smaller is not None else ()
+            if parts:
+                return parts
+        if bad_row and call.refused is not None:
+            return call.refused(status)
+        if broken or status.code in _TRANSIENT:
+            self._wait(call, status, sent)
+            return [call]
+        raise explained(self._store, self.address, call.method, status)
+
+    def _is_mlmd(self) -> bool:
+        """Tell whether the service has the methods that every version has."""
+        if not self._answered:
+            asked = request("GetArtifactTypesRequest")
+            call = Call("GetArtifactTypes", asked, lambda _: None)
+            self._answered = not isinstance(self._outcome(self._send(call, 0)), Status)
+        return self._answered
+
+    def _wait(self, call: Call, status: Status, sent: float) -> None:
+        """Wait before a call is made again, or raise where that was done for long enough."""
+        if sent < self._waited:
+            return  # others that were in flight with it have failed, and this has waited with them
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        patience = PATIENCE if self._answered else FIRST_PATIENCE
+        if now - self._failing_since >= patience:
+            raise explained(self._store, self.address, call.method, status)
+        time.sleep(min(0.05 * 1.3**self._failures, 1.0))
+        self._failures += 1
+        self._waited = time.monotonic()
+
+    def _channel(self) -> Any:
+        import grpc
+
+        store = self._store
+        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+        target = f"{host}:{self.address.port}"
+        if not store.tls:
+            return grpc.insecure_channel(target, options=_OPTIONS)
+        credentials = grpc.ssl_channel_credentials(
+            *(path and path.read_bytes() for path in (store.ssl_ca, store.ssl_key, store.ssl_cert))
+        )
+        return grpc.secure_channel(target, credentials, options=_OPTIONS)
+
+
+def _missing(address: Address, method: str) -> errors.ReadError:
+    message = f"{address.location} lacks MLMD's method {method}; it is older than that."
+    return MissingMethodError(message)
+
+
+def request(name: str, **fields: Any) -> Any:
+    """Return a message of MLMD's service."""
+    return _proto.message(name)(**fields)
+
+
+class Chunks:
+    """Calls that ask for many ids, each for as many as make an answer of a good size.
+
+    Args:
+        method: The method's name.
+        field: The field of its request that takes the ids.
+        ids: All of them; they are taken when a call is made.
+        take: Takes each answer.
+        refused: Takes an id for which the call fails, and the failure.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        field: str,
+        ids: Iterable[int],
+        take: Callable[[bytes], Iterable[Call] | None],
+        refused: Callable[[int, Status], Iterable[Call] | None] | None = None,
+    ) -> None:
+        self._method = method
+        self._field = field
+        self._ids = iter(ids)
+        self._take = take
+        self._refused = refused
+        self._size = 250
+
+    def __iter__(self) -> Iterator[Call]:
+        while True:
+            ids = list(itertools.islice(self._ids, self._size))
+            if not ids:
+                return
+            yield self._call(ids)
+
+    def _call(self, ids: list[int]) -> Call:
+        def take(answer: bytes) -> Iterable[Call] | None:
+            fitting = int(TARGET_BYTES * len(ids) / max(len(answer), 1))
+            self._size = max(1, min(fitting, 2 * max(self._size, len(ids)), MOST_IDS))
+            return self._take(answer)
+
+        def smaller() -> list[Call]:
+            self._size = max(1, len(ids) // 2)
+            half = len(ids) // 2
+            return [self._call(ids[:half]), self._call(ids[half:])] if half else []
+
+        refused = self._refused
+        return Call(
+            self._method,
+            request(f"{self._method}Request", **{self._field: ids}),
+            take,
+            smaller,
+            None if refused is None else (lambda status: refused(ids[0], status)),
+        )

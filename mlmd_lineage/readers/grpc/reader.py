@@ -1,0 +1,54 @@
+"""Reading MLMD from its gRPC service, without ``ml_metadata``.
+
+The service has neither transactions nor the tables' own rows, so some of what a database tells is
+not to be had: ids of events and memberships, rows that no node leads to, and values on which
+MLMD's own code fails. docs/kubeflow.md lists them.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from mlmd_lineage.readers.grpc.calls import Service
+from mlmd_lineage.readers.grpc.port_forward import Forward
+from mlmd_lineage.readers.grpc.session import WireSession
+from mlmd_lineage.readers.grpc.status_errors import Address
+from mlmd_lineage.readers.grpc.tables import WholeRead
+from mlmd_lineage.snapshot.tables import Tables, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from mlmd_lineage.stores import KubeflowMetadataStore
+
+T = TypeVar("T")
+
+
+class KubeflowReader:
+    """Reads one MLMD service, and calls none of its methods that write."""
+
+    def __init__(self, store: KubeflowMetadataStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._forward: Forward | None = None
+
+    def read(self, tables: Collection[str] | None = None) -> Tables:
+        """Read whole tables: of the nodes that were there when it began."""
+        with self._opened() as service:
+            return WholeRead(service, wanted(tables)).tables()
+
+    def ask(self, question: Callable[[WireSession], T]) -> T:
+        """Answer a question; what is asked for twice within it is read once."""
+        with self._opened() as service:
+            return question(WireSession(service))
+
+    def _opened(self) -> Service:
+        store = self._store
+        if store.kube_context is None or store.kube_namespace is None:
+            return Service(store, Address(store.host, store.port, store.location()))
+        with self._lock:
+            if self._forward is None or not self._forward.is_open:
+                self._forward = Forward(store.kube_context, store.kube_namespace)
+            port = self._forward.port
+        return Service(store, Address("127.0.0.1", port, store.location()))

@@ -1,0 +1,1 @@
+"""Reading MLMD from MySQL and MariaDB databases."""

@@ -1,0 +1,285 @@
+"""Connections to MySQL and MariaDB, and what their errors mean."""
+
+# ruff: noqa: SLF001 - PyMySQL has no public way to change a timeout or to ask for TLS
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pymysql
+from pymysql.constants import CR, ER
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers.database_servers import LOCK_SECONDS, LostConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pymysql.connections import Connection
+    from pymysql.protocol import MysqlPacket
+
+    from mlmd_lineage.readers.database_servers import Kept
+    from mlmd_lineage.stores import MySQLMetadataStore
+
+T = TypeVar("T")
+
+# What an error's number means: ours, and the rest of the sentence that begins with the store.
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+_MEANINGS: tuple[tuple[set[int], type[errors.StoreError], str], ...] = (
+    (
+        {CR.CR_SSL_CONNECTION_ERROR},
+        errors.TLSError,
+        (
+            "offers no TLS, and the store asks for it. Nothing was sent. Switch it on in the "
+            "server, or give the store none of the ssl_ fields."
+        ),
+    ),
+    (
+        {3159},
+        errors.TLSError,
+        "takes secure connections only. Give the store ssl=True.",
+    ),
+    (
+        {ER.BAD_DB_ERROR},
+        errors.StoreNotFoundError,
+        "is not there: the server has no database of this name. Check it.",
+    ),
+    (
+        {ER.ACCESS_DENIED_ERROR, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151},
+        errors.AuthenticationError,
+        "refuses the user {user!r} or the password ({said}). {hint}.",
+    ),
+    (
+        {
+            ER.DBACCESS_DENIED_ERROR,
+            ER.TABLEACCESS_DENIED_ERROR,
+            ER.COLUMNACCESS_DENIED_ERROR,
+            ER.SPECIFIC_ACCESS_DENIED_ERROR,
+            ER.HOST_NOT_PRIVILEGED,
+            1370,
+        },
+        errors.StorePermissionError,
+        "does not let the user {user!r} read ({said}). Grant it SELECT on the database.",
+    ),
+    (
+        {ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK},
+        errors.LockedStoreError,
+        (
+            f"has a table that stayed locked for {LOCK_SECONDS} seconds; someone alters it. Try "
+            "again later."
+        ),
+    ),
+    (
+        {ER.CON_COUNT_ERROR, ER.HOST_IS_BLOCKED, 1203, 1226},
+        errors.UnreachableError,
+        "takes no more connections ({said}). Try again later.",
+    ),
+    (
+        # 1053 the server shuts down; 1927 and 3169 someone killed the connection
+        {CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR, 0, 1053, 1927, 3169},
+        LostConnectionError,
+        "lost the connection while it was read. Try again.",
+    ),
+)
+
+
+def with_connection(
+    store: MySQLMetadataStore,
+    work: Callable[[Connection[Any]], T],
+    kept: Kept[Connection[Any]] | None = None,
+) -> T:
+    """Return what ``work`` makes of a connection, which is closed whatever happens.
+
+    Args:
+        store: Where to connect.
+        work: Takes the connection.
+        kept: Where to take a connection from, and to leave it if all goes well.
+
+    Raises:
+        StoreError: What an error of PyMySQL or of the socket means.
+    """
+    connection = (kept and kept.take()) or _opened(store)
+    failure: errors.StoreError
+    done = False
+    try:
+        answer = work(connection)
+        if kept is not None:
+            connection.rollback()
+            done = True
+    except errors.MLMDLineageError:
+        raise
+    except (pymysql.Error, OSError) as error:
+        failure = _explained(error, store)
+    else:
+        return answer
+    finally:
+        if kept is not None and done:
+            kept.give(connection)
+        else:
+            connection.close()
+            if kept is not None:
+                kept.drop()
+    # Out here no driver's error hangs on ours, whose frames might show more than they should.
+    raise failure
+
+
+def _opened(store: MySQLMetadataStore) -> Connection[Any]:
+    connection: Connection[Any] = pymysql.Connection(
+        # The certificate is checked against this name; the address is where to connect.
+        host=store.host,
+        port=store.port,
+        user=store.username,
+        database=store.database,
+        charset="utf8mb4",
+        use_unicode=False,
+        autocommit=True,
+        read_timeout=store.connect_timeout,
+        ssl=_tls(store),
+        ssl_disabled=store.ssl is False,
+        auth_plugin_map={"mysql_clear_password": _ClearText, "dialog": _ClearText},
+        defer_connect=True,
+    )
+    failure: errors.StoreError
+    try:
+        link = socket.create_connection((store.address, store.port), store.connect_timeout)
+        try:
+            _log_in(connection, link, store)
+        except BaseException:
+            link.close()
+            raise
+    except errors.StoreError as error:
+        failure = error
+    except (pymysql.Error, OSError) as error:
+        # PyMySQL says no more than that the connection is lost.
+        timed_out = "timed out" in str(error)
+        failure = _explained(TimeoutError() if timed_out else error, store)
+    except RuntimeError:
+        failure = errors.AuthenticationError(
+            f"{store.location()} asks for the password in a way that needs either TLS (give the "
+            "store ssl=True) or the package 'cryptography' (pip install cryptography)."
+        )
+    except Exception as error:  # noqa: BLE001 - what PyMySQL makes of bytes that are no MySQL
+        failure = errors.ReadError(type(error).__name__)
+    else:
+        return connection
+    if isinstance(failure, errors.ReadError):
+        failure = errors.UnreachableError(
+            f"{store.location()} broke off before it let anyone in. Check that this is the port "
+            "of a MySQL server."
+        )
+    raise failure
+
+
+def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore) -> None:
+    connection: Any = new  # what is private has no types
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    try:
+        # As bytes, which MLMD sends too; and never as an argument, which a traceback may show.
+        if store.password is not None:
+            connection.password = store.password.get_secret_value().encode()
+        connection.connect(link)
+    finally:
+        connection.password = b""
+    # From here on a pause means that the server is at work.
+    connection._read_timeout = None
+
+
+class _ClearText:
+    """Sends a password as it is, where nobody can listen."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection: Any = connection
+
+    def authenticate(self, _packet: MysqlPacket) -> MysqlPacket:
+        connection = self._connection
+        if not connection._secure:
+            message = (
+                f"The server at {connection.host}:{connection.port} asks for the password in "
+                "plain text over a connection without TLS. Give the store ssl=True."
+            )
+            raise errors.TLSError(message)
+        connection.write_packet(connection.password + b"\0")
+        packet: MysqlPacket = connection._read_packet()
+        return packet
+
+
+def _tls(store: MySQLMetadataStore) -> ssl.SSLContext | None:
+    if not store.tls:
+        return None
+    failure: errors.TLSError
+    try:
+        context = ssl.create_default_context(cafile=store.ssl_ca)
+        # MySQL makes itself authorities that break the strict rules of Python 3.13.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if store.ssl_verify_server_cert is False:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if store.ssl_cert is not None and store.ssl_key is not None:
+            # A key that has a password is an error; OpenSSL would ask for it on the terminal.
+            context.load_cert_chain(store.ssl_cert, store.ssl_key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        failure = errors.TLSError(
+            f"The certificates for {store.location()} cannot be used: {_reason(error)}. Check "
+            "that ssl_ca, ssl_cert and ssl_key are PEM files, the key without a password."
+        )
+    else:
+        return context
+    raise failure
+
+
+def _explained(error: pymysql.Error | OSError, store: MySQLMetadataStore) -> errors.StoreError:
+    """Return the error of ours that an error of PyMySQL or of the socket means."""
+    cause = getattr(error, "original_exception", None) or error
+    if isinstance(cause, ssl.SSLError):
+        return _tls_error(cause, store)
+    if isinstance(cause, OSError):
+        return _unreachable(cause, store)
+    where, said = store.location(), _reason(error)
+    for numbers, ours, sentence in _MEANINGS:
+        if error.args and error.args[0] in numbers:
+            hint = "Check both" if store.password else "No password was given; set one"
+            return ours(f"{where} {sentence.format(user=store.username, said=said, hint=hint)}")
+    return errors.ReadError(f"Reading {where} failed: {said}.")
+
+
+def _unreachable(error: OSError, store: MySQLMetadataStore) -> errors.UnreachableError:
+    where = store.location()
+    if isinstance(error, socket.gaierror):
+        return errors.UnreachableError(
+            f"{where}: there is no host {store.host!r}. Check its name, and the network."
+        )
+    if isinstance(error, TimeoutError):
+        return errors.UnreachableError(
+            f"{where} did not answer within {store.connect_timeout:g} seconds. Check host and "
+            "port, and that no firewall is in between."
+        )
+    return errors.UnreachableError(
+        f"{where} cannot be reached: {_reason(error)}. Check host and port, and that the server "
+        "runs."
+    )
+
+
+def _tls_error(error: ssl.SSLError, store: MySQLMetadataStore) -> errors.TLSError:
+    where = store.location()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message or "it is not valid"
+        return errors.TLSError(
+            f"The certificate of {where} is not trusted: {why.rstrip('.')}. Give the authority "
+            "that signed it as ssl_ca, and the host by the name that is in it."
+        )
+    hint = "" if store.tls else " TLS was tried as the server offers it; ssl=False does without."
+    return errors.TLSError(f"{where}: no secure connection ({_reason(error)}).{hint}")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, pymysql.Error):
+        said = str(error.args[1]) if len(error.args) > 1 else str(error)
+    elif isinstance(error, ssl.SSLError):
+        said = (error.reason or str(error)).replace("_", " ").lower()
+    else:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    lines = said.strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")

@@ -1,0 +1,258 @@
+"""Connections to PostgreSQL, and what their errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from adbc_driver_manager import Error
+from adbc_driver_postgresql import dbapi
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers.database_servers import LOCK_SECONDS, LostConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from mlmd_lineage.readers.database_servers import Kept
+    from mlmd_lineage.stores import PostgreSQLMetadataStore
+
+T = TypeVar("T")
+
+# What libpq says when it cannot connect, and what it means: ours, and the rest of the sentence
+# that begins with the store. There is no number for it, only text.
+_REFUSALS: tuple[tuple[str, type[errors.StoreError], str], ...] = (
+    (
+        "does not support ssl",
+        errors.TLSError,
+        (
+            "offers no TLS, and the store asks for it. Nothing was sent. Switch it on in the "
+            "server, or give the store another sslmode."
+        ),
+    ),
+    (
+        "certificate verify failed|does not match host name|unknown ca",
+        errors.TLSError,
+        (
+            "has a certificate that is not trusted ({said}). Give the authority that signed it as "
+            "ssl_ca, and the host by the name that is in it."
+        ),
+    ),
+    (
+        "ssl error|certificate|private key|no encryption",
+        errors.TLSError,
+        "gives no secure connection: {said}.",
+    ),
+    (
+        "authentication failed|no password supplied|role .* does not exist|not permitted to log in",
+        errors.AuthenticationError,
+        "refuses the user {user!r} or the password ({said}). {hint}.",
+    ),
+    (
+        "database .* does not exist",
+        errors.StoreNotFoundError,
+        "is not there: the server has no database of this name. Check it.",
+    ),
+    (
+        "permission denied|no pg_hba.conf entry|not currently accepting connections",
+        errors.StorePermissionError,
+        "does not let the user {user!r} in: {said}.",
+    ),
+    (
+        "could not translate host name",
+        errors.UnreachableError,
+        "has a host that is not known. Check its name, and the network.",
+    ),
+    (
+        "timeout expired",
+        errors.UnreachableError,
+        (
+            "did not answer within {timeout:g} seconds. Check host and port, and that no "
+            "firewall is in between."
+        ),
+    ),
+    (
+        "invalid response|unexpected message|expected authentication request",
+        errors.UnreachableError,
+        "is the address of something that is no PostgreSQL server. Check the port.",
+    ),
+    (
+        "",
+        errors.UnreachableError,
+        "cannot be reached: {said}. Check host and port, and that the server runs.",
+    ),
+)
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_PERMISSION = {"42501"}
+_LOCKED = {"55P03", "40P01"}
+# The server shuts down, or is a standby that had to clean up behind the read.
+_LOST = {"57P01", "57P02", "57P05", "25P03", "40001", "08006", "08003"}
+_LOST_WORDS = re.compile(
+    "server closed the connection|no connection to the server|terminating connection|connection "
+    "reset|could not (receive|send) data|ssl connection has been closed|ssl syscall error",
+    re.IGNORECASE,
+)
+
+
+def with_connection(
+    store: PostgreSQLMetadataStore,
+    work: Callable[[dbapi.Connection], T],
+    kept: Kept[dbapi.Connection] | None = None,
+) -> T:
+    """Return what ``work`` makes of a connection, which is closed whatever happens.
+
+    Args:
+        store: Where to connect.
+        work: Takes the connection.
+        kept: Where to take a connection from, and to leave it if all goes well.
+
+    Raises:
+        StoreError: What an error of the driver means.
+    """
+    failure: errors.StoreError
+    try:
+        # The password stands in no variable, which a traceback may show.
+        connection = (kept and kept.take()) or dbapi.connect(_parameters(store), autocommit=True)
+    except Error as error:
+        failure = _refused(error, store)
+    except BaseException as error:  # noqa: BLE001 - an interrupt, whose frames hold the parameters
+        raise error.with_traceback(None) from None
+    else:
+        done = False
+        try:
+            answer = work(connection)
+            if kept is not None:
+                with connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK")
+                done = True
+        except Error as error:
+            failure = _failed(error, store)
+        else:
+            return answer
+        finally:
+            if kept is not None and done:
+                kept.give(connection)
+            else:
+                connection.close()
+                if kept is not None:
+                    kept.drop()
+    # Out here no driver's error hangs on ours, whose frames might show more than they should.
+    raise failure
+
+
+def fetched(
+    connection: dbapi.Connection, statement: str, parameters: tuple[str, ...] = ()
+) -> pa.Table:
+    """Run a statement and return its rows; an interrupt cancels it.
+
+    On the main thread the driver itself would make an interrupt an error like any other.
+    """
+    with connection.cursor() as cursor:
+
+        def fetch() -> pa.Table:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetch_arrow_table()
+
+        with ThreadPoolExecutor(1) as other_thread:
+            running = other_thread.submit(fetch)
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                with contextlib.suppress(Error):
+                    cursor.adbc_cancel()
+                raise
+
+
+def _parameters(store: PostgreSQLMetadataStore) -> str:
+    """Return libpq's connection string; unlike a URI, it takes any character in any place."""
+    mode = store.effective_sslmode
+    parameters: dict[str, object] = {
+        "host": store.host,
+        "port": store.port,
+        "dbname": store.database,
+        "user": store.username,
+        "connect_timeout": max(2, math.ceil(store.connect_timeout)),
+        "client_encoding": "UTF8",
+        "application_name": "mlmd-lineage",
+        "sslmode": mode,
+        "sslrootcert": store.ssl_ca,
+        "sslcert": store.ssl_cert,
+        "sslkey": store.ssl_key,
+    }
+    if mode == "verify-full" and store.ssl_ca is None and not _has_own_authorities():
+        parameters["sslrootcert"] = "system"
+    if store.password is not None:
+        parameters["password"] = store.password.get_secret_value()
+    return " ".join(
+        "{}='{}'".format(name, str(value).replace("\\", "\\\\").replace("'", "\\'"))
+        for name, value in parameters.items()
+        if value is not None
+    )
+
+
+def _has_own_authorities() -> bool:
+    """Tell whether libpq has authorities where it looks for them when it is given none."""
+    if os.environ.get("PGSSLROOTCERT"):
+        return True
+    try:
+        return (Path.home() / ".postgresql" / "root.crt").exists()
+    except (OSError, RuntimeError):
+        return False
+
+
+def _refused(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
+    """Return the error of ours that a failure to connect means."""
+    text = str(error)
+    ours, sentence = next(
+        (ours, sentence)
+        for words, ours, sentence in _REFUSALS
+        if re.search(words, text, re.IGNORECASE)
+    )
+    rest = sentence.format(
+        user=store.username,
+        said=_said(text, store),
+        hint="Check both" if store.password else "No password was given; set one",
+        timeout=store.connect_timeout,
+    )
+    return ours(f"{store.location()} {rest}")
+
+
+def _failed(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
+    """Return the error of ours that a failure of a statement means."""
+    where = store.location()
+    text = str(error)
+    said = _said(text, store)
+    code = error.sqlstate
+    if code in _PERMISSION:
+        return errors.StorePermissionError(
+            f"{where} does not let the user {store.username!r} read: {said}. Grant it SELECT on "
+            "MLMD's tables."
+        )
+    if code in _LOCKED:
+        return errors.LockedStoreError(
+            f"{where}: a table stayed locked for {LOCK_SECONDS} seconds; someone alters it. Try "
+            "again later."
+        )
+    if code in _LOST or _LOST_WORDS.search(text):
+        return LostConnectionError(
+            f"{where}: the connection was lost while it was read. Try again."
+        )
+    return errors.ReadError(f"Reading {where} failed ({code}: {said}).")
+
+
+def _said(text: str, store: PostgreSQLMetadataStore) -> str:
+    """Return the server's own words in a driver's message: one line, and never the password."""
+    line = text.strip().splitlines()[0]
+    for mark in ("FATAL: ", "ERROR: ", " failed: ", "Failed to connect: "):
+        before, found, after = line.partition(mark)
+        line = after if found else before
+    if store.password is not None and store.password.get_secret_value():
+        line = line.replace(store.password.get_secret_value(), "***")
+    return line.strip().rstrip(".")

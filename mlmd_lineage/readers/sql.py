@@ -1,0 +1,302 @@
+"""What the SQL readers share: which tables and columns a store has, and how to ask for rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import errors
+from mlmd_lineage.snapshot import arrays, notes
+from mlmd_lineage.snapshot.table_building import TIES, is_key, key_value, proto_bytes
+from mlmd_lineage.snapshot.tables import (
+    NEWEST_SCHEMA_VERSION,
+    OLDEST_SCHEMA_VERSION,
+    PROPERTY_TABLES,
+    SCHEMAS,
+    SORT_KEYS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+
+_FIRST_VERSION = {"ParentType": 6, "ParentContext": 6}
+
+CHUNK = 1000
+"""How many ids one statement asks for: every server takes as many; another trip costs little."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The tables and columns that a store really has, by MLMD's names for them.
+
+    Old schemas lack columns and tables, and servers may spell names in lower case.
+    """
+
+    version: int
+    spelling: Mapping[str, str]
+    columns: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        found: Mapping[str, Iterable[str]],
+        read_versions: Callable[[str], Sequence[int]],
+        source: str,
+    ) -> Layout:
+        """Check that a database is an MLMD store of a version that can be read.
+
+        Args:
+            found: The names of its tables, each with the names of its columns.
+            read_versions: Gives the values in the MLMDEnv table, whose name it is handed.
+            source: The store's name for messages.
+
+        Raises:
+            NotAMetadataStoreError: It holds no MLMD tables.
+            UnsupportedSchemaError: Its schema version is older than 4 or newer than 10.
+        """
+        by_lower = {name.lower(): name for name in found}
+        spelling = {
+            table: by_lower[table.lower()] for table in SCHEMAS if table.lower() in by_lower
+        }
+        environment = by_lower.get("mlmdenv")
+        columns = {}
+        for table, actual in spelling.items():
+            have = {name.lower() for name in found[actual]}
+            columns[table] = tuple(c for c in SCHEMAS[table].names if c.lower() in have)
+        if any("id" not in columns.get(t, ()) for t in ("Type", "Artifact", "Execution", "Event")):
+            held = ", ".join(sorted(found)[:8]) or "no tables at all"
+            message = (
+                f"{source} is not an MLMD store: it lacks MLMD's tables (it holds {held}). "
+                "Nothing was changed. Check that it is the right database."
+            )
+            raise errors.NotAMetadataStoreError(message)
+        for table, has in columns.items():
+            lacking = [c for c in SCHEMAS[table].names if c in TIES and c not in has]
+            if lacking:
+                message = (
+                    f"{source} is not an MLMD store: its table {table} lacks the column "
+                    f"{lacking[0]}. Nothing was changed. Check that it is the right database."
+                )
+                raise errors.NotAMetadataStoreError(message)
+        versions = read_versions(environment) if environment else [0]
+        version = max(versions, default=-1)
+        if version > NEWEST_SCHEMA_VERSION:
+            message = (
+                f"{source} has MLMD schema version {version}; this release reads versions "
+                f"{OLDEST_SCHEMA_VERSION} to {NEWEST_SCHEMA_VERSION}. Use a newer mlmd-lineage."
+            )
+            raise errors.UnsupportedSchemaError(message)
+        if version < OLDEST_SCHEMA_VERSION:
+            what = f"schema version {version}" if version >= 0 else "no schema version"
+            message = (
+                f"{source} has {what}; this release reads MLMD schema versions "
+                f"{OLDEST_SCHEMA_VERSION} to {NEWEST_SCHEMA_VERSION}. Upgrade a copy of it with "
+                "an ml_metadata release that still knows it."
+            )
+            raise errors.UnsupportedSchemaError(message)
+        return cls(version, spelling, columns)
+
+    @property
+    def missing(self) -> list[str]:
+        """The tables that the store does not have, and should."""
+        return [
+            table
+            for table in SCHEMAS
+            if table not in self.spelling and self.version >= _FIRST_VERSION.get(table, 0)
+        ]
+
+    def absent(self, table: str) -> pa.Table:
+        """Return a table that the store does not have: empty, and noted if it should have it."""
+        if table not in self.missing:
+            return arrays.empty_table(SCHEMAS[table])
+        detail = f"the store has no such table, which belongs to schema version {self.version}"
+        note = notes.Note("missing_table", f"table/{table}", detail)
+        return notes.noted(arrays.empty_table(SCHEMAS[table]), [note])
+
+
+class SQLSession:
+    """Answers single questions from an open read transaction of an SQL database.
+
+    Each database gives it ``_execute``, and how it quotes names and binds texts.
+    """
+
+    source: str
+    layout: Layout
+    dialect = "sqlite"
+    """Which SQL the database speaks: ``sqlite``, ``mysql`` or ``postgresql``."""
+    placeholder = "%s"
+    base64_protos = True
+
+    def quote(self, name: str) -> str:
+        """Return a name as it stands in a statement."""
+        return f'"{name}"'
+
+    def text_placeholder(self, _table: str, _column: str) -> str:
+        """Return what stands for a text that a column is compared with."""
+        return self.placeholder
+
+    def spellings(self, text: str) -> list[str]:
+        """Return all ways in which a text may stand in the database."""
+        return [text]
+
+    def select(self, statement: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement of ours selects, with texts bound to it."""
+        return list(self._execute(statement, parameters))
+
+    def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        """Return a table's rows, each with all of its schema's columns."""
+        rows: list[tuple[Any, ...]] = []
+        for statement, parameters in self._statements(table, where):
+            rows += self._execute(statement, parameters)
+        rows = _with_keys(table, rows)
+        return _typed_properties(rows, self.base64_protos) if table in PROPERTY_TABLES else rows
+
+    def ahead(
+        self,
+        artifacts: Collection[int],
+        first: Collection[int],
+        second: Collection[int],
+        hops: int,
+        most: int,
+    ) -> list[int]:
+        """Return the artifacts to which some others lead within some hops, themselves included.
+
+        Args:
+            artifacts: Where to begin.
+            first: The types of the events that lead from an artifact to an execution.
+            second: The types of those that lead on to an artifact.
+            hops: How many hops, from artifacts to artifacts, to look ahead.
+            most: How many rows to look at; an answer as long as that is not whole.
+        """
+        event, artifact = self.quote(self.layout.spelling["Event"]), self.quote("artifact_id")
+        execution, kind = self.quote("execution_id"), self.quote("type")
+        begin, one, other = (_listed(values) for values in (artifacts, first, second))
+        # In this form every server stops at the number of hops, and none needs a setting changed.
+        statement = (
+            f"WITH RECURSIVE ahead (node, hop) AS (SELECT DISTINCT {artifact}, 0 FROM {event} "  # noqa: S608 - numbers and MLMD's names
+            f"WHERE {artifact} IN ({begin}) UNION SELECT there.{artifact}, ahead.hop + 1 "
+            f"FROM ahead JOIN {event} here ON here.{artifact} = ahead.node "
+            f"AND here.{kind} IN ({one}) JOIN {event} there "
+            f"ON there.{execution} = here.{execution} AND there.{kind} IN ({other}) "
+            f"WHERE ahead.hop < {int(hops)}) SELECT node FROM ahead LIMIT {int(most)}"
+        )
+        found = {int(row[0]) for row in self._execute(statement, ())}
+        return sorted(found | set(artifacts))
+
+    def page(  # noqa: PLR0913 - each stands alone
+        self,
+        table: str,
+        column: str,
+        *,
+        after: tuple[int, int] | None,
+        descending: bool,
+        limit: int,
+        where: Mapping[str, Collection[int]],
+    ) -> list[tuple[Any, ...]]:
+        """Return the first nodes of a kind by a number and then by their ids.
+
+        Args:
+            table: MLMD's name of the nodes' table.
+            column: What orders them; where the store lacks it, their ids do.
+            after: The number and the id of the node before the first one.
+            descending: Whether the greatest come first.
+            limit: How many to return.
+            where: For each column the few values that it may have.
+        """
+        if column not in self.layout.columns[table]:
+            column = "id"
+        by, number = self.quote(column), self.quote("id")
+        conditions = [f"{self.quote(c)} IN ({_listed(values)})" for c, values in where.items()]
+        if after is not None:
+            (value, last), beyond = map(int, after), "<" if descending else ">"
+            conditions.append(f"{number} {beyond} {last}")
+            if column != "id":
+                # The first half is what an index knows.
+                conditions[-1] = (
+                    f"{by} {beyond}= {value} AND ({by} {beyond} {value} OR {conditions[-1]})"
+                )
+        direction = "DESC" if descending else "ASC"
+        order = f"{by} {direction}" if by == number else f"{by} {direction}, {number} {direction}"
+        head = self._head(table)
+        end = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return list(self._execute(f"{head}{end} ORDER BY {order} LIMIT {int(limit)}", ()))
+
+    def _statements(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield SELECT statements with the parameters of each.
+
+        The longest list of values is cut into chunks; integers are written into the statement,
+        texts are bound. Columns that the store lacks come as NULL.
+        """
+        columns = self.layout.columns.get(table)
+        if columns is None or any(column not in columns for column in where):
+            return
+        head = self._head(table)
+        # The steps of a path have no number: their order is that of insertion.
+        order = "" if table == "EventPath" else f" ORDER BY {self.quote(SORT_KEYS[table][0])}"
+        if not where:
+            yield head + order, ()
+            return
+        lists = {column: list(values) for column, values in where.items()}
+        longest = max(lists, key=lambda column: len(lists[column]))
+        if not all(lists.values()):
+            return
+        for start in range(0, len(lists[longest]), CHUNK):
+            part = lists | {longest: lists[longest][start : start + CHUNK]}
+            conditions = " AND ".join(
+                f"{self.quote(column)} IN ({', '.join(self._shown(table, column, values))})"
+                for column, values in part.items()
+            )
+            texts = tuple(v for values in part.values() for v in values if isinstance(v, str))
+            yield f"{head} WHERE {conditions}{order}", texts
+
+    def _head(self, table: str) -> str:
+        """Return the beginning of a statement that selects a table's rows."""
+        has = self.layout.columns[table]
+        listed = ", ".join(self.quote(n) if n in has else "NULL" for n in SCHEMAS[table].names)
+        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+
+    def _shown(self, table: str, column: str, values: Iterable[int | str]) -> Iterator[str]:
+        """Yield how values stand in a statement that compares a column with them."""
+        text = self.text_placeholder(table, column)
+        for value in values:
+            yield text if isinstance(value, str) else str(int(value))
+
+
+def _listed(values: Iterable[int]) -> str:
+    return ", ".join(str(int(value)) for value in values)
+
+
+def _with_keys(table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows in which no key is missing, as only tables without constraints let it."""
+    keys = [(at, name) for at, name in enumerate(SCHEMAS[table].names) if is_key(table, name)]
+    for number, row in enumerate(rows):
+        if any(row[at] is None for at, _ in keys):
+            changed = list(row)
+            for at, name in keys:
+                changed[at] = key_value(name) if row[at] is None else row[at]
+            rows[number] = tuple(changed)
+    return rows
+
+
+def _typed_properties(
+    rows: list[tuple[Any, ...]],
+    base64_protos: bool,  # noqa: FBT001 - as the session has it
+) -> list[tuple[Any, ...]]:
+    typed = []
+    for owner, name, custom, integer, double, string, raw, proto, boolean in rows:
+        if proto is not None:
+            proto = proto_bytes(proto) if base64_protos else bytes(proto)  # noqa: PLW2901
+        if boolean is not None:
+            boolean = bool(boolean)  # noqa: PLW2901
+        typed.append((owner, name, bool(custom), integer, double, string, raw, proto, boolean))
+    return typed

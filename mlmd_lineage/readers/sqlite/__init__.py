@@ -1,0 +1,1 @@
+"""Reading MLMD from SQLite files."""

@@ -1,0 +1,252 @@
+"""How to open an SQLite file for reading so that nothing of it or beside it changes.
+
+The rules are SQLite's own: https://www.sqlite.org/fileformat2.html for the header,
+https://www.sqlite.org/lockingv3.html for hot journals, https://www.sqlite.org/wal.html for
+write-ahead logs, https://www.sqlite.org/uri.html for the options.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from urllib.parse import quote
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers.sqlite import driver_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_MAGIC = b"SQLite format 3\x00"
+_HEADER = 100
+_WAL_FORMAT = 2
+_ATTEMPTS = 5
+"""At least so many; then until the time is over."""
+_PAUSE = 0.02
+"""Seconds. Longer than the steps in which a file system counts time: 10 ms at most on Linux."""
+
+_IN_USE = "mode=ro&readonly_shm=1"
+_AT_REST = "mode=ro&immutable=1"
+
+
+class _ChangedError(Exception):
+    """The file changed while it was read without a lock; read it again."""
+
+
+class _Look(NamedTuple):
+    """What a file and its neighbours are like at one moment."""
+
+    modified: int
+    size: int
+    inode: int
+    wal: tuple[int, int] | None
+    shm: bool
+    journal: tuple[int, int] | None
+
+
+def with_unchanged_file(path: Path, seconds: float, read: Callable[[str], T]) -> T:
+    """Call ``read`` with the URI under which SQLite leaves the file and its neighbours as they are.
+
+    - A file with a rollback journal, or a write-ahead log that is in use, is opened read-only,
+      and its shared memory too.
+    - A file in write-ahead mode that nobody has open is read as immutable, as even a read-only
+      connection would leave ``-wal`` and ``-shm`` files behind; if someone comes to write
+      meanwhile, it is read once more.
+    - What a dead writer left half-done is rolled back, or forward, in a temporary copy.
+
+    Args:
+        path: The file.
+        seconds: For how long to try again where it changes without a lock.
+        read: Reads from a URI; it is called again where the file changed meanwhile.
+
+    Raises:
+        StoreNotFoundError, NotAMetadataStoreError, DamagedStoreError, StorePermissionError,
+        LockedStoreError: As their names say.
+    """
+    # SQLite keeps its journals beside the file, not beside a link to it.
+    real = Path(os.path.realpath(path))
+    attempts = hot = 0
+    end = time.monotonic() + seconds
+    while attempts < _ATTEMPTS or time.monotonic() < end:
+        if attempts:
+            time.sleep(_PAUSE)
+        attempts += 1
+        try:
+            # A writer that rolls back at this moment looks like one that died, once.
+            return _attempt(real, path, read, recover=hot > 1)
+        except driver_errors.HotJournalError:
+            hot += 1
+        except _ChangedError:
+            hot = 0
+        except errors.MLMDLineageError:
+            raise
+        except OSError as error:
+            raise driver_errors.unreadable(error, path) from None
+    message = f"{path} changed each time it was read, {attempts} times. Try again."
+    raise errors.LockedStoreError(message)
+
+
+def patiently(action: Callable[[], T], seconds: float) -> T:
+    """Do what takes a lock, and do it again until nobody else holds one.
+
+    SQLite's own waiting sleeps for longer and longer, so that a busy writer is always there first,
+    and cannot be interrupted.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except Exception as error:
+            if not driver_errors.is_busy(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.002)
+
+
+def _attempt(real: Path, path: Path, read: Callable[[str], T], *, recover: bool) -> T:
+    write_ahead = _checked_header(real, path)
+    look = _look(real)
+    log = look.wal is not None and look.wal[1] > 0
+    if recover or (log and not look.shm):
+        return _read_recovered_copy(real, path, look, read)
+    if write_ahead and not (look.wal is not None and look.shm):
+        return _read_at_rest(real, look, read)
+    try:
+        return read(_uri(real, _IN_USE))
+    except errors.StorePermissionError:
+        if not look.shm:
+            raise
+        # The last writer closed a write-ahead log just as it was being opened; unless it is so
+        # again, as the log may be read and its index may not.
+        raise driver_errors.HotJournalError from None
+
+
+def _checked_header(real: Path, path: Path) -> bool:
+    """Check a file's first bytes; return whether it is in write-ahead mode."""
+    for _ in range(3):
+        header, size = _header(real, path)
+        page = int.from_bytes(header[16:18], "big")
+        expected = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
+        if header[24:28] != header[92:96]:
+            expected = 0  # an old SQLite wrote it, and did not keep the number of pages
+        look = _look(real)
+        if size >= expected or look.journal is not None or look.wal is not None:
+            return _WAL_FORMAT in header[18:20]
+        # A writer may have been extending it.
+        time.sleep(_PAUSE)
+    message = (
+        f"{path} is truncated: it has {size} bytes where its header says {expected}. Copy it again."
+    )
+    raise errors.DamagedStoreError(message)
+
+
+def _header(real: Path, path: Path) -> tuple[bytes, int]:
+    """Return a file's first bytes and its size."""
+    try:
+        # The check comes first, as opening a device or a pipe may have effects; it is repeated on
+        # what was opened, and O_NONBLOCK keeps a pipe from waiting for its other end.
+        _check_kind(real.stat().st_mode, path)
+        descriptor = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - it is open already
+            status = os.fstat(descriptor)
+            _check_kind(status.st_mode, path)
+            header = file.read(_HEADER)
+    except OSError as error:
+        if isinstance(error, errors.MLMDLineageError):
+            raise
+        raise driver_errors.unreadable(error, path) from None
+    if not header:
+        message = f"{path} is empty: 0 bytes. MLMD has not written to it yet, or a copy failed."
+        raise errors.NotAMetadataStoreError(message)
+    if not header.startswith(_MAGIC):
+        message = (
+            f"{path} is not an SQLite database, or it is encrypted. Give the path of MLMD's own "
+            "file."
+        )
+        raise errors.NotAMetadataStoreError(message)
+    if len(header) < _HEADER:
+        message = f"{path} is truncated: it has only {len(header)} bytes. Copy it again."
+        raise errors.DamagedStoreError(message)
+    return header, status.st_size
+
+
+def _check_kind(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        message = f"{path} is a folder; give the SQLite file in it."
+        raise errors.NotAMetadataStoreError(message)
+    if not stat.S_ISREG(mode):
+        message = f"{path} is a device, pipe or socket; give the path of MLMD's own file."
+        raise errors.NotAMetadataStoreError(message)
+
+
+def _uri(path: Path, options: str) -> str:
+    name = quote(os.fsencode(path.as_posix()))
+    return f"file://{'' if name.startswith('/') else '/'}{name}?{options}"
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
+
+
+def _look(path: Path) -> _Look:
+    def of(end: str) -> tuple[int, int] | None:
+        try:
+            status = _beside(path, end).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    shm = of("-shm") is not None
+    wal, journal = of("-wal"), of("-journal")
+    status = path.stat()
+    return _Look(status.st_mtime_ns, status.st_size, status.st_ino, wal, shm, journal)
+
+
+def _settled(path: Path, look: _Look) -> None:
+    """Wait until a change would show in the time at which the file was last modified."""
+    age = time.time() - look.modified / 1e9
+    if 0 <= age < _PAUSE:
+        time.sleep(_PAUSE - age)
+    if _look(path) != look:
+        raise _ChangedError
+
+
+def _read_at_rest(path: Path, look: _Look, read: Callable[[str], T]) -> T:
+    """Read a file that nobody has open, without a lock."""
+    _settled(path, look)
+    try:
+        answer = read(_uri(path, _AT_REST))
+    except Exception:
+        if _look(path) != look:
+            raise _ChangedError from None
+        raise
+    if _look(path) != look:
+        raise _ChangedError
+    return answer
+
+
+def _read_recovered_copy(real: Path, path: Path, look: _Look, read: Callable[[str], T]) -> T:
+    """Read a copy in which SQLite has rolled back, or forward, what a dead writer left."""
+    _settled(real, look)
+    with tempfile.TemporaryDirectory(prefix="mlmd-lineage-") as folder:
+        copy = Path(folder) / "copy.db"
+        for end in ("", "-journal", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(_beside(real, end), _beside(copy, end))
+        if _look(real) != look:
+            raise _ChangedError
+        try:
+            with contextlib.closing(sqlite3.connect(copy)) as connection:
+                connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
+                connection.execute("PRAGMA journal_mode=DELETE").fetchall()
+        except sqlite3.Error as error:
+            raise driver_errors.explained(error, path) from None
+        return read(_uri(copy, "mode=ro"))

@@ -1,0 +1,261 @@
+"""Whole tables of an SQLite file as Arrow columns.
+
+The Arrow driver reads them on two connections that see the same state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from adbc_driver_manager import Error
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers import sql
+from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
+from mlmd_lineage.readers.sqlite.typed_values import quoted
+from mlmd_lineage.snapshot import arrays, notes, table_building
+from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from mlmd_lineage.readers.sqlite.arrow_connections import Connection
+
+    Run = Callable[[str], Sequence[tuple[Any, ...]]]
+
+_ROWS_PER_PART = 200_000
+_MOST_PARTS = 256
+
+
+def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
+    """Read whole tables in one transaction from the file that a URI names.
+
+    Args:
+        uri: How to open the file.
+        path: What to call it.
+        busy_timeout: For how many seconds to wait for a lock that another process holds.
+        names: MLMD's names of the tables.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            connections = arrow_connections.same_state(uri, busy_timeout, stack)
+            layout = layout_of(connections[0].rows, str(path))
+            parts = _parts(connections[0], layout, names)
+            pieces = _read_parts(connections, layout, parts)
+    except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, errors.MLMDLineageError):
+            raise
+        raise driver_errors.explained(error, path) from None
+    return Tables(
+        {
+            name: _assembled(name, pieces.get(name, []))
+            if name in layout.spelling
+            else layout.absent(name)
+            for name in names
+        },
+        schema_version=layout.version,
+        source=str(path),
+    )
+
+
+def columns_in(run: Run) -> Mapping[str, Sequence[str]]:
+    """Return the names of a database's tables, each with those of its columns.
+
+    Args:
+        run: Gives the rows that a statement selects.
+    """
+    found: dict[str, list[str]] = {}
+    for table, column in run(
+        "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "
+        "WHERE m.type IN ('table', 'view')"
+    ):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def layout_of(
+    run: Run, source: str, columns: Mapping[str, Sequence[str]] | None = None
+) -> sql.Layout:
+    """Return the tables and columns that a database has.
+
+    Args:
+        run: Gives the rows that a statement selects.
+        source: What to call the database.
+        columns: What ``columns_in`` gives, if it is known.
+    """
+    found = columns_in(run) if columns is None else columns
+
+    def versions(table: str) -> list[int]:
+        if "schema_version" not in found[table]:
+            return []
+        statement = f"SELECT CAST(schema_version AS INTEGER) FROM {quoted(table)}"  # noqa: S608
+        return [version for (version,) in run(statement) if version is not None]
+
+    return sql.Layout.of(found, versions, source)
+
+
+class _WidenedError(Exception):
+    """The driver gave a column a wider type, as values in its first rows do not fit."""
+
+
+class _Part(NamedTuple):
+    """A piece of a table: the rows that fit a condition."""
+
+    table: str
+    condition: str
+
+
+def _parts(connection: Connection, layout: sql.Layout, names: Collection[str]) -> list[_Part]:
+    """Cut the tables into pieces of similar size."""
+    parts = []
+    for name in names:
+        if name not in layout.spelling:
+            continue
+        table = quoted(layout.spelling[name])
+        try:
+            # Each of the two is a look-up; asked for at once they would be a scan.
+            ((low,),) = connection.rows(f"SELECT MIN(rowid) FROM {table}")  # noqa: S608
+            ((high,),) = connection.rows(f"SELECT MAX(rowid) FROM {table}")  # noqa: S608
+        except Error as error:
+            if "no such column" not in str(error):
+                raise
+            low = high = None
+        if low is None:  # a view, a table WITHOUT ROWID, or an empty one
+            parts.append(_Part(name, "1"))
+            continue
+        step = max(_ROWS_PER_PART, (high - low) // _MOST_PARTS + 1)
+        for start in range(low, high + 1, step):
+            last = min(start + step - 1, high)
+            parts.append(_Part(name, f"rowid BETWEEN {start} AND {last}"))
+    return parts
+
+
+def _read_parts(
+    connections: list[Connection], layout: sql.Layout, parts: list[_Part]
+) -> dict[str, list[pa.Table]]:
+    free = list(connections)
+
+    def one(part: _Part) -> list[pa.Table]:
+        connection = free.pop()
+        try:
+            return _piece(connection, layout, part)
+        finally:
+            free.append(connection)
+
+    tables: dict[str, list[pa.Table]] = {}
+    with ThreadPoolExecutor(len(connections)) as pool:
+        for part, pieces in zip(parts, pool.map(one, parts), strict=True):
+            tables.setdefault(part.table, []).extend(pieces)
+    return tables
+
+
+def _piece(connection: Connection, layout: sql.Layout, part: _Part) -> list[pa.Table]:
+    name = part.table
+    table = quoted(layout.spelling[name])
+    present = layout.columns[name]
+
+    def select(columns: Sequence[str], where: str) -> list[pa.Table]:
+        listed = typed_values.plain(columns, name)
+        return list(_batches(connection, name, columns, f"{listed} FROM {table} WHERE {where}"))
+
+    try:
+        if name in PROPERTY_TABLES:
+            return _properties(present, part.condition, select)
+        return select(present, part.condition)
+    except (_WidenedError, OSError) as error:
+        if isinstance(error, OSError) and "type mismatch" not in str(error).lower():
+            raise
+    listed = ", ".join(typed_values.tolerant(present, name).values())
+    rows = f"{listed} FROM {table} WHERE {part.condition}"
+    misfits = list(_misfits(connection, layout, part))
+    cells = {(note.subject, note.detail.partition(" has ")[0]) for note in misfits}
+    pieces = [
+        # What was of another type had become NULL here.
+        notes.without(piece, lambda note: (note.subject, note.detail.partition(" is ")[0]) in cells)
+        for piece in _batches(connection, name, present, rows)
+    ]
+    return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
+
+
+def _misfits(connection: Connection, layout: sql.Layout, part: _Part) -> Iterator[notes.Note]:
+    """Note each cell in a column of numbers that holds something else."""
+    name = part.table
+    schema = SCHEMAS[name]
+    first, second = schema.names[:2]
+    for column in layout.columns[name]:
+        if not typed_values.is_number(schema.field(column).type):
+            continue
+        cells = connection.rows(
+            f"SELECT 0, '', '' UNION ALL SELECT CAST({quoted(first)} AS INTEGER), "  # noqa: S608
+            f"CAST({quoted(second)} AS TEXT), substr(quote({quoted(column)}), 1, 60) "
+            f"FROM {quoted(layout.spelling[name])} "
+            f"WHERE {part.condition} AND {typed_values.wrong(column, name)}"
+        )
+        for *row, value in cells[1:]:
+            subject, start = notes.about(name, row, column)
+            detail = f"{start} has {value} as {column}, which is of another type"
+            yield notes.Note("wrong_type", subject, detail)
+
+
+def _properties(
+    present: Sequence[str], condition: str, select: Callable[[Sequence[str], str], list[pa.Table]]
+) -> list[pa.Table]:
+    """Read properties without the three columns of values that are next to always NULL.
+
+    A cell costs the driver the same whether it is NULL or not. The rows that do have such a
+    value, or none at all, are read once more and put in their places.
+    """
+    usual = [c for c in present if c not in RARE_VALUES]
+    none = " AND ".join(f"{quoted(c)} IS NULL" for c in usual[3:])
+    rare = " OR ".join(f"{quoted(c)} IS NOT NULL" for c in present if c in RARE_VALUES)
+    if not rare:
+        return select(usual, condition)
+    unusual = select(present, f"{condition} AND ({none} OR {rare})")
+    if not unusual:
+        return select(usual, condition)
+    values = pa.concat_tables(unusual)
+    if any(values[c].null_count < values.num_rows for c in usual[3:]):
+        return select(present, condition)
+    whole = notes.joined(select(usual, condition))
+    empty = pc.and_(
+        pc.and_(pc.is_null(whole["int_value"]), pc.is_null(whole["double_value"])),
+        pc.is_null(whole["string_value"]),
+    )
+    rows = np.full(whole.num_rows, -1)
+    rows[np.flatnonzero(arrays.to_numpy(empty))] = np.arange(values.num_rows)
+    place = arrays.from_numpy(rows, rows < 0)
+    for column in RARE_VALUES:
+        number = whole.schema.get_field_index(column)
+        whole = whole.set_column(number, whole.field(column), values[column].take(place))
+    return [whole]
+
+
+def _batches(
+    connection: Connection, name: str, columns: Sequence[str], rows: str
+) -> Iterator[pa.Table]:
+    """Yield the rows that the rest of a SELECT statement stands for."""
+    statement = f"SELECT {typed_values.seed(columns, name)} UNION ALL SELECT {rows}"
+    kinds = [SCHEMAS[name].field(column).type for column in columns]
+    skip = 1  # the seed
+    with contextlib.closing(connection.batches(statement)) as batches:
+        for batch in batches:
+            if not all(map(typed_values.fits, batch.columns, kinds)):
+                raise _WidenedError
+            values = batch.slice(skip)
+            skip = 0
+            if values.num_rows:
+                named = dict(zip(columns, values.columns, strict=True))
+                yield table_building.finished(name, named, values.num_rows)
+
+
+def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
+    if not parts:
+        return arrays.empty_table(SCHEMAS[name])
+    return table_building.ordered(name, notes.joined(parts).unify_dictionaries())

@@ -1,0 +1,172 @@
+"""Lists of nodes as a request's ``ListOperationOptions`` ask for them: order, pages, filters.
+
+A page begins behind the last node of the one before, by the value that orders them and then by
+the id, so that a store which grows meanwhile neither repeats a node nor leaves one out.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import operator
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import _proto
+from mlmd_lineage.errors import FilterError
+from mlmd_lineage.filters.find import find_ids
+from mlmd_lineage.server.dispatch import INVALID_ARGUMENT, StatusError
+from mlmd_lineage.snapshot.tables import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from mlmd_lineage.readers.base import Session
+    from mlmd_lineage.snapshot.tables import Kind
+
+_COLUMNS = {
+    "CREATE_TIME": "create_time_since_epoch",
+    "LAST_UPDATE_TIME": "last_update_time_since_epoch",
+    "ID": "id",
+}
+
+
+def listed(
+    session: Session,
+    kind: Kind,
+    options: Any = None,
+    *,
+    type_id: int | None = None,
+    among: Collection[int] | None = None,
+) -> tuple[list[tuple[Any, ...]], str]:
+    """Return the rows of a list's page, and the token of the next page, empty where none follows.
+
+    Args:
+        session: One read of the store.
+        kind: The kind of the nodes.
+        options: MLMD's ``ListOperationOptions``; without, the list is whole and ordered by id.
+        type_id: Only nodes of this type.
+        among: Only nodes with these ids.
+
+    Raises:
+        StatusError: The options cannot be right.
+    """
+    where = {} if type_id is None else {"type_id": [type_id]}
+    if options is not None and options.filter_query:
+        found = set(matching(session, kind, options.filter_query))
+        among = found if among is None else found.intersection(among)
+    if options is None:
+        if among is None:
+            return session.fetch(kind.table, where), ""
+        return _rows(session, kind, where, sorted(among)), ""
+    place = _Place.of(options)
+    if among is not None and place.column == "id":
+        ids = [i for i in sorted(among, reverse=place.descending) if place.precedes(i, i)]
+        rows: list[tuple[Any, ...]] = []
+        while ids and len(rows) <= place.size:
+            # As many as are wanted, and more only where some are of another type.
+            part, ids = ids[: place.size + 1], ids[place.size + 1 :]
+            rows += place.ordered(kind, _rows(session, kind, where, part))
+    elif among is not None:
+        rows = place.ordered(kind, _rows(session, kind, where, sorted(among)))
+    elif (page := getattr(session, "page", None)) is not None:
+        rows = page(
+            kind.table,
+            place.column,
+            after=place.after,
+            descending=place.descending,
+            limit=place.size + 1,
+            where=where,
+        )
+    else:
+        rows = place.ordered(kind, session.fetch(kind.table, where))
+    if len(rows) <= place.size:
+        return rows, ""
+    rows = rows[: place.size]
+    return rows, _token(options, place.value(kind, rows[-1]), rows[-1][0])
+
+
+def matching(session: Session, kind: Kind, query: str) -> Collection[int]:
+    """Return the ids of the nodes that fit a ``filter_query``.
+
+    Raises:
+        StatusError: The query cannot be right; the message says where.
+    """
+    try:
+        return find_ids(session, kind.name, query)
+    except FilterError as error:
+        raise StatusError(INVALID_ARGUMENT, f"Invalid `filter_query`: {error}") from None
+
+
+def _rows(
+    session: Session, kind: Kind, where: Mapping[str, Collection[int]], ids: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    return session.fetch(kind.table, {**where, "id": ids}) if ids else []
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """A page's place in a list: its order, its size, and what it follows."""
+
+    column: str
+    descending: bool
+    size: int
+    after: tuple[int, int] | None
+    """The ordering value and the id of the node before the page."""
+
+    @classmethod
+    def of(cls, options: Any) -> _Place:
+        size = options.max_result_size
+        if size <= 0:
+            message = (
+                f"max_result_size field value is required to be greater than 0. Set value:{size}"
+            )
+            raise StatusError(INVALID_ARGUMENT, message)
+        order = options.order_by_field
+        field = order.DESCRIPTOR.fields_by_name["field"].enum_type.values_by_number[order.field]
+        if field.name not in _COLUMNS:
+            message = f"Unsupported field: {field.name} specified in ListOperationOptions"
+            raise StatusError(INVALID_ARGUMENT, message)
+        after = _after(options) if options.next_page_token else None
+        return cls(_COLUMNS[field.name], not order.is_asc, size, after)
+
+    def value(self, kind: Kind, row: Sequence[Any]) -> int:
+        """Return what orders a row; stores of old schemas have no times."""
+        return row[SCHEMAS[kind.table].names.index(self.column)] or 0
+
+    def precedes(self, value: int, number: int) -> bool:
+        """Tell whether the page begins before a node, or with it."""
+        if self.after is None:
+            return True
+        here = (value, number)
+        return here < self.after if self.descending else here > self.after
+
+    def ordered(self, kind: Kind, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return the rows from the page's beginning on, in order."""
+        keyed = [((self.value(kind, row), row[0]), row) for row in rows]
+        keyed = [(key, row) for key, row in keyed if self.precedes(*key)]
+        keyed.sort(key=operator.itemgetter(0), reverse=self.descending)
+        return [row for _, row in keyed]
+
+
+def _token(options: Any, value: int, number: int) -> str:
+    token: Any = _proto.message("ListOperationNextPageToken")()
+    token.field_offset, token.id_offset = value, number
+    token.set_options.CopyFrom(options)
+    token.set_options.ClearField("next_page_token")
+    return base64.urlsafe_b64encode(token.SerializeToString()).decode().rstrip("=")
+
+
+def _after(options: Any) -> tuple[int, int]:
+    from google.protobuf.message import DecodeError
+
+    text = options.next_page_token
+    token: Any = _proto.message("ListOperationNextPageToken")()
+    try:
+        token.ParseFromString(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
+    except (ValueError, DecodeError, RuntimeError):
+        message = "next_page_token is none that this server gave."
+        raise StatusError(INVALID_ARGUMENT, message) from None
+    if token.set_options.order_by_field != options.order_by_field:
+        message = "order_by_field is not the one of the list that next_page_token continues."
+        raise StatusError(INVALID_ARGUMENT, message)
+    return token.field_offset, token.id_offset

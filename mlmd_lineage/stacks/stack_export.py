@@ -1,0 +1,125 @@
+"""A stack as one JSON document, to take it to another machine."""
+
+from __future__ import annotations
+
+import json
+import uuid as uuids
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from mlmd_lineage import errors
+from mlmd_lineage.stacks import fields, stack_registry
+from mlmd_lineage.stacks.component_kinds import KINDS
+from mlmd_lineage.stacks.names import checked_name
+from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, FoundStack, View
+
+if TYPE_CHECKING:
+    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.registration_file import Registrations
+    from mlmd_lineage.stacks.registry import Registry
+
+_FORM = "mlmd-lineage stack 1"
+
+
+def exported(view: View, name: str) -> dict[str, Any]:
+    """Return a stack and its components as JSON has them, with references in place of secrets.
+
+    Raises:
+        NotFoundError: The stack or one of its components is not registered.
+    """
+    stack = view.stack(name)
+    document: dict[str, Any] = {
+        "form": _FORM,
+        "name": stack.name,
+        "decouple_stores": stack.record.decouple_stores,
+    }
+    for kind_name, kind in KINDS.items():
+        found = view.component(kind, getattr(stack.record, kind_name))
+        document[kind_name] = {"name": found.name} | _exported(view, found)
+    return document
+
+
+def _exported(view: View, found: FoundComponent) -> dict[str, Any]:
+    given = found.record.fields
+    if found.layer is not None:
+        flavor = view.flavor(found.kind, found.record.flavor).load()
+        given = fields.placed(flavor, given, found.layer.base)
+    return {"flavor": found.record.flavor, "uuid": str(found.record.uuid), **given}
+
+
+def imported(
+    registry: Registry, text: str, name: str | None = None, *, decouple_stores: bool = False
+) -> FoundStack:
+    """Register the stack in a document, and those of its components that are not here yet.
+
+    Args:
+        registry: Where.
+        text: What ``exported()`` gave, as JSON.
+        name: Another name for the stack.
+        decouple_stores: Let its stores belong to other stacks with other stores too.
+
+    Raises:
+        ConfigurationError: It is no such document, a name is taken by something else, a secret is
+            missing, or the stack breaks a rule. Nothing is registered then.
+    """
+    document = _read(text)
+    name = checked_name(name or str(document["name"]))
+    with registry.changing() as (view, registrations):
+        stack_registry.refuse_taken(view, name)
+        names = {
+            kind_name: _import(view, registrations, registry, kind, dict(document[kind_name]))
+            for kind_name, kind in KINDS.items()
+        }
+        decoupled = decouple_stores or bool(document.get("decouple_stores"))
+        record = StackRecord(uuid=uuids.uuid4(), **names, decouple_stores=decoupled)
+        view.check_stack(name, record)
+        registrations.stacks[name] = record
+    return FoundStack(name, record, registry.target)
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        line = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        message = f"This is no exported stack: it is not JSON{line}."
+        raise errors.ConfigurationError(message) from None
+    parts = [document.get(name) for name in KINDS] if isinstance(document, dict) else []
+    whole = parts and all(isinstance(p, dict) and {"name", "flavor"} <= p.keys() for p in parts)
+    if not whole or document.get("form") != _FORM or "name" not in document:
+        message = (
+            "This is no exported stack; 'mlmd-lineage stack export NAME FILE' of this release "
+            "writes one."
+        )
+        raise errors.ConfigurationError(message)
+    return dict(document)
+
+
+def _import(
+    view: View, registrations: Registrations, registry: Registry, kind: Kind, given: dict[str, Any]
+) -> str:
+    """Register a component unless it is here; return its name."""
+    name = checked_name(str(given.pop("name")))
+    try:
+        record = ComponentRecord.model_validate({"uuid": uuids.uuid4(), **given})
+    except pydantic.ValidationError:
+        message = f"The {kind.words} {name!r} of this stack is damaged."
+        raise errors.ConfigurationError(message) from None
+    here = view.components(kind)
+    if name in here:
+        same = _exported(view, here[name]) | {"uuid": ""} == given | {"uuid": ""}
+        if same or name == DEFAULT:
+            return name
+        message = (
+            f"There is another {kind.words} {name!r} here already; rename it first: mlmd-lineage "
+            f"{kind.command} rename {name} NEW_NAME."
+        )
+        raise errors.ConfigurationError(message)
+    flavor = view.flavor(kind, record.flavor).load()
+    settled = fields.settled(flavor, record.fields, registry.target.base)
+    record = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **settled)
+    view.make(FoundComponent(kind, name, record, registry.target))
+    registrations.components(kind.plural)[name] = record
+    return name

@@ -1,0 +1,492 @@
+"""What only MySQL and MariaDB have: twice encoded texts, their own protocol, and their TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import random
+import socket
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+import sqlite_stores
+from server_stores import Database, assert_same, secrets_in
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers.mysql import connection as mysql_connection
+from mlmd_lineage.readers.mysql import packets, reader, row_decoder
+from mlmd_lineage.readers.mysql.double_encoding import once_encoded, spellings
+from mlmd_lineage.readers.mysql.reader import MySQLReader
+from mlmd_lineage.stores import MySQLMetadataStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import servers
+
+TEXTS = ["plain", "Zürich", "中文", "\U0001f600", "\x81\x8d", "ÿ€", "Größe\t\n\\'", "x" * 255]
+
+
+@pytest.fixture
+def database(mariadb_server: servers.Server) -> Database:
+    return Database(mariadb_server, mariadb_server.new_database())
+
+
+@pytest.fixture
+def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have rows read as if the server, or this PyMySQL, could do no better."""
+    monkeypatch.setattr(row_decoder, "can_read", lambda _connection: False)
+
+
+def artifacts(texts: list[str]) -> list[dict[str, Any]]:
+    return [{"id": n, "type_id": 1, "uri": text} for n, text in enumerate(texts, 1)]
+
+
+@pytest.mark.parametrize(
+    "charset", ["utf8mb4", "utf8", "latin1", "latin1 COLLATE latin1_general_cs"]
+)
+def test_texts_are_what_they_were_in_any_table(database: Database, charset: str):
+    database.create(charset=charset).insert("Artifact", artifacts(TEXTS))
+    assert database.reader().read()["Artifact"]["uri"].to_pylist() == TEXTS
+    for n, text in enumerate(TEXTS, 1):
+        found = database.reader().ask(lambda s, text=text: s.fetch("Artifact", {"uri": [text]}))
+        assert [(row[0], row[2]) for row in found] == [(n, text)]
+
+
+def test_texts_that_another_client_wrote_are_what_they_are(database: Database):
+    # Encoded once, as by a client that tells the truth about its character set.
+    database.create()
+    database.server.execute(
+        "INSERT INTO Artifact (id, type_id, uri) VALUES (1, 1, 'Zürich'), (2, 1, '中文')",
+        database.name,
+    )
+    ((raw,),) = database.server.execute("SELECT HEX(uri) FROM Artifact WHERE id = 1", database.name)
+    assert raw == "Zürich".encode().hex().upper()
+    assert database.reader().read()["Artifact"]["uri"].to_pylist() == ["Zürich", "中文"]
+    found = database.reader().ask(lambda s: s.fetch("Artifact", {"uri": ["Zürich"]}))
+    assert [row[2] for row in found] == ["Zürich"]
+
+
+def test_any_bytes_are_a_text_that_can_be_sent_to_mysql():
+    for text in TEXTS:
+        twice = spellings([text])[-1]
+        assert isinstance(twice, str)
+        assert once_encoded(twice) == text
+    assert once_encoded("ZÃ¼rich") == once_encoded("Zürich") == "Zürich"
+    assert spellings(["a", 7]) == ["a", 7]
+
+
+def test_names_that_become_the_same_are_one(database: Database):
+    rows = [{"artifact_id": 1, "name": "ü", "is_custom_property": 0, "int_value": 1}]
+    database.create().insert("ArtifactProperty", rows)
+    database.server.execute(
+        "INSERT INTO ArtifactProperty (artifact_id, name, is_custom_property) VALUES (2, 'ü', 0)",
+        database.name,
+    )
+    names = database.reader().read()["ArtifactProperty"]["name"].combine_chunks()
+    assert names.to_pylist() == ["ü", "ü"]
+    assert names.dictionary.to_pylist() == ["ü"]
+
+
+def test_a_name_that_needs_quoting(mariadb_server: servers.Server):
+    database = Database(mariadb_server, mariadb_server.new_database("a-b `c`"))
+    database.create().insert("Artifact", artifacts(["x"]))
+    assert database.reader().read()["Artifact"].num_rows == 1
+
+
+def test_localhost_is_the_tcp_port(database: Database):
+    database.create()
+    assert database.reader(host="localhost").read()["Artifact"].num_rows == 0
+
+
+def test_spelled_in_lower_case(database: Database):
+    database.create().insert("Artifact", artifacts(["x"]))
+    for (table,) in database.run("SHOW TABLES"):
+        database.run(
+            f"RENAME TABLE {table} TO x_{table}", f"RENAME TABLE x_{table} TO {table.lower()}"
+        )
+    found = database.reader().read()
+    assert found["Artifact"]["uri"].to_pylist() == ["x"]
+    assert database.reader().ask(lambda s: len(s.fetch("Artifact", {"id": [1]}))) == 1
+
+
+def test_this_release_of_pymysql_is_as_fast_as_it_can_be(database: Database):
+    assert mysql_connection.with_connection(database.store(), row_decoder.can_read)
+
+
+def test_a_server_may_take_its_time(database: Database):
+    def question(session: Any) -> object:
+        return session._execute("SELECT SLEEP(1.5)", ())
+
+    assert database.create().reader(connect_timeout=0.5).ask(question) == [(0,)]
+
+
+@pytest.mark.usefixtures("by_rows")
+def test_row_by_row_gives_the_same(database: Database, tmp_path: Path):
+    path = sqlite_stores.new_store(tmp_path / "store.db")
+    database.create().copy(path)
+    assert_same(database.reader().read(), sqlite_stores.reader(path).read())
+
+
+def test_a_server_that_cuts_answers_is_read_whole(database: Database, tmp_path: Path):
+    path = sqlite_stores.new_store(tmp_path / "store.db")
+    database.create().copy(path)
+    limits = "SET GLOBAL sql_select_limit = {0}", "SET GLOBAL max_join_size = {0}"
+    for statement in limits:
+        database.server.execute(statement.format(1))
+    try:
+        found = database.reader().read()
+    finally:
+        for statement in limits:
+            database.server.execute(statement.format(2**64 - 1))
+    assert_same(found, sqlite_stores.reader(path).read())
+
+
+def test_a_server_without_prepared_statements_is_read_row_by_row(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = sqlite_stores.new_store(tmp_path / "store.db")
+    database.create().copy(path)
+    seen = []
+    rows = reader._row_blocks
+    monkeypatch.setattr(reader, "_row_blocks", lambda *a: seen.append(a) or rows(*a))
+    ((limit,),) = database.server.execute("SELECT @@max_prepared_stmt_count")
+    database.server.execute("SET GLOBAL max_prepared_stmt_count = 0")
+    try:
+        found = database.reader().read()
+    finally:
+        database.server.execute(f"SET GLOBAL max_prepared_stmt_count = {limit}")
+    assert_same(found, sqlite_stores.reader(path).read())
+    assert len(seen) == len(found.names)
+
+
+@pytest.mark.parametrize("way", ["", "by_rows"])
+def test_an_interrupt_does_not_wait_for_the_rest(
+    database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, way: str
+):
+    if way:
+        request.getfixturevalue(way)
+    database.create().insert("Artifact", artifacts(["x" * 1000] * 60_000))
+
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reader, "_finished", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        database.reader().read()
+    gc.collect()
+    query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{database.name}'"  # noqa: S608
+    deadline = time.monotonic() + 10
+    while database.server.execute(query) != [(0,)]:
+        assert time.monotonic() < deadline
+
+
+LENGTHS = [0, 1, 250, 251, 252, 253, 254, 255, 256, 65_500, 65_535, 65_536, 3_000_000, 16_700_000]
+
+
+@pytest.mark.parametrize("way", ["", "by_rows"])
+def test_texts_of_any_length(database: Database, request: pytest.FixtureRequest, way: str):
+    if way:
+        request.getfixturevalue(way)
+    database.create().insert(
+        "ArtifactProperty",
+        [
+            {"artifact_id": n, "name": "n", "is_custom_property": 0, "string_value": ""}
+            for n in range(2 * len(LENGTHS))
+        ],
+    )
+    # The last rows are longer than a packet of MySQL may be.
+    for n, length in enumerate(LENGTHS):
+        long = f"REPEAT('{n % 10}', {length})"
+        database.run(
+            f"UPDATE ArtifactProperty SET string_value = {long}, proto_value = {long} "  # noqa: S608
+            f"WHERE artifact_id IN ({2 * n}, {2 * n + 1})"
+        )
+    found = database.reader().read(["ArtifactProperty"])["ArtifactProperty"]
+    values = found["string_value"].to_pylist()
+    assert [len(value) for value in values] == [length for length in LENGTHS for _ in range(2)]
+    assert all(set(value) <= {str(n // 2 % 10)} for n, value in enumerate(values))
+    assert found["artifact_id"].to_pylist() == list(range(2 * len(LENGTHS)))
+
+
+def test_many_rows_of_all_shapes_give_the_same_in_blocks_and_row_by_row(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    dice = random.Random(7)  # noqa: S311 - not for secrets
+    rows = [
+        {
+            "artifact_id": n,
+            "name": dice.choice(["a", "zürich", "x" * 200]),
+            "is_custom_property": n % 2,
+            "int_value": dice.choice([None, 0, -1, 255, 65536]),
+            "double_value": dice.choice([None, 0.0, dice.random()]),
+            "string_value": dice.choice([None, "", "\0" * 9, "ü" * dice.randrange(300)]),
+            "byte_value": dice.choice([None, None, bytes(dice.randrange(99))]),
+            "bool_value": dice.choice([None, 0, 1]),
+        }
+        for n in range(6000)
+    ]
+    for row in rows:
+        if isinstance(row["string_value"], str):
+            row["string_value"] = row["string_value"].replace("\0", "0")
+    database.create().insert("ArtifactProperty", rows)
+    monkeypatch.setattr(packets, "_BLOCK", 20_000)
+    found = database.reader().read()
+    monkeypatch.setattr(row_decoder, "can_read", lambda _connection: False)
+    assert_same(found, database.reader().read())
+    assert found["ArtifactProperty"]["byte_value"].to_pylist() == [r["byte_value"] for r in rows]
+
+
+class Stream:
+    """A stream of packets that comes in pieces, and must not be waited on for more."""
+
+    def __init__(self, data: bytes, dice: random.Random) -> None:
+        self.raw = self
+        self._data = data
+        self._dice = dice
+
+    def read1(self, size: int) -> bytes:
+        piece = self._data[: self._dice.randrange(1, min(size, 4000))]
+        self._data = self._data[len(piece) :]
+        return piece
+
+    def readinto(self, buffer: memoryview) -> int:
+        assert self._data, "it would wait forever"
+        piece = self._data[: min(len(buffer), self._dice.randrange(1, 4000))]
+        buffer[: len(piece)] = piece
+        self._data = self._data[len(piece) :]
+        return len(piece)
+
+
+def packet(number: int, content: bytes) -> bytes:
+    return struct.pack("<I", len(content))[:3] + bytes([number % 256]) + content
+
+
+END = b"\xfe\0\0\2\0"
+ERROR = b"\xff\x29\x05#70100Query was interrupted"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_packets_are_found_in_any_stream(seed: int, monkeypatch: pytest.MonkeyPatch):
+    dice = random.Random(seed)  # noqa: S311 - not for secrets
+    monkeypatch.setattr(packets, "_BLOCK", dice.choice([4096, 9000, 1 << 16]))
+    # Few distinct bytes, most of them zero, look like headers everywhere.
+    letters = dice.choice([b"\0", b"\0\0\0\1", bytes(range(256)), b"\xff\xfe\0\5"])
+    longest = dice.choice([1, 12, 40, 300, 70_000])
+    even = dice.random() < 0.3
+    rows = [
+        b"\0" + bytes(dice.choices(letters, k=longest if even else dice.randrange(1, longest + 1)))
+        for _ in range(dice.choice([0, 1, 3, 700 if longest < 1000 else 9]))
+    ]
+    last = dice.choice([END, END, ERROR])
+    data = b"".join(packet(n, content) for n, content in enumerate([*rows, last], 5))
+    found: list[bytes] = []
+
+    def read() -> None:
+        stream: Any = Stream(data, dice)
+        for block, starts in packets.row_packets(stream):
+            for start in starts:
+                length = int.from_bytes(block[start : start + 3].tobytes(), "little")
+                found.append(block[start + 4 : start + 4 + length].tobytes())
+
+    if last == ERROR:
+        with pytest.raises(pymysql.Error, match="interrupted"):
+            read()
+    else:
+        read()
+    assert found == rows
+
+
+def test_a_stream_that_breaks_off_is_an_error():
+    stream: Any = Stream(packet(1, b"\0abc"), random.Random(1))  # noqa: S311 - not for secrets
+    stream.readinto = lambda _buffer: 0
+    with pytest.raises(pymysql.OperationalError, match="Lost"):
+        list(packets.row_packets(stream))
+
+
+def test_a_connection_killed_in_mid_table_is_tried_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    texts = ["x" * 30_000] * 600
+    database.create().insert("Artifact", artifacts(texts))
+    kills: list[bool] = []
+    starts = packets._starts
+
+    def killing(data: Any, filled: int) -> Any:
+        if filled > 1_000_000 and not kills:
+            kills.append(True)
+            query = f"SELECT id FROM information_schema.processlist WHERE db = '{database.name}'"  # noqa: S608
+            for (number,) in database.server.execute(query):
+                database.server.execute(f"KILL {number}")
+        return starts(data, filled)
+
+    monkeypatch.setattr(packets, "_starts", killing)
+    assert database.reader().read()["Artifact"].num_rows == len(texts)
+    assert kills
+
+
+def test_an_interrupted_query_is_an_error(database: Database, monkeypatch: pytest.MonkeyPatch):
+    database.create()
+
+    def interrupted(*_arguments: object) -> Iterator[Any]:
+        raise pymysql.OperationalError(1317, "Query execution was interrupted")
+
+    monkeypatch.setattr(row_decoder, "blocks", interrupted)
+    with pytest.raises(errors.ReadError, match="Query execution was interrupted"):
+        database.reader().read()
+
+
+# TLS
+
+
+@pytest.fixture
+def tls(mariadb_tls_server: servers.Server) -> Database:
+    return Database(mariadb_tls_server, mariadb_tls_server.new_database()).create()
+
+
+def cipher(store: MySQLMetadataStore) -> str:
+    def asked(connection: Any) -> str:
+        ((_, name),) = reader._rows(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        return str(name)
+
+    return mysql_connection.with_connection(store, asked)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_tls_that_is_checked(tls: Database, host: str):
+    assert cipher(tls.store(host=host, ssl_ca=tls.server.ca))
+    assert tls.reader(host=host, ssl_ca=tls.server.ca).read()["Artifact"].num_rows == 0
+
+
+def test_tls_that_is_not_checked(tls: Database):
+    assert cipher(tls.store(ssl=True, ssl_verify_server_cert=False))
+
+
+def test_tls_where_it_is_offered_and_not_asked_for(tls: Database):
+    assert cipher(tls.store())
+    assert not cipher(tls.store(ssl=False))
+
+
+def test_tables_come_through_tls(tls: Database):
+    texts = [f"{n} " + "x" * 3000 for n in range(2000)]
+    tls.insert("Artifact", artifacts(texts))
+    found = tls.reader(ssl_ca=tls.server.ca).read()
+    assert found["Artifact"]["uri"].to_pylist() == texts
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ssl_ca": "other_ca"},
+        {"ssl": True},
+        {"ssl_ca": "ca", "host": "localhost.localdomain"},
+        {"ssl_verify_server_cert": True},
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_an_error(
+    tls: Database, fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _host, *others, **more: resolve("127.0.0.1", *others, **more)
+    )
+    if "ssl_ca" in fields:
+        fields = {**fields, "ssl_ca": getattr(tls.server, fields["ssl_ca"])}
+    with pytest.raises(errors.TLSError, match=r"not trusted.*ssl_ca") as caught:
+        tls.reader(**fields).read()
+    assert secrets_in(caught.value, tls.server.password) == []
+
+
+def test_a_file_that_is_no_certificate_is_an_error(tls: Database, tmp_path: Path):
+    path = tmp_path / "no.pem"
+    path.write_text("no certificate")
+    with pytest.raises(errors.TLSError, match="PEM"):
+        tls.reader(ssl_ca=path).read()
+    with pytest.raises(errors.TLSError, match="PEM"):
+        tls.reader(ssl_ca=tls.server.ca, ssl_cert=path, ssl_key=path).read()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"ssl": True}, {"ssl_ca": "ca"}, {"ssl": True, "ssl_verify_server_cert": False}]
+)
+def test_tls_that_is_not_offered_is_an_error(
+    database: Database, mariadb_tls_server: servers.Server, fields: dict[str, Any]
+):
+    if "ssl_ca" in fields:
+        fields = {"ssl_ca": mariadb_tls_server.ca}
+    with pytest.raises(errors.TLSError, match="offers no TLS") as caught:
+        database.reader(**fields).read()
+    assert secrets_in(caught.value, database.server.password) == []
+
+
+# Servers that ask for what they should not have
+
+GREETING = (
+    b"\x0a5.7.0\0" + struct.pack("<I", 1) + b"saltsalt\0" + struct.pack("<HBHH", 0xA20D, 45, 2, 8)
+    + bytes([21]) + bytes(10) + b"saltsaltsalt\0" + b"mysql_native_password\0"
+)  # fmt: skip
+"""A server without TLS."""
+
+
+@contextlib.contextmanager
+def impostor(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """Greet whoever connects, answer what they say, and note it."""
+    heard: list[bytes] = []
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(5)
+                    connection.sendall(packet(0, GREETING))
+                    for n, answer in enumerate(answers):
+                        heard.append(connection.recv(10_000))
+                        connection.sendall(packet(2 + 2 * n, answer))
+                    heard.append(connection.recv(10_000))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], heard
+        thread.join(10)
+
+
+def store_at(port: int, **fields: Any) -> MySQLMetadataStore:
+    return MySQLMetadataStore(
+        host="127.0.0.1", port=port, database="d", username="u", password="pässword", **fields
+    )
+
+
+def test_nothing_is_sent_where_tls_was_asked_for(mariadb_tls_server: servers.Server):
+    with impostor() as (port, heard), pytest.raises(errors.TLSError, match="Nothing was sent"):
+        MySQLReader(store_at(port, ssl_ca=mariadb_tls_server.ca)).read()
+    assert heard == [b""]
+
+
+@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog"])
+def test_a_password_is_not_sent_in_plain_text(plugin: bytes):
+    with (
+        impostor(b"\xfe" + plugin + b"\0\4Password: ") as (port, heard),
+        pytest.raises(errors.TLSError, match="plain text") as caught,
+    ):
+        MySQLReader(store_at(port)).read()
+    assert heard[-1] == b""
+    assert not any("pässword".encode() in said for said in heard)
+    assert secrets_in(caught.value, "pässword") == []
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pymysql._auth._have_cryptography", False)
+    greeting = GREETING.replace(b"mysql_native_password", b"caching_sha2_password")
+    monkeypatch.setitem(globals(), "GREETING", greeting)
+    with (
+        impostor(b"\1\4", b"\1a public key") as (port, _),
+        pytest.raises(errors.AuthenticationError, match=r"ssl=True.*'cryptography'") as caught,
+    ):
+        MySQLReader(store_at(port)).read()
+    assert secrets_in(caught.value, "pässword") == []
