@@ -26,7 +26,7 @@ from server_stores import Database
 
 import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
-from mlmd_lineage.readers.sqlite.subprocess_reader import Worker
+from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.archive import canonical
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.tables import ALL_TABLES, wanted
@@ -76,10 +76,10 @@ class WorkerReader:
         self._path = path
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
-        return Worker(self._path, 10.0).read(wanted(tables))
+        return SubprocessReader(self._path, 10.0).read(wanted(tables))
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
-        return Worker(self._path, 10.0).ask(question)
+        return SubprocessReader(self._path, 10.0).ask(question)
 
 
 class HeldReader(NamedTuple):

@@ -22,9 +22,9 @@ from mlmd_lineage.cli.common.registration_tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.stacks.component_kinds import Kind, KindName
+    from mlmd_lineage.stacks.component_kinds import ComponentKind, KindName
     from mlmd_lineage.stacks.flavors import Flavor
-    from mlmd_lineage.stacks.registration_view import FoundComponent, View
+    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
     from mlmd_lineage.stacks.registry import Registry
 
 NameArgument: TypeAlias = Annotated[
@@ -83,7 +83,7 @@ class _Group:
         self.words = command.replace("-", " ")
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ComponentKind:
         from mlmd_lineage.stacks.component_kinds import KINDS
 
         return KINDS[self.kind_name]
@@ -352,12 +352,14 @@ class _Group:
         component = view.make(self._found(view, name))
         component_lifecycle.print_logs(component, format_, follow=follow)
 
-    def _found(self, view: View, name: str | None) -> FoundComponent:
+    def _found(self, view: RegistrationView, name: str | None) -> FoundComponent:
         if name is None:
             name = getattr(view.active().record, self.kind_name)
         return view.component(self.kind, str(name))
 
-    def _attributes(self, view: View, flavor: str, arguments: list[str]) -> dict[str, str]:
+    def _attributes(
+        self, view: RegistrationView, flavor: str, arguments: list[str]
+    ) -> dict[str, str]:
         from mlmd_lineage.stacks import fields
 
         given = attribute_options.attributes(arguments)
@@ -394,7 +396,7 @@ def _row(found: FoundComponent) -> dict[str, Any]:
     return {"name": found.name, "flavor": record.flavor, "uuid": str(record.uuid)}
 
 
-def _where(view: View, found: FoundComponent) -> str:
+def _where(view: RegistrationView, found: FoundComponent) -> str:
     from mlmd_lineage.errors import MLMDLineageError
 
     try:
@@ -403,7 +405,7 @@ def _where(view: View, found: FoundComponent) -> str:
         return f"cannot be used: {error}"
 
 
-def _fields(view: View, found: FoundComponent) -> Mapping[str, Any]:
+def _fields(view: RegistrationView, found: FoundComponent) -> Mapping[str, Any]:
     """Return the fields of a component for people, with their defaults where it can be made."""
     from mlmd_lineage.errors import MLMDLineageError
     from mlmd_lineage.stacks import fields

@@ -100,5 +100,5 @@ def _what_a_dataset_reached(store: Store) -> None:
     trace = store.downstream(first, until=_MODELS)
     labels = lineage_tree.Labels(trace)
     for node in lineage.node_rows(trace, _MODELS).index:
-        output.print_line(labels.indented(lineage_tree.Line(node)))
+        output.print_line(labels.indented(lineage_tree.TreeLine(node)))
     output.print_line(lineage.summary(trace), "dim")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         EventFacts,
         ExecutionFacts,
     )
-    from mlmd_lineage.dialects.records import Place, Status
+    from mlmd_lineage.dialects.records import RunIdentity, Status
 
 UNKNOWN, NEW, RUNNING, COMPLETE, FAILED, CACHED, CANCELED = range(7)
 _STATUSES: dict[int, Status] = {
@@ -60,7 +60,7 @@ class Dialect:
     canceled_is_skipped = False
     """Whether CANCELED means that a condition was false, which does not touch the run's status."""
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution that has these contexts, the innermost first.
 
         None says that it is not this platform's. Two dialects that both recognise some contexts
@@ -73,7 +73,7 @@ class Dialect:
         del execution
         return True
 
-    def step(self, execution: ExecutionFacts, place: Place) -> StepRecord:
+    def step(self, execution: ExecutionFacts, place: RunIdentity) -> StepRecord:
         """Return an execution as a step of the run at a place."""
         status, cached = self.status(execution)
         details = {"entrypoint_name": last_part(execution.type)} | self.details(execution)
@@ -92,7 +92,7 @@ class Dialect:
             **details,
         )
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the name of a step in its pipeline."""
         del place
         return execution.name or last_part(execution.type)
@@ -129,7 +129,9 @@ class Dialect:
         """Return what the platform says about an artifact."""
         return ArtifactRecord(name=artifact.name, properties=merged(artifact))
 
-    def run(self, place: Place, steps: Sequence[tuple[ExecutionFacts, StepRecord]]) -> RunDetails:
+    def run(
+        self, place: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+    ) -> RunDetails:
         """Return what the platform says about a run."""
         del place, steps
         return RunDetails()

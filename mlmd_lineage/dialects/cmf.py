@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import Dialect, first, merged, scalars
-from mlmd_lineage.dialects.records import ArtifactRecord, Place
+from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +30,15 @@ class CMF(Dialect):
 
     name = "cmf"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the pipeline of an execution's stage, which is its run too."""
         stage = first(contexts, _STAGE)
         pipeline = first(stage.parents if stage else contexts, _PIPELINE)
         if pipeline is not None:
-            return (Place(pipeline, pipeline, pipeline.name),)
-        return None if stage is None else (Place(stage, None, stage.name.partition("/")[0]),)
+            return (RunIdentity(pipeline, pipeline, pipeline.name),)
+        return None if stage is None else (RunIdentity(stage, None, stage.name.partition("/")[0]),)
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the name of the stage in its pipeline."""
         stage = first(execution.contexts, _STAGE)
         if stage is None:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import Dialect, first, from_json, merged, parted
-from mlmd_lineage.dialects.records import ArtifactRecord, Place
+from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class KubeflowV1(Dialect):
 
     name = "kubeflow_v1"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution.
 
         What is recorded as the pipeline's name is the workflow's: without the five characters
@@ -40,9 +40,9 @@ class KubeflowV1(Dialect):
             return None
         recorded = str(run.properties.get("pipeline_name") or run.name)
         stem = _SUFFIX.sub("", recorded) if recorded == run.name else recorded
-        return (Place(run, None, stem or recorded),)
+        return (RunIdentity(run, None, stem or recorded),)
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the name of the component."""
         del place
         component = execution.properties.get("component_id")

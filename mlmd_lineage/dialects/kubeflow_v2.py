@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import Dialect, first, last_part, merged, scalars
-from mlmd_lineage.dialects.records import ArtifactRecord, Place, RunDetails
+from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,15 +35,15 @@ class KubeflowV2(Dialect):
     # A false condition leaves an execution in the state CANCELED.
     canceled_is_skipped = True
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution."""
         run = first(contexts, *_RUNS)
         pipeline = first(run.parents if run else (), *_PIPELINES) or first(contexts, *_PIPELINES)
         if run is None:
-            return None if pipeline is None else (Place(pipeline, pipeline, pipeline.name),)
-        return (Place(run, pipeline, pipeline.name if pipeline else run.name),)
+            return None if pipeline is None else (RunIdentity(pipeline, pipeline, pipeline.name),)
+        return (RunIdentity(run, pipeline, pipeline.name if pipeline else run.name),)
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the key of the step's task in its DAG; up to 2.5 that is its display name."""
         del place
         found = merged(execution)
@@ -62,7 +62,7 @@ class KubeflowV2(Dialect):
             status = "cached"
         return status, cached or status == "cached"
 
-    def step(self, execution: ExecutionFacts, place: Place) -> StepRecord:
+    def step(self, execution: ExecutionFacts, place: RunIdentity) -> StepRecord:
         """Return an execution as a step; a DAG's status is left open, as its children tell it."""
         record = super().step(execution, place)
         if not record.is_dag:
@@ -111,7 +111,9 @@ class KubeflowV2(Dialect):
             metrics=scalars(properties) if last_part(artifact.type) == "Metrics" else {},
         )
 
-    def run(self, place: Place, steps: Sequence[tuple[ExecutionFacts, StepRecord]]) -> RunDetails:
+    def run(
+        self, place: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+    ) -> RunDetails:
         """Return the run's parameters, those of its root, and the properties of its context."""
         root = next((record for _, record in steps if record.is_root), None)
         return RunDetails(

@@ -13,7 +13,7 @@ from mlmd_lineage.dialects.base import (
     parted,
     scalars,
 )
-from mlmd_lineage.dialects.records import ArtifactRecord, Place
+from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Plain(Dialect):
 
     name = "plain"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...]:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:
         """Return the context that is most like a run, and the one that is most like its pipeline.
 
         A context is like a run if its type is named so, or if it has a parent; its pipeline is
@@ -46,9 +46,9 @@ class Plain(Dialect):
         pipeline = next(
             iter([*run.parents, *(c for c in others if _like(c, _PIPELINE_WORDS))]), None
         )
-        return (Place(run, pipeline, pipeline.name if pipeline else run.type),)
+        return (RunIdentity(run, pipeline, pipeline.name if pipeline else run.type),)
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the first name that the execution has, in the order of Kubeflow's interface."""
         del place
         found = merged(execution)

@@ -14,7 +14,7 @@ Status: TypeAlias = Literal["completed", "failed", "running", "cached", "cancele
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Place:
+class RunIdentity:
     """The run to which an execution belongs, and that run's pipeline.
 
     Attributes:

@@ -19,7 +19,7 @@ from mlmd_lineage.dialects.base import (
     of_types,
     parted,
 )
-from mlmd_lineage.dialects.records import Place
+from mlmd_lineage.dialects.records import RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class TFX(Dialect):
 
     name = "tfx"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution, the innermost pipeline's first.
 
         The executions of a sub-pipeline carry the contexts of all pipelines around it.
@@ -54,16 +54,16 @@ class TFX(Dialect):
             return None
         if not runs:
             # Continuous pipelines of the IR have no runs.
-            return tuple(Place(p, p, p.name) for p in _innermost_first(pipelines, contexts))
+            return tuple(RunIdentity(p, p, p.name) for p in _innermost_first(pipelines, contexts))
         if len(runs) == 1 and len(pipelines) == 1:
-            return (Place(runs[0], pipelines[0], pipelines[0].name),)
+            return (RunIdentity(runs[0], pipelines[0], pipelines[0].name),)
         places = _paired(runs, pipelines)
         innermost = _innermost_first(pipelines, contexts)
         order = {pipeline.id: number for number, pipeline in enumerate(innermost)}
         places.sort(key=lambda p: order.get(p.pipeline.id if p.pipeline else -1, len(order)))
         return tuple(places)
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the id of the step's node in its pipeline, ``sub.node`` where that is another."""
         node = first(execution.contexts, _NODE)
         if node is not None:
@@ -121,9 +121,9 @@ def _innermost_first(
     return sorted(pipelines, key=depth)
 
 
-def _paired(runs: Sequence[ContextFacts], pipelines: Sequence[ContextFacts]) -> list[Place]:
+def _paired(runs: Sequence[ContextFacts], pipelines: Sequence[ContextFacts]) -> list[RunIdentity]:
     """Tell each run's pipeline: by its parents, its properties, its name, or its turn."""
-    places: dict[int, Place] = {}
+    places: dict[int, RunIdentity] = {}
     left = {pipeline.id: pipeline for pipeline in pipelines}
     rules = (
         lambda run, pipeline: pipeline.id in [parent.id for parent in run.parents],
@@ -136,11 +136,11 @@ def _paired(runs: Sequence[ContextFacts], pipelines: Sequence[ContextFacts]) -> 
             if run.id not in places:
                 pipeline = next((p for p in left.values() if rule(run, p)), None)
                 if pipeline is not None:
-                    places[run.id] = Place(run, pipeline, pipeline.name)
+                    places[run.id] = RunIdentity(run, pipeline, pipeline.name)
                     del left[pipeline.id]
     for run in runs:
         if run.id not in places:
             place = first(run.parents, _PIPELINE)
             name = place.name if place else run.properties.get("pipeline_name")
-            places[run.id] = Place(run, place, str(name or run.name))
+            places[run.id] = RunIdentity(run, place, str(name or run.name))
     return [places[run.id] for run in runs]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlmd_lineage.dialects.facts import ArtifactFacts, ExecutionFacts
-    from mlmd_lineage.dialects.records import Place, StepRecord
+    from mlmd_lineage.dialects.records import RunIdentity, StepRecord
 
 _PREFIX = "zenml-"
 # "zenml" since 0.11; before it "stack" and "pipeline_requirements".
@@ -35,7 +35,7 @@ class ZenML(TFX):
             or first(execution.contexts, *_CONTEXTS) is not None
         )
 
-    def step_name(self, execution: ExecutionFacts, place: Place) -> str:
+    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
         """Return the name that the step has as an argument of its pipeline.
 
         Before 0.5.4 ZenML did not keep it: then it is the step's class.
@@ -62,7 +62,9 @@ class ZenML(TFX):
             materializer=properties.get("materializer"),
         )
 
-    def run(self, place: Place, steps: Sequence[tuple[ExecutionFacts, StepRecord]]) -> RunDetails:
+    def run(
+        self, place: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+    ) -> RunDetails:
         """Return the runtime configuration, which ZenML keeps on a context of each step."""
         for execution, _ in steps:
             context = first(execution.contexts, *_CONTEXTS)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.filters.syntax_tree import Column, Expression
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
 _BEST = ("id", "external_id", "uri", "name")
 
 
-def candidates(session: Session, kind: Kind, condition: Expression) -> set[int] | None:
+def candidates(session: Session, kind: NodeSchema, condition: Expression) -> set[int] | None:
     """Return ids among which are those of a filter, or None where only all nodes would do.
 
     Args:
@@ -75,7 +75,9 @@ def _values(condition: Expression) -> list[int | str]:
     return found
 
 
-def _with(session: Session, kind: Kind, column: Column, values: Collection[int | str]) -> set[int]:
+def _with(
+    session: Session, kind: NodeSchema, column: Column, values: Collection[int | str]
+) -> set[int]:
     """Return the nodes that have one of some values in a field, their own or a neighbour's."""
     relation = RELATIONS[kind.name].get(column.place.prefix)
     if relation is None:
@@ -88,7 +90,9 @@ def _with(session: Session, kind: Kind, column: Column, values: Collection[int |
     return {row[at] for row in rows}
 
 
-def _nodes(session: Session, kind: Kind, column: Column, values: Collection[int | str]) -> set[int]:
+def _nodes(
+    session: Session, kind: NodeSchema, column: Column, values: Collection[int | str]
+) -> set[int]:
     where = {column.column: values}
     if column.place.is_type:
         types = session.fetch("Type", {})

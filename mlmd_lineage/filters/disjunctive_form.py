@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
 from mlmd_lineage.filters import syntax_tree
-from mlmd_lineage.filters.syntax_tree import Column, Literal, Place
+from mlmd_lineage.filters.syntax_tree import Column, FieldRow, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -32,17 +32,17 @@ def alternatives(condition: Expression) -> list[list[Expression]]:
     return _alternatives(_without_outer_not(condition, negated=False))
 
 
-def base(place: Place) -> Place:
+def base(place: FieldRow) -> FieldRow:
     """Return the place of the node whose type a place is, or the place itself."""
-    return Place(place.prefix, place.name) if place.is_type else place
+    return FieldRow(place.prefix, place.name) if place.is_type else place
 
 
-def places_of(expression: Expression) -> set[Place]:
+def places_of(expression: Expression) -> set[FieldRow]:
     """Return the places that an expression mentions, those of types as those of their nodes."""
     return {base(column.place) for column in syntax_tree.columns_of(expression)}
 
 
-def needs(expression: Expression, missing: Collection[Place]) -> bool:
+def needs(expression: Expression, missing: Collection[FieldRow]) -> bool:
     """Tell whether a condition is never true where all fields of some places are NULL."""
     return True not in _truths(expression, missing)
 
@@ -89,7 +89,7 @@ def _alternatives(condition: Expression) -> list[list[Expression]]:
 
 def _by_place(condition: syntax_tree.Or) -> Iterator[Expression]:
     """Yield the parts of an OR; those that are about one place together."""
-    alike: dict[Place, list[Expression]] = {}
+    alike: dict[FieldRow, list[Expression]] = {}
     for part in condition.operands:
         places = places_of(part)
         if len(places) == 1 and not isinstance(part, syntax_tree.And):
@@ -100,7 +100,7 @@ def _by_place(condition: syntax_tree.Or) -> Iterator[Expression]:
         yield syntax_tree.Or(tuple(parts), condition.at) if len(parts) > 1 else parts[0]
 
 
-def _truths(said: Expression, missing: Collection[Place]) -> _Truths:
+def _truths(said: Expression, missing: Collection[FieldRow]) -> _Truths:
     """Return what a condition may be where all fields of some places are NULL."""
     if isinstance(said, Literal):
         found: _Truths = frozenset({bool(said.value)})
@@ -125,7 +125,7 @@ def _truths(said: Expression, missing: Collection[Place]) -> _Truths:
     return found
 
 
-def _is(said: syntax_tree.Is, missing: Collection[Place]) -> _Truths:
+def _is(said: syntax_tree.Is, missing: Collection[FieldRow]) -> _Truths:
     if _is_null(said.operand, missing):
         found: _Truths = frozenset({said.what is None})
     elif _is_condition(said.operand):
@@ -139,17 +139,17 @@ def _is_condition(said: Expression) -> bool:
     if isinstance(said, Literal):
         return isinstance(said.value, bool)
     return not isinstance(
-        said, (Column, syntax_tree.Call, syntax_tree.Negative, syntax_tree.Arithmetic)
+        said, (Column, syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)
     )
 
 
-def _is_null(said: Expression, missing: Collection[Place]) -> bool:
+def _is_null(said: Expression, missing: Collection[FieldRow]) -> bool:
     """Tell whether a value is surely NULL."""
     if isinstance(said, Literal):
         return said.value is None
     if isinstance(said, Column):
         return said.place in missing
-    if isinstance(said, (syntax_tree.Call, syntax_tree.Negative, syntax_tree.Arithmetic)):
+    if isinstance(said, (syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)):
         return any(_is_null(part, missing) for part in syntax_tree.parts_of(said))
     return _truths(said, missing) == {None}
 

@@ -21,7 +21,7 @@ from mlmd_lineage.snapshot.tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.snapshot.tables import Kind, NodeKind
+    from mlmd_lineage.snapshot.tables import NodeKind, NodeSchema
 
 ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -35,7 +35,7 @@ ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _STATES = {"artifact": "Artifact.State", "execution": "Execution.State"}
 
 
-def _attributes(kind: Kind) -> dict[str, str]:
+def _attributes(kind: NodeSchema) -> dict[str, str]:
     found = {"id": "int", "type_id": "int", "type": "text"}
     for field in SCHEMAS[kind.table]:
         if field.name not in found:

@@ -263,7 +263,7 @@ class _Builder(Transformer[Token, Any]):
         return part
 
     def call(self, token: Token, part: _Made) -> _Made:
-        return _made(syntax_tree.Call(str(token), part.tree, _at(token)), part)
+        return _made(syntax_tree.FunctionCall(str(token), part.tree, _at(token)), part)
 
     def number(self, token: Token) -> _Made:
         return _made(syntax_tree.Literal(literals.number(token, _at(token)), _at(token)))

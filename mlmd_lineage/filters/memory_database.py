@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.filters import disjunctive_form, sql_statements, syntax_tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
-from mlmd_lineage.readers.sql import Layout, SQLSession
+from mlmd_lineage.readers.sql import DatabaseSchema, SQLSession
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, NEWEST_SCHEMA_VERSION, SCHEMAS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.filters.fields import Relation
     from mlmd_lineage.filters.syntax_tree import Expression
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.snapshot.tables import Kind, NodeKind
+    from mlmd_lineage.snapshot.tables import NodeKind, NodeSchema
 
     Where: TypeAlias = Mapping[str, Collection[int | str]]
 
@@ -71,7 +71,7 @@ class _Memory(SQLSession):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.layout = Layout(NEWEST_SCHEMA_VERSION, {}, {})
+        self.layout = DatabaseSchema(NEWEST_SCHEMA_VERSION, {}, {})
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         return self._connection.execute(statement, parameters)
@@ -86,7 +86,7 @@ class _Memory(SQLSession):
         for batch in rows.select(names).to_batches(_ROWS_AT_ONCE):
             values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
             self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608 - MLMD's names
-        self.layout = Layout(
+        self.layout = DatabaseSchema(
             NEWEST_SCHEMA_VERSION,
             {**self.layout.spelling, name: name},
             {**self.layout.columns, name: tuple(names)},
@@ -115,7 +115,7 @@ def find(
 def _fill(
     memory: _Memory,
     source: Source,
-    kind: Kind,
+    kind: NodeSchema,
     condition: Expression,
     ids: Collection[int] | None,
 ) -> None:
@@ -155,7 +155,7 @@ def _fill(
 
 def _narrow(
     wheres: dict[str, dict[str, Collection[int | str]]],
-    kind: Kind,
+    kind: NodeSchema,
     relations: Collection[Relation],
     ids: list[int],
 ) -> None:

@@ -19,7 +19,7 @@ from mlmd_lineage.filters.fields import (
     VALUES,
 )
 from mlmd_lineage.filters.grammar import failed, parse
-from mlmd_lineage.filters.syntax_tree import Column, Literal, Name, Place
+from mlmd_lineage.filters.syntax_tree import Column, FieldRow, Literal, Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +71,7 @@ class _Meaning:
         elif isinstance(said, Name):
             meant = column = self._column(said)
             type_ = column.type
-        elif isinstance(said, syntax_tree.Call):
+        elif isinstance(said, syntax_tree.FunctionCall):
             meant, type_ = self._call(said)
         elif isinstance(said, syntax_tree.Negative):
             meant, type_ = syntax_tree.Negative(self._number(said.operand), said.at), "double"
@@ -154,7 +154,7 @@ class _Meaning:
             self._fail(pattern, what)
         return syntax_tree.Like(operand, pattern, said.negated, said.at)
 
-    def _call(self, said: syntax_tree.Call) -> tuple[Expression, str]:
+    def _call(self, said: syntax_tree.FunctionCall) -> tuple[Expression, str]:
         function = said.function.upper()
         if function not in FUNCTIONS:
             near = errors.did_you_mean(function, FUNCTIONS)
@@ -164,7 +164,7 @@ class _Meaning:
         if type_ != "text":
             what = f"{function} takes a text; this is {self._shown(type_)}."
             self._fail(said.argument, what)
-        return syntax_tree.Call(function, argument, said.at), FUNCTIONS[function]
+        return syntax_tree.FunctionCall(function, argument, said.at), FUNCTIONS[function]
 
     def _number(self, said: Expression) -> Expression:
         meant, type_ = self._meant(said)
@@ -208,7 +208,7 @@ class _Meaning:
         unset = syntax_tree.And((syntax_tree.Is(column, None, at=at), there), at)
         return syntax_tree.Or((inside, unset), at)
 
-    def _identity(self, place: Place) -> Column:
+    def _identity(self, place: FieldRow) -> Column:
         """Return a column that has a value wherever there is a row."""
         relation = RELATIONS[self._kind].get(place.prefix)
         of_event = relation is not None and relation.kind is None
@@ -233,7 +233,7 @@ class _Meaning:
             return self._property(said)
         for prefix, relation in RELATIONS[self._kind].items():
             if first.startswith(prefix) and len(first) > len(prefix):
-                place = Place(prefix, first[len(prefix) :])
+                place = FieldRow(prefix, first[len(prefix) :])
                 if len(rest) != 1:
                     known = ", ".join(relation.attributes)
                     what = f"{first} is written with one of its fields: {known}."
@@ -241,7 +241,7 @@ class _Meaning:
                 return self._attribute(said, rest[0], place, relation.attributes)
         if rest:
             self._unknown(said, first)
-        return self._attribute(said, first, Place(), ATTRIBUTES[self._kind])
+        return self._attribute(said, first, FieldRow(), ATTRIBUTES[self._kind])
 
     def _property(self, said: Name) -> Column:
         group, *rest = said.parts
@@ -252,16 +252,16 @@ class _Meaning:
                 f"where it is more than letters, digits and _.{near}"
             )
             self._fail(said, what)
-        return Column(Place(group, rest[0]), rest[1], VALUES[rest[1]], said.at)
+        return Column(FieldRow(group, rest[0]), rest[1], VALUES[rest[1]], said.at)
 
     def _attribute(
-        self, said: Name, name: str, place: Place, attributes: Mapping[str, str]
+        self, said: Name, name: str, place: FieldRow, attributes: Mapping[str, str]
     ) -> Column:
         column = name.lower()  # as MLMD has it
         if column not in attributes:
             self._unknown(said, name, place, attributes)
         if column == "type" and attributes[column] == "text":
-            of_type = Place(place.prefix, place.name, is_type=True)
+            of_type = FieldRow(place.prefix, place.name, is_type=True)
             return Column(of_type, "name", "text", said.at)
         return Column(place, column, attributes[column], said.at)
 
@@ -269,7 +269,7 @@ class _Meaning:
         self,
         said: Name,
         name: str,
-        place: Place | None = None,
+        place: FieldRow | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> NoReturn:
         if place is not None and place.prefix and attributes is not None:

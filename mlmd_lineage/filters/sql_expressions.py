@@ -18,8 +18,8 @@ from mlmd_lineage.filters.syntax_tree import Column, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from mlmd_lineage.filters.syntax_tree import Expression, Place
-    from mlmd_lineage.readers.sql import Layout
+    from mlmd_lineage.filters.syntax_tree import Expression, FieldRow
+    from mlmd_lineage.readers.sql import DatabaseSchema
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _NULLS = {"int": "bigint", "double": "double precision", "text": "text", "bool": "boolean"}
@@ -30,7 +30,7 @@ class Database(Protocol):
 
     dialect: str
     placeholder: str
-    layout: Layout
+    layout: DatabaseSchema
 
     def quote(self, name: str) -> str:
         """Return a name as it stands in a statement."""
@@ -54,7 +54,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.rows: dict[Place, Row] = {}
+        self.rows: dict[FieldRow, Row] = {}
         """The rows in which the fields of each place stand."""
         self.parameters: list[str] = []
         self.exact = True
@@ -175,7 +175,7 @@ class Writer:
             return self._literal(said)
         if isinstance(said, Column):
             return self._column(said)
-        if isinstance(said, syntax_tree.Call):
+        if isinstance(said, syntax_tree.FunctionCall):
             argument = self._value(said.argument)
             letters = ' COLLATE "C"' if self._postgresql and said.function != "LENGTH" else ""
             return f"{said.function}({argument}{letters})"
@@ -243,7 +243,7 @@ def _is_text(said: Expression) -> bool:
         return isinstance(said.value, str)
     if isinstance(said, Column):
         return said.type == "text"
-    return isinstance(said, syntax_tree.Call) and said.function != "LENGTH"
+    return isinstance(said, syntax_tree.FunctionCall) and said.function != "LENGTH"
 
 
 def _column_and_texts(
@@ -266,7 +266,7 @@ def _compared_texts(said: syntax_tree.Comparison) -> tuple[Column, list[str]] | 
 
 def _is_exact(said: Expression) -> bool:
     """Tell whether MySQL can decide a condition."""
-    if isinstance(said, (syntax_tree.Like, syntax_tree.Call)):
+    if isinstance(said, (syntax_tree.Like, syntax_tree.FunctionCall)):
         return False
     if isinstance(said, syntax_tree.Comparison) and (_is_text(said.left) or _is_text(said.right)):
         return _compared_texts(said) is not None and said.operator in {"=", "!="}

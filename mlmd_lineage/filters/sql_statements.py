@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlmd_lineage.filters import disjunctive_form, syntax_tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
 from mlmd_lineage.filters.sql_expressions import Row, Writer
-from mlmd_lineage.filters.syntax_tree import Place
+from mlmd_lineage.filters.syntax_tree import FieldRow
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.filters.syntax_tree import Expression
     from mlmd_lineage.snapshot.tables import NodeKind
 
-_NODE = Place()
+_NODE = FieldRow()
 _NODES = {"t", "n"}
 """The names of rows that are a table's own, with all of its columns."""
 
@@ -115,12 +115,12 @@ class _Selection:
         known = f"WITH RECURSIVE known(found) AS ({least} UNION ALL {each}) SELECT found FROM known"  # noqa: S608 - no user text
         return [f"{alias}.{type_id} IN ({known})"]
 
-    def _alone(self) -> dict[Place, list[Expression]]:
+    def _alone(self) -> dict[FieldRow, list[Expression]]:
         """Return the neighbours that a node must have, whatever else is true of it.
 
         None of their conditions is about anything else.
         """
-        found: dict[Place, list[Expression]] = {}
+        found: dict[FieldRow, list[Expression]] = {}
         for condition in self._conditions:
             for place in disjunctive_form.places_of(condition):
                 if place.prefix in self._relations:
@@ -132,7 +132,7 @@ class _Selection:
             and all(disjunctive_form.places_of(c) == {place} for c in conditions)
         }
 
-    def _apart(self, alone: dict[Place, list[Expression]]) -> list[Place]:
+    def _apart(self, alone: dict[FieldRow, list[Expression]]) -> list[FieldRow]:
         """Return the neighbours that are not joined: that would make a row for each pair.
 
         Of several the least selective is joined; the database chooses where to begin.
@@ -145,12 +145,12 @@ class _Selection:
         }
         return order if others else order[1:]
 
-    def _is_needed(self, place: Place) -> bool:
+    def _is_needed(self, place: FieldRow) -> bool:
         """Tell whether a condition cannot be true where a place has no row."""
         missing = {place} if place.is_type else {place, _type_of(place)}
         return any(disjunctive_form.needs(condition, missing) for condition in self._conditions)
 
-    def _joined(self, place: Place, conditions: Sequence[Expression]) -> str:
+    def _joined(self, place: FieldRow, conditions: Sequence[Expression]) -> str:
         """Return the joins that bring the row of a place, and that of its type.
 
         Args:
@@ -167,7 +167,7 @@ class _Selection:
             text = f"{join}{source} ON {owner} = t.{self._q('id')}"
         return text if conditions else text + self._joined_type(place)
 
-    def _joined_type(self, place: Place) -> str:
+    def _joined_type(self, place: FieldRow) -> str:
         if place not in self._types:
             return ""
         node = self._writer.rows[place].alias
@@ -176,13 +176,13 @@ class _Selection:
         name = self._q(self._layout.spelling["Type"])
         return f" {join} {name} {row} ON {row}.{self._q('id')} = {node}.{self._q('type_id')}"
 
-    def _row(self, place: Place, table: str) -> str:
+    def _row(self, place: FieldRow, table: str) -> str:
         """Give the row of a place a name."""
         alias = f"r{len(self._writer.rows)}"
         self._writer.rows[place] = Row(alias, table)
         return alias
 
-    def _property(self, place: Place) -> str:
+    def _property(self, place: FieldRow) -> str:
         table = self._kind.properties
         alias = self._row(place, table)
         if table not in self._layout.spelling:
@@ -205,7 +205,7 @@ class _Selection:
         none += f"FROM {types} WHERE 1 = 0"
         return f"({none}) {alias}"
 
-    def _source(self, place: Place, conditions: Sequence[Expression]) -> str:
+    def _source(self, place: FieldRow, conditions: Sequence[Expression]) -> str:
         """Return what stands for a node's neighbours: their fields, and ``owner``, the node.
 
         Args:
@@ -247,5 +247,5 @@ class _Selection:
         return f"({text}) {alias}"
 
 
-def _type_of(place: Place) -> Place:
-    return Place(place.prefix, place.name, is_type=True)
+def _type_of(place: FieldRow) -> FieldRow:
+    return FieldRow(place.prefix, place.name, is_type=True)

@@ -31,7 +31,7 @@ class Name:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Place:
+class FieldRow:
     """The row in which a field stands: the node's own, one of its properties, a neighbour's.
 
     Within a filter the same place is the same row.
@@ -49,14 +49,14 @@ class Place:
 class Column:
     """A field whose place and type are known."""
 
-    place: Place
+    place: FieldRow
     column: str
     type: str
     at: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function of one argument, such as ``LOWER(name)``."""
 
     function: str
@@ -161,7 +161,7 @@ Expression: TypeAlias = (
     Literal
     | Name
     | Column
-    | Call
+    | FunctionCall
     | Negative
     | Arithmetic
     | Comparison

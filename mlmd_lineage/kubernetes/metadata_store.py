@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from mlmd_lineage.kubernetes.cluster import Cluster, ObjectKind
-    from mlmd_lineage.kubernetes.port_forward import Forward
+    from mlmd_lineage.kubernetes.port_forward import PortForwardProcess
 
 # What names may be: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 _LABEL = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -64,13 +64,13 @@ class KubernetesMetadataStore(BaseMetadataStore):
         return cluster.Cluster(self.kubernetes_context, self.kubernetes_namespace)
 
     @property
-    def _forward(self) -> Forward:
-        from mlmd_lineage.kubernetes.port_forward import Forward, Target
+    def _forward(self) -> PortForwardProcess:
+        from mlmd_lineage.kubernetes.port_forward import PortForwardProcess, Target
 
         target = Target(self.kubernetes_context, self.kubernetes_namespace, self.deployment_name)
         # The same for whoever means the same server, under whatever name it is registered.
         digest = hashlib.sha256(self.location().encode()).hexdigest()[:16]
-        return Forward(private_folder("kubernetes", digest), target)
+        return PortForwardProcess(private_folder("kubernetes", digest), target)
 
     def location(self) -> str:
         """Return the context, the namespace and the name of the deployment."""

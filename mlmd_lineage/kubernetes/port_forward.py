@@ -51,7 +51,7 @@ class Target:
     name: str
 
 
-class Forward:
+class PortForwardProcess:
     """The forwarded port of one deployment.
 
     Args:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import LineageGraph
     from mlmd_lineage.lineage.graph_tables import TableSource
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Value: TypeAlias = Any
@@ -54,7 +54,7 @@ class NodeAttributes:
     in UTC; ``contexts`` is a tuple of sorted ``type:name``.
     """
 
-    def __init__(self, tables: TableSource, kind: Kind, ids: Array) -> None:
+    def __init__(self, tables: TableSource, kind: NodeSchema, ids: Array) -> None:
         self.kind = kind
         self.ids = ids
         self._tables = tables

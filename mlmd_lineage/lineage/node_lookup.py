@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.readers.base import Reader, Session
-    from mlmd_lineage.snapshot.tables import Kind, Tables
+    from mlmd_lineage.snapshot.tables import NodeSchema, Tables
 
     Row = tuple[Any, ...]
 
@@ -105,7 +105,7 @@ def _with_uri(session: Session, text: str) -> list[Row]:
     return [row for row in rows if row[at] == text] or [row for row in rows if row[at] in uris]
 
 
-def _with_name(session: Session, kind: Kind, types: list[Row], text: str) -> Iterator[Row]:
+def _with_name(session: Session, kind: NodeSchema, types: list[Row], text: str) -> Iterator[Row]:
     """Yield the nodes with a name, alone or after their type's."""
     own = [row for row in types if row[3] == kind.type_kind]
     name_at = SCHEMAS[kind.table].names.index("name")
@@ -167,7 +167,9 @@ def suggestions(tables: Tables, text: str) -> str:
     return f" Did you mean {' or '.join(named)}?"
 
 
-def _collect(labels: dict[str, str], table: pa.Table, kind: Kind, column: str, text: str) -> None:
+def _collect(
+    labels: dict[str, str], table: pa.Table, kind: NodeSchema, column: str, text: str
+) -> None:
     """Add the newest nodes whose column holds a text, and the newest of all, by their values."""
     part = text.rsplit(":", 1)[-1] if column == "name" else text
     values = table[column]

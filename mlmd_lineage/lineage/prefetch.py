@@ -31,7 +31,7 @@ _MOST_ROWS = 4 * FARTHEST
 _FIRST = {"Event": ("artifact_id", "execution_id"), "ExecutionProperty": ("execution_id",)}
 
 
-class FarSighted:
+class PrefetchingSession:
     """A session that has fetched some rows before they are asked for."""
 
     def __init__(self, session: Session) -> None:

@@ -15,7 +15,7 @@ from mlmd_lineage.lineage import graph_tables, keys
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
-from mlmd_lineage.lineage.prefetch import FarSighted
+from mlmd_lineage.lineage.prefetch import PrefetchingSession
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
@@ -141,7 +141,7 @@ class _Fetched:
     """The rows that a walk has fetched so far."""
 
     def __init__(self, session: Session, question: Question) -> None:
-        self._session = FarSighted(session)
+        self._session = PrefetchingSession(session)
         self._question = question
         self._roles = question.roles
         self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}

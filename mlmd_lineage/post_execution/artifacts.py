@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.post_execution import materializers
-from mlmd_lineage.post_execution.base_view import View, moment
+from mlmd_lineage.post_execution.base_view import BaseView, moment
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.facts import ArtifactFacts
     from mlmd_lineage.dialects.records import ArtifactRecord
     from mlmd_lineage.lineage.graph import Trace
-    from mlmd_lineage.post_execution.loading.run_index import Model
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
     from mlmd_lineage.post_execution.steps import StepView
 
 
-class ArtifactView(View):
+class ArtifactView(BaseView):
     """An artifact, as an input or an output of a step.
 
     >>> model = run.get_step("Trainer").outputs["model"]
@@ -32,7 +32,7 @@ class ArtifactView(View):
 
     _step: StepView
 
-    def __init__(self, model: Model, number: int, step: StepView) -> None:
+    def __init__(self, model: RunIndex, number: int, step: StepView) -> None:
         """Views are made by the store."""
         super().__init__(model, f"artifact/{number}")
         object.__setattr__(self, "_step", step)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from mlmd_lineage.post_execution.artifacts import ArtifactView
-    from mlmd_lineage.post_execution.loading.run_index import Model
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
     from mlmd_lineage.post_execution.pipelines import PipelineView
     from mlmd_lineage.post_execution.runs import PipelineRunView
     from mlmd_lineage.post_execution.steps import StepView
@@ -23,14 +23,14 @@ _LONGEST = 100
 class Views:
     """How each kind of view is made: views lead to one another, and their modules do not."""
 
-    pipeline: Callable[[Model, str], PipelineView]
-    run: Callable[[Model, str], PipelineRunView]
-    step: Callable[[Model, int, str | None], StepView]
-    artifact: Callable[[Model, int, StepView], ArtifactView]
+    pipeline: Callable[[RunIndex, str], PipelineView]
+    run: Callable[[RunIndex, str], PipelineRunView]
+    step: Callable[[RunIndex, int, str | None], StepView]
+    artifact: Callable[[RunIndex, int, StepView], ArtifactView]
     ask: Any = None
 
 
-class View:
+class BaseView:
     """A pipeline, a run, a step or an artifact of one store.
 
     It does not change, and never reads the store by itself. Two views are equal if they are of
@@ -39,10 +39,10 @@ class View:
 
     __slots__ = ("_key", "_model")
 
-    _model: Model
+    _model: RunIndex
     _key: str
 
-    def __init__(self, model: Model, key: str) -> None:
+    def __init__(self, model: RunIndex, key: str) -> None:
         """Views are made by the store; see ``Store.get_pipeline()``."""
         object.__setattr__(self, "_model", model)
         object.__setattr__(self, "_key", key)
@@ -56,7 +56,7 @@ class View:
         raise AttributeError(message)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, View) or type(self) is not type(other):
+        if not isinstance(other, BaseView) or type(self) is not type(other):
             return NotImplemented
         return (self._model.image.source, self._key) == (other._model.image.source, other._key)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.post_execution.loading.run_index import Model
-from mlmd_lineage.post_execution.loading.store_image import TABLES, Image
+from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.store_image import TABLES, StoreImage
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
 
@@ -243,17 +243,17 @@ class StoreFrames(Frames):
             return super().artifacts(type=type, properties=properties)
         tables = self._read(TABLES)
         frame = Frames.of(tables).artifacts(type=type, properties=properties)
-        model = Model(Image(tables), dialects())
+        model = RunIndex(StoreImage(tables), dialects())
         made = [_maker(model, number) for number in frame.index.tolist()]
         columns = _frame(made, _OF_STEP).set_axis(frame.index)
         at = frame.columns.get_loc("type_id")
         assert isinstance(at, int)  # it is there once
         return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
 
-    def _model(self) -> Model:
-        return Model(Image(self._read(TABLES)), dialects())
+    def _model(self) -> RunIndex:
+        return RunIndex(StoreImage(self._read(TABLES)), dialects())
 
-    def _runs(self) -> Iterator[tuple[Model, RunEntry, Run]]:
+    def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
         """Yield all runs, by pipelines; what was worked out is let go now and then."""
         model = self._model()
         keys = [key for entry in model.layout.pipelines.values() for key in entry.runs]
@@ -263,7 +263,7 @@ class StoreFrames(Frames):
                 model.release()
 
 
-def _maker(model: Model, artifact: int) -> tuple[Any, ...]:
+def _maker(model: RunIndex, artifact: int) -> tuple[Any, ...]:
     maker = model.maker(artifact)
     if maker is None:
         return (None,) * len(_OF_STEP)
@@ -271,12 +271,12 @@ def _maker(model: Model, artifact: int) -> tuple[Any, ...]:
     return _of_step(model, model.layout.runs[key], step)
 
 
-def _of_run(model: Model, entry: RunEntry) -> tuple[str, ...]:
+def _of_run(model: RunIndex, entry: RunEntry) -> tuple[str, ...]:
     pipeline = model.layout.pipelines[entry.pipeline]
     return entry.key, entry.name, pipeline.key, pipeline.name
 
 
-def _of_step(model: Model, entry: RunEntry, step: Step) -> tuple[Any, ...]:
+def _of_step(model: RunIndex, entry: RunEntry, step: Step) -> tuple[Any, ...]:
     return step.record.id, step.record.name, *_of_run(model, entry)
 
 

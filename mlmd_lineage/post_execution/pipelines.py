@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.base_view import View
+from mlmd_lineage.post_execution.base_view import BaseView
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.runs import PipelineRunView
 
 
-class PipelineView(View):
+class PipelineView(BaseView):
     """A pipeline: what its runs have in common.
 
     >>> pipeline = store.get_pipeline("iris_training")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.base_view import View, moment
+from mlmd_lineage.post_execution.base_view import BaseView, moment
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.steps import StepView
 
 
-class PipelineRunView(View):
+class PipelineRunView(BaseView):
     """A run: the steps that were executed together.
 
     >>> run = store.get_run("iris-001-base")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.base_view import View, moment
+from mlmd_lineage.post_execution.base_view import BaseView, moment
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.post_execution.artifacts import ArtifactView
     from mlmd_lineage.post_execution.loading.run_assembly import Step
-    from mlmd_lineage.post_execution.loading.run_index import Model
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
     from mlmd_lineage.post_execution.runs import PipelineRunView
 
 
-class StepView(View):
+class StepView(BaseView):
     """A step: an execution in its run.
 
     >>> step = run.get_step("trainer")
@@ -34,7 +34,7 @@ class StepView(View):
     _run: str
     _step: Step
 
-    def __init__(self, model: Model, number: int, run: str | None = None) -> None:
+    def __init__(self, model: RunIndex, number: int, run: str | None = None) -> None:
         """Views are made by the store; ``run`` is a run's key, or None for the innermost."""
         super().__init__(model, f"execution/{number}")
         if run is None:

@@ -29,7 +29,7 @@ CHUNK = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class DatabaseSchema:
     """The tables and columns that a store really has, by MLMD's names for them.
 
     Old schemas lack columns and tables, and servers may spell names in lower case.
@@ -45,7 +45,7 @@ class Layout:
         found: Mapping[str, Iterable[str]],
         read_versions: Callable[[str], Sequence[int]],
         source: str,
-    ) -> Layout:
+    ) -> DatabaseSchema:
         """Check that a database is an MLMD store of a version that can be read.
 
         Args:
@@ -124,7 +124,7 @@ class SQLSession:
     """
 
     source: str
-    layout: Layout
+    layout: DatabaseSchema
     dialect = "sqlite"
     """Which SQL the database speaks: ``sqlite``, ``mysql`` or ``postgresql``."""
     placeholder = "%s"

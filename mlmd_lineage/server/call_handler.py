@@ -21,7 +21,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _LONGEST_DETAILS = 4096
 
 
-class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """MLMD's service as gRPC calls it: by a method's path, with raw bytes."""
 
     def __init__(self, answering: Answers, *, read_only: bool, log: Callable[[str], None]) -> None:

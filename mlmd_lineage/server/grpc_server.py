@@ -9,7 +9,7 @@ import grpc
 
 from mlmd_lineage import errors
 from mlmd_lineage.server import dispatch
-from mlmd_lineage.server.call_handler import Service
+from mlmd_lineage.server.call_handler import CallHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class GRPCServer:
             ConfigurationError: It cannot listen there, or a certificate is not right.
         """
         self._server = grpc.server(ThreadPoolExecutor(settings.threads), options=_OPTIONS)
-        service = Service(answering, read_only=settings.read_only, log=log)
+        service = CallHandler(answering, read_only=settings.read_only, log=log)
         self._server.add_generic_rpc_handlers((service,))
         self._health = _add_health(self._server)
         _add_reflection(self._server)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
 _COLUMNS = {
     "CREATE_TIME": "create_time_since_epoch",
@@ -32,7 +32,7 @@ _COLUMNS = {
 
 def listed(
     session: Session,
-    kind: Kind,
+    kind: NodeSchema,
     options: Any = None,
     *,
     type_id: int | None = None,
@@ -58,7 +58,7 @@ def listed(
         if among is None:
             return session.fetch(kind.table, where), ""
         return _rows(session, kind, where, sorted(among)), ""
-    place = _Place.of(options)
+    place = _PagePosition.of(options)
     if among is not None and place.column == "id":
         ids = [i for i in sorted(among, reverse=place.descending) if place.precedes(i, i)]
         rows: list[tuple[Any, ...]] = []
@@ -85,7 +85,7 @@ def listed(
     return rows, _token(options, place.value(kind, rows[-1]), rows[-1][0])
 
 
-def matching(session: Session, kind: Kind, query: str) -> Collection[int]:
+def matching(session: Session, kind: NodeSchema, query: str) -> Collection[int]:
     """Return the ids of the nodes that fit a ``filter_query``.
 
     Raises:
@@ -98,13 +98,13 @@ def matching(session: Session, kind: Kind, query: str) -> Collection[int]:
 
 
 def _rows(
-    session: Session, kind: Kind, where: Mapping[str, Collection[int]], ids: Sequence[int]
+    session: Session, kind: NodeSchema, where: Mapping[str, Collection[int]], ids: Sequence[int]
 ) -> list[tuple[Any, ...]]:
     return session.fetch(kind.table, {**where, "id": ids}) if ids else []
 
 
 @dataclasses.dataclass(frozen=True)
-class _Place:
+class _PagePosition:
     """A page's place in a list: its order, its size, and what it follows."""
 
     column: str
@@ -114,7 +114,7 @@ class _Place:
     """The ordering value and the id of the node before the page."""
 
     @classmethod
-    def of(cls, options: Any) -> _Place:
+    def of(cls, options: Any) -> _PagePosition:
         size = options.max_result_size
         if size <= 0:
             message = (
@@ -129,7 +129,7 @@ class _Place:
         after = _after(options) if options.next_page_token else None
         return cls(_COLUMNS[field.name], not order.is_asc, size, after)
 
-    def value(self, kind: Kind, row: Sequence[Any]) -> int:
+    def value(self, kind: NodeSchema, row: Sequence[Any]) -> int:
         """Return what orders a row; stores of old schemas have no times."""
         return row[SCHEMAS[kind.table].names.index(self.column)] or 0
 
@@ -140,7 +140,7 @@ class _Place:
         here = (value, number)
         return here < self.after if self.descending else here > self.after
 
-    def ordered(self, kind: Kind, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    def ordered(self, kind: NodeSchema, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Return the rows from the page's beginning on, in order."""
         keyed = [((self.value(kind, row), row[0]), row) for row in rows]
         keyed = [(key, row) for key, row in keyed if self.precedes(*key)]

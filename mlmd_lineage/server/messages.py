@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
 BASE_TYPES: Mapping[str, str] = {
     "mlmd.Dataset": "DATASET",
@@ -30,7 +30,7 @@ BASE_TYPES: Mapping[str, str] = {
 """The types that MLMD itself puts into every store, by what a ``base_type`` calls them."""
 
 
-def nodes(session: Session, kind: Kind, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+def nodes(session: Session, kind: NodeSchema, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Return the messages of some nodes, in the order of their rows."""
     columns = SCHEMAS[kind.table].names
     make: Any = _proto.message(kind.table)
@@ -59,7 +59,9 @@ def _type_names(session: Session, ids: Collection[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in session.fetch("Type", {"id": sorted(ids)})} if ids else {}
 
 
-def _values(session: Session, kind: Kind, ids: Collection[int]) -> dict[int, list[tuple[Any, ...]]]:
+def _values(
+    session: Session, kind: NodeSchema, ids: Collection[int]
+) -> dict[int, list[tuple[Any, ...]]]:
     found: dict[int, list[tuple[Any, ...]]] = {}
     if ids:
         for row in session.fetch(kind.properties, {kind.id_column: ids}):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
     from mlmd_lineage.store import Store
 
     Answer = Callable[[Session, Any], Any]
@@ -78,12 +78,12 @@ def _response(method: str, **fields: Any) -> Any:
 # Nodes
 
 
-def _all(kind: Kind, session: Session, asked: Any) -> Any:
+def _all(kind: NodeSchema, session: Session, asked: Any) -> Any:
     rows, token = listed(session, kind, _options(asked))
     return _page(f"Get{kind.table}s", session, kind, rows, token)
 
 
-def _by_type(kind: Kind, session: Session, asked: Any) -> Any:
+def _by_type(kind: NodeSchema, session: Session, asked: Any) -> Any:
     method = f"Get{kind.table}sByType"
     found = _type(session, kind, asked.type_name, asked.type_version)
     if found is None:
@@ -92,7 +92,7 @@ def _by_type(kind: Kind, session: Session, asked: Any) -> Any:
     return _page(method, session, kind, rows, token)
 
 
-def _by_context(kind: Kind, session: Session, asked: Any) -> Any:
+def _by_context(kind: NodeSchema, session: Session, asked: Any) -> Any:
     assert kind.membership is not None
     place = ("id", "context_id", kind.id_column).index(kind.id_column)
     members = session.fetch(kind.membership, {"context_id": [asked.context_id]})
@@ -106,7 +106,7 @@ def _options(asked: Any) -> Any:
 
 
 def _page(
-    method: str, session: Session, kind: Kind, rows: list[tuple[Any, ...]], token: str
+    method: str, session: Session, kind: NodeSchema, rows: list[tuple[Any, ...]], token: str
 ) -> Any:
     response = _response(method, **{f"{kind.name}s": messages.nodes(session, kind, rows)})
     if token:
@@ -114,7 +114,7 @@ def _page(
     return response
 
 
-def _by_id(kind: Kind, session: Session, asked: Any) -> Any:
+def _by_id(kind: NodeSchema, session: Session, asked: Any) -> Any:
     ids = sorted(set(getattr(asked, f"{kind.name}_ids")))
     rows = session.fetch(kind.table, {"id": ids})
     response = _response(
@@ -126,7 +126,7 @@ def _by_id(kind: Kind, session: Session, asked: Any) -> Any:
     return response
 
 
-def _by_type_and_name(kind: Kind, session: Session, asked: Any) -> Any:
+def _by_type_and_name(kind: NodeSchema, session: Session, asked: Any) -> Any:
     response = _response(f"Get{kind.table}ByTypeAndName")
     found = _type(session, kind, asked.type_name, asked.type_version)
     name = getattr(asked, f"{kind.name}_name")
@@ -138,7 +138,7 @@ def _by_type_and_name(kind: Kind, session: Session, asked: Any) -> Any:
     return response
 
 
-def _by_external_ids(kind: Kind, session: Session, asked: Any) -> Any:
+def _by_external_ids(kind: NodeSchema, session: Session, asked: Any) -> Any:
     rows = _with_external_ids(session, kind.table, asked, f"{kind.name}s")
     made = messages.nodes(session, kind, rows)
     return _response(f"Get{kind.table}sByExternalIds", **{f"{kind.name}s": made})
@@ -168,7 +168,7 @@ def _by_uri(session: Session, asked: Any) -> Any:
 # Types
 
 
-def _type(session: Session, kind: Kind, name: str, version: str) -> tuple[Any, ...] | None:
+def _type(session: Session, kind: NodeSchema, name: str, version: str) -> tuple[Any, ...] | None:
     """Return the row of a type; one without a version where none is given."""
     for row in session.fetch("Type", {"name": [name]}):
         if row[3] == kind.type_kind and (row[2] or "") == version:
@@ -176,7 +176,7 @@ def _type(session: Session, kind: Kind, name: str, version: str) -> tuple[Any, .
     return None
 
 
-def _one_type(kind: Kind, session: Session, asked: Any) -> Any:
+def _one_type(kind: NodeSchema, session: Session, asked: Any) -> Any:
     row = _type(session, kind, asked.type_name, asked.type_version)
     if row is None:
         version = asked.type_version or "nullopt"
@@ -186,13 +186,13 @@ def _one_type(kind: Kind, session: Session, asked: Any) -> Any:
     return _response(f"Get{kind.table}Type", **{f"{kind.name}_type": made})
 
 
-def _all_types(kind: Kind, session: Session, _asked: Any) -> Any:
+def _all_types(kind: NodeSchema, session: Session, _asked: Any) -> Any:
     rows = session.fetch("Type", {"type_kind": [kind.type_kind]})
     made = messages.types(session, [row for row in rows if row[1] not in messages.BASE_TYPES])
     return _response(f"Get{kind.table}Types", **{f"{kind.name}_types": made})
 
 
-def _types_by_id(kind: Kind, session: Session, asked: Any) -> Any:
+def _types_by_id(kind: NodeSchema, session: Session, asked: Any) -> Any:
     rows = {row[0]: row for row in session.fetch("Type", {"id": sorted(set(asked.type_ids))})}
     # As often as they were asked for, and in that order.
     wanted = [rows[i] for i in asked.type_ids if i in rows and rows[i][3] == kind.type_kind]
@@ -200,7 +200,7 @@ def _types_by_id(kind: Kind, session: Session, asked: Any) -> Any:
     return _response(f"Get{kind.table}TypesByID", **{f"{kind.name}_types": made})
 
 
-def _types_by_external_ids(kind: Kind, session: Session, asked: Any) -> Any:
+def _types_by_external_ids(kind: NodeSchema, session: Session, asked: Any) -> Any:
     rows = _with_external_ids(session, "Type", asked, "types")
     made = messages.types(session, [row for row in rows if row[3] == kind.type_kind])
     return _response(f"Get{kind.table}TypesByExternalIds", **{f"{kind.name}_types": made})
@@ -209,13 +209,13 @@ def _types_by_external_ids(kind: Kind, session: Session, asked: Any) -> Any:
 # Edges
 
 
-def _events(kind: Kind, session: Session, asked: Any) -> Any:
+def _events(kind: NodeSchema, session: Session, asked: Any) -> Any:
     ids = sorted(set(getattr(asked, f"{kind.name}_ids")))
     rows = sorted(session.fetch("Event", {kind.id_column: ids}))
     return _response(f"GetEventsBy{kind.table}IDs", events=messages.events(session, rows))
 
 
-def _contexts_of(kind: Kind, session: Session, asked: Any) -> Any:
+def _contexts_of(kind: NodeSchema, session: Session, asked: Any) -> Any:
     assert kind.membership is not None
     number = getattr(asked, kind.id_column)
     contexts = {row[1] for row in session.fetch(kind.membership, {kind.id_column: [number]})}

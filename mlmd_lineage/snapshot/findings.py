@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.snapshot.tables import Kind, Tables
+    from mlmd_lineage.snapshot.tables import NodeSchema, Tables
 
     Numbers = np.ndarray[Any, np.dtype[np.int64]]
     Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -184,7 +184,7 @@ def _paths(tables: Tables) -> Iterator[Finding]:
             yield Finding("missing_event", f"event/{event}", "it has a path, but no row")
 
 
-def _nodes(tables: Tables, kind: Kind) -> Iterator[Finding]:
+def _nodes(tables: Tables, kind: NodeSchema) -> Iterator[Finding]:
     if kind.table not in tables:
         return
     ids = _ids(tables, kind.table)
@@ -198,7 +198,7 @@ def _nodes(tables: Tables, kind: Kind) -> Iterator[Finding]:
             yield Finding("unknown_state", f"{kind.name}/{ids[row]}", detail)
 
 
-def _property_values(tables: Tables, kind: Kind) -> Iterator[Finding]:
+def _property_values(tables: Tables, kind: NodeSchema) -> Iterator[Finding]:
     if kind.properties not in tables:
         return
     properties = tables[kind.properties]

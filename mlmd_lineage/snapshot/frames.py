@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mlmd_lineage.readers.base import Reader, Session
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,7 +58,7 @@ class Frames:
     def __init__(
         self,
         read: Callable[[Collection[str]], Tables],
-        read_type: Callable[[Kind, str, bool], Tables] | None = None,
+        read_type: Callable[[NodeSchema, str, bool], Tables] | None = None,
     ) -> None:
         self._read = read
         self._read_type = read_type
@@ -72,7 +72,7 @@ class Frames:
     def live(cls, reader: Reader) -> Self:
         """Return the frames of a store, each read when it is asked for."""
 
-        def read_type(kind: Kind, name: str, properties: bool) -> Tables:  # noqa: FBT001
+        def read_type(kind: NodeSchema, name: str, properties: bool) -> Tables:  # noqa: FBT001
             return reader.ask(lambda session: _of_type(session, kind, name, properties))
 
         return cls(reader.read, read_type)
@@ -155,7 +155,7 @@ class Frames:
 
     def _nodes(
         self,
-        kind: Kind,
+        kind: NodeSchema,
         states: Sequence[str],
         type_name: str | None,
         properties: bool,  # noqa: FBT001 - handed on
@@ -176,7 +176,7 @@ class Frames:
         return frame
 
 
-def _of_type(session: Session, kind: Kind, name: str, properties: bool) -> Tables:  # noqa: FBT001
+def _of_type(session: Session, kind: NodeSchema, name: str, properties: bool) -> Tables:  # noqa: FBT001
     fetched: dict[str, pa.Table] = {
         table: table_from_rows(table, session.fetch(table, {})) for table in ("Type", "ParentType")
     }

@@ -128,7 +128,7 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
+class NodeSchema:
     """How MLMD spells one kind of node."""
 
     name: NodeKind
@@ -140,12 +140,12 @@ class Kind:
     membership: str | None = None
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+KINDS: Mapping[str, NodeSchema] = MappingProxyType(
     {
-        "artifact": Kind(
+        "artifact": NodeSchema(
             "artifact", "Artifact", "ArtifactProperty", "artifact_id", 1, "state", "Attribution"
         ),
-        "execution": Kind(
+        "execution": NodeSchema(
             "execution",
             "Execution",
             "ExecutionProperty",
@@ -154,7 +154,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "last_known_state",
             "Association",
         ),
-        "context": Kind("context", "Context", "ContextProperty", "context_id", 2),
+        "context": NodeSchema("context", "Context", "ContextProperty", "context_id", 2),
     }
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
 _CLASS_PATH = re.compile(r"(?:[^\W\d]\w*\.)+([^\W\d]\w*)")
 _DIGEST = re.compile(r"@sha256[=:][0-9a-f]+$")
@@ -52,7 +52,7 @@ def short_types(names: Iterable[str]) -> dict[str, str]:
     return {name: small if meant[small] == 1 else name for name, small in short.items()}
 
 
-def full_names(tables: HasTables, names: Collection[str], *kinds: Kind) -> list[str]:
+def full_names(tables: HasTables, names: Collection[str], *kinds: NodeSchema) -> list[str]:
     """Return the full names of types that are called by these or by short ones.
 
     Args:
@@ -74,7 +74,7 @@ def full_names(tables: HasTables, names: Collection[str], *kinds: Kind) -> list[
     return [_full_name(name, known, others, kinds) for name in names]
 
 
-def types_named(tables: HasTables, names: Collection[str], *kinds: Kind) -> set[int]:
+def types_named(tables: HasTables, names: Collection[str], *kinds: NodeSchema) -> set[int]:
     """Return the ids of the types with some names, in any version, or with such a base type.
 
     The arguments and the errors are those of ``full_names()``.
@@ -88,7 +88,7 @@ def types_named(tables: HasTables, names: Collection[str], *kinds: Kind) -> set[
 
 
 def _full_name(
-    name: str, known: Collection[str], others: Collection[str], kinds: Collection[Kind]
+    name: str, known: Collection[str], others: Collection[str], kinds: Collection[NodeSchema]
 ) -> str:
     if name in known:
         return name

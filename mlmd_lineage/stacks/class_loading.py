@@ -17,14 +17,14 @@ from mlmd_lineage import errors
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stores.component import Component
 
 _DOTTED = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")
 _FLAVOR = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
 
 
-def flavor_class(source: str, kind: Kind, folder: Path) -> type[Component]:
+def flavor_class(source: str, kind: ComponentKind, folder: Path) -> type[Component]:
     """Return the class that a source names.
 
     Args:
@@ -72,7 +72,7 @@ def settled(source: str, loaded: type[Component], folder: Path, base: Path) -> s
     return f"{shown.as_posix()}:{name or loaded.__name__}"
 
 
-def checked(found: Any, kind: Kind, source: str) -> type[Component]:
+def checked(found: Any, kind: ComponentKind, source: str) -> type[Component]:
     """Return a class if it makes a flavor.
 
     Raises:
@@ -99,7 +99,7 @@ def checked(found: Any, kind: Kind, source: str) -> type[Component]:
     return found
 
 
-def _only_flavor(module: ModuleType, kind: Kind, source: str) -> Any:
+def _only_flavor(module: ModuleType, kind: ComponentKind, source: str) -> Any:
     own = [
         value
         for value in vars(module).values()

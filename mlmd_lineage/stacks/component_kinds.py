@@ -18,7 +18,7 @@ KindName = Literal["metadata_store", "artifact_store", "orchestrator"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class ComponentKind:
     """A kind of component.
 
     Attributes:
@@ -54,13 +54,15 @@ class Kind:
         return f"mlmd_lineage.{self.plural}"
 
 
-KINDS: dict[KindName, Kind] = {
+KINDS: dict[KindName, ComponentKind] = {
     kind.name: kind
     for kind in (
-        Kind("metadata_store", BaseMetadataStore, METADATA_STORES, "sqlite"),
-        Kind(
+        ComponentKind("metadata_store", BaseMetadataStore, METADATA_STORES, "sqlite"),
+        ComponentKind(
             "artifact_store", artifact_stores.BaseArtifactStore, artifact_stores.BUILT_IN, "local"
         ),
-        Kind("orchestrator", orchestrators.BaseOrchestrator, orchestrators.BUILT_IN, "local"),
+        ComponentKind(
+            "orchestrator", orchestrators.BaseOrchestrator, orchestrators.BUILT_IN, "local"
+        ),
     )
 }

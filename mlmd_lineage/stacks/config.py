@@ -12,14 +12,16 @@ from mlmd_lineage.stacks.registry import filled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stacks.registry import Registry
     from mlmd_lineage.stores.component import Component
 
 NAME = "config"
 
 
-def put(registry: Registry, kind: Kind, flavor: str, fields: Mapping[str, str]) -> Component:
+def put(
+    registry: Registry, kind: ComponentKind, flavor: str, fields: Mapping[str, str]
+) -> Component:
     """Make a component the one called ``config``, and its stack the active one.
 
     The other components of the stack are those that were set before, else the default ones.

@@ -13,7 +13,7 @@ from mlmd_lineage.stacks import class_loading
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stores.component import Component
 
 
@@ -31,7 +31,7 @@ class Flavor:
     source: str
     origin: str
     _found: Any = dataclasses.field(repr=False, compare=False)
-    _kind: Kind = dataclasses.field(repr=False, compare=False)
+    _kind: ComponentKind = dataclasses.field(repr=False, compare=False)
     _folder: Path | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def load(self) -> type[Component]:
@@ -74,7 +74,7 @@ def _there(module: str) -> bool:
         return False
 
 
-def known(kind: Kind, registered: dict[str, tuple[str, Path]]) -> dict[str, Flavor]:
+def known(kind: ComponentKind, registered: dict[str, tuple[str, Path]]) -> dict[str, Flavor]:
     """Return the flavors of a kind by name: the built-in ones first, then by name.
 
     Nothing takes the name of what comes before it, and no class of a package is loaded.
@@ -95,7 +95,7 @@ def known(kind: Kind, registered: dict[str, tuple[str, Path]]) -> dict[str, Flav
     return found
 
 
-def flavor_named(name: str, kind: Kind, flavors: dict[str, Flavor]) -> Flavor:
+def flavor_named(name: str, kind: ComponentKind, flavors: dict[str, Flavor]) -> Flavor:
     """Return a flavor by its name.
 
     Raises:

@@ -16,7 +16,7 @@ from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mlmd_lineage.stacks.component_kinds import Kind, KindName
+    from mlmd_lineage.stacks.component_kinds import ComponentKind, KindName
     from mlmd_lineage.stacks.flavors import Flavor
     from mlmd_lineage.stacks.layers import Layer
     from mlmd_lineage.stacks.registration_file import Registrations
@@ -30,7 +30,7 @@ STACK_VARIABLE = "MLMD_LINEAGE_STACK"
 class FoundComponent:
     """A registered component, and the layer that has it; ``default`` is in none."""
 
-    kind: Kind
+    kind: ComponentKind
     name: str
     record: ComponentRecord
     layer: Layer | None
@@ -50,7 +50,7 @@ def _default_uuid(what: str) -> uuids.UUID:
     return uuids.uuid5(uuids.NAMESPACE_URL, f"https://pypi.org/project/mlmd-lineage/#{what}")
 
 
-class View:
+class RegistrationView:
     """The registrations of all layers, the nearest first."""
 
     def __init__(self, read: Sequence[tuple[Layer, Registrations]]) -> None:
@@ -59,7 +59,7 @@ class View:
 
     # Components
 
-    def components(self, kind: Kind) -> dict[str, FoundComponent]:
+    def components(self, kind: ComponentKind) -> dict[str, FoundComponent]:
         """Return the components of a kind by name: ``default`` first, then sorted."""
         record = ComponentRecord(flavor=kind.default, uuid=_default_uuid(kind.name))
         found = {DEFAULT: FoundComponent(kind, DEFAULT, record, None)}
@@ -68,7 +68,7 @@ class View:
                 found.setdefault(name, FoundComponent(kind, name, entry, layer))
         return {DEFAULT: found.pop(DEFAULT)} | dict(sorted(found.items()))
 
-    def component(self, kind: Kind, name: str) -> FoundComponent:
+    def component(self, kind: ComponentKind, name: str) -> FoundComponent:
         """Return a component by its name.
 
         Raises:
@@ -97,7 +97,7 @@ class View:
 
     # Flavors
 
-    def flavors(self, kind: Kind) -> dict[str, Flavor]:
+    def flavors(self, kind: ComponentKind) -> dict[str, Flavor]:
         """Return the flavors of a kind by name."""
         registered = {
             name: (source, layer.base)
@@ -106,7 +106,7 @@ class View:
         }
         return known(kind, registered)
 
-    def flavor(self, kind: Kind, name: str) -> Flavor:
+    def flavor(self, kind: ComponentKind, name: str) -> Flavor:
         """Return a flavor by its name.
 
         Raises:

@@ -15,14 +15,14 @@ from mlmd_lineage.stacks import fields as fields_
 from mlmd_lineage.stacks.layers import layers
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import ComponentRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, View
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, RegistrationView
 from mlmd_lineage.stores.component import a
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stacks.layers import Layer
     from mlmd_lineage.stacks.registration_file import Registrations
     from mlmd_lineage.stores.component import Component
@@ -43,27 +43,29 @@ class Registry:
         self.layers = layers(start)
         self.target = self.layers[-1] if user else self.layers[0]
 
-    def view(self) -> View:
+    def view(self) -> RegistrationView:
         """Return what is registered now.
 
         Raises:
             ConfigurationError: A file is damaged.
         """
-        return View([(layer, layer.read()) for layer in self.layers])
+        return RegistrationView([(layer, layer.read()) for layer in self.layers])
 
     @contextlib.contextmanager
-    def changing(self, layer: Layer | None = None) -> Iterator[tuple[View, Registrations]]:
+    def changing(
+        self, layer: Layer | None = None
+    ) -> Iterator[tuple[RegistrationView, Registrations]]:
         """Give a view, and of one layer what can be changed; it is written at the end."""
         layer = layer or self.target
         with layer.changing() as registrations:
             read = [
                 (other, registrations if other == layer else other.read()) for other in self.layers
             ]
-            yield View(read), registrations
+            yield RegistrationView(read), registrations
 
     # Flavors
 
-    def register_flavor(self, kind: Kind, source: str, folder: Path) -> str:
+    def register_flavor(self, kind: ComponentKind, source: str, folder: Path) -> str:
         """Register a class as a flavor and return the flavor's name.
 
         Args:
@@ -90,7 +92,7 @@ class Registry:
     # Components
 
     def register(
-        self, kind: Kind, name: str, flavor: str, fields: Mapping[str, Any]
+        self, kind: ComponentKind, name: str, flavor: str, fields: Mapping[str, Any]
     ) -> FoundComponent:
         """Register a component.
 
@@ -108,7 +110,11 @@ class Registry:
         return FoundComponent(kind, name, record, self.target)
 
     def update(
-        self, kind: Kind, name: str, fields: Mapping[str, Any], remove: Collection[str] = ()
+        self,
+        kind: ComponentKind,
+        name: str,
+        fields: Mapping[str, Any],
+        remove: Collection[str] = (),
     ) -> FoundComponent:
         """Change fields of a component, or take them away.
 
@@ -135,7 +141,7 @@ class Registry:
                 view.check_stack(stack.name, stack.record)
         return FoundComponent(kind, name, changed, layer)
 
-    def rename(self, kind: Kind, name: str, new: str) -> None:
+    def rename(self, kind: ComponentKind, name: str, new: str) -> None:
         """Give a component another name, also in the stacks that use it.
 
         Raises:
@@ -158,7 +164,7 @@ class Registry:
             own[new] = self._own(registrations, kind, name)
             del own[name]
 
-    def copy(self, kind: Kind, name: str, new: str) -> FoundComponent:
+    def copy(self, kind: ComponentKind, name: str, new: str) -> FoundComponent:
         """Register a copy of a component under another name, with a uuid of its own.
 
         Raises:
@@ -184,7 +190,7 @@ class Registry:
             registrations.components(kind.plural)[new] = record
         return FoundComponent(kind, new, record, self.target)
 
-    def delete(self, kind: Kind, name: str) -> None:
+    def delete(self, kind: ComponentKind, name: str) -> None:
         """Forget a component, and the secrets that were made for it; what it describes stays.
 
         Raises:
@@ -207,7 +213,7 @@ class Registry:
             if own in secret_store.secrets():
                 secret_store.delete(own)
 
-    def _layer_of(self, kind: Kind, name: str) -> Layer:
+    def _layer_of(self, kind: ComponentKind, name: str) -> Layer:
         layer = self.view().component(kind, name).layer
         if layer is None:
             message = (
@@ -217,14 +223,14 @@ class Registry:
             raise errors.ConfigurationError(message)
         return layer
 
-    def _own(self, registrations: Registrations, kind: Kind, name: str) -> ComponentRecord:
+    def _own(self, registrations: Registrations, kind: ComponentKind, name: str) -> ComponentRecord:
         record = registrations.components(kind.plural).get(name)
         if record is None:  # another process was faster
             message = f"No {kind.words} {name!r} is registered any more."
             raise errors.NotFoundError(message)
         return record
 
-    def _refuse_taken(self, view: View, kind: Kind, name: str) -> None:
+    def _refuse_taken(self, view: RegistrationView, kind: ComponentKind, name: str) -> None:
         if name == DEFAULT or name in view.components(kind):
             message = (
                 f"{a(kind.words).capitalize()} {name!r} is registered already; choose another "
@@ -233,7 +239,9 @@ class Registry:
             raise errors.ConfigurationError(message)
 
 
-def filled(view: View, found: FoundComponent, fields: Mapping[str, Any]) -> ComponentRecord:
+def filled(
+    view: RegistrationView, found: FoundComponent, fields: Mapping[str, Any]
+) -> ComponentRecord:
     """Return a component's record with more fields, checked, its secrets kept elsewhere."""
     record = found.record
     assert found.layer is not None
@@ -274,7 +282,7 @@ def _is_plain_secret(flavor: type[Component], field: str, value: object) -> bool
     return field in fields_.secret_fields(flavor) or is_pem_text(value)
 
 
-def secret_users(view: View, secret: str) -> Iterator[FoundComponent]:
+def secret_users(view: RegistrationView, secret: str) -> Iterator[FoundComponent]:
     """Yield the components that refer to a secret."""
     from mlmd_lineage.stacks.component_kinds import KINDS
 

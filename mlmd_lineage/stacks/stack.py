@@ -15,12 +15,12 @@ from mlmd_lineage.stacks.artifact_stores import (
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.names import is_name
 from mlmd_lineage.stacks.orchestrators import BaseOrchestrator  # noqa: TC001 - pydantic reads it
-from mlmd_lineage.stacks.registration_view import STACK_VARIABLE, View
+from mlmd_lineage.stacks.registration_view import STACK_VARIABLE, RegistrationView
 from mlmd_lineage.stacks.registry import Registry
 from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stores.component import Component
 
 PREFIX = "MLMD_LINEAGE_"
@@ -141,7 +141,7 @@ class _Registered(pydantic_settings.PydanticBaseSettingsSource):
         return parts
 
 
-def component(view: View, kind: Kind, given: Any) -> Component:
+def component(view: RegistrationView, kind: ComponentKind, given: Any) -> Component:
     """Return a component that is given as itself, by name, as a mapping, or by a path or URL.
 
     Raises:

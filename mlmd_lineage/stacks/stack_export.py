@@ -13,17 +13,22 @@ from mlmd_lineage.stacks import fields, stack_registry
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, FoundStack, View
+from mlmd_lineage.stacks.registration_view import (
+    DEFAULT,
+    FoundComponent,
+    FoundStack,
+    RegistrationView,
+)
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.component_kinds import Kind
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stacks.registration_file import Registrations
     from mlmd_lineage.stacks.registry import Registry
 
 _FORM = "mlmd-lineage stack 1"
 
 
-def exported(view: View, name: str) -> dict[str, Any]:
+def exported(view: RegistrationView, name: str) -> dict[str, Any]:
     """Return a stack and its components as JSON has them, with references in place of secrets.
 
     Raises:
@@ -41,7 +46,7 @@ def exported(view: View, name: str) -> dict[str, Any]:
     return document
 
 
-def _exported(view: View, found: FoundComponent) -> dict[str, Any]:
+def _exported(view: RegistrationView, found: FoundComponent) -> dict[str, Any]:
     given = found.record.fields
     if found.layer is not None:
         flavor = view.flavor(found.kind, found.record.flavor).load()
@@ -98,7 +103,11 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _import(
-    view: View, registrations: Registrations, registry: Registry, kind: Kind, given: dict[str, Any]
+    view: RegistrationView,
+    registrations: Registrations,
+    registry: Registry,
+    kind: ComponentKind,
+    given: dict[str, Any],
 ) -> str:
     """Register a component unless it is here; return its name."""
     name = checked_name(str(given.pop("name")))

@@ -9,7 +9,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import StackRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundStack, View
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundStack, RegistrationView
 
 if TYPE_CHECKING:
     from mlmd_lineage.stacks.layers import Layer
@@ -168,7 +168,7 @@ def own(registrations: Registrations, name: str) -> StackRecord:
     return registrations.stacks[name]
 
 
-def refuse_taken(view: View, name: str) -> None:
+def refuse_taken(view: RegistrationView, name: str) -> None:
     """Refuse the name of another stack.
 
     Raises:
@@ -179,7 +179,9 @@ def refuse_taken(view: View, name: str) -> None:
         raise errors.ConfigurationError(message)
 
 
-def _refuse_active(view: View, name: str, *, elsewhere_than: Layer | None = None) -> None:
+def _refuse_active(
+    view: RegistrationView, name: str, *, elsewhere_than: Layer | None = None
+) -> None:
     for layer, registrations in view.read:
         if registrations.active_stack == name and layer != elsewhere_than:
             message = (

@@ -57,7 +57,9 @@ def chain(hops: int) -> list[tuple[int, int, int]]:
     return [e for n in range(1, hops + 1) for e in ((n, n, INPUT), (n + 1, n, OUTPUT))]
 
 
-def shown(trace: Trace, limit: int | None = None, max_depth: int = 10) -> list[lineage_tree.Line]:
+def shown(
+    trace: Trace, limit: int | None = None, max_depth: int = 10
+) -> list[lineage_tree.TreeLine]:
     return list(lineage_tree.lines(trace, limit, max_depth))
 
 

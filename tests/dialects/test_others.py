@@ -12,7 +12,7 @@ import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
 from mlmd_lineage.dialects.base import Dialect, first
-from mlmd_lineage.dialects.records import Place
+from mlmd_lineage.dialects.records import RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,9 +184,9 @@ def test_plain_groups_by_the_contexts_that_look_like_runs_and_pipelines():
 class Airflow(Dialect):
     name = "airflow"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[Place, ...] | None:
+    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         run = first(contexts, "airflow.DagRun")
-        return None if run is None else (Place(run, None, str(run.properties["dag"])),)
+        return None if run is None else (RunIdentity(run, None, str(run.properties["dag"])),)
 
 
 class Point:

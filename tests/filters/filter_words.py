@@ -30,7 +30,7 @@ def written(said: Any) -> str:  # noqa: C901, PLR0911 - one case each
             return _literal(value)
         case Name(parts):
             return ".".join(p if re.fullmatch(r"[A-Za-z_]\w*", p) else _quoted(p) for p in parts)
-        case syntax_tree.Call(function, argument):
+        case syntax_tree.FunctionCall(function, argument):
             return f"{function}({written(argument)})"
         case syntax_tree.Negative(operand):
             return f"-({written(operand)})"
@@ -151,7 +151,9 @@ def filters(kind: str) -> st.SearchStrategy[Expression]:  # noqa: C901 - one par
                 | st.builds(syntax_tree.Negative, value.filter(lambda v: isinstance(v, Name)))
             )
         if sort == "text":
-            value = value | st.builds(syntax_tree.Call, st.sampled_from(["LOWER", "UPPER"]), value)
+            value = value | st.builds(
+                syntax_tree.FunctionCall, st.sampled_from(["LOWER", "UPPER"]), value
+            )
         items = st.lists(value, min_size=1, max_size=3, unique=True).map(tuple)
         found = [
             st.builds(syntax_tree.Comparison, signs, value, value),
@@ -300,7 +302,7 @@ class Looked:
             case syntax_tree.Like(operand, Literal(pattern), negated):
                 found = _on(_like, self._truth(operand, *where), pattern)
                 return _opposite(found) if negated else found
-            case syntax_tree.Call(function, argument):
+            case syntax_tree.FunctionCall(function, argument):
                 text = self._truth(argument, *where)
                 letters = _LETTERS if function == "LOWER" else _CAPITALS
                 return None if text is None else text.translate(letters)

@@ -491,7 +491,7 @@ class TestForwarding:
             ml.KubeflowMetadataStore(kube_context="prod", kube_namespace="kubeflow")
         )
         reader.read(("Type",))
-        assert isinstance(reader._forward, port_forward.Forward)
+        assert isinstance(reader._forward, port_forward.KubectlPortForward)
         reader._forward.close()
         first = pid.read_text(encoding="ascii")
         assert reader.read(("Artifact",))["Artifact"].num_rows == LENGTH

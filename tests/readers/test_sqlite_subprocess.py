@@ -19,7 +19,7 @@ import sqlite_stores as stores
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import locks, subprocess_client, subprocess_reuse
-from mlmd_lineage.readers.sqlite.subprocess_reader import Worker
+from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _no_child_stays() -> Iterator[None]:
 
 
 def worker_pid(session: Session) -> int:
-    return session._talk.pid  # type: ignore[attr-defined, no-any-return]
+    return session._client.pid  # type: ignore[attr-defined, no-any-return]
 
 
 def is_gone(pid: int, seconds: float = 5) -> bool:
@@ -75,7 +75,7 @@ def is_gone(pid: int, seconds: float = 5) -> bool:
 class TestWhatItGives:
     def test_the_same_tables(self, path: Path):
         here = stores.reader(path).read()
-        there = Worker(path, 1).read(ALL_TABLES)
+        there = SubprocessReader(path, 1).read(ALL_TABLES)
         assert there.names == here.names
         for name in here.names:
             assert there[name].equals(here[name], check_metadata=True), name
@@ -92,20 +92,20 @@ class TestWhatItGives:
                 session.layout,
             ]
 
-        assert Worker(path, 1).ask(question) == stores.reader(path).ask(question)
+        assert SubprocessReader(path, 1).ask(question) == stores.reader(path).ask(question)
 
     def test_what_only_the_reader_saw(self, path: Path):
         stores.change(path, "UPDATE Artifact SET uri = CAST(x'ff' AS TEXT) WHERE id = 2")
-        tables = Worker(path, 1).read(ALL_TABLES)
+        tables = SubprocessReader(path, 1).read(ALL_TABLES)
         assert tables["Artifact"]["uri"].to_pylist() == ["/data/1", "\\xff", "/data/3"]
         assert [finding.code for finding in stores.Snapshot.of(tables).findings] == ["invalid_text"]
 
     def test_few_tables_or_none(self, path: Path):
-        assert Worker(path, 1).read(["Event"]).names == ("Event",)
-        assert Worker(path, 1).read([]).names == ()
+        assert SubprocessReader(path, 1).read(["Event"]).names == ("Event",)
+        assert SubprocessReader(path, 1).read([]).names == ()
 
     def test_the_tables_outlive_it(self, path: Path):
-        tables = Worker(path, 1).read(ALL_TABLES)
+        tables = SubprocessReader(path, 1).read(ALL_TABLES)
         path.unlink()
         assert tables["Artifact"]["uri"].to_pylist() == ["/data/1", "/data/2", "/data/3"]
 
@@ -119,19 +119,19 @@ class TestWhatItGives:
                 writer.executescript("DELETE FROM Artifact")
             return first, len(session.fetch("Artifact", {}))
 
-        assert Worker(path, 1).ask(question) == (3, 3)
+        assert SubprocessReader(path, 1).ask(question) == (3, 3)
 
 
 class TestFailures:
     def test_errors_travel_as_themselves(self, path: Path):
         with pytest.raises(errors.StoreNotFoundError, match=r"There is no file .*\.db.") as caught:
-            Worker(path.with_name("n.db"), 1).read(ALL_TABLES)
+            SubprocessReader(path.with_name("n.db"), 1).read(ALL_TABLES)
         assert type(caught.value) is errors.StoreNotFoundError
         with pytest.raises(errors.StoreNotFoundError, match=r"mean 'm\.db'"):
-            Worker(path.with_name("n.db"), 1).ask(lambda session: session)
+            SubprocessReader(path.with_name("n.db"), 1).ask(lambda session: session)
         stores.change(path, "UPDATE MLMDEnv SET schema_version = 11")
         with pytest.raises(errors.UnsupportedSchemaError, match="schema version 11"):
-            Worker(path, 1).read(ALL_TABLES)
+            SubprocessReader(path, 1).read(ALL_TABLES)
 
     def test_an_error_in_a_question_is_the_questions(self, path: Path):
         def question(session: Session) -> None:
@@ -139,10 +139,10 @@ class TestFailures:
             raise LookupError(worker_pid(session))
 
         with pytest.raises(LookupError) as caught:
-            Worker(path, 1).ask(question)
+            SubprocessReader(path, 1).ask(question)
         # It has put the transaction away, and is well.
         stores.change(path, "UPDATE Artifact SET uri = 'new'")
-        assert Worker(path, 1).ask(worker_pid) == caught.value.args[0]
+        assert SubprocessReader(path, 1).ask(worker_pid) == caught.value.args[0]
 
     def test_a_failing_fetch_can_be_caught_and_the_next_one_works(self, path: Path):
         def question(session: Session) -> int:
@@ -150,7 +150,7 @@ class TestFailures:
                 session.fetch("Artifact", {"name": ["\ud800"]})
             return len(session.fetch("Artifact", {}))
 
-        assert Worker(path, 1).ask(question) == 3
+        assert SubprocessReader(path, 1).ask(question) == 3
         assert stores.reader(path).ask(question) == 3
 
     @pytest.mark.parametrize("when", ["before", "after"])
@@ -162,12 +162,12 @@ class TestFailures:
             session.fetch("Artifact", {})
 
         with pytest.raises(errors.ReadError, match=r"m\.db failed: .* ended with code -9"):
-            Worker(path, 1).ask(question)
+            SubprocessReader(path, 1).ask(question)
 
     def test_its_last_words_are_told(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(subprocess_client, "_BEGIN", "raise SystemExit('no pyarrow here')")
         with pytest.raises(errors.ReadError, match="saying: no pyarrow here"):
-            Worker(path, 1).read(ALL_TABLES)
+            SubprocessReader(path, 1).read(ALL_TABLES)
 
     def test_no_room_for_the_columns(self, path: Path):
         resource = pytest.importorskip("resource")
@@ -175,7 +175,7 @@ class TestFailures:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
         try:
             with pytest.raises(errors.ReadError, match=r"temporary file: File too large\. Make"):
-                Worker(path, 1).read(ALL_TABLES)
+                SubprocessReader(path, 1).read(ALL_TABLES)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
@@ -183,7 +183,7 @@ class TestFailures:
     def test_no_python_to_start(self, path: Path, monkeypatch: pytest.MonkeyPatch, executable: str):
         monkeypatch.setattr(sys, "executable", executable)
         with pytest.raises(errors.ReadError, match="none can be started"):
-            Worker(path, 1).read(ALL_TABLES)
+            SubprocessReader(path, 1).read(ALL_TABLES)
 
     @pytest.mark.parametrize("wal", [False, True], ids=["rollback", "wal"])
     def test_a_question_is_asked_again_where_the_file_changed(self, tmp_path: Path, *, wal: bool):
@@ -198,31 +198,33 @@ class TestFailures:
                 raise KeyError  # as a question may on a torn state
             return asked[-1]
 
-        assert Worker(path, 1).ask(question) == ("new" if wal else "/data/1")
+        assert SubprocessReader(path, 1).ask(question) == ("new" if wal else "/data/1")
         assert len(asked) == (2 if wal else 1)
 
 
 class TestTheNextQuestion:
     def test_goes_to_the_same_worker(self, path: Path):
         other = stores.new_store(path.with_name("other.db"))
-        first = Worker(path, 1).ask(worker_pid)
+        first = SubprocessReader(path, 1).ask(worker_pid)
         stores.change(path, "UPDATE Artifact SET uri = 'new'")
         with pytest.raises(errors.StoreNotFoundError):
-            Worker(path.with_name("none.db"), 1).read(ALL_TABLES)
-        assert Worker(path, 1).read(ALL_TABLES)["Artifact"]["uri"][0].as_py() == "new"
-        assert Worker(other, 1).read(["Artifact"])["Artifact"]["uri"][0].as_py() == "/data/1"
-        assert Worker(path, 1).ask(worker_pid) == first
+            SubprocessReader(path.with_name("none.db"), 1).read(ALL_TABLES)
+        assert SubprocessReader(path, 1).read(ALL_TABLES)["Artifact"]["uri"][0].as_py() == "new"
+        assert (
+            SubprocessReader(other, 1).read(["Artifact"])["Artifact"]["uri"][0].as_py() == "/data/1"
+        )
+        assert SubprocessReader(path, 1).ask(worker_pid) == first
 
     def test_goes_to_another_one_if_that_has_gone(self, path: Path):
-        first = Worker(path, 1).ask(worker_pid)
+        first = SubprocessReader(path, 1).ask(worker_pid)
         os.kill(first, signal.SIGKILL)
-        assert Worker(path, 1).ask(worker_pid) != first
+        assert SubprocessReader(path, 1).ask(worker_pid) != first
 
     def test_two_at_once_have_two_workers(self, path: Path):
         def question(session: Session) -> tuple[int, int]:
-            return worker_pid(session), Worker(path, 1).ask(worker_pid)
+            return worker_pid(session), SubprocessReader(path, 1).ask(worker_pid)
 
-        first, second = Worker(path, 1).ask(question)
+        first, second = SubprocessReader(path, 1).ask(question)
         assert first != second
         assert is_gone(first)  # one is kept
         assert not is_gone(second, seconds=0)
@@ -232,17 +234,17 @@ class TestTheNextQuestion:
             "subprocess_main.serve", "subprocess_main.LINGER_SECONDS = 0.2\nsubprocess_main.serve"
         )
         monkeypatch.setattr(subprocess_client, "_BEGIN", short)
-        first = Worker(path, 1).ask(worker_pid)
+        first = SubprocessReader(path, 1).ask(worker_pid)
         assert is_gone(first)
-        assert Worker(path, 1).ask(worker_pid) != first
+        assert SubprocessReader(path, 1).ask(worker_pid) != first
 
     @pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)"])
     def test_it_goes_with_its_parent_without_a_word(self, path: Path, end: str):
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from mlmd_lineage.readers.sqlite.subprocess_reader import Worker
-print(Worker(Path(sys.argv[1]), 1).ask(lambda session: session._talk.pid), flush=True)
+from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
+print(SubprocessReader(Path(sys.argv[1]), 1).ask(lambda session: session._client.pid), flush=True)
 {end}
 """
         done = subprocess.run(
@@ -259,8 +261,8 @@ print(Worker(Path(sys.argv[1]), 1).ask(lambda session: session._talk.pid), flush
         code = """
 import os, sys
 from pathlib import Path
-from mlmd_lineage.readers.sqlite.subprocess_reader import Worker
-pid = lambda: Worker(Path(sys.argv[1]), 1).ask(lambda session: session._talk.pid)
+from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
+pid = lambda: SubprocessReader(Path(sys.argv[1]), 1).ask(lambda session: session._client.pid)
 first = pid()
 child = os.fork()
 if not child:
@@ -287,7 +289,7 @@ class TestItsEnd:
             signal.raise_signal(signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):
-            Worker(path, 1).ask(question)
+            SubprocessReader(path, 1).ask(question)
         assert is_gone(pids[0])
 
     def test_ctrl_c_while_it_waits_for_a_lock(self, path: Path):
@@ -297,18 +299,18 @@ class TestItsEnd:
             timer.start()
             start = time.monotonic()
             with pytest.raises(KeyboardInterrupt):
-                Worker(path, 60).read(ALL_TABLES)
+                SubprocessReader(path, 60).read(ALL_TABLES)
             assert time.monotonic() - start < 6
 
     def test_its_parent_is_killed(self, path: Path):
         code = (
             "import sys, time\n"
             "from pathlib import Path\n"
-            "from mlmd_lineage.readers.sqlite.subprocess_reader import Worker\n"
+            "from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader\n"
             "def question(session):\n"
-            "    print(session._talk.pid, flush=True)\n"
+            "    print(session._client.pid, flush=True)\n"
             "    time.sleep(60)\n"
-            "Worker(Path(sys.argv[1]), 1).ask(question)\n"
+            "SubprocessReader(Path(sys.argv[1]), 1).ask(question)\n"
         )
         with subprocess.Popen(
             [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE
@@ -328,8 +330,8 @@ class TestItsEnd:
         program.write_text(
             "import sys\n"
             "from pathlib import Path\n"
-            "from mlmd_lineage.readers.sqlite.subprocess_reader import Worker\n"
-            f"print(Worker(Path({str(path)!r}), 1).read(['Event'])['Event'].num_rows)\n"
+            "from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader\n"
+            f"print(SubprocessReader(Path({str(path)!r}), 1).read(['Event'])['Event'].num_rows)\n"
         )
         done = subprocess.run(
             [sys.executable, str(program)],
@@ -348,12 +350,12 @@ class TestWhenItIsAsked:
         """Return the paths for which workers have been made."""
         made: list[Path] = []
 
-        class Noted(Worker):
+        class Noted(SubprocessReader):
             def __init__(self, path: Path, busy_timeout: float) -> None:
                 made.append(path)
                 super().__init__(path, busy_timeout)
 
-        monkeypatch.setattr("mlmd_lineage.readers.sqlite.reader.Worker", Noted)
+        monkeypatch.setattr("mlmd_lineage.readers.sqlite.reader.SubprocessReader", Noted)
         return made
 
     def test_not_where_nobody_has_it_open(self, path: Path, workers: list[Path]):

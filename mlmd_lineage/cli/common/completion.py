@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 - typer reads it
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.component_kinds import Kind
-    from mlmd_lineage.stacks.registration_view import View
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
+    from mlmd_lineage.stacks.registration_view import RegistrationView
 
 
-def _view() -> View:
+def _view() -> RegistrationView:
     from mlmd_lineage.stacks.registry import Registry
 
     return Registry().view()
 
 
-def _kind(ctx: typer.Context) -> Kind:
+def _kind(ctx: typer.Context) -> ComponentKind:
     from mlmd_lineage.stacks.component_kinds import KINDS
 
     parent = ctx.parent.info_name if ctx.parent is not None else ""

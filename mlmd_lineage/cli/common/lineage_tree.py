@@ -30,7 +30,7 @@ _USUAL_ROLES = {"uses", "produces"}
 
 
 @dataclasses.dataclass
-class Line:
+class TreeLine:
     """One line of the tree."""
 
     node: str
@@ -61,7 +61,7 @@ def ordered_nodes(trace: Trace) -> list[str]:
     return [str(key) for key in nodes.sort_values("hops", kind="stable").index]
 
 
-def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[Line]:
+def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[TreeLine]:
     """Yield the lines of the tree, each node with all that is below it once.
 
     Where it grows deeper than ``max_depth``, it goes on in a tree of its own.
@@ -69,10 +69,10 @@ def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[Line]:
     edges, shown = _below(trace), set(ordered_nodes(trace)[:limit])
     boundary = set(trace.boundary)
     seen: set[str] = set()
-    pending = [Line(node) for node in reversed([s for s in trace.starts if s in shown])]
+    pending = [TreeLine(node) for node in reversed([s for s in trace.starts if s in shown])]
     while pending:
         stack = [pending.pop()]
-        later: list[Line] = []
+        later: list[TreeLine] = []
         while stack:
             line = stack.pop()
             line.again = line.node in seen
@@ -83,13 +83,13 @@ def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[Line]:
             line.beyond = line.node in boundary
             line.hidden = sum(node not in shown for node in below)
             children = [
-                Line(node, line.depth + 1, line.node, path, roles)
+                TreeLine(node, line.depth + 1, line.node, path, roles)
                 for node, (path, roles) in below.items()
                 if node in shown
             ]
             if children and line.depth >= max_depth:
                 line.follows = True
-                later.append(Line(line.node, starts=True))
+                later.append(TreeLine(line.node, starts=True))
             else:
                 seen.add(line.node)
                 stack += reversed(children)
@@ -128,7 +128,7 @@ class Labels:
         self._short = short_types(str(t) for t in nodes["type"].dropna())
         self._display = _display_names(trace)
 
-    def text(self, line: Line, width: int) -> Text:
+    def text(self, line: TreeLine, width: int) -> Text:
         """Return the text of a line for a terminal; a long name or URI keeps its end."""
         from rich.cells import cell_len
         from rich.text import Text
@@ -152,7 +152,7 @@ class Labels:
         text.append_text(rest)
         return text
 
-    def indented(self, line: Line) -> str:
+    def indented(self, line: TreeLine) -> str:
         """Return the text of a line without colours or guides."""
         row = self._rows[line.node]
         name = "" if line.again else self.name(line.node, row)
@@ -173,7 +173,7 @@ class Labels:
             return name
         return self._display.get(node, "") or output.plain_value(row["uri"])
 
-    def _path(self, line: Line) -> str:
+    def _path(self, line: TreeLine) -> str:
         """Return the path on the way to a node, unless the nodes at its ends say it already."""
         if not line.path:
             return ""
@@ -183,7 +183,7 @@ class Labels:
                 return ""
         return f" ({printable(line.path)})"
 
-    def _notes(self, line: Line, row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+    def _notes(self, line: TreeLine, row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
         if line.roles:
             yield f"[{', '.join(line.roles)}]", "yellow"
         if row["missing"]:

@@ -31,7 +31,7 @@ class Box:
 
 
 @dataclasses.dataclass(slots=True)
-class Line:
+class EdgeLine:
     """All events of one role from one node to another."""
 
     source: int
@@ -41,7 +41,7 @@ class Line:
     points: list[tuple[float, float]] = dataclasses.field(default_factory=list)
 
 
-def place(nodes: Sequence[Box], edges: Sequence[Line]) -> tuple[float, float]:
+def place(nodes: Sequence[Box], edges: Sequence[EdgeLine]) -> tuple[float, float]:
     """Place boxes and lines, connected parts beside and beneath each other; return the size."""
     parts = _parts(len(nodes), edges)
     sizes = [_placed_part(part, nodes, inside) for part, inside in parts]
@@ -61,7 +61,7 @@ def place(nodes: Sequence[Box], edges: Sequence[Line]) -> tuple[float, float]:
 
 
 def _placed_part(
-    part: Sequence[int], nodes: Sequence[Box], edges: Sequence[Line]
+    part: Sequence[int], nodes: Sequence[Box], edges: Sequence[EdgeLine]
 ) -> tuple[float, float]:
     """Place the nodes and edges of a connected part, from 0 on; return its size."""
     numbers = {node: number for number, node in enumerate(part)}
@@ -84,7 +84,7 @@ def _placed_part(
     return columns[-1][0] + columns[-1][1], down(high) + HEIGHT / 2
 
 
-def _parts(nodes: int, edges: Sequence[Line]) -> list[tuple[list[int], list[Line]]]:
+def _parts(nodes: int, edges: Sequence[EdgeLine]) -> list[tuple[list[int], list[EdgeLine]]]:
     """Return the connected parts' nodes and edges, the largest part first."""
     part = list(range(nodes))
 
@@ -96,7 +96,7 @@ def _parts(nodes: int, edges: Sequence[Line]) -> list[tuple[list[int], list[Line
     for edge in edges:
         a, b = sorted((first(edge.source), first(edge.target)))
         part[b] = a
-    found: dict[int, tuple[list[int], list[Line]]] = {}
+    found: dict[int, tuple[list[int], list[EdgeLine]]] = {}
     for node in range(nodes):
         found.setdefault(first(node), ([], []))[0].append(node)
     for edge in edges:
@@ -114,7 +114,7 @@ def _columns(widths: Sequence[float], layers: Sequence[int]) -> list[tuple[float
 
 
 def _route(
-    edge: Line,
+    edge: EdgeLine,
     nodes: Sequence[Box],
     columns: Sequence[tuple[float, float]],
     way: Sequence[tuple[int, float]],

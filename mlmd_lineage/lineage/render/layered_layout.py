@@ -26,7 +26,7 @@ _LONGEST = 40
 
 
 @dataclasses.dataclass(slots=True)
-class Layout:
+class LayeredLayout:
     """Each node's layer and height, and where each edge passes the layers between its nodes.
 
     Heights are in rows: nodes of one layer are at least 1 apart.
@@ -37,7 +37,7 @@ class Layout:
     passes: dict[Pair, list[tuple[int, float]]]
 
 
-def arrange(nodes: int, edges: Iterable[Pair]) -> Layout:
+def arrange(nodes: int, edges: Iterable[Pair]) -> LayeredLayout:
     """Return the layout of a connected graph of nodes from 0 on; loops are left out."""
     pairs = sorted({(a, b) for a, b in edges if a != b})
     forward = _without_cycles(nodes, pairs)
@@ -66,7 +66,7 @@ def arrange(nodes: int, edges: Iterable[Pair]) -> Layout:
         turned = pair not in points
         way = points[pair[::-1]][::-1] if turned else points[pair]
         passes[pair] = [(layer_of[point], heights[point]) for point in way]
-    return Layout(layers, heights[:nodes], passes)
+    return LayeredLayout(layers, heights[:nodes], passes)
 
 
 def _neighbours(nodes: int, pairs: Iterable[Pair]) -> tuple[list[list[int]], list[list[int]]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
-from mlmd_lineage.lineage.render.coordinates import HEIGHT, Box, Line, place
+from mlmd_lineage.lineage.render.coordinates import HEIGHT, Box, EdgeLine, place
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ def when(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _edges(graph: LineageGraph, nodes: Sequence[Box]) -> list[Line]:
+def _edges(graph: LineageGraph, nodes: Sequence[Box]) -> list[EdgeLine]:
     numbers = {node.key: number for number, node in enumerate(nodes)}
-    edges: dict[tuple[str, str, str], Line] = {}
+    edges: dict[tuple[str, str, str], EdgeLine] = {}
     for source, target, event, found in edge_attributes.edge_dicts(graph):
         role = found["role"]
         edge = edges.setdefault(
-            (source, target, role), Line(numbers[source], numbers[target], role, [])
+            (source, target, role), EdgeLine(numbers[source], numbers[target], role, [])
         )
         tooltip = f"{source} → {target}: {found['type']} ({role}), event {event}"
         if found["path"]:
@@ -125,7 +125,7 @@ def _edges(graph: LineageGraph, nodes: Sequence[Box]) -> list[Line]:
     return list(edges.values())
 
 
-def _drawn_edge(edge: Line, nodes: Sequence[Box]) -> str:
+def _drawn_edge(edge: EdgeLine, nodes: Sequence[Box]) -> str:
     points = edge.points
     side = 1 if nodes[edge.source].x < nodes[edge.target].x else -1
     (x, y), (end, level) = points[0], points[-1]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.post_execution.compare.impact_search import Reached
+    from mlmd_lineage.post_execution.compare.impact_search import ImpactSearch
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
     from mlmd_lineage.readers.base import Reader
 
@@ -76,7 +76,7 @@ class Impact:
         node: str,
         label: str,
         trace: Trace,
-        found: tuple[Reached, ...],
+        found: tuple[ImpactSearch, ...],
         unknown: tuple[str, ...] = (),
     ) -> None:
         """Keep an answer; ``Store.impact()`` makes it."""
@@ -247,7 +247,7 @@ def _count(number: int, what: str) -> str:
     return f"one {what}" if number == 1 else f"{number or 'no'} {what}s"
 
 
-def _section(title: str, rows: list[Reached]) -> list[str]:
+def _section(title: str, rows: list[ImpactSearch]) -> list[str]:
     if not rows:
         return []
     lines = ["", title]

@@ -34,7 +34,7 @@ def _names(type_name: str, base_type: str | None) -> set[str]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reached:
+class ImpactSearch:
     """A model or a deployment that was reached; ``Impact.to_pandas()`` says what each means."""
 
     node: str
@@ -52,7 +52,7 @@ class Reached:
     reused_by: tuple[str, ...]
 
 
-def find(ancestry: Ancestry, trace: Trace, start: str, kinds: Kinds) -> tuple[Reached, ...]:
+def find(ancestry: Ancestry, trace: Trace, start: str, kinds: Kinds) -> tuple[ImpactSearch, ...]:
     """Return the models and deployments in a trace, the nearest first."""
     return _Finder(ancestry, trace, start, kinds).found()
 
@@ -72,12 +72,12 @@ class _Finder:
             if self._hops[source] == self._hops[target] - 1:
                 self._above.setdefault(target, source)
 
-    def found(self) -> tuple[Reached, ...]:
+    def found(self) -> tuple[ImpactSearch, ...]:
         rows = [row for key in self._hops if (row := self._row(key)) is not None]
         rows.sort(key=lambda row: (row.hops, int(row.node.partition("/")[2])))
         return tuple(rows)
 
-    def _row(self, key: str) -> Reached | None:
+    def _row(self, key: str) -> ImpactSearch | None:
         kind, _, text = key.partition("/")
         number = int(text)
         if key == self._start:
@@ -104,7 +104,7 @@ class _Finder:
         }
         return self._reached(key, makers, described, deployed=deployed)
 
-    def _of_execution(self, key: str, number: int) -> Reached | None:
+    def _of_execution(self, key: str, number: int) -> ImpactSearch | None:
         """Return a deployment that wrote no artifact."""
         facts = self._ancestry.model.image.executions([number]).get(number)
         if facts is None or not self._deploys(number) or self._ancestry.record(number).is_cached:
@@ -124,7 +124,7 @@ class _Finder:
 
     def _reached(
         self, key: str, makers: tuple[int, ...], described: dict[str, Any], *, deployed: bool
-    ) -> Reached:
+    ) -> ImpactSearch:
         models = [model for maker in makers for model in self._models_of(maker)]
         came = [model for model in models if model in self._hops]
         path = self._path(key)
@@ -134,7 +134,7 @@ class _Finder:
             end = [] if key == f"execution/{maker}" else [key]
             path = (*self._path(nearest), f"execution/{maker}", *end)
         run = makers[0] if makers else None
-        return Reached(
+        return ImpactSearch(
             node=key,
             kind="deployment" if deployed else "model",
             run=None if run is None else self._ancestry.run_name(run),

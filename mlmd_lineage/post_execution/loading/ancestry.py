@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import ArtifactRecord, StepRecord
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
-    from mlmd_lineage.post_execution.loading.run_index import Model
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
 
 class Ancestry:
@@ -27,7 +27,7 @@ class Ancestry:
 
     def __init__(
         self,
-        model: Model,
+        model: RunIndex,
         traces: tuple[Trace, ...],
         resolvers: Mapping[int, Collection[int]],
     ) -> None:

@@ -11,8 +11,8 @@ from mlmd_lineage.lineage.query import Question
 from mlmd_lineage.post_execution.loading import loader
 from mlmd_lineage.post_execution.loading.ancestry import Ancestry
 from mlmd_lineage.post_execution.loading.fetch import Fetched
-from mlmd_lineage.post_execution.loading.run_index import Model
-from mlmd_lineage.post_execution.loading.store_image import Image
+from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.store_image import StoreImage
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
 
 if TYPE_CHECKING:
@@ -153,13 +153,15 @@ def _with_originals(session: Session, runs: list[int], executions: set[int]) -> 
     return members | {found for n in there if (found := model.original(n)) is not None}
 
 
-def _model(session: Session, executions: set[int], artifacts: set[int], runs: list[int]) -> Model:
+def _model(
+    session: Session, executions: set[int], artifacts: set[int], runs: list[int]
+) -> RunIndex:
     rows = _Rows(session)
     rows.contexts(runs)
     known = rows.fill(sorted(executions)) | rows.artifacts(artifacts)
     while True:
-        image = Image(rows.tables(), known=frozenset(known), writing_types=rows.writing_types)
-        model = Model(image, dialects())
+        image = StoreImage(rows.tables(), known=frozenset(known), writing_types=rows.writing_types)
+        model = RunIndex(image, dialects())
         model.limit(runs={f"context/{number}" for number in runs}, pipelines=())
         image.executions(sorted(executions))  # decoded together, and kept
         above = _groups(model, executions) - executions
@@ -169,7 +171,7 @@ def _model(session: Session, executions: set[int], artifacts: set[int], runs: li
         known |= rows.fill(sorted(above))
 
 
-def _groups(model: Model, executions: set[int]) -> set[int]:
+def _groups(model: RunIndex, executions: set[int]) -> set[int]:
     """Return the groups of steps that hold some executions."""
     found = set()
     for number in executions:

@@ -14,8 +14,8 @@ from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.artifacts import ArtifactView
 from mlmd_lineage.post_execution.base_view import Views
 from mlmd_lineage.post_execution.loading.fetch import Fetched
-from mlmd_lineage.post_execution.loading.run_index import Model
-from mlmd_lineage.post_execution.loading.store_image import TABLES, Image
+from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.store_image import TABLES, StoreImage
 from mlmd_lineage.post_execution.pipelines import PipelineView
 from mlmd_lineage.post_execution.runs import PipelineRunView
 from mlmd_lineage.post_execution.steps import StepView
@@ -74,16 +74,16 @@ def run(reader: Reader, name: str, ask: Ask) -> PipelineRunView:
     return PipelineRunView(model, _one("run", name, keys))
 
 
-def whole(tables: Tables, ask: Ask) -> Model:
+def whole(tables: Tables, ask: Ask) -> RunIndex:
     """Return the runs of tables that hold all there is."""
-    return Model(Image(tables), dialects(), _views(ask))
+    return RunIndex(StoreImage(tables), dialects(), _views(ask))
 
 
 def _views(ask: Ask) -> Views:
     return Views(PipelineView, PipelineRunView, StepView, ArtifactView, ask)
 
 
-def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> Model | None:
+def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> RunIndex | None:
     """Load what belongs to the contexts of a name; None where there is none, or too much."""
     spoken = dialects()
     names = {name for dialect in spoken for name in dialect.original_properties}
@@ -93,19 +93,21 @@ def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> Mod
     if not contexts or (not of_run and len(members) > _MANY):
         return None
     known = fetched.fill(members)
-    image = Image(fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types)
-    model = Model(image, spoken, _views(ask))
+    image = StoreImage(
+        fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types
+    )
+    model = RunIndex(image, spoken, _views(ask))
     keys = {f"context/{number}" for number in contexts}
     model.limit(runs=keys, pipelines=set() if of_run else keys)
     return model
 
 
-def _pipelines_named(model: Model, name: str) -> list[str]:
+def _pipelines_named(model: RunIndex, name: str) -> list[str]:
     held = model.layout.pipelines
     return [k for k, entry in held.items() if name in {entry.name, k} and model.holds_all_runs(k)]
 
 
-def _runs_named(model: Model, name: str) -> list[str]:
+def _runs_named(model: RunIndex, name: str) -> list[str]:
     found = []
     for key, entry in model.layout.runs.items():
         if name in {entry.name, key, entry.run_id} and model.holds_run(key):
@@ -120,7 +122,7 @@ def _one(what: str, name: str, keys: list[str]) -> str:
     return keys[0]
 
 
-def _not_found(model: Model, what: str, name: str, held: Iterable[str]) -> errors.NotFoundError:
+def _not_found(model: RunIndex, what: str, name: str, held: Iterable[str]) -> errors.NotFoundError:
     names = list(dict.fromkeys(held))
     near = errors.did_you_mean(name, names)
     count = f"It has {len(names)} {what}s." if len(names) != 1 else f"Its only one is {names[0]!r}."

@@ -9,22 +9,22 @@ from mlmd_lineage import errors
 from mlmd_lineage.dialects.base import CACHED, FAILED
 from mlmd_lineage.dialects.records import RunDetails
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assembled
-from mlmd_lineage.post_execution.loading.run_membership import Layout
+from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
-    from mlmd_lineage.dialects.records import ArtifactRecord, Place, StepRecord
+    from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity, StepRecord
     from mlmd_lineage.post_execution.base_view import Views
-    from mlmd_lineage.post_execution.loading.store_image import Image
+    from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
 _AHEAD = 1000
 """How many executions are decoded together."""
 
 
-class Model:
+class RunIndex:
     """The runs of an image, worked out when they are asked for and kept.
 
     Attributes:
@@ -32,7 +32,7 @@ class Model:
     """
 
     def __init__(
-        self, image: Image, dialects: Sequence[Dialect], views: Views | None = None
+        self, image: StoreImage, dialects: Sequence[Dialect], views: Views | None = None
     ) -> None:
         """Take an image that holds all there is; ``limit()`` says otherwise."""
         self.image = image
@@ -50,9 +50,9 @@ class Model:
         return self._views
 
     @functools.cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> RunMembership:
         """Which executions belong to which runs and pipelines."""
-        return Layout(self.image, self._dialects)
+        return RunMembership(self.image, self._dialects)
 
     # Runs
 
@@ -135,7 +135,7 @@ class Model:
             details = dialect.run(entry.place, parts)
         return assembled(key, facts.values(), records, dialect, details)
 
-    def _step(self, execution: ExecutionFacts, place: Place) -> tuple[StepRecord, Dialect]:
+    def _step(self, execution: ExecutionFacts, place: RunIdentity) -> tuple[StepRecord, Dialect]:
         first = self.layout.placed_by.get(execution.id, 0)
         for number, dialect in enumerate(self._dialects[first:], first):
             there = number == first or dialect.place(execution.contexts) is not None

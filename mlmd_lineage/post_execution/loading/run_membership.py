@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.dialects.records import Place
+from mlmd_lineage.dialects.records import RunIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ContextFacts
-    from mlmd_lineage.post_execution.loading.store_image import Image
+    from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
 
 @dataclasses.dataclass(slots=True)
@@ -21,7 +21,7 @@ class RunEntry:
 
     key: str
     name: str
-    place: Place
+    place: RunIdentity
     pipeline: str
     executions: list[int] = dataclasses.field(default_factory=list)
 
@@ -42,14 +42,14 @@ class PipelineEntry:
     runs: list[str] = dataclasses.field(default_factory=list)
 
 
-class Layout:
+class RunMembership:
     """The runs and the pipelines of an image, by their keys.
 
     A run's key is that of its context, ``"context/2"``, or of the execution that is a run of its
     own. So is a pipeline's; one that has no context has the key ``"pipeline/NAME"``.
     """
 
-    def __init__(self, image: Image, dialects: Sequence[Dialect]) -> None:
+    def __init__(self, image: StoreImage, dialects: Sequence[Dialect]) -> None:
         self._image = image
         self._dialects = dialects
         self.runs: dict[str, RunEntry] = {}
@@ -87,7 +87,9 @@ class Layout:
                 else:
                     self._pipeline(place)
 
-    def _places(self, contexts: Sequence[ContextFacts], execution: int | None) -> tuple[Place, ...]:
+    def _places(
+        self, contexts: Sequence[ContextFacts], execution: int | None
+    ) -> tuple[RunIdentity, ...]:
         for number, dialect in enumerate(self._dialects):
             # A context without any execution is a run only where a platform is known by it.
             if execution is not None or dialect.name != "plain":
@@ -98,11 +100,11 @@ class Layout:
                     return places
         return ()
 
-    def _alone(self, number: int) -> Place:
+    def _alone(self, number: int) -> RunIdentity:
         kind, name, _ = self._image.outlines[number]
-        return Place(None, None, kind, name or f"execution/{number}")
+        return RunIdentity(None, None, kind, name or f"execution/{number}")
 
-    def _run(self, key: str, place: Place) -> RunEntry:
+    def _run(self, key: str, place: RunIdentity) -> RunEntry:
         entry = self.runs.get(key)
         if entry is None:
             pipeline = self._pipeline(place)
@@ -111,7 +113,7 @@ class Layout:
             pipeline.runs.append(key)
         return entry
 
-    def _pipeline(self, place: Place) -> PipelineEntry:
+    def _pipeline(self, place: RunIdentity) -> PipelineEntry:
         number = None if place.pipeline is None else place.pipeline.id
         key = f"pipeline/{place.pipeline_name}" if number is None else f"context/{number}"
         entry = self.pipelines.get(key)

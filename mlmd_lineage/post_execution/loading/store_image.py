@@ -48,7 +48,7 @@ TABLES = (
 """The tables that the views are made from."""
 
 
-class Image:
+class StoreImage:
     """Executions, contexts and artifacts as the dialects are shown them.
 
     Attributes:

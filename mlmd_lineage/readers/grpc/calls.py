@@ -64,22 +64,22 @@ _OPTIONS = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Call:
+class ServiceCall:
     """One call of a method, and what to do with its answer."""
 
     method: str
     request: Message
-    take: Callable[[bytes], Iterable[Call] | None]
+    take: Callable[[bytes], Iterable[ServiceCall] | None]
     """Takes the answer, of no bytes where there is nothing; may return further calls."""
-    smaller: Callable[[], Collection[Call]] | None = None
+    smaller: Callable[[], Collection[ServiceCall]] | None = None
     """Returns calls that together ask for the same, or none where it cannot be cut."""
-    refused: Callable[[Status], Iterable[Call] | None] | None = None
+    refused: Callable[[Status], Iterable[ServiceCall] | None] | None = None
     """Takes the failure of a call that cannot be cut, where its rows are to blame."""
     optional: bool = False
     """Whether ``refused`` takes UNIMPLEMENTED too, as there is another way."""
 
 
-class Loads:
+class ConnectionLoads:
     """How many calls are in flight on each connection.
 
     The next one goes where the fewest are: of a service's processes, some are quicker, and some
@@ -114,7 +114,7 @@ class Loads:
             self._changed.wait_for(lambda: done() or self.total < fewer)
 
 
-class Service:
+class ServiceClient:
     """An open connection to a service; a context manager that closes it."""
 
     def __init__(self, store: KubeflowMetadataStore, address: Address) -> None:
@@ -136,7 +136,7 @@ class Service:
         for channel in self._channels.values():
             channel.close()
 
-    def run(self, calls: Iterable[Call], *, in_flight: int = IN_FLIGHT) -> None:
+    def run(self, calls: Iterable[ServiceCall], *, in_flight: int = IN_FLIGHT) -> None:
         """Make calls, and those that their answers lead to, and take the answers in that order.
 
         Raises:
@@ -144,9 +144,9 @@ class Service:
             StoreError: A call failed, and trying again did not help.
         """
         source = iter(calls)
-        waiting: collections.deque[Call] = collections.deque()
-        flying: collections.deque[tuple[Call, float, Any]] = collections.deque()
-        loads = Loads()
+        waiting: collections.deque[ServiceCall] = collections.deque()
+        flying: collections.deque[tuple[ServiceCall, float, Any]] = collections.deque()
+        loads = ConnectionLoads()
         more, window = True, 1
         try:
             while True:
@@ -174,7 +174,7 @@ class Service:
             while flying:
                 flying.pop()[2].cancel()
 
-    def _send(self, call: Call, number: int) -> Any:
+    def _send(self, call: ServiceCall, number: int) -> Any:
         self.calls += 1
         if call.method in self._missing:
             raise _missing(self.address, call.method)
@@ -204,13 +204,15 @@ class Service:
             return Status.of(error, self._headers())
         return answer
 
-    def _finish(self, call: Call, outcome: bytes | Status, sent: float) -> Iterable[Call] | None:
+    def _finish(
+        self, call: ServiceCall, outcome: bytes | Status, sent: float
+    ) -> Iterable[ServiceCall] | None:
         if isinstance(outcome, Status):
             return self._failed(call, outcome, sent)
         self._answered, self._failing_since, self._failures = True, None, 0
         return self._taken(call, outcome)
 
-    def _taken(self, call: Call, answer: bytes) -> Iterable[Call] | None:
+    def _taken(self, call: ServiceCall, answer: bytes) -> Iterable[ServiceCall] | None:
         from google.protobuf.message import DecodeError
 
         try:
@@ -223,7 +225,9 @@ class Service:
         )
         raise errors.ReadError(message)
 
-    def _failed(self, call: Call, status: Status, sent: float) -> Iterable[Call] | None:
+    def _failed(
+        self, call: ServiceCall, status: Status, sent: float
+    ) -> Iterable[ServiceCall] | None:
         if status.code == "NOT_FOUND":
             # Some methods, in some versions, say so where others answer with nothing.
             self._answered = True
@@ -250,11 +254,11 @@ class Service:
         """Tell whether the service has the methods that every version has."""
         if not self._answered:
             asked = request("GetArtifactTypesRequest")
-            call = Call("GetArtifactTypes", asked, lambda _: None)
+            call = ServiceCall("GetArtifactTypes", asked, lambda _: None)
             self._answered = not isinstance(self._outcome(self._send(call, 0)), Status)
         return self._answered
 
-    def _wait(self, call: Call, status: Status, sent: float) -> None:
+    def _wait(self, call: ServiceCall, status: Status, sent: float) -> None:
         """Wait before a call is made again, or raise where that was done for long enough."""
         if sent < self._waited:
             return  # others that were in flight with it have failed, and this has waited with them
@@ -308,8 +312,8 @@ class Chunks:
         method: str,
         field: str,
         ids: Iterable[int],
-        take: Callable[[bytes], Iterable[Call] | None],
-        refused: Callable[[int, Status], Iterable[Call] | None] | None = None,
+        take: Callable[[bytes], Iterable[ServiceCall] | None],
+        refused: Callable[[int, Status], Iterable[ServiceCall] | None] | None = None,
     ) -> None:
         self._method = method
         self._field = field
@@ -318,26 +322,26 @@ class Chunks:
         self._refused = refused
         self._size = 250
 
-    def __iter__(self) -> Iterator[Call]:
+    def __iter__(self) -> Iterator[ServiceCall]:
         while True:
             ids = list(itertools.islice(self._ids, self._size))
             if not ids:
                 return
             yield self._call(ids)
 
-    def _call(self, ids: list[int]) -> Call:
-        def take(answer: bytes) -> Iterable[Call] | None:
+    def _call(self, ids: list[int]) -> ServiceCall:
+        def take(answer: bytes) -> Iterable[ServiceCall] | None:
             fitting = int(TARGET_BYTES * len(ids) / max(len(answer), 1))
             self._size = max(1, min(fitting, 2 * max(self._size, len(ids)), MOST_IDS))
             return self._take(answer)
 
-        def smaller() -> list[Call]:
+        def smaller() -> list[ServiceCall]:
             self._size = max(1, len(ids) // 2)
             half = len(ids) // 2
             return [self._call(ids[:half]), self._call(ids[half:])] if half else []
 
         refused = self._refused
-        return Call(
+        return ServiceCall(
             self._method,
             request(f"{self._method}Request", **{self._field: ids}),
             take,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlmd_lineage.readers.grpc.columnar_protobuf import Numbers
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
 _MESSAGES = {"artifact": "Artifact", "execution": "Execution", "context": "Context"}
 _VALUES = {
@@ -52,7 +52,7 @@ class NodeColumns:
         parts: Their messages.
     """
 
-    def __init__(self, kind: Kind, parts: Sequence[bytes]) -> None:
+    def __init__(self, kind: NodeSchema, parts: Sequence[bytes]) -> None:
         self._kind = kind
         self._field = _numbers_of(_MESSAGES[kind.name])
         self._fields = parsed(Messages.of(parts), self._field.values())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlmd_lineage import _proto
 from mlmd_lineage.readers.grpc import rows
-from mlmd_lineage.readers.grpc.calls import PAGE, Call, Chunks, request
+from mlmd_lineage.readers.grpc.calls import PAGE, Chunks, ServiceCall, request
 from mlmd_lineage.readers.grpc.memberships import STARTS, pairs_in, subgraph_call
 from mlmd_lineage.readers.grpc.node_listing import options, plural
 from mlmd_lineage.readers.grpc.status_errors import MissingMethodError
@@ -20,9 +20,9 @@ from mlmd_lineage.snapshot import notes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from mlmd_lineage.readers.grpc.calls import Service
+    from mlmd_lineage.readers.grpc.calls import ServiceClient
     from mlmd_lineage.readers.grpc.status_errors import Status
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     TakeMembers = Callable[[int, Sequence[bytes]], None]
 
@@ -30,7 +30,7 @@ _FEW_PAGES = 50
 """From how many pages on a filtered list is quicker: it does not look up all members for each."""
 
 
-class _Place(NamedTuple):
+class _ReadPosition(NamedTuple):
     """How far the members of a context have been read."""
 
     context: int
@@ -45,16 +45,16 @@ class _Place(NamedTuple):
 class Members:
     """The nodes of one kind that are in some contexts."""
 
-    def __init__(self, service: Service, kind: Kind, take: TakeMembers) -> None:
+    def __init__(self, service: ServiceClient, kind: NodeSchema, take: TakeMembers) -> None:
         self._service = service
         self._kind = kind
         self._take = take
         self._filters = True
-        self._stuck: list[tuple[_Place, Status]] = []
+        self._stuck: list[tuple[_ReadPosition, Status]] = []
 
     def fetch(self, contexts: Iterable[int]) -> None:
         """Fetch the members of some contexts."""
-        self._service.run(self._call(_Place(context)) for context in contexts)
+        self._service.run(self._call(_ReadPosition(context)) for context in contexts)
 
     @property
     def is_stuck(self) -> bool:
@@ -77,7 +77,7 @@ class Members:
             for place, status in places:
                 beyond = [number for number in bad.get(place.context, ()) if number > place.after]
                 if beyond:
-                    onward.append(_Place(place.context, min(beyond), place.pages))
+                    onward.append(_ReadPosition(place.context, min(beyond), place.pages))
                 else:
                     detail = (
                         f"its {self._kind.name}s after {self._kind.name}/{place.after} cannot be "
@@ -87,7 +87,7 @@ class Members:
             self._service.run(map(self._call, onward))
         return unread
 
-    def _call(self, place: _Place) -> Call:
+    def _call(self, place: _ReadPosition) -> ServiceCall:
         if place.filtered and self._filters:
             where = f"contexts_a.id = {place.context}"
             method = f"Get{plural(self._kind)}"
@@ -100,7 +100,7 @@ class Members:
                 how.next_page_token = place.token.decode("ascii")
             asked = request(f"{method}Request", context_id=place.context, options=how)
 
-        def take(answer: bytes) -> list[Call]:
+        def take(answer: bytes) -> list[ServiceCall]:
             nodes, token = rows.parts_in(answer)
             self._take(place.context, nodes)
             if not token:
@@ -111,13 +111,13 @@ class Members:
             after = place._replace(after=last, pages=pages, token=token, filtered=filtered)
             return [self._call(after)]
 
-        def smaller() -> list[Call]:
+        def smaller() -> list[ServiceCall]:
             if place.filtered or place.size == 1:
                 return []
             # A page that begins with the first node needs no token of ours.
             return [self._call(place._replace(size=max(1, place.size // 10), token=b""))]
 
-        def refused(status: Status) -> list[Call]:
+        def refused(status: Status) -> list[ServiceCall]:
             if place.filtered and self._filters:
                 self._filters = False
             if place.filtered:
@@ -125,12 +125,12 @@ class Members:
             self._stuck.append((place, status))
             return []
 
-        return Call(method, asked, take, smaller, refused, optional=place.filtered)
+        return ServiceCall(method, asked, take, smaller, refused, optional=place.filtered)
 
 
 def contexts_of_each(
-    service: Service,
-    kind: Kind,
+    service: ServiceClient,
+    kind: NodeSchema,
     nodes: Collection[int],
     refused: Callable[[int, Status], None] | None = None,
 ) -> Iterator[tuple[int, int]]:
@@ -146,19 +146,21 @@ def contexts_of_each(
     response: Any = _proto.message(f"{method}Response")
     found: list[tuple[int, int]] = []
 
-    def call(node: int) -> Call:
+    def call(node: int) -> ServiceCall:
         def take(answer: bytes) -> None:
             found.extend((context.id, node) for context in response.FromString(answer).contexts)
 
         asked = request(f"{method}Request", **{f"{kind.name}_id": node})
         failed = None if refused is None else functools.partial(refused, node)
-        return Call(method, asked, take, refused=failed)
+        return ServiceCall(method, asked, take, refused=failed)
 
     service.run(map(call, nodes))
     yield from sorted(found)
 
 
-def memberships_of(service: Service, kind: Kind, nodes: Collection[int]) -> list[tuple[int, int]]:
+def memberships_of(
+    service: ServiceClient, kind: NodeSchema, nodes: Collection[int]
+) -> list[tuple[int, int]]:
     """Return ``(context, node)`` for the contexts of some nodes, in order.
 
     MLMD has no index that leads from a node to its contexts, so a call for a hundred nodes takes
@@ -170,7 +172,9 @@ def memberships_of(service: Service, kind: Kind, nodes: Collection[int]) -> list
         return sorted(contexts_of_each(service, kind, nodes))
 
 
-def _by_subgraph(service: Service, kind: Kind, nodes: Sequence[int]) -> set[tuple[int, int]]:
+def _by_subgraph(
+    service: ServiceClient, kind: NodeSchema, nodes: Sequence[int]
+) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
 
     def take(graph: Any) -> None:
@@ -183,7 +187,7 @@ def _by_subgraph(service: Service, kind: Kind, nodes: Sequence[int]) -> set[tupl
 
 
 def parents(
-    service: Service,
+    service: ServiceClient,
     contexts: Sequence[int],
     refused: Callable[[int, Status], None] | None = None,
 ) -> list[tuple[int, int]]:
@@ -197,14 +201,14 @@ def parents(
     return sorted(_relatives(service, contexts, "Parent", "parent_contexts", refused))
 
 
-def children(service: Service, contexts: Sequence[int]) -> list[tuple[int, int]]:
+def children(service: ServiceClient, contexts: Sequence[int]) -> list[tuple[int, int]]:
     """Return ``(child, context)`` for some contexts, in order."""
     found = _relatives(service, contexts, "Children", "children_contexts")
     return sorted((child, context) for context, child in found)
 
 
 def _relatives(
-    service: Service,
+    service: ServiceClient,
     contexts: Sequence[int],
     side: str,
     field: str,
@@ -226,7 +230,7 @@ def _relatives(
 
 
 def _relatives_of_each(
-    service: Service,
+    service: ServiceClient,
     contexts: Sequence[int],
     method: str,
     refused: Callable[[int, Status], None] | None,
@@ -234,12 +238,14 @@ def _relatives_of_each(
     found: set[tuple[int, int]] = set()
     response: Any = _proto.message(f"{method}Response")
 
-    def call(context: int) -> Call:
+    def call(context: int) -> ServiceCall:
         def take(answer: bytes) -> None:
             found.update((context, other.id) for other in response.FromString(answer).contexts)
 
         failed = None if refused is None else functools.partial(refused, context)
-        return Call(method, request(f"{method}Request", context_id=context), take, refused=failed)
+        return ServiceCall(
+            method, request(f"{method}Request", context_id=context), take, refused=failed
+        )
 
     try:
         service.run(map(call, contexts))

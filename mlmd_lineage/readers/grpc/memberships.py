@@ -15,7 +15,7 @@ import numpy as np
 
 from mlmd_lineage import _proto
 from mlmd_lineage.readers.grpc import connected_components
-from mlmd_lineage.readers.grpc.calls import TARGET_BYTES, Call, request
+from mlmd_lineage.readers.grpc.calls import TARGET_BYTES, ServiceCall, request
 from mlmd_lineage.readers.grpc.columnar_protobuf import Messages, parsed
 from mlmd_lineage.readers.grpc.node_listing import Numbers
 from mlmd_lineage.readers.grpc.status_errors import MissingMethodError
@@ -24,9 +24,9 @@ from mlmd_lineage.snapshot.tables import KINDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mlmd_lineage.readers.grpc.calls import Service
+    from mlmd_lineage.readers.grpc.calls import ServiceClient
     from mlmd_lineage.readers.grpc.status_errors import Status
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -47,12 +47,12 @@ _CONTEXT_SECONDS = 0.002
 _PAGE_SECONDS = 0.01
 
 
-def _field(kind: Kind) -> str:
+def _field(kind: NodeSchema) -> str:
     """Return what a message calls the memberships of a kind."""
     return f"{(kind.membership or '').lower()}s"
 
 
-def pairs_in(graph: Any, kind: Kind) -> tuple[Ids, Ids]:
+def pairs_in(graph: Any, kind: NodeSchema) -> tuple[Ids, Ids]:
     """Return the contexts and the nodes of all memberships in a ``Memberships`` message."""
     pairs = getattr(graph, _field(kind))
     # The node has the number 1 in a message, the context 2.
@@ -62,15 +62,15 @@ def pairs_in(graph: Any, kind: Kind) -> tuple[Ids, Ids]:
 
 
 def subgraph_call(  # noqa: PLR0913 - each stands alone
-    kind: Kind,
+    kind: NodeSchema,
     starts: Sequence[int],
     hops: int,
     *,
-    kinds: Iterable[Kind],
+    kinds: Iterable[NodeSchema],
     take: Callable[[Any], None],
-    smaller: Callable[[], list[Call]] | None = None,
-    refused: Callable[[Status], Iterable[Call] | None] | None = None,
-) -> Call:
+    smaller: Callable[[], list[ServiceCall]] | None = None,
+    refused: Callable[[Status], Iterable[ServiceCall] | None] | None = None,
+) -> ServiceCall:
     """Return the call for the memberships of some nodes, and of those near them.
 
     Args:
@@ -79,8 +79,8 @@ def subgraph_call(  # noqa: PLR0913 - each stands alone
         hops: How far to walk from them.
         kinds: Whose memberships to return.
         take: Takes the ``Memberships`` of the answer.
-        smaller: As in ``Call``.
-        refused: As in ``Call``; where it is None, a service without filters is without the method.
+        smaller: As in ``ServiceCall``.
+        refused: As in ``ServiceCall``; None: a service without filters lacks the method.
     """
     asked = request(f"{METHOD}Request")
     how = asked.lineage_subgraph_query_options
@@ -95,12 +95,12 @@ def subgraph_call(  # noqa: PLR0913 - each stands alone
         # An answer of no bytes stands for NOT_FOUND: none of them has a row.
         take(response.FromString(answer).memberships)
 
-    return Call(METHOD, asked, took, smaller, refused)
+    return ServiceCall(METHOD, asked, took, smaller, refused)
 
 
 def artifacts_near(
     artifacts: Sequence[int], hops: int, take: Callable[[set[int]], None], *, up: bool
-) -> Call:
+) -> ServiceCall:
     """Return the call for the artifacts that some others lead to.
 
     Args:
@@ -120,7 +120,7 @@ def artifacts_near(
     def took(answer: bytes) -> None:
         take({event.artifact_id for event in response.FromString(answer).lineage_subgraph.events})
 
-    return Call(METHOD, asked, took)
+    return ServiceCall(METHOD, asked, took)
 
 
 class Neighbours:
@@ -136,10 +136,10 @@ class Neighbours:
 
     def __init__(
         self,
-        service: Service,
+        service: ServiceClient,
         ids: Mapping[str, Ids],
-        kinds: Sequence[Kind],
-        take: Callable[[Kind, Ids, Ids], None],
+        kinds: Sequence[NodeSchema],
+        take: Callable[[NodeSchema, Ids, Ids], None],
         contexts: int,
     ) -> None:
         self._service = service
@@ -186,7 +186,7 @@ class Neighbours:
         self._service.run(self._group_calls(middle, sizes), in_flight=_GROUPS_IN_FLIGHT)
         self._starts, self._hops, self._poor_seconds = _FIRST, _FIRST, None
 
-    def _group_calls(self, executions: Ids, sizes: Ids) -> Iterator[Call]:
+    def _group_calls(self, executions: Ids, sizes: Ids) -> Iterator[ServiceCall]:
         """Yield calls that begin with one execution of each group, the largest groups first."""
         at = 0
         while at < len(executions):
@@ -207,7 +207,7 @@ class Neighbours:
         self._service.run(self._calls(), in_flight=_IN_FLIGHT)
         return not any(map(self._unsettled, self._kinds))
 
-    def _calls(self) -> Iterator[Call]:
+    def _calls(self) -> Iterator[ServiceCall]:
         # Executions have more neighbours; from those of other kinds the same is reached.
         for kind in sorted(self._kinds, key=lambda kind: kind.name != "execution"):
             # Neighbours have neighbouring ids: those in another order lie far from each other.
@@ -228,11 +228,11 @@ class Neighbours:
                 if len(chosen):
                     yield self._call(kind, near[chosen].tolist(), self._hops)
 
-    def _unsettled(self, kind: Kind) -> int:
+    def _unsettled(self, kind: NodeSchema) -> int:
         ids = self._ids[kind.name]
         return len(ids) - int(self.settled[kind.name].has(ids).sum())
 
-    def _is_slow(self, kind: Kind) -> bool:
+    def _is_slow(self, kind: NodeSchema) -> bool:
         """Tell whether the nodes that are left are sooner read context by context."""
         if self._poor_seconds is None:
             return False
@@ -243,7 +243,7 @@ class Neighbours:
         self._poor_seconds = None
         return slow
 
-    def _call(self, kind: Kind, starts: Sequence[int], hops: int) -> Call:
+    def _call(self, kind: NodeSchema, starts: Sequence[int], hops: int) -> ServiceCall:
         began = time.monotonic()
 
         def take(graph: Any) -> None:
@@ -253,7 +253,7 @@ class Neighbours:
             if met < _POOR * len(starts):
                 self._poor_seconds = time.monotonic() - began
 
-        def smaller() -> list[Call]:
+        def smaller() -> list[ServiceCall]:
             # What was too much once is not tried again.
             half = len(starts) // 2
             if half:

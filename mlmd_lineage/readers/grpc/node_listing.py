@@ -15,15 +15,15 @@ import numpy as np
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.grpc import rows as grpc_rows
-from mlmd_lineage.readers.grpc.calls import PAGE, Call, Chunks, request
+from mlmd_lineage.readers.grpc.calls import PAGE, Chunks, ServiceCall, request
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from mlmd_lineage.readers.grpc.calls import Service
+    from mlmd_lineage.readers.grpc.calls import ServiceClient
     from mlmd_lineage.readers.grpc.status_errors import Status
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
     Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -82,7 +82,7 @@ class Numbers:
             yield from numbers[~self.has(numbers)].tolist()
 
 
-def plural(kind: Kind) -> str:
+def plural(kind: NodeSchema) -> str:
     """Return how the names of methods call several nodes of a kind."""
     return f"{kind.table}s"
 
@@ -112,13 +112,13 @@ def options(size: int, *, after: int | None = None, ascending: bool = True, wher
 class Listing:
     """The nodes of one service, and which of them it fails on."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ServiceClient) -> None:
         self._service = service
         self.bad: dict[str, dict[int, Status]] = {name: {} for name in KINDS}
         """The nodes on which the service fails, by kind and id."""
         self._good = 0
 
-    def by_id(self, kind: Kind, ids: Iterable[int], take: TakeParts) -> None:
+    def by_id(self, kind: NodeSchema, ids: Iterable[int], take: TakeParts) -> None:
         """Fetch the nodes with some ids; those on which the service fails are noted as bad."""
 
         def took(answer: bytes) -> None:
@@ -140,7 +140,7 @@ class Listing:
         field = f"{kind.name}_ids"
         self._service.run(Chunks(method, field, ids, took, refused))
 
-    def sweep(self, kind: Kind, last: int, have: Numbers, take: TakeParts) -> None:
+    def sweep(self, kind: NodeSchema, last: int, have: Numbers, take: TakeParts) -> None:
         """Fetch all nodes up to an id but those that one has."""
         position, batch = 1, _FIRST_BATCH
         found = 0
@@ -165,7 +165,7 @@ class Listing:
                 batch = _FIRST_BATCH
                 position = self._next_id(kind, position - 1) or position
 
-    def last_id(self, kind: Kind) -> int:
+    def last_id(self, kind: NodeSchema) -> int:
         """Return the greatest id of a kind's nodes, or 0 where there are none."""
         found, status = self._page(kind, options(1, ascending=False))
         if status is None:
@@ -191,19 +191,19 @@ class Listing:
                 above = middle
         return above
 
-    def _next_id(self, kind: Kind, after: int) -> int | None:
+    def _next_id(self, kind: NodeSchema, after: int) -> int | None:
         """Return the first id in use after another; None where it cannot be had."""
         found, _ = self._page(kind, options(1, after=after))
         number = found[0] if found else 0
         return number if number > after else None
 
-    def _page(self, kind: Kind, how: Any) -> tuple[list[int], Status | None]:
+    def _page(self, kind: NodeSchema, how: Any) -> tuple[list[int], Status | None]:
         """Return the ids in a page of a list, or how that failed."""
         failed: list[Status] = []
         pages: list[list[int]] = []
         self._service.run(
             [
-                Call(
+                ServiceCall(
                     f"Get{plural(kind)}",
                     request(f"Get{plural(kind)}Request", options=how),
                     lambda answer: pages.append(_ids_in(answer)),
@@ -214,22 +214,22 @@ class Listing:
         return (pages[0], None) if pages else ([], failed[0])
 
     def of_types(
-        self, kind: Kind, types: Collection[tuple[str, str | None]], take: TakeParts
+        self, kind: NodeSchema, types: Collection[tuple[str, str | None]], take: TakeParts
     ) -> None:
         """Fetch all nodes of some types, each given by its name and version."""
         method = f"Get{plural(kind)}ByType"
 
-        def call(name: str, version: str | None, how: Any) -> Call:
+        def call(name: str, version: str | None, how: Any) -> ServiceCall:
             asked = request(f"{method}Request", type_name=name, options=how)
             if version is not None:
                 asked.type_version = version
 
-            def took(answer: bytes) -> list[Call]:
+            def took(answer: bytes) -> list[ServiceCall]:
                 nodes, token = grpc_rows.parts_in(answer)
                 take(nodes)
                 return [call(name, version, _next(how, token))] if token else []
 
-            return Call(method, asked, took)
+            return ServiceCall(method, asked, took)
 
         self._service.run(call(name, version, options(PAGE)) for name, version in types)
 

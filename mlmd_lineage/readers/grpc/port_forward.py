@@ -25,7 +25,7 @@ _STOP_SECONDS = 5.0
 _READY = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
 
-class Forward:
+class KubectlPortForward:
     """``kubectl port-forward``, for as long as the object lives.
 
     Raises:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from mlmd_lineage.readers.grpc.calls import Service
-from mlmd_lineage.readers.grpc.port_forward import Forward
+from mlmd_lineage.readers.grpc.calls import ServiceClient
+from mlmd_lineage.readers.grpc.port_forward import KubectlPortForward
 from mlmd_lineage.readers.grpc.session import WireSession
 from mlmd_lineage.readers.grpc.status_errors import Address
 from mlmd_lineage.readers.grpc.tables import WholeRead
@@ -31,7 +31,7 @@ class KubeflowReader:
     def __init__(self, store: KubeflowMetadataStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._forward: Forward | None = None
+        self._forward: KubectlPortForward | None = None
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables: of the nodes that were there when it began."""
@@ -43,12 +43,12 @@ class KubeflowReader:
         with self._opened() as service:
             return question(WireSession(service))
 
-    def _opened(self) -> Service:
+    def _opened(self) -> ServiceClient:
         store = self._store
         if store.kube_context is None or store.kube_namespace is None:
-            return Service(store, Address(store.host, store.port, store.location()))
+            return ServiceClient(store, Address(store.host, store.port, store.location()))
         with self._lock:
             if self._forward is None or not self._forward.is_open:
-                self._forward = Forward(store.kube_context, store.kube_namespace)
+                self._forward = KubectlPortForward(store.kube_context, store.kube_namespace)
             port = self._forward.port
-        return Service(store, Address("127.0.0.1", port, store.location()))
+        return ServiceClient(store, Address("127.0.0.1", port, store.location()))

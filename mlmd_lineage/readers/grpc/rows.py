@@ -22,7 +22,7 @@ from mlmd_lineage.snapshot.values import STRUCT_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Row = tuple[Any, ...]
     Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -47,7 +47,7 @@ def ids_of(parts: Sequence[bytes]) -> Ids:
     return parsed(messages, (1,))[1].column(len(parts))[0] if found is None else found
 
 
-def nodes_of(kind: Kind, parts: Iterable[bytes]) -> list[Any]:
+def nodes_of(kind: NodeSchema, parts: Iterable[bytes]) -> list[Any]:
     """Return the messages of some nodes."""
     read = _proto.message(kind.table, _proto.READING).FromString
     return [read(part) for part in parts]
@@ -65,7 +65,7 @@ _GIVEN = {
 }
 
 
-def node_row(kind: Kind, node: Any) -> Row:
+def node_row(kind: NodeSchema, node: Any) -> Row:
     """Return a node's row, with bytes for texts."""
     has = node.HasField
     return (

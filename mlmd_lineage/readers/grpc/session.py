@@ -8,7 +8,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.readers.grpc import rows as grpc_rows
-from mlmd_lineage.readers.grpc.calls import Call, Chunks, request
+from mlmd_lineage.readers.grpc.calls import Chunks, ServiceCall, request
 from mlmd_lineage.readers.grpc.context_members import Members, children, memberships_of, parents
 from mlmd_lineage.readers.grpc.memberships import artifacts_near
 from mlmd_lineage.readers.grpc.node_listing import Listing, Numbers, plural
@@ -20,8 +20,8 @@ from mlmd_lineage.snapshot.tables import KINDS, OUTPUT_EVENTS, SCHEMAS, SORT_KEY
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from mlmd_lineage.readers.grpc.calls import Service
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.readers.grpc.calls import ServiceClient
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Row = tuple[Any, ...]
     Where = Mapping[str, Collection[int | str]]
@@ -40,7 +40,7 @@ class WireSession:
     A question sees each node, and the events of each, as they were when it first asked for them.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ServiceClient) -> None:
         self.source = service.address.location
         self._service = service
         self._listing = Listing(service)
@@ -110,7 +110,7 @@ class WireSession:
 
     # Nodes
 
-    def _found(self, kind: Kind, where: Where) -> Iterable[Any]:
+    def _found(self, kind: NodeSchema, where: Where) -> Iterable[Any]:
         """Return messages of the nodes that may be those asked for."""
         if "id" in where:
             return self._by_id(kind, where["id"])
@@ -127,7 +127,7 @@ class WireSession:
             return self._keep(kind, found)
         return self._all(kind)
 
-    def _by_id(self, kind: Kind, ids: Iterable[int | str]) -> list[Any]:
+    def _by_id(self, kind: NodeSchema, ids: Iterable[int | str]) -> list[Any]:
         held = self._nodes[kind.name]
         numbers = _numbers(ids)
         new = [number for number in numbers if number not in held]
@@ -137,7 +137,7 @@ class WireSession:
         self._keep(kind, found)
         return [held[number] for number in numbers if held[number] is not None]
 
-    def _keep(self, kind: Kind, parts: Sequence[bytes]) -> list[Any]:
+    def _keep(self, kind: NodeSchema, parts: Sequence[bytes]) -> list[Any]:
         """Return nodes as they were when they were first met."""
         held = self._nodes[kind.name]
         kept = []
@@ -148,7 +148,7 @@ class WireSession:
         return kept
 
     def _by_texts(
-        self, kind: Kind, method: str, field: str, texts: Collection[int | str]
+        self, kind: NodeSchema, method: str, field: str, texts: Collection[int | str]
     ) -> list[Any]:
         found: list[bytes] = []
 
@@ -157,24 +157,24 @@ class WireSession:
 
         asked = request(f"{method}Request", **{field: sorted(set(map(str, texts)))})
         try:
-            self._service.run([Call(method, asked, take)])
+            self._service.run([ServiceCall(method, asked, take)])
         except MissingMethodError:
             return list(self._all(kind))
         return self._keep(kind, found)
 
-    def _by_name(self, kind: Kind, where: Where) -> list[Any]:
+    def _by_name(self, kind: NodeSchema, where: Where) -> list[Any]:
         method = f"Get{kind.table}ByTypeAndName"
         found: list[bytes] = []
 
         def take(answer: bytes) -> None:
             found.extend(grpc_rows.parts_in(answer)[0])
 
-        def call(type_name: str, version: str | None, name: object) -> Call:
+        def call(type_name: str, version: str | None, name: object) -> ServiceCall:
             asked = request(f"{method}Request", type_name=type_name)
             setattr(asked, f"{kind.name}_name", name)
             if version is not None:
                 asked.type_version = version
-            return Call(method, asked, take)
+            return ServiceCall(method, asked, take)
 
         names = sorted(set(where["name"]), key=str)
         types = self._types_with(kind, where)
@@ -184,7 +184,7 @@ class WireSession:
             self._listing.of_types(kind, types, found.extend)
         return self._keep(kind, found)
 
-    def _types_with(self, kind: Kind, where: Where) -> list[tuple[str, str | None]]:
+    def _types_with(self, kind: NodeSchema, where: Where) -> list[tuple[str, str | None]]:
         """Return name and version of the types that the nodes asked for may have."""
         ids = where.get("type_id")
         return [
@@ -193,7 +193,7 @@ class WireSession:
             if row[3] == kind.type_kind and (ids is None or row[0] in ids)
         ]
 
-    def _all(self, kind: Kind) -> Iterable[Any]:
+    def _all(self, kind: NodeSchema) -> Iterable[Any]:
         found: list[bytes] = []
         self._listing.sweep(kind, self._listing.last_id(kind), Numbers(), found.extend)
         return self._keep(kind, found)
@@ -227,7 +227,7 @@ class WireSession:
 
     # Contexts
 
-    def _memberships(self, kind: Kind, where: Where) -> list[Row]:
+    def _memberships(self, kind: NodeSchema, where: Where) -> list[Row]:
         if "context_id" in where:
             pairs: list[tuple[int, int]] = []
 
@@ -251,7 +251,7 @@ class WireSession:
         return self._whole("ParentContext")
 
 
-def _only_id(kind: Kind, where: Where) -> dict[str, Collection[int | str]]:
+def _only_id(kind: NodeSchema, where: Where) -> dict[str, Collection[int | str]]:
     """Return what a question for properties says of their nodes."""
     return {"id": where[kind.id_column]} if kind.id_column in where else {}
 

@@ -27,9 +27,9 @@ from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from mlmd_lineage.readers.grpc.calls import Service
+    from mlmd_lineage.readers.grpc.calls import ServiceClient
     from mlmd_lineage.readers.grpc.status_errors import Status
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -63,7 +63,7 @@ class Columns:
 class WholeRead:
     """One read of some tables of a store."""
 
-    def __init__(self, service: Service, tables: Collection[str]) -> None:
+    def __init__(self, service: ServiceClient, tables: Collection[str]) -> None:
         self._service = service
         self._wanted = tables
         self._listing = Listing(service)
@@ -109,7 +109,7 @@ class WholeRead:
 
     # Nodes
 
-    def _sweep(self, kind: Kind) -> None:
+    def _sweep(self, kind: NodeSchema) -> None:
         """Read all nodes of a kind that were not read yet."""
         if kind.name in self._swept:
             return
@@ -120,13 +120,13 @@ class WholeRead:
         for number, status in self._listing.bad[kind.name].items():
             self._note_bad(kind, "the service fails on it, so it is left out", number, status)
 
-    def _sweep_all(self, kinds: Iterable[Kind]) -> None:
+    def _sweep_all(self, kinds: Iterable[NodeSchema]) -> None:
         """Read all nodes of the kinds that are wanted."""
         for kind in kinds:
             if self._wants(kind.table, kind.properties):
                 self._sweep(kind)
 
-    def _note_bad(self, kind: Kind, what: str, number: int, status: Status) -> None:
+    def _note_bad(self, kind: NodeSchema, what: str, number: int, status: Status) -> None:
         detail = f"{what} ({status.code}: {status.details})"
         note = notes.Note("unreadable_node", f"{kind.name}/{number}", detail)
         others = ("Context", "ContextProperty", "ParentContext", "Attribution", "Association")
@@ -135,7 +135,7 @@ class WholeRead:
                 self._columns[table].notes.append(note)
                 return
 
-    def _take_nodes(self, kind: Kind, parts: Sequence[bytes]) -> None:
+    def _take_nodes(self, kind: NodeSchema, parts: Sequence[bytes]) -> None:
         ids = grpc_rows.ids_of(parts)
         new = ids <= self._last[kind.name]
         new[new] = self._seen[kind.name].add(ids[new])
@@ -147,7 +147,7 @@ class WholeRead:
         if self._bytes[kind.name] > _BATCH_BYTES:
             self._decode(kind)
 
-    def _decode(self, kind: Kind) -> None:
+    def _decode(self, kind: NodeSchema) -> None:
         """Turn the nodes that were taken into columns."""
         parts, self._waiting[kind.name], self._bytes[kind.name] = self._waiting[kind.name], [], 0
         if not parts:
@@ -168,10 +168,10 @@ class WholeRead:
 
     # Which node is in which context
 
-    def _read_memberships(self, kinds: Sequence[Kind]) -> None:
+    def _read_memberships(self, kinds: Sequence[NodeSchema]) -> None:
         contexts = self._seen["context"].held().tolist()
 
-        def take(kind: Kind, contexts: Ids, nodes: Ids) -> None:
+        def take(kind: NodeSchema, contexts: Ids, nodes: Ids) -> None:
             name = kind.membership or ""
             columns = (grpc_rows.membership_ids(contexts, nodes), contexts, nodes)
             schema = SCHEMAS[name]
@@ -204,7 +204,7 @@ class WholeRead:
                 take(kind, np.array([context]), np.array([number]))
             self._columns[kind.membership or ""].notes += members[kind.name].pass_over(inside)
 
-    def _ids(self, kind: Kind) -> Ids:
+    def _ids(self, kind: NodeSchema) -> Ids:
         """Return the ids that nodes of a kind may have."""
         last = self._last[kind.name]
         if last > _ALWAYS_ALL:
@@ -213,7 +213,7 @@ class WholeRead:
         return np.arange(1, last + 1)
 
     def _members(
-        self, kind: Kind, known: Numbers, take: Callable[[Kind, Ids, Ids], None]
+        self, kind: NodeSchema, known: Numbers, take: Callable[[NodeSchema, Ids, Ids], None]
     ) -> Members:
         """Return what reads the members of contexts that are not known yet.
 
@@ -297,7 +297,7 @@ class WholeRead:
             paths = paths.filter(arrays.from_numpy(kept))
         return {"Event": events, "EventPath": paths}
 
-    def _late(self, table: pa.Table, kind: Kind) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _late(self, table: pa.Table, kind: NodeSchema) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which rows name a node that was made after the first call.
 
         A node that has no row now either is not new: its row was deleted, and others kept.

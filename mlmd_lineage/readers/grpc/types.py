@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto, errors
-from mlmd_lineage.readers.grpc.calls import Call, request
+from mlmd_lineage.readers.grpc.calls import ServiceCall, request
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlmd_lineage.readers.grpc.calls import Service
+    from mlmd_lineage.readers.grpc.calls import ServiceClient
     from mlmd_lineage.readers.grpc.status_errors import Status
-    from mlmd_lineage.snapshot.tables import Kind
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Row = tuple[Any, ...]
 
@@ -25,7 +25,7 @@ _BASE_TYPES = {
 """What MLMD calls its own types, after ``mlmd.``; its lists leave them out."""
 
 
-def type_tables(service: Service) -> dict[str, list[Row]]:
+def type_tables(service: ServiceClient) -> dict[str, list[Row]]:
     """Return the rows of Type, TypeProperty and ParentType, in their order."""
     found: dict[str, dict[int, Any]] = {kind.name: {} for kind in KINDS.values()}
     service.run(_calls(found))
@@ -46,7 +46,7 @@ def type_tables(service: Service) -> dict[str, list[Row]]:
     }
 
 
-def _calls(found: dict[str, dict[int, Any]]) -> Iterator[Call]:
+def _calls(found: dict[str, dict[int, Any]]) -> Iterator[ServiceCall]:
     for kind in KINDS.values():
         yield _call(f"Get{kind.table}Types", found[kind.name], f"{kind.name}_types")
         for name in _BASE_TYPES[kind.name]:
@@ -54,7 +54,7 @@ def _calls(found: dict[str, dict[int, Any]]) -> Iterator[Call]:
             yield _call(method, found[kind.name], field, type_name=f"mlmd.{name}")
 
 
-def _call(method: str, held: dict[int, Any], field: str, **asked: str) -> Call:
+def _call(method: str, held: dict[int, Any], field: str, **asked: str) -> ServiceCall:
     response: Any = _proto.message(f"{method}Response")
 
     def take(answer: bytes) -> None:
@@ -64,7 +64,7 @@ def _call(method: str, held: dict[int, Any], field: str, **asked: str) -> Call:
                 held[message.id] = message
 
     made = request(f"{method}Request", **asked)
-    return Call(method, made, take, refused=_absent if asked else None, optional=bool(asked))
+    return ServiceCall(method, made, take, refused=_absent if asked else None, optional=bool(asked))
 
 
 def _absent(status: Status) -> None:
@@ -74,7 +74,7 @@ def _absent(status: Status) -> None:
         raise errors.ReadError(message)
 
 
-def _type_row(kind: Kind, message: Any) -> Row:
+def _type_row(kind: NodeSchema, message: Any) -> Row:
     def given(field: str) -> Any:
         return getattr(message, field) if message.HasField(field) else None
 

@@ -184,7 +184,7 @@ def _quoted(name: str) -> str:
 
 def _layout(
     connection: Connection[Any], columns: Iterable[tuple[Any, ...]], where: str
-) -> sql.Layout:
+) -> sql.DatabaseSchema:
     found: dict[str, list[str]] = {}
     for table, column, *_ in columns:
         found.setdefault(table, []).append(column)
@@ -195,7 +195,7 @@ def _layout(
     for table in _ALWAYS:
         if not any(name.lower() == table.lower() for name in found):
             _probe(connection, table)
-    layout = sql.Layout.of(found, versions, where)
+    layout = sql.DatabaseSchema.of(found, versions, where)
     for table in layout.missing:
         _probe(connection, table)
     return layout

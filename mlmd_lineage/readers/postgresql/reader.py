@@ -109,7 +109,7 @@ class PostgreSQLSession(sql.SQLSession):
     dialect = "postgresql"
     base64_protos = False
 
-    def __init__(self, connection: Connection, layout: sql.Layout, source: str) -> None:
+    def __init__(self, connection: Connection, layout: sql.DatabaseSchema, source: str) -> None:
         self._connection = connection
         self.layout = layout
         self.source = source
@@ -156,7 +156,9 @@ class PostgreSQLSession(sql.SQLSession):
         return table_building.ordered(table, notes.joined(parts).unify_dictionaries())
 
 
-def _layout(connection: Connection, columns: Iterable[tuple[Any, ...]], where: str) -> sql.Layout:
+def _layout(
+    connection: Connection, columns: Iterable[tuple[Any, ...]], where: str
+) -> sql.DatabaseSchema:
     found: dict[str, list[str]] = {}
     for table, column in columns:
         found.setdefault(table, []).append(column)
@@ -177,7 +179,7 @@ def _layout(connection: Connection, columns: Iterable[tuple[Any, ...]], where: s
                 "another user."
             )
             raise errors.NotAMetadataStoreError(message)
-    return sql.Layout.of(found, versions, where)
+    return sql.DatabaseSchema.of(found, versions, where)
 
 
 def _run(connection: Connection, statement: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from mlmd_lineage.readers.sqlite import locks, session
-from mlmd_lineage.readers.sqlite.subprocess_reader import Worker
+from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.tables import wanted
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class SQLiteReader:
         with locks.taken(self._path, self._busy_timeout) as here:
             if here:
                 return session.read(self._path, self._busy_timeout, names)
-        return Worker(self._path, self._busy_timeout).read(names)
+        return SubprocessReader(self._path, self._busy_timeout).read(names)
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it may be asked again if the store changed."""
         with locks.taken(self._path, self._busy_timeout) as here:
             if here:
                 return session.ask(self._path, self._busy_timeout, question)
-        return Worker(self._path, self._busy_timeout).ask(question)
+        return SubprocessReader(self._path, self._busy_timeout).ask(question)

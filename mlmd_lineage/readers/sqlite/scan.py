@@ -82,7 +82,7 @@ def columns_in(run: Run) -> Mapping[str, Sequence[str]]:
 
 def layout_of(
     run: Run, source: str, columns: Mapping[str, Sequence[str]] | None = None
-) -> sql.Layout:
+) -> sql.DatabaseSchema:
     """Return the tables and columns that a database has.
 
     Args:
@@ -98,7 +98,7 @@ def layout_of(
         statement = f"SELECT CAST(schema_version AS INTEGER) FROM {quoted(table)}"  # noqa: S608
         return [version for (version,) in run(statement) if version is not None]
 
-    return sql.Layout.of(found, versions, source)
+    return sql.DatabaseSchema.of(found, versions, source)
 
 
 class _WidenedError(Exception):
@@ -112,7 +112,9 @@ class _Part(NamedTuple):
     condition: str
 
 
-def _parts(connection: Connection, layout: sql.Layout, names: Collection[str]) -> list[_Part]:
+def _parts(
+    connection: Connection, layout: sql.DatabaseSchema, names: Collection[str]
+) -> list[_Part]:
     """Cut the tables into pieces of similar size."""
     parts = []
     for name in names:
@@ -138,7 +140,7 @@ def _parts(connection: Connection, layout: sql.Layout, names: Collection[str]) -
 
 
 def _read_parts(
-    connections: list[Connection], layout: sql.Layout, parts: list[_Part]
+    connections: list[Connection], layout: sql.DatabaseSchema, parts: list[_Part]
 ) -> dict[str, list[pa.Table]]:
     free = list(connections)
 
@@ -156,7 +158,7 @@ def _read_parts(
     return tables
 
 
-def _piece(connection: Connection, layout: sql.Layout, part: _Part) -> list[pa.Table]:
+def _piece(connection: Connection, layout: sql.DatabaseSchema, part: _Part) -> list[pa.Table]:
     name = part.table
     table = quoted(layout.spelling[name])
     present = layout.columns[name]
@@ -184,7 +186,9 @@ def _piece(connection: Connection, layout: sql.Layout, part: _Part) -> list[pa.T
     return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
 
-def _misfits(connection: Connection, layout: sql.Layout, part: _Part) -> Iterator[notes.Note]:
+def _misfits(
+    connection: Connection, layout: sql.DatabaseSchema, part: _Part
+) -> Iterator[notes.Note]:
     """Note each cell in a column of numbers that holds something else."""
     name = part.table
     schema = SCHEMAS[name]

@@ -50,7 +50,9 @@ class SQLiteSession(sql.SQLSession):
 
     placeholder = "?"
 
-    def __init__(self, connection: sqlite3.Connection, layout: sql.Layout, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, layout: sql.DatabaseSchema, path: Path
+    ) -> None:
         self._connection = connection
         self._path = path
         self.layout = layout
@@ -92,7 +94,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
         yield SQLiteSession(connection, layout, path)
 
 
-def _layout(connection: sqlite3.Connection, path: Path) -> sql.Layout:
+def _layout(connection: sqlite3.Connection, path: Path) -> sql.DatabaseSchema:
     """Return the layout that a transaction sees.
 
     The columns, which take the longest, are looked up again when the file's number for its schema

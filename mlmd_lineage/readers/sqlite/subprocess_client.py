@@ -1,4 +1,4 @@
-"""A process that reads SQLite files for this one, and the talk with it.
+"""A process that reads SQLite files for this one, and the messages to it.
 
 It is a fresh interpreter, so that nothing of the user's program runs again (``subprocess_main`` is
 its side), and it ends when the socket that stands as its standard input does.
@@ -35,8 +35,8 @@ GRACE_SECONDS = 2.0
 """Seconds for the process to put its temporary files away."""
 
 
-class Talk:
-    """The parent's side of the talk with one process, which is started for it."""
+class SubprocessClient:
+    """The parent's side of the connection to one process, which is started for it."""
 
     resting = False
     """Whether the process has done what it was asked for, and waits for more."""
@@ -55,8 +55,8 @@ class Talk:
                 self._told.close()
                 raise
         try:
-            self.tell(sys.path)
-            self.tell(os.getpid())
+            self.send(sys.path)
+            self.send(os.getpid())
         except BaseException:
             self.end()
             raise
@@ -66,14 +66,14 @@ class Talk:
         """The number of the process."""
         return self._process.pid
 
-    def tell(self, message: object) -> None:
+    def send(self, message: object) -> None:
         """Send a message."""
         try:
             self._connection.send(message)
         except OSError:
             self._died()
 
-    def hand(self, file: int) -> None:
+    def send_fd(self, file: int) -> None:
         """Send an open file."""
         try:
             reduction.send_handle(self._connection, file, self.pid)
@@ -95,7 +95,7 @@ class Talk:
     def ask(self, *message: object) -> tuple[Any, ...]:
         """Send a message and return the answer, or raise it where it is an error."""
         self.resting = False
-        self.tell(message)
+        self.send(message)
         return self.answer()
 
     def is_there(self) -> bool:
@@ -120,7 +120,7 @@ class Talk:
                 self._process.wait()
             self._told.close()
 
-    def forget(self) -> None:
+    def detach(self) -> None:
         """Let go of a process that is another's child, which a forked copy of this one has."""
         self._process.returncode = 0
         self._connection.close()

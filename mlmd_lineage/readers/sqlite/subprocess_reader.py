@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.readers.sql import Layout
-    from mlmd_lineage.readers.sqlite.subprocess_client import Talk
+    from mlmd_lineage.readers.sql import DatabaseSchema
+    from mlmd_lineage.readers.sqlite.subprocess_client import SubprocessClient
 
 T = TypeVar("T")
 
 
-class Worker:
+class SubprocessReader:
     """Reads one SQLite file in a process of its own."""
 
     def __init__(self, path: Path, busy_timeout: float) -> None:
@@ -42,10 +42,10 @@ class Worker:
         """
         # It has a name only until it is open, and goes when the last of its columns does.
         with tempfile.TemporaryFile(prefix="mlmd-lineage-") as file:
-            with subprocess_reuse.talking(self._path) as talk:
-                talk.tell(("read", self._path, self._busy_timeout, tuple(names)))
-                talk.hand(file.fileno())
-                _, loaded, version, taken_at = talk.answer()
+            with subprocess_reuse.client_for(self._path) as client:
+                client.send(("read", self._path, self._busy_timeout, tuple(names)))
+                client.send_fd(file.fileno())
+                _, loaded, version, taken_at = client.answer()
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if loaded else b""
         columns = pa.BufferReader(pa.py_buffer(mapped))
         return Tables(
@@ -57,17 +57,17 @@ class Worker:
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it is asked again if the file changed."""
-        with subprocess_reuse.talking(self._path) as talk:
-            message = talk.ask("ask", self._path, self._busy_timeout)
+        with subprocess_reuse.client_for(self._path) as client:
+            message = client.ask("ask", self._path, self._busy_timeout)
             while True:
                 _, layout, source = message
                 answer: list[T] = []
                 failure: Exception | None = None
                 try:
-                    answer.append(question(_Session(talk, layout, source)))
+                    answer.append(question(_Session(client, layout, source)))
                 except Exception as error:  # noqa: BLE001 - it is raised when the worker agrees
                     failure = error
-                message = talk.ask("end", failure is not None)
+                message = client.ask("end", failure is not None)
                 if message[0] == "session":
                     continue
                 if failure is not None:
@@ -80,13 +80,13 @@ class _Session(SQLSession):
 
     placeholder = "?"
 
-    def __init__(self, talk: Talk, layout: Layout, source: str) -> None:
-        self._talk = talk
+    def __init__(self, client: SubprocessClient, layout: DatabaseSchema, source: str) -> None:
+        self._client = client
         self.layout = layout
         self.source = source
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = self._talk.ask("select", statement, parameters)[1]
+        rows: list[tuple[Any, ...]] = self._client.ask("select", statement, parameters)[1]
         return rows
 
     def fetch(
@@ -94,10 +94,10 @@ class _Session(SQLSession):
     ) -> list[tuple[Any, ...]]:
         """Return a table's rows, each with all of its schema's columns."""
         plain = {column: list(values) for column, values in where.items()}
-        rows: list[tuple[Any, ...]] = self._talk.ask("fetch", table, plain)[1]
+        rows: list[tuple[Any, ...]] = self._client.ask("fetch", table, plain)[1]
         return rows
 
     def ahead(self, artifacts: Collection[int], *others: object) -> list[int]:
         """Return the artifacts to which some others lead, as ``SQLSession.ahead`` does."""
-        found: list[int] = self._talk.ask("ahead", list(artifacts), *others)[1]
+        found: list[int] = self._client.ask("ahead", list(artifacts), *others)[1]
         return found

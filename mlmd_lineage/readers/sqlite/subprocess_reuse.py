@@ -10,27 +10,27 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.readers.sqlite.subprocess_client import Talk
+from mlmd_lineage.readers.sqlite.subprocess_client import SubprocessClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_spare: list[tuple[int, Talk]] = []
+_spare: list[tuple[int, SubprocessClient]] = []
 """At most one, with the user it was started by: ``list.pop`` and ``append`` need no lock."""
 
 
 @contextlib.contextmanager
-def talking(path: Path) -> Iterator[Talk]:
+def client_for(path: Path) -> Iterator[SubprocessClient]:
     """Have a process to read a file, and keep it if it is well afterwards."""
-    talk = _taken(path) or Talk(path)
+    client = _taken(path) or SubprocessClient(path)
     try:
-        yield talk
+        yield client
     finally:
-        if talk.resting and not _spare:
-            _spare.append((_user(), talk))
+        if client.resting and not _spare:
+            _spare.append((_user(), client))
         else:
-            talk.end()
+            client.end()
 
 
 def end() -> None:
@@ -39,15 +39,15 @@ def end() -> None:
         _spare.pop()[1].end()
 
 
-def _taken(path: Path) -> Talk | None:
+def _taken(path: Path) -> SubprocessClient | None:
     try:
-        user, talk = _spare.pop()
+        user, client = _spare.pop()
     except IndexError:
         return None
-    talk.path = path
-    if user == _user() and talk.is_there():
-        return talk
-    talk.end()
+    client.path = path
+    if user == _user() and client.is_there():
+        return client
+    client.end()
     return None
 
 
@@ -57,7 +57,7 @@ def _user() -> int:
 
 def _forget() -> None:
     while _spare:
-        _spare.pop()[1].forget()
+        _spare.pop()[1].detach()
 
 
 atexit.register(end)
