@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
-    from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.post_execution.artifacts import ArtifactView
     from mlmd_lineage.post_execution.materializers import register_materializer
@@ -46,7 +45,6 @@ __all__ = [
     "Dialect",
     "Finding",
     "KubeflowMetadataStore",
-    "KubernetesMetadataStore",
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
@@ -75,7 +73,6 @@ _HOMES = {
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
     "KubeflowMetadataStore": "stores.kubeflow",
-    "KubernetesMetadataStore": "kubernetes.metadata_store",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",

@@ -104,7 +104,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "post_execution",
         "dialects",
         "stores",
-        "kubernetes",
         "lineage",
         "stacks",
         "store",

@@ -56,6 +56,5 @@ def stacks() -> str:
     artifacts: ml.BaseArtifactStore = stack.artifact_store
     orchestrator: ml.BaseOrchestrator = stack.orchestrator
     use(artifacts.path, orchestrator.FLAVOR, ml.connect(metadata))
-    deployed = ml.KubernetesMetadataStore(deployment_name="mlmd", kubernetes_context="prod")
-    use(deployed.is_running, ml.connect())
+    use(ml.connect())
     return ml.connect("default").location
