@@ -367,7 +367,7 @@ def test_a_deployed_store(
             "metadata-store down k -f --delete-data --yes",
             "metadata-store down k -y",
         )
-        assert "Made the deployment mydb." in shown[1].text
+        assert "Created the deployment mydb." in shown[1].text
         assert "answers" in shown[1].text
         assert "ready for connections" in shown[2].text
         assert "Deleted the deployment mydb." in shown[5].text

@@ -322,7 +322,7 @@ def test_what_others_made_is_left_alone(api: kubernetes_server.ApiServer):
         lambda: it.provision(lambda _: None),
         lambda: it.deprovision(lambda _: None, delete_data=True),
     ):
-        assert "that mlmd-lineage did not make" in refused(ml.errors.ConfigurationError, ask)
+        assert "that mlmd-lineage did not create" in refused(ml.errors.ConfigurationError, ask)
     assert ("mlmd-lineage", "services", "mydb") in api.objects
 
 
