@@ -22,7 +22,6 @@ import test_cli_guide as guide
 if TYPE_CHECKING:
     import servers
 
-SESSION = Path(__file__).with_name("session.py")
 SECRET = "pl9-cannot-be-guessed"
 MYSQL = "--host=db.example --database=metadb --username=reader"
 RAN: set[tuple[str, str]] = set()
@@ -49,21 +48,17 @@ class Terminal:
 
     def type(self, *commands: str | tuple[str, dict[str, str]], code: int = 0) -> list[Shown]:
         """Run commands, each with answers to what it asks, and check how they left."""
-        asked = [command if isinstance(command, tuple) else (command, {}) for command in commands]
-        given = [{"arguments": shlex.split(text), "answers": answers} for text, answers in asked]
-        done = subprocess.run(
-            [sys.executable, SESSION],
-            input=json.dumps(given),
-            env=self.env,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
         shown = []
-        for (text, _), left in zip(asked, json.loads(done.stdout), strict=True):
+        for command in commands:
+            text, answers = command if isinstance(command, tuple) else (command, {})
+            call = terminal.Call(
+                shlex.split(text),
+                str(self.folder),
+                self.env,
+                {asked: f"{answer}\n" for asked, answer in answers.items()},
+                interactive=True,
+            )
+            left = terminal.FORK_SERVER.run(call)
             words = terminal.uncoloured(left["shown"])
             assert left["code"] == code, (text, words)
             assert left["unasked"] == [], (text, words)
