@@ -121,5 +121,6 @@ _LOADED = (
 if __name__ == "__main__":
     for name in _LOADED:
         importlib.import_module(name)
+    importlib.import_module("mlmd_lineage.cli.app").command_line()
     for line in sys.stdin:
         print(json.dumps(run(json.loads(line))), flush=True)  # noqa: T201 - its answer

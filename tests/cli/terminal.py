@@ -1,4 +1,4 @@
-"""Runs commands as a person at a terminal does, and the examples in ``docs/cli.md``.
+"""Commands as a person at a terminal runs them, and the examples in ``docs/cli.md``.
 
 The convention of the examples: in a block marked ``console``, a line that begins with ``$ `` is a
 command line, and what follows up to the next one is what it prints on a terminal that is 100
@@ -14,20 +14,20 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
-import fcntl
+import io
 import json
 import os
-import pty
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from mlmd_lineage import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +60,53 @@ def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str
         "MLMD_LINEAGE_SECRETS": "file",
         **(more or {}),
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a command left that ran in this process."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    output: str
+    """Both, in the order in which they were written."""
+
+
+class _Stream(io.StringIO):
+    """A stream that is written to another one too, and says that it is a terminal."""
+
+    def __init__(self, both: io.StringIO, *, terminal: bool) -> None:
+        super().__init__()
+        self._both = both
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        self._both.write(text)
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def invoke(*arguments: str, columns: int | None = None) -> Result:
+    """Run a command in this process, with a terminal for its output if that has columns."""
+    both = io.StringIO()
+    stdout, stderr = _Stream(both, terminal=columns is not None), _Stream(both, terminal=False)
+    code: object = 0
+    surroundings = {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"} if columns else {}
+    with (
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["mlmd-lineage", *arguments]),
+        mock.patch.dict(os.environ, surroundings),
+    ):
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code
+    assert isinstance(code, int)
+    return Result(code, stdout.getvalue(), stderr.getvalue(), both.getvalue())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,27 +182,6 @@ def on_terminal(
         )
         shown, code = done.stdout + done.stderr, done.returncode
     return code, shown + left["errors"]
-
-
-def in_bash(command: str, folder: Path, env: Mapping[str, str]) -> tuple[int, str]:
-    """Run a command line of bash in real processes; return its exit code and its output."""
-    own, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
-    process = subprocess.Popen(
-        ["bash", "-c", command],  # noqa: S607 - the bash that there is
-        cwd=folder,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=its,
-        stderr=its,
-    )
-    os.close(its)
-    written = b""
-    with contextlib.suppress(OSError):  # Linux says so when the last writer is gone
-        while part := os.read(own, 65_536):
-            written += part
-    os.close(own)
-    return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
 
 
 def uncoloured(text: str) -> str:
