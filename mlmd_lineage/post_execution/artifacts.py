@@ -32,18 +32,18 @@ class ArtifactView(BaseView):
 
     _step: StepView
 
-    def __init__(self, model: RunIndex, number: int, step: StepView) -> None:
+    def __init__(self, run_index: RunIndex, number: int, step: StepView) -> None:
         """Views are made by the store."""
-        super().__init__(model, f"artifact/{number}")
+        super().__init__(run_index, f"artifact/{number}")
         object.__setattr__(self, "_step", step)
 
     @property
     def _facts(self) -> ArtifactFacts | None:
-        return self._model.image.artifact(self.id)
+        return self._run_index.store_image.artifact(self.id)
 
     @property
     def _record(self) -> ArtifactRecord | None:
-        return self._model.artifact(self.id, self._step.dialect)
+        return self._run_index.artifact(self.id, self._step.dialect)
 
     @property
     def id(self) -> int:
@@ -122,8 +122,8 @@ class ArtifactView(BaseView):
             NotLoadedError: The step was read for the sake of another run, and who made its
                 inputs was not.
         """
-        maker = self._model.maker(self.id)
-        return None if maker is None else self._model.views.step(self._model, maker, None)
+        maker = self._run_index.producer(self.id)
+        return None if maker is None else self._run_index.views.step(self._run_index, maker, None)
 
     @property
     def parent_step_id(self) -> int | None:
@@ -133,7 +133,7 @@ class ArtifactView(BaseView):
     @property
     def is_cached(self) -> bool:
         """Whether another step than the one that hands it on in this run made it."""
-        maker = self._model.maker(self.id)
+        maker = self._run_index.producer(self.id)
         return maker is not None and maker != self.parent_step_id
 
     @property
@@ -163,11 +163,11 @@ class ArtifactView(BaseView):
 
     def upstream(self, **arguments: Any) -> Trace:
         """Ask the store what it came from; the arguments are those of ``store.upstream()``."""
-        return self._model.views.ask("upstream", self._key, arguments)  # type: ignore[no-any-return]
+        return self._run_index.views.ask("upstream", self._key, arguments)  # type: ignore[no-any-return]
 
     def downstream(self, **arguments: Any) -> Trace:
         """Ask the store what came from it; the arguments are those of ``store.downstream()``."""
-        return self._model.views.ask("downstream", self._key, arguments)  # type: ignore[no-any-return]
+        return self._run_index.views.ask("downstream", self._key, arguments)  # type: ignore[no-any-return]
 
     def _shown(self) -> Mapping[str, Any]:
         return {

@@ -37,14 +37,14 @@ class BaseView:
     the same kind and stand for the same node of the same store.
     """
 
-    __slots__ = ("_key", "_model")
+    __slots__ = ("_key", "_run_index")
 
-    _model: RunIndex
+    _run_index: RunIndex
     _key: str
 
-    def __init__(self, model: RunIndex, key: str) -> None:
+    def __init__(self, run_index: RunIndex, key: str) -> None:
         """Views are made by the store; see ``Store.get_pipeline()``."""
-        object.__setattr__(self, "_model", model)
+        object.__setattr__(self, "_run_index", run_index)
         object.__setattr__(self, "_key", key)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -58,10 +58,13 @@ class BaseView:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseView) or type(self) is not type(other):
             return NotImplemented
-        return (self._model.image.source, self._key) == (other._model.image.source, other._key)
+        return (self._run_index.store_image.source, self._key) == (
+            other._run_index.store_image.source,
+            other._key,
+        )
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, self._model.image.source, self._key))
+        return hash((type(self).__name__, self._run_index.store_image.source, self._key))
 
     def __getstate__(self) -> object:
         message = f"A {type(self).__name__} cannot be pickled; keep its node_key instead."

@@ -27,7 +27,7 @@ class PipelineView(BaseView):
     @property
     def id(self) -> int | None:
         """The id of the context that stands for it; None where none does."""
-        return self._model.layout.pipelines[self._key].id
+        return self._run_index.membership.pipelines[self._key].id
 
     @property
     def node_key(self) -> str:
@@ -37,13 +37,13 @@ class PipelineView(BaseView):
     @property
     def name(self) -> str:
         """Its name."""
-        return self._model.layout.pipelines[self._key].name
+        return self._run_index.membership.pipelines[self._key].name
 
     @property
     def runs(self) -> tuple[PipelineRunView, ...]:
         """Its runs from the oldest to the newest."""
-        make = self._model.views.run
-        return tuple(make(self._model, key) for key in self._model.runs_of(self._key))
+        make = self._run_index.views.run
+        return tuple(make(self._run_index, key) for key in self._run_index.runs_of(self._key))
 
     @property
     def last_run(self) -> PipelineRunView:
@@ -52,15 +52,17 @@ class PipelineView(BaseView):
         Raises:
             NotFoundError: It has no run.
         """
-        keys = self._model.runs_of(self._key)
+        keys = self._run_index.runs_of(self._key)
         if not keys:
             message = f"The pipeline {self.name!r} has no run."
             raise errors.NotFoundError(message)
-        return self._model.views.run(self._model, keys[-1])
+        return self._run_index.views.run(self._run_index, keys[-1])
 
     def get_run_names(self) -> list[str]:
         """Return the names of the runs from the oldest to the newest."""
-        return [self._model.layout.runs[key].name for key in self._model.runs_of(self._key)]
+        return [
+            self._run_index.membership.runs[key].name for key in self._run_index.runs_of(self._key)
+        ]
 
     def get_run(self, name: str) -> PipelineRunView:
         """Return a run by its name.
@@ -68,11 +70,11 @@ class PipelineView(BaseView):
         Raises:
             NotFoundError: The pipeline has no such run; the message suggests near names.
         """
-        runs = self._model.layout.runs
-        keys = self._model.runs_of(self._key)
+        runs = self._run_index.membership.runs
+        keys = self._run_index.runs_of(self._key)
         for key in reversed(keys):
             if name in {runs[key].name, key, runs[key].run_id}:
-                return self._model.views.run(self._model, key)
+                return self._run_index.views.run(self._run_index, key)
         near = errors.did_you_mean(name, [runs[key].name for key in keys])
         message = f"The pipeline {self.name!r} has no run {name!r}.{near} It has {len(keys)} runs."
         raise errors.NotFoundError(message)
@@ -84,7 +86,7 @@ class PipelineView(BaseView):
             NotFoundError: There is no such run.
         """
         for run in reversed(self.runs):
-            steps = self._model.run(run.node_key).steps.values()
+            steps = self._run_index.run(run.node_key).steps.values()
             if any(s.record.name == step_name and s.status == "completed" for s in steps):
                 return run
         message = f"No run of the pipeline {self.name!r} completed a step {step_name!r}."
@@ -116,6 +118,6 @@ class PipelineView(BaseView):
         return run_comparison.compare(self, last=last, runs=runs, only_changes=only_changes)
 
     def _shown(self) -> Mapping[str, Any]:
-        runs = self._model.layout.pipelines[self._key].runs
-        whole = self._model.holds_all_runs(self._key)
+        runs = self._run_index.membership.pipelines[self._key].runs
+        whole = self._run_index.holds_all_runs(self._key)
         return {"name": self.name} | ({"runs": len(runs)} if whole else {})

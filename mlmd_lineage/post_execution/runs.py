@@ -30,7 +30,7 @@ class PipelineRunView(BaseView):
 
     @property
     def _run(self) -> Run:
-        return self._model.run(self._key)
+        return self._run_index.run(self._key)
 
     @property
     def id(self) -> int:
@@ -45,7 +45,7 @@ class PipelineRunView(BaseView):
     @property
     def name(self) -> str:
         """Its name."""
-        return self._model.layout.runs[self._key].name
+        return self._run_index.membership.runs[self._key].name
 
     @property
     def dialect(self) -> str:
@@ -55,13 +55,15 @@ class PipelineRunView(BaseView):
     @property
     def pipeline(self) -> PipelineView:
         """Its pipeline."""
-        return self._model.views.pipeline(self._model, self._model.layout.runs[self._key].pipeline)
+        return self._run_index.views.pipeline(
+            self._run_index, self._run_index.membership.runs[self._key].pipeline
+        )
 
     @property
     def pipeline_name(self) -> str:
         """The name of its pipeline."""
-        layout = self._model.layout
-        return layout.pipelines[layout.runs[self._key].pipeline].name
+        membership = self._run_index.membership
+        return membership.pipelines[membership.runs[self._key].pipeline].name
 
     @property
     def status(self) -> Status:
@@ -85,8 +87,8 @@ class PipelineRunView(BaseView):
     @property
     def steps(self) -> tuple[StepView, ...]:
         """Its steps in topological order, groups of steps and repeated attempts among them."""
-        make = self._model.views.step
-        return tuple(make(self._model, number, self._key) for number in self._run.steps)
+        make = self._run_index.views.step
+        return tuple(make(self._run_index, number, self._key) for number in self._run.steps)
 
     def get_step_names(self) -> list[str]:
         """Return the names of the steps in their order, each once."""
@@ -122,7 +124,7 @@ class PipelineRunView(BaseView):
                 f"{paths}."
             )
             raise errors.AmbiguousNameError(message)
-        return self._model.views.step(self._model, max(exact or found), self._key)
+        return self._run_index.views.step(self._run_index, max(exact or found), self._key)
 
     @property
     def borrowed_steps(self) -> tuple[StepView, ...]:
@@ -138,9 +140,9 @@ class PipelineRunView(BaseView):
             for artifact in found
             if not run.publishers.get((number, artifact))
         }
-        makers = {self._model.maker(artifact) for artifact in taken}
+        makers = {self._run_index.producer(artifact) for artifact in taken}
         return tuple(
-            self._model.views.step(self._model, maker, None)
+            self._run_index.views.step(self._run_index, maker, None)
             for maker in sorted(maker for maker in makers if maker is not None)
             if maker not in run.steps
         )
@@ -167,7 +169,7 @@ class PipelineRunView(BaseView):
 
     def _shown(self) -> Mapping[str, Any]:
         shown: dict[str, Any] = {"name": self.name, "pipeline": self.pipeline_name}
-        if self._model.holds_run(self._key):
+        if self._run_index.holds_run(self._key):
             shown |= {
                 "status": self.status,
                 "steps": len(self._run.steps),

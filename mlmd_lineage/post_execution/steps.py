@@ -34,13 +34,13 @@ class StepView(BaseView):
     _run: str
     _step: Step
 
-    def __init__(self, model: RunIndex, number: int, run: str | None = None) -> None:
+    def __init__(self, run_index: RunIndex, number: int, run: str | None = None) -> None:
         """Views are made by the store; ``run`` is a run's key, or None for the innermost."""
-        super().__init__(model, f"execution/{number}")
+        super().__init__(run_index, f"execution/{number}")
         if run is None:
-            run, step = model.step(number)
+            run, step = run_index.step(number)
         else:
-            step = model.run(run).steps[number]
+            step = run_index.run(run).steps[number]
         object.__setattr__(self, "_run", run)
         object.__setattr__(self, "_step", step)
 
@@ -201,18 +201,18 @@ class StepView(BaseView):
     @property
     def run(self) -> PipelineRunView:
         """The run that it belongs to."""
-        return self._model.views.run(self._model, self._run)
+        return self._run_index.views.run(self._run_index, self._run)
 
     @property
     def run_name(self) -> str:
         """The name of that run, which is known also where the run itself was not read."""
-        return self._model.layout.runs[self._run].name
+        return self._run_index.membership.runs[self._run].name
 
     @property
     def pipeline_name(self) -> str:
         """The name of that run's pipeline."""
-        layout = self._model.layout
-        return layout.pipelines[layout.runs[self._run].pipeline].name
+        membership = self._run_index.membership
+        return membership.pipelines[membership.runs[self._run].pipeline].name
 
     @property
     def parents_step_ids(self) -> tuple[int, ...]:
@@ -222,7 +222,7 @@ class StepView(BaseView):
     @property
     def parent_steps(self) -> tuple[StepView, ...]:
         """The steps of the same run that handed it its inputs, in the order of their ids."""
-        return tuple(StepView(self._model, number, self._run) for number in self._step.parents)
+        return tuple(StepView(self._run_index, number, self._run) for number in self._step.parents)
 
     @property
     def is_dag(self) -> bool:
@@ -242,15 +242,15 @@ class StepView(BaseView):
     @property
     def children(self) -> tuple[StepView, ...]:
         """The steps in this group, in the order of their ids."""
-        return tuple(StepView(self._model, number, self._run) for number in self._step.children)
+        return tuple(StepView(self._run_index, number, self._run) for number in self._step.children)
 
     @property
     def parent_dag(self) -> StepView | None:
         """The group that holds it."""
         parent = self._step.record.parent_dag
-        if parent is None or parent not in self._model.run(self._run).steps:
+        if parent is None or parent not in self._run_index.run(self._run).steps:
             return None
-        return StepView(self._model, parent, self._run)
+        return StepView(self._run_index, parent, self._run)
 
     @property
     def original_step(self) -> StepView | None:
@@ -258,8 +258,8 @@ class StepView(BaseView):
 
         None for a step that is not cached, and where the store does not tell.
         """
-        number = None if self.is_dag else self._model.original(self.id)
-        return None if number is None else StepView(self._model, number)
+        number = None if self.is_dag else self._run_index.original(self.id)
+        return None if number is None else StepView(self._run_index, number)
 
     # For the artifacts
 
@@ -268,23 +268,26 @@ class StepView(BaseView):
         record = self._step.record
         if not any(artifact in found for found in record.inputs.values()):
             return self.id
-        model = self._model
-        if not model.holds_run(self._run):
+        run_index = self._run_index
+        if not run_index.holds_run(self._run):
             return None
-        found = model.run(self._run).publishers.get((self.id, artifact), ())
+        found = run_index.run(self._run).publishers.get((self.id, artifact), ())
         return found[-1] if found else None
 
     def events_of(self, artifact: int) -> tuple[EventFacts, ...]:
         """Return the events between this step and an artifact."""
-        facts = self._model.image.executions([self.id])[self.id]
+        facts = self._run_index.store_image.executions([self.id])[self.id]
         return tuple(event for event in facts.events if event.artifact_id == artifact)
 
     def _views(
         self, found: Mapping[str, tuple[int, ...]]
     ) -> Mapping[str, tuple[ArtifactView, ...]]:
-        make, model = self._model.views.artifact, self._model
+        make, run_index = self._run_index.views.artifact, self._run_index
         return MappingProxyType(
-            {key: tuple(make(model, number, self) for number in ids) for key, ids in found.items()}
+            {
+                key: tuple(make(run_index, number, self) for number in ids)
+                for key, ids in found.items()
+            }
         )
 
     def _only(self, what: str, found: Mapping[str, tuple[ArtifactView, ...]]) -> ArtifactView:

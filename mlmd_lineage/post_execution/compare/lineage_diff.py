@@ -18,7 +18,7 @@ from mlmd_lineage.snapshot.columns import TEXT
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.post_execution.compare.first_divergence import Aligned
+    from mlmd_lineage.post_execution.compare.first_divergence import AlignedPair
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
     from mlmd_lineage.readers.base import Reader
 
@@ -170,7 +170,7 @@ def diff(reader: Reader, a: Node, b: Node) -> LineageDiff:
     return LineageDiff(one, other, closures.read(reader, {one, other}))
 
 
-def _divergence(aligned: Aligned) -> Divergence:
+def _divergence(aligned: AlignedPair) -> Divergence:
     a, b = aligned.pair
     return Divergence(
         role=aligned.role,

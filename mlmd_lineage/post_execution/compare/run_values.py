@@ -85,8 +85,8 @@ def _parameters(path: str, step: StepView) -> Iterator[tuple[str, Any]]:
     original = step.original_step
     if original is not None:
         own = {**original.parameters, **own}
-    for name, value in sorted(content_identity.given(own).items()):
-        for leaf, part in content_identity.leaves(name, value).items():
+    for name, value in sorted(content_identity.user_parameters(own).items()):
+        for leaf, part in content_identity.flattened(name, value).items():
             yield f"parameters.{path}.{leaf}", _simple(part)
 
 

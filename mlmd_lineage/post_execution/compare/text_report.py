@@ -28,7 +28,7 @@ def label(ancestry: Ancestry, key: str) -> str:
     """Return what a node is called: ``artifact/4 (Model of the run 2026-11-21T02:44)``."""
     kind, _, number = key.partition("/")
     if kind == "context":
-        return f"{key} (the run {ancestry.model.layout.runs[key].name})"
+        return f"{key} (the run {ancestry.run_index.membership.runs[key].name})"
     if kind == "execution":
         run = ancestry.run_name(int(number))
         return f"{key} ({ancestry.path(int(number))} of the run {run})"
