@@ -44,6 +44,28 @@ class Difference:
         return self.what not in NOTES and self.what not in WEAK
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Divergence:
+    """Two nodes of the same role that differ by themselves.
+
+    Attributes:
+        role: The role that both play, such as ``churn/Trainer`` or ``churn/Trainer:model``.
+        kind: ``artifact``, ``execution`` or ``run``.
+        a, b: Their keys; None where one side has no such node.
+        hops: The number of edges between them and what was compared.
+        first: Whether nothing above them differs.
+        differences: How they differ.
+    """
+
+    role: str
+    kind: str
+    a: str | None
+    b: str | None
+    hops: int
+    first: bool
+    differences: tuple[Difference, ...]
+
+
 def of_steps(ancestry: Ancestry, a: int, b: int) -> list[Difference]:
     """Return how two executions differ: type, code, parameters, status.
 

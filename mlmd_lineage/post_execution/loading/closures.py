@@ -56,7 +56,7 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
     if found is not None:
         return found
     try:
-        return loader.run(reader, text, _no_answers).node_key
+        return loader.run(reader, text, None).node_key
     except errors.NotFoundError as no_run:
         try:
             return node_lookup.find_node(reader, text)
@@ -84,10 +84,6 @@ def check_alike(a: str, b: str) -> None:
     if kinds[0] != kinds[1]:
         message = f"{a} is {kinds[0]} and {b} is {kinds[1]}: compare two of the same kind."
         raise errors.ConfigurationError(message)
-
-
-def _no_answers(question: str, node: str, arguments: dict[str, object]) -> None:
-    """Stand where views would ask the store: these views are asked for their keys alone."""
 
 
 def read(reader: Reader, subjects: Collection[str]) -> Ancestry:

@@ -7,48 +7,43 @@ round that asks for them scans the table Association once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.post_execution.artifacts import ArtifactView
-from mlmd_lineage.post_execution.base_view import Views
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import TABLES, StoreImage
-from mlmd_lineage.post_execution.pipelines import PipelineView
-from mlmd_lineage.post_execution.runs import PipelineRunView
-from mlmd_lineage.post_execution.steps import StepView
+from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from mlmd_lineage.post_execution.lineage_queries import LineageQueries
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import Tables
-
-    Ask = Callable[[str, str, dict[str, Any]], Any]
 
 _MANY = 2000
 """From so many executions on, all there is in one read costs less than the asking."""
 
 
-def pipelines(reader: Reader, ask: Ask) -> list[PipelineView]:
+def pipelines(reader: Reader, lineage: LineageQueries | None) -> list[PipelineView]:
     """Return all pipelines of a store, in the order of their oldest runs."""
-    run_index = whole(reader.read(TABLES), ask)
+    run_index = whole(reader.read(TABLES), lineage)
     return [PipelineView(run_index, key) for key in run_index.membership.pipelines]
 
 
-def pipeline(reader: Reader, name: str, ask: Ask) -> PipelineView:
+def pipeline(reader: Reader, name: str, lineage: LineageQueries | None) -> PipelineView:
     """Return a pipeline with all of its runs.
 
     Raises:
         NotFoundError: There is none of this name; the message suggests near names.
         AmbiguousNameError: There are several.
     """
-    run_index = reader.ask(lambda session: _part(session, name, ask))
+    run_index = reader.ask(lambda session: _part(session, name, lineage))
     keys = _pipelines_named(run_index, name) if run_index is not None else []
     if run_index is None or not keys:
-        run_index = whole(reader.read(TABLES), ask)
+        run_index = whole(reader.read(TABLES), lineage)
         keys = _pipelines_named(run_index, name)
     if not keys:
         held = [entry.name for entry in run_index.membership.pipelines.values()]
@@ -56,17 +51,17 @@ def pipeline(reader: Reader, name: str, ask: Ask) -> PipelineView:
     return PipelineView(run_index, _one("pipeline", name, keys))
 
 
-def run(reader: Reader, name: str, ask: Ask) -> PipelineRunView:
+def run(reader: Reader, name: str, lineage: LineageQueries | None) -> PipelineRunView:
     """Return a run with all of its steps, and the steps of other runs that made what it took.
 
     Raises:
         NotFoundError: There is none of this name; the message suggests near names.
         AmbiguousNameError: There are several.
     """
-    run_index = reader.ask(lambda session: _part(session, name, ask, of_run=True))
+    run_index = reader.ask(lambda session: _part(session, name, lineage, of_run=True))
     keys = _runs_named(run_index, name) if run_index is not None else []
     if run_index is None or not keys:
-        run_index = whole(reader.read(TABLES), ask)
+        run_index = whole(reader.read(TABLES), lineage)
         keys = _runs_named(run_index, name)
     if not keys:
         held = [entry.name for entry in run_index.membership.runs.values()]
@@ -74,16 +69,14 @@ def run(reader: Reader, name: str, ask: Ask) -> PipelineRunView:
     return PipelineRunView(run_index, _one("run", name, keys))
 
 
-def whole(tables: Tables, ask: Ask) -> RunIndex:
+def whole(tables: Tables, lineage: LineageQueries | None) -> RunIndex:
     """Return the runs of tables that hold all there is."""
-    return RunIndex(StoreImage(tables), dialects(), _views(ask))
+    return RunIndex(StoreImage(tables), dialects(), lineage)
 
 
-def _views(ask: Ask) -> Views:
-    return Views(PipelineView, PipelineRunView, StepView, ArtifactView, ask)
-
-
-def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> RunIndex | None:
+def _part(
+    session: Session, name: str, lineage: LineageQueries | None, *, of_run: bool = False
+) -> RunIndex | None:
     """Load what belongs to the contexts of a name; None where there is none, or too much."""
     known_dialects = dialects()
     names = {name for dialect in known_dialects for name in dialect.original_properties}
@@ -96,7 +89,7 @@ def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> Run
     store_image = StoreImage(
         fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types
     )
-    run_index = RunIndex(store_image, known_dialects, _views(ask))
+    run_index = RunIndex(store_image, known_dialects, lineage)
     keys = {f"context/{number}" for number in contexts}
     run_index.limit(runs=keys, pipelines=set() if of_run else keys)
     return run_index

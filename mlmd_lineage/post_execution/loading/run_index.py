@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
+from mlmd_lineage.dialects import registry
 from mlmd_lineage.dialects.base import CACHED, FAILED
 from mlmd_lineage.dialects.records import RunDetails
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
     from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity, StepRecord
-    from mlmd_lineage.post_execution.base_view import Views
+    from mlmd_lineage.post_execution.lineage_queries import LineageQueries
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
 _AHEAD = 1000
@@ -32,11 +33,14 @@ class RunIndex:
     """
 
     def __init__(
-        self, store_image: StoreImage, dialects: Sequence[Dialect], views: Views | None = None
+        self,
+        store_image: StoreImage,
+        dialects: Sequence[Dialect],
+        lineage: LineageQueries | None = None,
     ) -> None:
         """Take an image that holds the whole store; ``limit()`` says otherwise."""
         self.store_image = store_image
-        self._views = views
+        self._lineage = lineage
         self._whole_runs: frozenset[str] | None = None
         self._whole_pipelines: frozenset[str] | None = None
         self._dialects = dialects
@@ -44,10 +48,22 @@ class RunIndex:
         self._artifacts: dict[tuple[int, str], ArtifactRecord | None] = {}
 
     @property
-    def views(self) -> Views:
-        """How each kind of view is made; frames make none."""
-        assert self._views is not None
-        return self._views
+    def lineage(self) -> LineageQueries:
+        """The store that answers the lineage questions of views; frames ask none."""
+        assert self._lineage is not None
+        return self._lineage
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what can be assembled again; dialects are kept by their names."""
+        kept = ("store_image", "_lineage", "_whole_runs", "_whole_pipelines")
+        return {
+            **{name: self.__dict__[name] for name in kept},
+            "dialects": tuple(dialect.name for dialect in self._dialects),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        names = state.pop("dialects")
+        self.__dict__.update(state, _runs={}, _artifacts={}, _dialects=registry.named(names))
 
     @functools.cached_property
     def membership(self) -> RunMembership:

@@ -68,10 +68,22 @@ class StoreImage:
         self.known = known
         self._tables = tables
         self._more_writing_types = writing_types
+        self._clear()
+
+    def _clear(self) -> None:
         self._executions: dict[int, ExecutionFacts] = {}
         self._artifacts: dict[int, ArtifactFacts] = {}
         self._contexts: dict[int, ContextFacts] = {}
         self._in_making: set[int] = set()
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Leave out what was decoded: it is decoded again when it is asked for."""
+        return self._tables, self.known, self._more_writing_types
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._tables, self.known, self._more_writing_types = state
+        self.source = self._tables.source
+        self._clear()
 
     # Types
 

@@ -1,11 +1,10 @@
-"""A run of a pipeline."""
+"""The fields of a run view."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import errors
 from mlmd_lineage.post_execution.base_view import BaseView, moment
 
 if TYPE_CHECKING:
@@ -14,17 +13,10 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.post_execution.loading.run_assembly import Run
-    from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.steps import StepView
 
 
-class PipelineRunView(BaseView):
-    """A run: the steps that were executed together.
-
-    >>> run = store.get_run("iris-001-base")
-    >>> run.status, run.get_step_names()
-    ('completed', ['importer', 'splitter', 'trainer', 'evaluator'])
-    """
+class RunFields(BaseView):
+    """What the store says of a run."""
 
     __slots__ = ()
 
@@ -53,13 +45,6 @@ class PipelineRunView(BaseView):
         return self._run.dialect
 
     @property
-    def pipeline(self) -> PipelineView:
-        """Its pipeline."""
-        return self._run_index.views.pipeline(
-            self._run_index, self._run_index.membership.runs[self._key].pipeline
-        )
-
-    @property
     def pipeline_name(self) -> str:
         """The name of its pipeline."""
         membership = self._run_index.membership
@@ -84,68 +69,9 @@ class PipelineRunView(BaseView):
         """The state as MLMD holds it, for platforms whose runs have one of their own."""
         return next((s.record.state for s in self._run.steps.values() if s.record.is_root), None)
 
-    @property
-    def steps(self) -> tuple[StepView, ...]:
-        """Its steps in topological order, groups of steps and repeated attempts among them."""
-        make = self._run_index.views.step
-        return tuple(make(self._run_index, number, self._key) for number in self._run.steps)
-
     def get_step_names(self) -> list[str]:
         """Return the names of the steps in their order, each once."""
         return list(dict.fromkeys(s.record.name for s in self._run.steps.values()))
-
-    def get_step(self, name: str) -> StepView:
-        """Return a step by its name or its path.
-
-        Of several attempts at a step, which have the same name, it is the last.
-
-        >>> run.get_step("trainer")
-        >>> run.get_step("exit-handler-1/for-loop-2/1/train")
-
-        Raises:
-            NotFoundError: The run has no such step; the message suggests near names.
-            AmbiguousNameError: Several steps in different groups have this name; the message
-                lists their paths.
-        """
-        steps = self._run.steps
-        found = [n for n, s in steps.items() if name in {s.record.name, s.path, f"execution/{n}"}]
-        exact = [n for n in found if steps[n].path == name]
-        places = {(steps[n].record.parent_dag, steps[n].record.iteration) for n in exact or found}
-        if not found:
-            names = self.get_step_names()
-            near = errors.did_you_mean(name, [*names, *(s.path for s in steps.values())])
-            held = ", ".join(map(repr, names)) if names else "none at all"
-            message = f"The run {self.name!r} has no step {name!r}.{near} Its steps: {held}."
-            raise errors.NotFoundError(message)
-        if len(places) > 1:
-            paths = ", ".join(repr(steps[n].path) for n in found)
-            message = (
-                f"The run {self.name!r} has {len(found)} steps {name!r}; name one by its path: "
-                f"{paths}."
-            )
-            raise errors.AmbiguousNameError(message)
-        return self._run_index.views.step(self._run_index, max(exact or found), self._key)
-
-    @property
-    def borrowed_steps(self) -> tuple[StepView, ...]:
-        """The steps of other runs whose results this one took, though none of its own claims them.
-
-        In Kubeflow Pipelines 1 these are its cached steps, which write nothing.
-        """
-        run = self._run
-        taken = {
-            artifact
-            for number, step in run.steps.items()
-            for found in step.record.inputs.values()
-            for artifact in found
-            if not run.publishers.get((number, artifact))
-        }
-        makers = {self._run_index.producer(artifact) for artifact in taken}
-        return tuple(
-            self._run_index.views.step(self._run_index, maker, None)
-            for maker in sorted(maker for maker in makers if maker is not None)
-            if maker not in run.steps
-        )
 
     @property
     def parameters(self) -> Mapping[str, Any]:

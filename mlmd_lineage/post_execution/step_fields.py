@@ -1,11 +1,10 @@
-"""A step of a run: one execution."""
+"""The fields of a step view."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import errors
 from mlmd_lineage.post_execution.base_view import BaseView, moment
 
 if TYPE_CHECKING:
@@ -14,20 +13,12 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.dialects.facts import EventFacts
     from mlmd_lineage.dialects.records import Status
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
     from mlmd_lineage.post_execution.loading.run_assembly import Step
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
-    from mlmd_lineage.post_execution.runs import PipelineRunView
 
 
-class StepView(BaseView):
-    """A step: an execution in its run.
-
-    >>> step = run.get_step("trainer")
-    >>> step.status, step.parameters["lr"], step.inputs["data"].uri
-
-    A group of steps, such as a DAG or a loop of Kubeflow, is a step too; it has ``children``.
-    """
+class StepFields(BaseView):
+    """What the store says of a step, which is one execution in a run."""
 
     __slots__ = ("_run", "_step")
 
@@ -43,6 +34,10 @@ class StepView(BaseView):
             step = run_index.run(run).steps[number]
         object.__setattr__(self, "_run", run)
         object.__setattr__(self, "_step", step)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        run = self._run if self._run_index.holds_run(self._run) else None
+        return self._run_index, self.id, run
 
     @property
     def id(self) -> int:
@@ -101,65 +96,6 @@ class StepView(BaseView):
         """The properties that are the platform's own affair."""
         return MappingProxyType(dict(self._step.record.internal_properties))
 
-    @property
-    def metrics(self) -> Mapping[str, float | int | bool]:
-        """The scalar metrics among its outputs.
-
-        A name that two outputs have comes with the output's key before it: ``eval.accuracy``.
-        """
-        found: dict[str, dict[str, Any]] = {}
-        for key, artifacts in self.output_artifacts.items():
-            for artifact in artifacts:
-                for name, value in artifact.metrics.items():
-                    found.setdefault(name, {})[key] = value
-        return MappingProxyType(
-            {
-                (name if len(values) == 1 else f"{key}.{name}"): value
-                for name, values in sorted(found.items())
-                for key, value in sorted(values.items())
-            }
-        )
-
-    @property
-    def input_artifacts(self) -> Mapping[str, tuple[ArtifactView, ...]]:
-        """The artifacts that it took, by their keys: always tuples."""
-        return self._views(self._step.record.inputs)
-
-    @property
-    def output_artifacts(self) -> Mapping[str, tuple[ArtifactView, ...]]:
-        """The artifacts that it made, by their keys: always tuples."""
-        return self._views(self._step.record.outputs)
-
-    @property
-    def inputs(self) -> Mapping[str, ArtifactView | tuple[ArtifactView, ...]]:
-        """The artifacts that it took, by their keys; a tuple where a key has several."""
-        return _single(self.input_artifacts)
-
-    @property
-    def outputs(self) -> Mapping[str, ArtifactView | tuple[ArtifactView, ...]]:
-        """The artifacts that it made, by their keys; a tuple where a key has several."""
-        return _single(self.output_artifacts)
-
-    @property
-    def input(self) -> ArtifactView:
-        """The artifact that it took.
-
-        Raises:
-            NotSingleError: It took none, or several.
-        """
-        return self._only("input", self.input_artifacts)
-
-    @property
-    def output(self) -> ArtifactView:
-        """The artifact that it made; logs that the platform adds do not count.
-
-        Raises:
-            NotSingleError: It made none, or several.
-        """
-        extra = self._step.record.incidental_outputs
-        made = {key: found for key, found in self.output_artifacts.items() if key not in extra}
-        return self._only("output", made or self.output_artifacts)
-
     # How it went
 
     @property
@@ -199,11 +135,6 @@ class StepView(BaseView):
     # Where it stands
 
     @property
-    def run(self) -> PipelineRunView:
-        """The run that it belongs to."""
-        return self._run_index.views.run(self._run_index, self._run)
-
-    @property
     def run_name(self) -> str:
         """The name of that run, which is known also where the run itself was not read."""
         return self._run_index.membership.runs[self._run].name
@@ -220,11 +151,6 @@ class StepView(BaseView):
         return self._step.parents
 
     @property
-    def parent_steps(self) -> tuple[StepView, ...]:
-        """The steps of the same run that handed it its inputs, in the order of their ids."""
-        return tuple(StepView(self._run_index, number, self._run) for number in self._step.parents)
-
-    @property
     def is_dag(self) -> bool:
         """Whether it is a group of steps."""
         return self._step.record.is_dag
@@ -238,28 +164,6 @@ class StepView(BaseView):
     def iteration(self) -> int | None:
         """The number of the pass through a loop that it stands for, from 0."""
         return self._step.record.iteration
-
-    @property
-    def children(self) -> tuple[StepView, ...]:
-        """The steps in this group, in the order of their ids."""
-        return tuple(StepView(self._run_index, number, self._run) for number in self._step.children)
-
-    @property
-    def parent_dag(self) -> StepView | None:
-        """The group that holds it."""
-        parent = self._step.record.parent_dag
-        if parent is None or parent not in self._run_index.run(self._run).steps:
-            return None
-        return StepView(self._run_index, parent, self._run)
-
-    @property
-    def original_step(self) -> StepView | None:
-        """The step that made what this cached one reuses, in whatever run.
-
-        None for a step that is not cached, and where the store does not tell.
-        """
-        number = None if self.is_dag else self._run_index.original(self.id)
-        return None if number is None else StepView(self._run_index, number)
 
     # For the artifacts
 
@@ -279,25 +183,6 @@ class StepView(BaseView):
         facts = self._run_index.store_image.executions([self.id])[self.id]
         return tuple(event for event in facts.events if event.artifact_id == artifact)
 
-    def _views(
-        self, found: Mapping[str, tuple[int, ...]]
-    ) -> Mapping[str, tuple[ArtifactView, ...]]:
-        make, run_index = self._run_index.views.artifact, self._run_index
-        return MappingProxyType(
-            {
-                key: tuple(make(run_index, number, self) for number in ids)
-                for key, ids in found.items()
-            }
-        )
-
-    def _only(self, what: str, found: Mapping[str, tuple[ArtifactView, ...]]) -> ArtifactView:
-        distinct = list(dict.fromkeys(a for artifacts in found.values() for a in artifacts))
-        if len(distinct) == 1 and len(found) == 1:
-            return distinct[0]
-        held = f"{len(distinct)}: {', '.join(map(repr, found))}" if found else "none"
-        message = f"The step {self.name!r} has not exactly one {what}, but {held}. Use .{what}s."
-        raise errors.NotSingleError(message)
-
     def _shown(self) -> Mapping[str, Any]:
         return {
             "id": self.id,
@@ -306,11 +191,3 @@ class StepView(BaseView):
             "entrypoint_name": self.entrypoint_name,
             "parameters": dict(self.parameters),
         }
-
-
-def _single(
-    found: Mapping[str, tuple[ArtifactView, ...]],
-) -> Mapping[str, ArtifactView | tuple[ArtifactView, ...]]:
-    return MappingProxyType(
-        {key: some[0] if len(some) == 1 else some for key, some in found.items()}
-    )
