@@ -98,9 +98,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "native",
         "stacks",
     },
+    "testing": {*SNAPSHOT, "errors", "_proto", "stores", "readers.base", "store"},
     "__init__": {
         *SNAPSHOT,
         "errors",
+        "testing",
+        "readers.base",
         "post_execution",
         "dialects",
         "stores",
