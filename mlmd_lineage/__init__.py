@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ArchiveMetadataStore",
     "ArtifactView",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from importlib.metadata import version as installed_version
 from typing import Annotated, Any
 
 import typer
 
+from mlmd_lineage import __version__
 from mlmd_lineage.cli import (
     archive,
     components,
@@ -43,7 +43,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        typer.echo(f"mlmd-lineage {installed_version('mlmd-lineage')}")
+        typer.echo(f"mlmd-lineage {__version__}")
         raise typer.Exit
 
 
