@@ -87,8 +87,10 @@ STACKS: list[Typed] = [
     "artifact-store register other -f gcs --path=gs://bucket/z",
     "orchestrator register cluster -f kubernetes",
     "stack register first -m prod -a bucket -o cluster --set",
-    "stack register second --metadata-store prod --artifact-store other -o default "
-    "--decouple-stores -g",
+    (
+        "stack register second --metadata-store prod --artifact-store other -o default "
+        "--decouple-stores -g"
+    ),
     "stack update second -o cluster",
     "stack update second --orchestrator default --metadata-store prod --artifact-store other",
     "stack update second -m prod -a bucket --couple-stores",
