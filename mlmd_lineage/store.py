@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.lineage.query import Time
+    from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.frames import StoreFrames
@@ -214,7 +214,7 @@ class Store:
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.query import Question
+        from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
             max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
@@ -237,7 +237,7 @@ class Store:
         >>> store.downstream("artifact/1", until="Model").nodes
         """
         from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.query import Question
+        from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
             max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
@@ -258,7 +258,7 @@ class Store:
         >>> store.between("artifact/1", "artifact/46").nodes
         """
         from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.query import Question
+        from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
             max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of

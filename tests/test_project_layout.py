@@ -120,6 +120,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "readers",
         "readers.base",
         "filters",
+        "lineage",
         "store",
     },
     "cli": {
@@ -135,6 +136,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
 }
+
+# Parts whose modules still name each other in type hints.
+HINT_CIRCLES = {"post_execution", "snapshot"}
 
 # What `import mlmd_lineage` must leave alone: slow to load, or not on every machine.
 NOT_EAGER = {
@@ -241,7 +245,8 @@ def test_imports_go_one_way(module: Path):
 
 def test_the_modules_form_no_circle():
     graph = {
-        name_of(module): set(imports(module, hints=False)) - {name_of(module)}
+        name_of(module): set(imports(module, hints=part_of(name_of(module)) not in HINT_CIRCLES))
+        - {name_of(module)}
         for module in modules()
         if module != PACKAGE / "__init__.py"  # it names the others for its readers' sake
     }
