@@ -138,7 +138,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 # Parts whose modules still name each other in type hints.
-HINT_CIRCLES = {"post_execution", "snapshot"}
+HINT_CIRCLES = {"snapshot"}
 
 # What `import mlmd_lineage` must leave alone: slow to load, or not on every machine.
 NOT_EAGER = {
