@@ -1,4 +1,4 @@
-"""What ``connect()`` returns: one store, and all that can be asked of it."""
+"""The store that ``connect()`` returns: its frames, lineage, pipelines and comparisons."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) ->
 
     Raises:
         ConfigurationError: The target cannot be a store.
-        StoreNotFoundError: It is a mere word, and neither registered nor a file or folder here.
+        StoreNotFoundError: It is a word that is neither registered nor a file or folder here.
         AmbiguousNameError: It is both.
     """
     from mlmd_lineage.stacks.target_resolution import opened
@@ -253,7 +253,7 @@ class Store:
         internal: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
-        """Return all ways from one node to another, without reading the store.
+        """Return all paths from one node to another, without reading the store.
 
         >>> store.between("artifact/1", "artifact/46").nodes
         """

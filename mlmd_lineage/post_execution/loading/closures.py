@@ -1,4 +1,4 @@
-"""Reading, in one transaction, all that lies above some nodes, or around those of a trace."""
+"""Loads the upstream closures of some nodes, or the surroundings of a trace, in one transaction."""
 
 from __future__ import annotations
 
