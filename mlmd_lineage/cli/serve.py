@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.common.command import Command, examples, printable
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.command import Command, examples
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
+from mlmd_lineage.cli.common.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.server.supervisor import Supervisor
 
-    source = opened(store)
+    source = open_store(store)
     settings = ServerSettings(
         host=host,
         port=port,

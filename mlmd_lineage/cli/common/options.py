@@ -22,7 +22,7 @@ StoreArgument: TypeAlias = Annotated[
 ]
 
 
-def opened(target: str) -> Store:
+def open_store(target: str) -> Store:
     """Return the store that an argument means."""
     from mlmd_lineage.store import connect
 
