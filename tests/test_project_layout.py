@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import mlmd_lineage
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
