@@ -32,7 +32,8 @@ def nodes(graph: GraphData) -> pd.DataFrame:
         [
             artifacts.reindex(index.artifact_ids),
             executions.reindex(index.execution_ids),
-        ]
+        ],
+        ignore_index=True,  # pandas 2 warns where one of two indexes is empty
     )
     kinds = ["artifact"] * index.artifacts + ["execution"] * len(index.execution_ids)
     frame = pd.DataFrame(
