@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot.tables import KINDS
@@ -12,18 +12,10 @@ from mlmd_lineage.snapshot.values import rows_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    import pyarrow as pa
-
-    from mlmd_lineage.snapshot.tables import NodeSchema
+    from mlmd_lineage.snapshot.tables import HasTables, NodeSchema
 
 _CLASS_PATH = re.compile(r"(?:[^\W\d]\w*\.)+([^\W\d]\w*)")
 _DIGEST = re.compile(r"@sha256[=:][0-9a-f]+$")
-
-
-class HasTables(Protocol):
-    """What gives MLMD's tables by their names."""
-
-    def __getitem__(self, table: str, /) -> pa.Table: ...
 
 
 def short_type(name: str | None) -> str:

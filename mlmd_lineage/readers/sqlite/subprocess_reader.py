@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from mlmd_lineage.readers.sql import SQLSession
 from mlmd_lineage.readers.sqlite import subprocess_reuse
+from mlmd_lineage.readers.sqlite.session import SQLiteStatements
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
@@ -75,10 +75,8 @@ class SubprocessReader:
                 return answer[0]
 
 
-class _Session(SQLSession):
+class _Session(SQLiteStatements):
     """An open transaction of the worker, as the parent sees it."""
-
-    placeholder = "?"
 
     def __init__(self, client: SubprocessClient, layout: DatabaseSchema, source: str) -> None:
         self._client = client
@@ -96,8 +94,3 @@ class _Session(SQLSession):
         plain = {column: list(values) for column, values in where.items()}
         rows: list[tuple[Any, ...]] = self._client.ask("fetch", table, plain)[1]
         return rows
-
-    def ahead(self, artifacts: Collection[int], *others: object) -> list[int]:
-        """Return the artifacts to which some others lead, as ``SQLSession.ahead`` does."""
-        found: list[int] = self._client.ask("ahead", list(artifacts), *others)[1]
-        return found
