@@ -50,10 +50,10 @@ def reader_for(store: BaseMetadataStore) -> Reader:
         if flavor in _READERS:
             made: Reader = pkgutil.resolve_name(_READERS[flavor])(store)
             return made
-    return reader_for(_built_in(store))
+    return reader_for(built_in(store))
 
 
-def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
+def built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the store of a built-in flavor that a ``connection_config()`` describes."""
     with _proto.only_ours():
         config: Any = store.connection_config()
