@@ -39,6 +39,10 @@ class FindingCode(str, enum.Enum):
     ONLY_CACHED_PRODUCER = "only_cached_producer"
     NULL_KEY = "null_key"
     DUPLICATE_ID = "duplicate_id"
+    USED_BEFORE_PRODUCED = "used_before_produced"
+    UNTIMED_EVENT = "untimed_event"
+    DUPLICATE_TYPE = "duplicate_type"
+    MISSING_VERSION = "missing_version"
     OTHER = "other"
 
     @classmethod
@@ -99,6 +103,16 @@ _MEANINGS: Mapping[FindingCode, str] = MappingProxyType(
             "A column that says what a row is about is NULL; it shows as 0, false or an empty text."
         ),
         FindingCode.DUPLICATE_ID: "Several rows have one id; the first is kept.",
+        FindingCode.USED_BEFORE_PRODUCED: (
+            "An artifact was taken before any execution had written it."
+        ),
+        FindingCode.UNTIMED_EVENT: (
+            "Several executions wrote an artifact, and not all its events have times."
+        ),
+        FindingCode.DUPLICATE_TYPE: "Several types have one name, version and kind.",
+        FindingCode.MISSING_VERSION: (
+            "The store does not say its schema's version, which its columns tell."
+        ),
         FindingCode.OTHER: (
             "An archive holds a finding that only a newer release of this library names."
         ),

@@ -20,7 +20,7 @@ from mlmd_lineage.snapshot.enums import (
 )
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, Tables
-from mlmd_lineage.snapshot.type_names import types_named
+from mlmd_lineage.snapshot.type_names import has_nodes_in, types_named
 
 if TYPE_CHECKING:
     import enum
@@ -182,7 +182,7 @@ def _of_type(session: Session, kind: NodeSchema, name: str, properties: bool) ->
     fetched: dict[str, pa.Table] = {
         table: table_from_rows(table, session.fetch(table, {})) for table in ("Type", "ParentType")
     }
-    ids = sorted(types_named(fetched, [name], kind))
+    ids = sorted(types_named(fetched, [name], kind, has_nodes=has_nodes_in(session)))
     nodes = sorted(session.fetch(kind.table, {"type_id": ids}), key=lambda row: row[0])
     fetched[kind.table] = table_from_rows(kind.table, nodes)
     if properties:

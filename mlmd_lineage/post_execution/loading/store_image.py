@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows, rows_of
+from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
 from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 from mlmd_lineage.snapshot.text_states import execution_states_of
-from mlmd_lineage.snapshot.values import value_of, values_by_owner
+from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
