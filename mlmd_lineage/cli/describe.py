@@ -17,6 +17,8 @@ from mlmd_lineage.cli.common.text import printable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlmd_lineage.snapshot.finding_codes import FindingCode
+    from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.store import Store
 
@@ -60,11 +62,9 @@ def _describe(
 
 def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
     """Return what a store is and holds, as JSON has it."""
-    from mlmd_lineage.snapshot.findings import CODES
-
     frames = {kind: getattr(snapshot.frames, kind)() for kind in _KINDS}
     events = snapshot.frames.events()
-    findings: dict[str, list[Any]] = {}
+    findings: dict[FindingCode, list[Finding]] = {}
     for finding in snapshot.findings:
         findings.setdefault(finding.code, []).append(finding)
     return {
@@ -77,8 +77,8 @@ def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
         **{f"{kind[:-1]}_types": _by_type(frame) for kind, frame in frames.items()},
         "findings": [
             {
-                "code": code,
-                "meaning": CODES.get(code, ""),
+                "code": code.value,
+                "meaning": code.meaning,
                 "count": len(found),
                 "examples": [f"{f.subject}: {f.detail}" for f in found[:_EXAMPLES]],
             }

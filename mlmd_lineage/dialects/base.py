@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, StepRecord
-from mlmd_lineage.snapshot.tables import EXECUTION_STATES, INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, ExecutionState, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
     )
     from mlmd_lineage.dialects.records import RunIdentity, Status
 
-UNKNOWN, NEW, RUNNING, COMPLETE, FAILED, CACHED, CANCELED = range(7)
 _STATUSES: dict[int, Status] = {
-    NEW: "running",
-    RUNNING: "running",
-    COMPLETE: "completed",
-    FAILED: "failed",
-    CACHED: "cached",
-    CANCELED: "canceled",
+    ExecutionState.NEW: "running",
+    ExecutionState.RUNNING: "running",
+    ExecutionState.COMPLETE: "completed",
+    ExecutionState.FAILED: "failed",
+    ExecutionState.CACHED: "cached",
+    ExecutionState.CANCELED: "canceled",
 }
 _scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # half as long as loads
 _DUNDER = re.compile(r"^__.+__$")
@@ -153,11 +152,7 @@ def of_types(contexts: Iterable[ContextFacts], *types: str) -> list[ContextFacts
 
 def state_name(state: int | None) -> str | None:
     """Return MLMD's name for a state, ``UNKNOWN(9)`` for a number that it does not name."""
-    if state is None:
-        return None
-    if 0 <= state < len(EXECUTION_STATES):
-        return EXECUTION_STATES[state]
-    return f"UNKNOWN({state})"
+    return None if state is None else name_of(ExecutionState, state)
 
 
 def status_of(execution: ExecutionFacts) -> Status:
@@ -287,8 +282,9 @@ def group_status(
         canceled_is_skipped: As for ``derived_status``.
     """
     statuses = [status for _, _, status in children]
-    number = EXECUTION_STATES.index(state) if state in EXECUTION_STATES else UNKNOWN
-    own = _STATUSES.get(number, "running")
+    own = _STATUSES.get(
+        ExecutionState.__members__.get(state or "", ExecutionState.UNKNOWN), "running"
+    )
     there = len({(name, iteration) for name, iteration, _ in children})
     whole = expected is not None and there >= expected
     skipped = bool(statuses) and set(statuses) == {"canceled"}

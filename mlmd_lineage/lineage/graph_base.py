@@ -11,6 +11,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.lineage import graph_tables, keys
 from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage.roles import PRODUCES
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
@@ -94,7 +95,11 @@ class GraphBase:
         """What in this graph is not as it should be, in order."""
         index = self.index
         found = [
-            Finding(f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id")
+            Finding(
+                FindingCode(f"missing_{key.split('/')[0]}"),
+                key,
+                "events name it, and no row has its id",
+            )
             for key in index.keys(np.flatnonzero(index.missing))
         ]
         for artifact in index.keys(index.only_cached):
@@ -102,7 +107,7 @@ class GraphBase:
             detail = (
                 f"only cached executions claim it; the earliest, {first}, stands for its producer"
             )
-            found.append(Finding("only_cached_producer", artifact, detail))
+            found.append(Finding(FindingCode.ONLY_CACHED_PRODUCER, artifact, detail))
         return tuple(sorted(found))
 
     @property

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import Scratch, Walker
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -268,7 +268,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     events = tables["Event"]
     _release_memory()
     types = _small(events["type"])
-    event_rows = np.flatnonzero((types > 0) & (types < len(EVENT_TYPES))).astype(np.int32)
+    event_rows = np.flatnonzero((types > 0) & (types < len(EventType))).astype(np.int32)
     if len(event_rows) < len(types):
         events, types = events.take(arrays.from_numpy(event_rows)), types[event_rows]
     artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
@@ -289,7 +289,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
         claimed = index.artifact_ids[index.only_cached]
         only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
     executions += np.int32(len(artifact_ids))
-    is_input = np.isin(np.arange(len(EVENT_TYPES)), INPUT_EVENTS)[types]
+    is_input = np.isin(np.arange(len(EventType)), INPUT_EVENTS)[types]
     _release_memory()
     return Index(
         artifact_ids=artifact_ids,

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage.roles import leading_events
+from mlmd_lineage.readers.base import Reachability
 from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from mlmd_lineage.readers.base import Session
 
@@ -39,8 +40,7 @@ class PrefetchingSession:
         self._session = session
         self.source = session.source
         self._kept: dict[Any, dict[Any, list[Row]]] = {}
-        # Sessions that are not of SQL need not know how.
-        self._reachable: Callable[..., list[int]] | None = getattr(session, "ahead", None)
+        self._reachability = session if isinstance(session, Reachability) else None
         self._narrow = 0
         self._distance = PATIENCE
 
@@ -77,7 +77,7 @@ class PrefetchingSession:
             hops: How many hops, from artifacts to artifacts, it can go on.
             nodes: Fetch the artifacts, too.
         """
-        if len(artifacts) > NARROW or self._reachable is None:
+        if len(artifacts) > NARROW or self._reachability is None:
             self._narrow, self._distance = 0, PATIENCE
             return
         self._narrow += 1
@@ -87,10 +87,10 @@ class PrefetchingSession:
         kept = self._kept.get(("Event", "artifact_id", (("type", first),)), {})
         if any(number in kept for number in artifacts):
             return
-        try:
-            near = self._reachable(artifacts, first, second, min(self._distance, hops), _MOST_ROWS)
-        except Exception:  # noqa: BLE001 - MySQL 5.7 has no such statement; what else fails does again
-            self._reachable = None
+        distance = min(self._distance, hops)
+        near = self._reachability.reachable(artifacts, first, second, distance, _MOST_ROWS)
+        if near is None:
+            self._reachability = None
             return
         if len(near) >= _MOST_ROWS:
             self._narrow, self._distance = 0, PATIENCE

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.enums import (
+    INPUT_EVENTS,
+    OUTPUT_EVENTS,
+    PUBLISHED_OUTPUTS,
+    EventType,
+    ExecutionState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,25 +40,21 @@ ROLES = ("uses", "produces", "reuses", "internal", "resolves", "pending", "phant
 
 USES, PRODUCES, REUSES, INTERNAL, RESOLVES, PENDING, PHANTOM = range(len(ROLES))
 
-_UNFINISHED, _CACHED = (1, 2), 5  # states of executions: NEW and RUNNING; CACHED
-_OUTPUTS = (1, 4)  # types of events: DECLARED_OUTPUT and OUTPUT
-_INTERNAL_INPUT, _INTERNAL_OUTPUT, _PENDING_OUTPUT = 5, 6, 7
-
 _FINISHED, _GOING_ON, _SKIPPED = range(3)
 UNKNOWN_STATE = 100
 """From this number on a state is no state: MLMD has not a tenth as many."""
 _STANDING = np.full(UNKNOWN_STATE, _FINISHED, np.uint8)
-_STANDING[list(_UNFINISHED)] = _GOING_ON
-_STANDING[_CACHED] = _SKIPPED
+_STANDING[[ExecutionState.NEW, ExecutionState.RUNNING]] = _GOING_ON
+_STANDING[ExecutionState.CACHED] = _SKIPPED
 
-_ALONE = np.full((len(EVENT_TYPES), 2, 3), USES, np.uint8)
+_ALONE = np.full((len(EventType), 2, 3), USES, np.uint8)
 """The role by the event's type, whether the artifact has a state, and the execution's standing."""
-_ALONE[_INTERNAL_INPUT] = INTERNAL
-_ALONE[_INTERNAL_OUTPUT] = RESOLVES
-_ALONE[_PENDING_OUTPUT] = PENDING
-_ALONE[_OUTPUTS, :, :] = PRODUCES
-_ALONE[_OUTPUTS, :, _SKIPPED] = REUSES
-_ALONE[_OUTPUTS, 0, _GOING_ON] = PHANTOM
+_ALONE[EventType.INTERNAL_INPUT] = INTERNAL
+_ALONE[EventType.INTERNAL_OUTPUT] = RESOLVES
+_ALONE[EventType.PENDING_OUTPUT] = PENDING
+_ALONE[PUBLISHED_OUTPUTS, :, :] = PRODUCES
+_ALONE[PUBLISHED_OUTPUTS, :, _SKIPPED] = REUSES
+_ALONE[PUBLISHED_OUTPUTS, 0, _GOING_ON] = PHANTOM
 
 _PLAIN_ALONE: list[list[list[int]]] = _ALONE.tolist()
 _PLAIN_STANDING: list[int] = _STANDING.tolist()

@@ -16,8 +16,9 @@ from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.lineage.prefetch import PrefetchingSession
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.table_building import table_from_rows
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import json
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ import pandas as pd
 
 from mlmd_lineage import errors
 from mlmd_lineage.post_execution.base_view import moment
-from mlmd_lineage.post_execution.compare import value_text
 from mlmd_lineage.post_execution.compare.run_values import RunColumns
 from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.json_values import is_missing, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -142,7 +141,7 @@ class RunComparison:
     def to_json(self) -> str:
         """Return the runs as JSON: an array of objects, missing values null."""
         rows = self._frame.reset_index().to_dict("records")
-        made = [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+        made = [{str(name): json_value(value) for name, value in row.items()} for row in rows]
         return json.dumps(made, ensure_ascii=False, indent=1)
 
     def __len__(self) -> int:
@@ -179,22 +178,8 @@ def _column(values: list[Any]) -> Any:
 
 
 def _differs(column: Any) -> bool:
-    told = {"\0" if _is_na(value) else f"{type(value).__name__} {value!r}" for value in column}
+    told = {"\0" if is_missing(value) else f"{type(value).__name__} {value!r}" for value in column}
     return len(told) > 1
-
-
-def _is_na(value: Any) -> bool:
-    return value is pd.NA or value is pd.NaT or value is None
-
-
-def _plain(value: Any) -> Any:
-    if _is_na(value):
-        return None
-    if isinstance(value, pd.Timedelta):
-        return value.total_seconds()
-    if isinstance(value, dt.datetime):
-        return value.isoformat(timespec="milliseconds")
-    return value_text.json_value(value)
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:

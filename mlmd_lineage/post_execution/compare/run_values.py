@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlmd_lineage.post_execution.compare import content_identity, value_text
 from mlmd_lineage.post_execution.step_metrics import metrics_of
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from mlmd_lineage.post_execution.loading.ancestry import Ancestry
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.readers.base import Reader, Session
 
-_RESOLVES = EVENT_TYPES.index("INTERNAL_OUTPUT")
 _ONE_UP = Question(max_hops=1)
 LINEAGE = Question()
 """What lineage is: all that was used and produced, without limit."""
@@ -126,7 +125,7 @@ def _read(session: Session, subjects: Collection[str]) -> Ancestry:
     executions = {n for trace in traces for n in trace.index.execution_ids.tolist()}
     artifacts = {n for trace in traces for n in trace.index.artifact_ids.tolist()}
     resolvers: dict[int, set[int]] = {}
-    where = {"artifact_id": sorted(artifacts), "type": [_RESOLVES]}
+    where = {"artifact_id": sorted(artifacts), "type": [EventType.INTERNAL_OUTPUT]}
     for row in session.fetch("Event", where) if artifacts else ():
         resolvers.setdefault(row[1], set()).add(row[2])
     executions.update(*resolvers.values())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, PUBLISHED_OUTPUTS, ExecutionState
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import (
-    EXECUTION_STATES,
     KINDS,
-    OUTPUT_EVENTS,
     PROPERTY_TABLES,
     SORT_KEYS,
     Tables,
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-_CLAIMS = (1, 4)
-_CACHED, _FAILED = 5, 4
-_STATES = range(1, len(EXECUTION_STATES))
+_KNOWN_STATES = frozenset(ExecutionState) - {ExecutionState.UNKNOWN}
 _SIBLINGS = 100
 """How many executions of a type are asked whether the type writes artifacts at all."""
 _CACHE_CONTEXT = "execution_cache"
@@ -157,7 +154,7 @@ class FetchedRows:
         """Fetch who else says to have written some artifacts, and in which state they are."""
         if not artifacts:
             return []
-        where: dict[str, Any] = {"artifact_id": sorted(artifacts), "type": _CLAIMS}
+        where: dict[str, Any] = {"artifact_id": sorted(artifacts), "type": PUBLISHED_OUTPUTS}
         claims = self._take("Event", self._session.fetch("Event", where))
         self._ask("Execution", "id", {row[2] for row in claims})
         stateless = [row[0] for row in self._executions() if row[2] is None]
@@ -181,7 +178,7 @@ class FetchedRows:
         }
         found: dict[int, list[tuple[bool, int, int, int]]] = {}
         for event, artifact, execution, _, time in claims:
-            cached = states.get(execution) == _CACHED
+            cached = states.get(execution) == ExecutionState.CACHED
             found.setdefault(artifact, []).append((cached, time or 0, event, execution))
         return {min(some)[3] for some in found.values()}
 
@@ -199,7 +196,9 @@ class FetchedRows:
         """Fetch the executions that share the cache of those cached ones that wrote nothing."""
         wrote = {row[2] for row in self._rows.get("Event", {}).values() if row[3] in OUTPUT_EVENTS}
         own = set(members)
-        cached = {r[0] for r in self._executions() if r[2] == _CACHED and r[0] in own} - wrote
+        cached = {
+            r[0] for r in self._executions() if r[2] == ExecutionState.CACHED and r[0] in own
+        } - wrote
         types = {row[0] for row in self._rows["Type"].values() if row[1] == _CACHE_CONTEXT}
         caches = {r[0] for r in self._rows.get("Context", {}).values() if r[1] in types}
         rows = self._rows.get("Association", {}).values()
@@ -207,7 +206,9 @@ class FetchedRows:
         users = {row[2] for row in self._ask("Association", "context_id", shared)} - own
         self._ask("Execution", "id", users)
         made = [
-            r[0] for r in self._executions() if r[0] in users and r[2] not in {_CACHED, _FAILED}
+            r[0]
+            for r in self._executions()
+            if r[0] in users and r[2] not in {ExecutionState.CACHED, ExecutionState.FAILED}
         ]
         return set(made)
 
@@ -215,7 +216,7 @@ class FetchedRows:
         """Fetch whether others of its type wrote artifacts, where an execution has not."""
         own = set(members)
         wrote = {row[2] for row in self._rows.get("Event", {}).values() if row[3] in OUTPUT_EVENTS}
-        stateless = [r for r in self._executions() if (r[2] or 0) not in _STATES]
+        stateless = [r for r in self._executions() if (r[2] or 0) not in _KNOWN_STATES]
         silent = [r for r in stateless if r[0] in own and r[0] not in wrote]
         types = {row[1] for row in silent}
         if not types:

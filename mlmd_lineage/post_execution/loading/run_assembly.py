@@ -7,7 +7,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.dialects.base import derived_status, group_status
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.facts import ExecutionFacts
     from mlmd_lineage.dialects.records import RunDetails, Status, StepRecord
 
-_RESOLVED = 6
 _NEVER_CAME = ("pending", "phantom")
 
 
@@ -104,7 +103,7 @@ def _publishers(
                 taken.append((execution.id, event.artifact_id, event.time, event.id, keys))
             elif event.role not in _NEVER_CAME:
                 published.setdefault(event.artifact_id, []).append(
-                    (event.time, event.id, execution.id, event.type == _RESOLVED)
+                    (event.time, event.id, execution.id, event.type == EventType.INTERNAL_OUTPUT)
                 )
     found: dict[tuple[int, int], set[int]] = {}
     for step, artifact, time, number, keys in taken:

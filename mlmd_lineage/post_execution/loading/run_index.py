@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
-from mlmd_lineage.dialects.base import CACHED, FAILED
 from mlmd_lineage.dialects.records import RunDetails
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
+from mlmd_lineage.snapshot.enums import ExecutionState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -220,7 +220,11 @@ class RunIndex:
             if context.type == "execution_cache":
                 earlier = [n for n in self.store_image.members(context.id) if n < number]
                 others = self.store_image.executions(earlier)
-                made = [n for n, e in others.items() if e.state not in {CACHED, FAILED}]
+                made = [
+                    n
+                    for n, e in others.items()
+                    if e.state not in {ExecutionState.CACHED, ExecutionState.FAILED}
+                ]
                 if made:
                     return max(made)
         return None

@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows, rows_of
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 from mlmd_lineage.snapshot.text_states import execution_states_of
-from mlmd_lineage.snapshot.values import value_of, values_by_owner
+from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -253,7 +253,7 @@ class StoreImage:
                         artifact=artifacts.get(event[1]),
                     )
                     for event in sorted(events.get(number, ()))
-                    if 0 < (event[3] or 0) < len(EVENT_TYPES)
+                    if 0 < (event[3] or 0) < len(EventType)
                 ),
                 type_has_outputs=row[1] in self._writing_types,
             )
@@ -297,7 +297,7 @@ class StoreImage:
         artifact_states = _known(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
         execution_states = _known(execution_states_of(tables), role_rules.UNKNOWN_STATE)
         roles, _ = role_rules.roles_of(
-            _known(events["type"], len(EVENT_TYPES)),
+            _known(events["type"], len(EventType)),
             events["artifact_id"].to_numpy(),
             _looked_up(events["artifact_id"], tables["Artifact"]["id"], artifact_states),
             _looked_up(events["execution_id"], tables["Execution"]["id"], execution_states),
