@@ -9,7 +9,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage.snapshot.tables import KINDS
 from mlmd_lineage.snapshot.type_names import short_type, short_types, types_called, types_named
-from mlmd_lineage.testing import InMemoryMetadataStore
+from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_the_names_that_a_text_means():
 
 
 def test_a_short_name_means_the_type_that_has_nodes():
-    store = InMemoryMetadataStore()
+    store = InMemoryStore()
     for name in ("mlmd.Model", "system.Model"):
         store.put_type("artifact", name)
     tables = store.snapshot()
