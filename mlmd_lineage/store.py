@@ -199,6 +199,7 @@ class Store:
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what a node came from, without reading the store.
@@ -217,7 +218,13 @@ class Store:
         from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
-            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=max_hops,
+            until=until,
+            types=types,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return traversal.upstream(self._reader, node, question)
 
@@ -230,6 +237,7 @@ class Store:
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what came from a node, without reading the store; otherwise like ``upstream()``.
@@ -240,17 +248,24 @@ class Store:
         from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
-            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=max_hops,
+            until=until,
+            types=types,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return traversal.downstream(self._reader, node, question)
 
-    def between(
+    def between(  # noqa: PLR0913 - each stands alone
         self,
         source: Node,
         target: Node,
         *,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return all paths from one node to another, without reading the store.
@@ -261,7 +276,13 @@ class Store:
         from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
-            max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=None,
+            until=None,
+            types=None,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return traversal.between(self._reader, source, target, question)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage.roles import leading_events
 from mlmd_lineage.readers.base import Reachability
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
 
@@ -84,7 +85,8 @@ class PrefetchingSession:
         if self._narrow < PATIENCE:
             return
         first, second = (leading_events(kind, up=up) for kind in ("artifact", "execution"))
-        kept = self._kept.get(("Event", "artifact_id", (("type", first),)), {})
+        fetched = first if up else INPUT_EVENTS + OUTPUT_EVENTS  # as the walk asks for them
+        kept = self._kept.get(("Event", "artifact_id", (("type", fetched),)), {})
         if any(number in kept for number in artifacts):
             return
         distance = min(self._distance, hops)
@@ -97,8 +99,8 @@ class PrefetchingSession:
             return
         self._distance = min(2 * self._distance, FARTHEST)
         self._kept.clear()
-        events = self._keep("Event", {"artifact_id": near, "type": first})
-        executions = sorted({row[2] for row in events})
+        events = self._keep("Event", {"artifact_id": near, "type": fetched})
+        executions = sorted({row[2] for row in events if row[3] in first})
         self._keep("Event", {"execution_id": executions, "type": second})
         rows = self._keep("Execution", {"id": executions})
         at = SCHEMAS["Execution"].names.index("last_known_state")

@@ -350,6 +350,7 @@ class ArtifactView(ArtifactFields):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Ask the store what it came from; the arguments are those of ``store.upstream()``."""
@@ -360,6 +361,7 @@ class ArtifactView(ArtifactFields):
             types=types,
             reuse=reuse,
             internal=internal,
+            later=later,
             as_of=as_of,
         )
 
@@ -371,6 +373,7 @@ class ArtifactView(ArtifactFields):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Ask the store what came from it; the arguments are those of ``store.downstream()``."""
@@ -381,6 +384,7 @@ class ArtifactView(ArtifactFields):
             types=types,
             reuse=reuse,
             internal=internal,
+            later=later,
             as_of=as_of,
         )
 
