@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.compare.impact_search import AffectedNode
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
     from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.snapshot.findings import Finding
 
 MODELS = frozenset(
     {
@@ -54,6 +55,9 @@ DEPLOYMENTS = frozenset(
 Of an execution of such a type, or of a step with such a name, all outputs are deployments; or it
 itself, if it wrote none.
 """
+
+_OF_TIME = frozenset({"untimed_event", "used_before_produced"})
+"""The codes of findings that say what the times of events leave open."""
 
 
 class Impact:
@@ -131,7 +135,11 @@ class Impact:
     @property
     def complete(self) -> bool:
         """Whether nothing bounds the answer, and the store holds all that the trace names."""
-        return self.trace.complete and not self.trace.findings
+        return self.trace.complete and not self._findings(of_time=False)
+
+    def _findings(self, *, of_time: bool) -> list[Finding]:
+        """Return the findings on the trace: those about times, or all others."""
+        return [f for f in self.trace.findings if (f.code in _OF_TIME) == of_time]
 
     def ways_to(self, node: Node) -> Trace:
         """Return all ways from the artifact to a node that it reached."""
@@ -160,8 +168,11 @@ class Impact:
         if not self.complete:
             why = ", ".join(self.trace.truncated_by)
             told = [f"the trace was cut by {why}"] if why else []
-            told += [f"{found.subject}: {found.detail}" for found in self.trace.findings]
+            told += [f"{f.subject}: {f.detail}" for f in self._findings(of_time=False)]
             lines += ["", "The answer may not be complete:", *(f"  - {text}" for text in told)]
+        if of_time := self._findings(of_time=True):
+            told = [f"{f.subject}: {f.detail}" for f in of_time]
+            lines += ["", "The times of events leave open:", *(f"  - {text}" for text in told)]
         if self.unknown:
             named = ", ".join(map(repr, self.unknown))
             lines += ["", f"No type of the store, and no step that was reached, is called {named}."]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.lineage.shortest_ways import ShortestWays
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,15 +64,8 @@ class _Finder:
         self._ancestry = ancestry
         self._start = start
         self._kinds = kinds
-        index = trace.index
-        keys = list(trace)
-        self._hops = dict(zip(keys, trace.hops.tolist(), strict=True))
-        self._above: dict[str, str] = {}
-        """For each node the one before it on a shortest way."""
-        edges = zip(index.sources.tolist(), index.targets.tolist(), strict=True)
-        for source, target in sorted((keys[one], keys[other]) for one, other in edges):
-            if self._hops[source] == self._hops[target] - 1:
-                self._above.setdefault(target, source)
+        self._hops = dict(zip(trace, trace.hops.tolist(), strict=True))
+        self._ways = ShortestWays(trace)
 
     def found(self) -> tuple[AffectedNode, ...]:
         rows = [row for key in self._hops if (row := self._row(key)) is not None]
@@ -88,6 +83,8 @@ class _Finder:
         if facts is None:
             return None
         makers = self._ancestry.producers(number)
+        # Of several that wrote it those count through which it was reached.
+        makers = tuple(n for n in makers if f"execution/{n}" in self._hops) or makers
         deployed = self._kinds.is_deployment(facts.type, facts.base_type) or any(
             self._deploys(maker) for maker in makers
         )
@@ -127,12 +124,12 @@ class _Finder:
     ) -> AffectedNode:
         models = [model for maker in makers for model in self._models_of(maker)]
         came = [model for model in models if model in self._hops]
-        path = self._path(key)
+        path = self._ways.to(key)
         if deployed and came and not set(came) & set(path):
             nearest = min(came, key=lambda model: (self._hops[model], model))
             maker = next(m for m in makers if nearest in self._models_of(m))
             end = [] if key == f"execution/{maker}" else [key]
-            path = (*self._path(nearest), f"execution/{maker}", *end)
+            path = (*self._ways.to(nearest), f"execution/{maker}", *end)
         run = makers[0] if makers else None
         return AffectedNode(
             node=key,
@@ -154,12 +151,6 @@ class _Finder:
         return [
             f"artifact/{n}" for n, f in facts if f and self._kinds.is_model(f.type, f.base_type)
         ]
-
-    def _path(self, key: str) -> tuple[str, ...]:
-        path = [key]
-        while path[-1] in self._above:
-            path.append(self._above[path[-1]])
-        return tuple(reversed(path))
 
     def _through_cache(self, execution: int, path: Iterable[str]) -> bool:
         """Tell whether a run took something from a cache on the path."""
