@@ -140,8 +140,8 @@ def test_what_was_taken_before_anyone_wrote_it_comes_from_the_first_that_did(
     assert executions(graph.downstream("execution/3")) == [3, 4]
     assert told(early, 2, 3) == [
         (
-            "artifact/1: execution/2 took it before any execution had written it; the first that did, "
-            "execution/1, stands for its producer (used_before_produced)"
+            "artifact/1: execution/2 took it before any execution had written it; the first that "
+            "did, execution/1, stands for its producer (used_before_produced)"
         )
     ]
     assert [finding.code for finding in graph.findings] == ["used_before_produced"]
