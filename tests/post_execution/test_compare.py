@@ -99,7 +99,10 @@ def test_what_cannot_be_chosen_is_told(penguins: PipelineView):
 def test_every_dialect(shared_store: Callable[[str], Path], name: str):
     for pipeline in ml.connect(shared_store(name)).get_pipelines():
         frame = pipeline.compare_runs().to_pandas()
-        assert len(frame) == len(pipeline.runs)
+        # HPE CMF has no runs: each execution of a stage is a row.
+        is_cmf = "cmf" in {run.dialect for run in pipeline.runs}
+        rows = sum(len(run.steps) if is_cmf else 1 for run in pipeline.runs)
+        assert len(frame) == rows
         assert list(frame)[:3] == ["status", "started", "duration"]
         assert {column.split(".")[0] for column in list(frame)[3:]} <= {
             "parameters",
