@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.post_execution import step_metrics
+from mlmd_lineage.post_execution import models, step_metrics
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
-from mlmd_lineage.post_execution.loading.store_image import StoreImage, read_tables
+from mlmd_lineage.post_execution.loading.store_image import (
+    ATTRIBUTION,
+    TABLES,
+    StoreImage,
+    read_tables,
+)
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
 
@@ -238,6 +243,16 @@ class StoreFrames(Frames):
             for artifact, metrics in sorted(run.details.metrics.items()):
                 rows += [(*own, artifact, None, n, float(v)) for n, v in sorted(metrics.items())]
         return _frame(rows, METRICS)
+
+    def models(self) -> pd.DataFrame:
+        """Return the registered models (Kubeflow Model Registry), a row for each artifact.
+
+        Columns: ``model`` and ``model_key``, ``version`` and ``version_key`` (of its context),
+        ``state``, ``author``, ``artifact`` (its key), ``name``, ``uri``, ``deployments`` (the
+        names of the services that serve the version), ``created``.
+        """
+        tables = self._read((*TABLES, ATTRIBUTION))
+        return models.models_frame(list(models.Registry(StoreImage(tables)).models()))
 
     def artifacts(
         self,

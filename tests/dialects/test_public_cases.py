@@ -211,3 +211,35 @@ def test_experiment_runs_of_a_model_registry_are_runs(case: Callable[[str], ml.S
     compared = pipeline.compare_runs(only_changes=True).to_pandas()
     assert compared["parameters.lr"].tolist() == [0.1, 0.2]
     assert compared["metrics.accuracy"].tolist() == [0.8, 0.9]
+
+
+def test_registered_models_and_their_deployments(case: Callable[[str], ml.Store]):
+    store = case("model_registry")
+    (model,) = store.get_models()
+    assert (model.name, model.owner) == ("fraud", "al")
+    first, second = model.versions
+    assert [version.name for version in model.versions] == ["v1", "v2"]
+    assert [found.uri for found in second.artifacts] == ["s3://models/fraud/2"]
+    assert first.deployments == ()
+    (service,) = second.deployments
+    assert (service.name, service.environment, service.states) == (
+        "fraud-svc",
+        "prod",
+        ("RUNNING",),
+    )
+    frame = store.frames.models()
+    assert frame["version"].tolist() == ["v1", "v2"]
+    assert frame["deployments"].tolist() == [[], ["fraud-svc"]]
+    assert store.impact("artifact/1").deployments.empty
+    (deployment,) = store.impact("artifact/2").deployments.to_dict("records")
+    assert (deployment["node"], deployment["name"]) == ("context/5", "fraud-svc")
+    assert deployment["path"] == ("artifact/2", "context/5")
+
+
+def test_a_real_registry(shared_stores: Path):
+    store = ml.connect(shared_stores / "real" / "model_registry.db")
+    frame = store.frames.models()
+    assert {model.name for model in store.get_models()} == set(frame["model"])
+    assert frame["version"].tolist() == ["v1", "v2", "v3", "1.0", "1.1"]
+    assert frame["uri"].tolist()[0] == "/path/to/model/v1"
+    assert ml.connect(shared_stores / "tfx_local.db").get_models() == []

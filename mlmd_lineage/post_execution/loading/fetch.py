@@ -130,6 +130,24 @@ class FetchedRows:
         rows = self._ask("Association", "context_id", contexts)
         return frozenset(row[1] for row in rows if row[2] not in set(members))
 
+    def type_names(self) -> set[str]:
+        """Return the names of the store's types."""
+        return {row[1] for row in self._rows["Type"].values() if row[1]}
+
+    def contexts_of_types(self, names: Collection[str]) -> None:
+        """Fetch all contexts of some types with their parents, executions and artifacts."""
+        kind = KINDS["context"].type_kind
+        types = self._rows["Type"].values()
+        rows = self._ask(
+            "Context", "type_id", [r[0] for r in types if r[1] in names and r[3] == kind]
+        )
+        numbers = [row[0] for row in rows]
+        self._ask("ContextProperty", "context_id", numbers)
+        self._ask("ParentContext", "context_id", numbers)
+        members = {row[2] for row in self._ask("Association", "context_id", numbers)}
+        self._ask("Execution", "id", members)
+        self.attributions(names)
+
     def attributions(self, types: Collection[str]) -> None:
         """Fetch the artifacts that are attributed to those contexts fetched that have a type."""
         numbers = {row[0] for row in self._rows["Type"].values() if row[1] in types}
