@@ -101,8 +101,8 @@ class Impact:
         registry wants it deployed; NA where the store does not say), ``direct`` (for a deployment,
         whether a model that it deploys came from the artifact; if not, the artifact had a part
         only in deciding on the deployment, such as by a baseline model; NA where it took no
-        model), ``through_cache`` (whether its run took something on that way from a cache), ``reused_by`` (the names of the
-        runs in which a cached step handed it out again).
+        model), ``through_cache`` (whether its run took something on that way from a cache),
+        ``reused_by`` (the names of the runs in which a cached step handed it out again).
         """
         return self._frame.copy()
 
