@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.frames import StoreFrames
+    from mlmd_lineage.post_execution.models import RegisteredModel
     from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
@@ -361,6 +362,23 @@ class Store:
         from mlmd_lineage.post_execution.loading import loader
 
         return loader.pipeline(self._reader, name, self)
+
+    def get_models(self) -> list[RegisteredModel]:
+        """Return the registered models of a Kubeflow Model Registry, with their versions.
+
+        >>> [
+        ...     (model.name, [version.name for version in model.versions])
+        ...     for model in store.get_models()
+        ... ]
+
+        It is empty where the store holds no registry; models of pipelines are artifacts.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution.models import read_models
+
+        return self._reader.ask(read_models)
 
     def get_run(self, name: str) -> PipelineRunView:
         """Return a run by its name, by a fixed number of statements.

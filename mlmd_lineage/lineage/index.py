@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
+_OF_MEMORY = {"_places", "_walkers"}
+"""What of an index holds addresses in memory."""
+
+
 class Edges:
     """Each node's edges in one direction.
 
@@ -230,6 +234,10 @@ class Index:
         """The types' ids, and each node's type as its position among them."""
         types = arrays.from_numpy(self.type_ids).dictionary_encode()
         return arrays.to_numpy(types.dictionary), arrays.to_numpy(types.indices)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what holds addresses in memory: it is made again when it is asked for."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_MEMORY}
 
     @functools.cached_property
     def _walkers(self) -> tuple[Walker, Walker]:

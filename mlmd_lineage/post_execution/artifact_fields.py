@@ -99,6 +99,8 @@ class ArtifactFields(BaseView):
     @property
     def created(self) -> dt.datetime | None:
         """When it was recorded, in UTC."""
+        if self._record is not None and self._record.created is not None:
+            return moment(self._record.created)
         facts = self._facts
         return moment(facts.created or None) if facts is not None else None
 

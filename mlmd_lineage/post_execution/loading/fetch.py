@@ -46,7 +46,7 @@ class FetchedRows:
         for row in rows:
             # Event paths have no key: each event's are asked for only once.
             key = len(held) if table == "EventPath" else row[: 3 if table in PROPERTY_TABLES else 2]
-            key = row[0] if table in {"Event", "Association"} else key
+            key = row[0] if table in {"Event", "Association", "Attribution"} else key
             if key not in held:
                 held[key] = row
             new.append(row)
@@ -71,6 +71,7 @@ class FetchedRows:
             "Event",
             "EventPath",
             "Association",
+            "Attribution",
             "ParentContext",
             "Type",
             "ParentType",
@@ -118,6 +119,41 @@ class FetchedRows:
         inner = self._ask("Association", "context_id", children) if empty else []
         self._ask("Context", "id", children)
         return sorted({row[2] for row in [*found, *inner]})
+
+    def contexts_with_others(
+        self, contexts: Collection[int], members: Collection[int]
+    ) -> frozenset[int]:
+        """Return those of some contexts that have other executions than some members too."""
+        rows = self._ask("Association", "context_id", contexts)
+        return frozenset(row[1] for row in rows if row[2] not in set(members))
+
+    def type_names(self) -> set[str]:
+        """Return the names of the store's types."""
+        return {row[1] for row in self._rows["Type"].values() if row[1]}
+
+    def contexts_of_types(self, names: Collection[str]) -> None:
+        """Fetch all contexts of some types with their parents, executions and artifacts."""
+        kind = KINDS["context"].type_kind
+        types = self._rows["Type"].values()
+        rows = self._ask(
+            "Context", "type_id", [r[0] for r in types if r[1] in names and r[3] == kind]
+        )
+        numbers = [row[0] for row in rows]
+        self._ask("ContextProperty", "context_id", numbers)
+        self._ask("ParentContext", "context_id", numbers)
+        members = {row[2] for row in self._ask("Association", "context_id", numbers)}
+        self._ask("Execution", "id", members)
+        self.attributions(names)
+
+    def attributions(self, types: Collection[str]) -> None:
+        """Fetch the artifacts that are attributed to those contexts fetched that have a type."""
+        numbers = {row[0] for row in self._rows["Type"].values() if row[1] in types}
+        held = self._rows.get("Context", {})
+        chosen = [row[0] for row in held.values() if row[1] in numbers]
+        rows = self._ask("Attribution", "context_id", chosen)
+        artifacts = [row[2] for row in rows]
+        self._ask("Artifact", "id", artifacts)
+        self._ask("ArtifactProperty", "artifact_id", artifacts)
 
     # What they need
 
