@@ -15,7 +15,7 @@ from test_walks import edge_set, stores
 import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.shortest_ways import ShortestWays
-from mlmd_lineage.snapshot.findings import CODES
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +145,7 @@ def test_what_was_taken_before_anyone_wrote_it_comes_from_the_first_that_did(
         )
     ]
     assert [finding.code for finding in graph.findings] == ["used_before_produced"]
-    assert "used_before_produced" in CODES
+    assert FindingCode.USED_BEFORE_PRODUCED.meaning
 
 
 def test_events_without_a_time_bind_nothing_and_it_is_said(told: Callable[..., list[str]]):
@@ -160,7 +160,7 @@ def test_events_without_a_time_bind_nothing_and_it_is_said(told: Callable[..., l
         )
     ]
     assert told({3: None, 6: None}, 2, 3) == []
-    assert "untimed_event" in CODES
+    assert FindingCode.UNTIMED_EVENT.meaning
 
 
 def test_at_equal_times_what_was_published_counts():
