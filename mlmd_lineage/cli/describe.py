@@ -13,7 +13,7 @@ from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import StoreOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.text import printable
-from mlmd_lineage.cli.common.values import is_missing, json_value
+from mlmd_lineage.snapshot.json_values import is_missing, json_value
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,7 +20,8 @@ from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import StoreOptions
 from mlmd_lineage.cli.common.output import Format
 from mlmd_lineage.cli.common.text import printable
-from mlmd_lineage.cli.common.values import is_missing, terminal_value
+from mlmd_lineage.cli.common.values import terminal_value
+from mlmd_lineage.snapshot.json_values import is_missing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,8 @@ from mlmd_lineage.cli.common.options import NODE_HELP, StoreOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.tables import Column, print_table
 from mlmd_lineage.cli.common.text import printable
-from mlmd_lineage.cli.common.values import is_missing, json_value, terminal_value
+from mlmd_lineage.cli.common.values import terminal_value
+from mlmd_lineage.snapshot.json_values import is_missing, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlmd_lineage.cli.common.text import printable_json, printable_lines
-from mlmd_lineage.cli.common.values import json_value
+from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
