@@ -4,7 +4,8 @@
 
     MLMDLineageError
     ├── ConfigurationError          a URL, field or argument that cannot be right      (also ValueError)
-    │   └── FilterError             a filter that cannot be understood
+    │   ├── FilterError             a filter that cannot be understood
+    │   └── UntrustedProjectError   a project's configuration that the user has not trusted
     ├── StoreError                  something is wrong with a metadata store
     │   ├── StoreNotFoundError      no such file or database                           (also FileNotFoundError)
     │   ├── NotAMetadataStoreError  it is there, but holds no MLMD tables
@@ -46,6 +47,10 @@ class ConfigurationError(MLMDLineageError, ValueError):
 
 class FilterError(ConfigurationError):
     """A filter cannot be understood; the message says where in it, and why."""
+
+
+class UntrustedProjectError(ConfigurationError):
+    """A project's configuration is not trusted on this machine, or has changed since it was."""
 
 
 class StoreError(MLMDLineageError):
@@ -132,3 +137,7 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
     if not near:
         return ""
     return f" Did you mean {' or '.join(repr(n) for n in near)}?"
+
+
+class IgnoredConfigurationWarning(UserWarning):
+    """A configuration folder or file is ignored, as it belongs to another user."""
