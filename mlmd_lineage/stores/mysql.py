@@ -8,10 +8,12 @@ import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.config.environment import password_from_environment
-from mlmd_lineage.config.pem import PEMFile, from_environment
+from mlmd_lineage.config.pem import PEMFile, from_environment, path_for_library
 from mlmd_lineage.stores.base import BaseMetadataStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
 # MySQL's own limit for identifiers: https://dev.mysql.com/doc/refman/8.0/en/identifier-length.html
@@ -75,6 +77,11 @@ class MySQLMetadataStore(BaseMetadataStore):
         """The host to connect to: ``localhost`` stands for its TCP port, not for a socket file."""
         return "127.0.0.1" if self.host.lower() == "localhost" else self.host
 
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the password is sent to."""
+        return f"{fields.get('host', '')}:{fields.get('port') or 3306}".lower()
+
     def location(self) -> str:
         """Return the store's URL without its password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -97,6 +104,6 @@ class MySQLMetadataStore(BaseMetadataStore):
                 ("key", self.ssl_key),
             ):
                 if path is not None:
-                    setattr(options, option, str(path))
+                    setattr(options, option, path_for_library(path))
             options.verify_server_cert = self.ssl_verify_server_cert is not False
         return config  # type: ignore[no-any-return]  # messages have no types

@@ -8,10 +8,12 @@ import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.config.environment import password_from_environment
-from mlmd_lineage.config.pem import PEMFile, from_environment
+from mlmd_lineage.config.pem import PEMFile, from_environment, path_for_library
 from mlmd_lineage.stores.base import BaseMetadataStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
 # PostgreSQL's limit for identifiers, NAMEDATALEN - 1.
@@ -76,6 +78,11 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
             return "verify-full"
         return "require" if self.ssl_cert is not None else "prefer"
 
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the password is sent to."""
+        return f"{fields.get('host', '')}:{fields.get('port') or 5432}".lower()
+
     def location(self) -> str:
         """Return the store's URL without its password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -97,5 +104,5 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
             ("sslkey", self.ssl_key),
         ):
             if path is not None:
-                setattr(postgresql.ssloption, field, str(path))
+                setattr(postgresql.ssloption, field, path_for_library(path))
         return config  # type: ignore[no-any-return]  # messages have no types
