@@ -51,7 +51,7 @@ class Dialect:
     Register it under the entry point group ``mlmd_lineage.dialects``.
     """
 
-    name: str
+    name: str = ""
     """The dialect's name, which frames have in the column ``dialect``."""
     platform: str = ""
     """The platform's name for people; the dialect's name where it is empty."""
