@@ -4,6 +4,7 @@
 
     MLMDLineageError
     ├── ConfigurationError          a URL, field or argument that cannot be right      (also ValueError)
+    │   ├── DialectError            a user's own dialect raised an exception
     │   ├── FilterError             a filter that cannot be understood
     │   └── UntrustedProjectError   a project's configuration that the user has not trusted
     ├── StoreError                  something is wrong with a metadata store
@@ -119,6 +120,10 @@ class NotLoadedError(MLMDLineageError):
 
 class ArtifactReadError(MLMDLineageError):
     """The contents of an artifact are not there, or cannot be read."""
+
+
+class DialectError(ConfigurationError):
+    """A user's own dialect raised an exception, or returned what a dialect may not."""
 
 
 class NativeLibraryError(MLMDLineageError):

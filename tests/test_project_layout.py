@@ -100,8 +100,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "filters": {*SNAPSHOT, "errors", "readers.base", "readers.sql"},
     "lineage": {*SNAPSHOT, "errors", "readers.base"},
-    "dialects": {*SNAPSHOT, "errors"},
-    "post_execution": {*SNAPSHOT, "errors", "readers.base", "lineage", "dialects"},
+    "dialects": {*SNAPSHOT, "errors", "config"},
+    "post_execution": {*SNAPSHOT, "errors", "config", "readers.base", "lineage", "dialects"},
     "native": {"errors", "stores", "readers.base"},
     "stacks": {"errors", "config", "stores"},
     "store": {
