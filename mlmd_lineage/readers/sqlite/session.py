@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from mlmd_lineage.readers.database_schema import DatabaseSchema
     from mlmd_lineage.snapshot.tables import Tables
 
 T = TypeVar("T")
@@ -54,15 +55,13 @@ class SQLiteStatements(sql.SQLSession):
         # Columns may hold values of any type: they are read as whole tables are.
         typed = typed_values.tolerant(self.layout.columns[table], table)
         listed = ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
-        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+        return f"SELECT {listed} FROM {self.layout.from_clause(table, self.quote)}"  # noqa: S608 - no user text
 
 
 class SQLiteSession(SQLiteStatements):
     """Answers single questions from an open transaction."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, layout: sql.DatabaseSchema, path: Path
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, layout: DatabaseSchema, path: Path) -> None:
         self._connection = connection
         self._path = path
         self.layout = layout
@@ -98,7 +97,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
         yield SQLiteSession(connection, layout, path)
 
 
-def _layout(connection: sqlite3.Connection, path: Path) -> sql.DatabaseSchema:
+def _layout(connection: sqlite3.Connection, path: Path) -> DatabaseSchema:
     """Return the layout that a transaction sees.
 
     The columns, which take the longest, are looked up again when the file's number for its schema

@@ -127,7 +127,7 @@ class SubprocessClient:
             self._stderr.close()
 
     def detach(self) -> None:
-        """Close the connection in a forked copy of this process, not the parent of the child."""
+        """Close the connection in a forked copy of this process, whose child it is not."""
         self._process.returncode = 0
         self._connection.close()
         self._stderr.close()
