@@ -137,6 +137,8 @@ class ServerReader(Generic[C, S]):
                 if kept is not None:
                     self._end_transaction(connection)
                     done = True
+        except errors.MLMDLineageError:
+            raise
         except self._driver_errors as error:
             failure = self._explained(error)
         else:

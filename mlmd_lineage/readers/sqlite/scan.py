@@ -6,6 +6,7 @@ The Arrow driver reads them on two connections that see the same state.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_manager import Error
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
 from mlmd_lineage.readers.sqlite.typed_values import quoted
@@ -171,9 +172,16 @@ def _read_parts(
             free.append(connection)
 
     tables: dict[str, list[pa.Table]] = {}
-    with ThreadPoolExecutor(len(connections)) as pool:
-        for part, pieces in zip(parts, pool.map(one, parts), strict=True):
-            tables.setdefault(part.table, []).extend(pieces)
+    # An interrupt, which only this thread gets, ends what the others do.
+    with deadline.Deadline() as limit, ThreadPoolExecutor(len(connections)) as pool:
+        running = [pool.submit(contextvars.copy_context().run, one, part) for part in parts]
+        try:
+            for part, pieces in zip(parts, running, strict=True):
+                tables.setdefault(part.table, []).extend(pieces.result())
+        except BaseException:
+            limit.cancel()
+            pool.shutdown(cancel_futures=True)
+            raise
     return tables
 
 
@@ -249,12 +257,11 @@ def _properties(
         pc.and_(pc.is_null(whole["int_value"]), pc.is_null(whole["double_value"])),
         pc.is_null(whole["string_value"]),
     )
-    rows = np.full(whole.num_rows, -1)
-    rows[np.flatnonzero(arrays.to_numpy(empty))] = np.arange(values.num_rows)
-    place = arrays.from_numpy(rows, rows < 0)
+    places = np.flatnonzero(arrays.to_numpy(empty))
     for column in RARE_VALUES:
         number = whole.schema.get_field_index(column)
-        whole = whole.set_column(number, whole.field(column), values[column].take(place))
+        spread = arrays.spread(values[column].combine_chunks(), places, whole.num_rows)
+        whole = whole.set_column(number, whole.field(column), spread)
     return [whole]
 
 
@@ -267,6 +274,7 @@ def _batches(
     skip = 1  # the seed
     with contextlib.closing(connection.batches(statement)) as batches:
         for batch in batches:
+            deadline.check()
             if not all(map(typed_values.fits, batch.columns, kinds)):
                 raise _WidenedError
             values = batch.slice(skip)

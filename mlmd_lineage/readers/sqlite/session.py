@@ -1,4 +1,4 @@
-"""Reading an SQLite file in this process: whole tables, and single questions.
+"""Reads an SQLite file in this process: whole tables, and single questions.
 
 Whole tables come through the Arrow driver (``scan``), single questions through Python's
 own ``sqlite3``.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, files, scan, typed_values
+from mlmd_lineage.readers.sqlite.interrupts import Interruptible
 from mlmd_lineage.snapshot import table_building
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
@@ -61,14 +62,21 @@ class SQLiteStatements(sql.SQLSession):
 class SQLiteSession(SQLiteStatements):
     """Answers single questions from an open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, layout: DatabaseSchema, path: Path) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        guard: Interruptible,
+        layout: DatabaseSchema,
+        path: Path,
+    ) -> None:
         self._connection = connection
+        self._guard = guard
         self._path = path
         self.layout = layout
         self.source = str(path)
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[object, ...]]:
-        with _explained(self._path):
+        with _explained(self._path), self._guard.statement():
             return self._connection.execute(statement, parameters).fetchall()
 
 
@@ -85,6 +93,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
                 check_same_thread=False,
             )
             stack.callback(connection.close)
+            guard = Interruptible(connection)
             connection.text_factory = table_building.readable_text
             for statement in arrow_connections.CAUTION:
                 connection.execute(statement)
@@ -93,8 +102,9 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
                 lambda: connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall(),
                 busy_timeout,
             )
-            layout = _layout(connection, path)
-        yield SQLiteSession(connection, layout, path)
+            with guard.statement():
+                layout = _layout(connection, path)
+        yield SQLiteSession(connection, guard, layout, path)
 
 
 def _layout(connection: sqlite3.Connection, path: Path) -> DatabaseSchema:
