@@ -17,7 +17,9 @@
     │   ├── UnreachableError        no server answers at the address                   (also ConnectionError)
     │   ├── TLSError                a secure connection was asked for and cannot be had
     │   ├── UnsupportedSchemaError  an MLMD schema version that this release cannot read
-    │   └── ReadError               the server or the driver failed in the midst of a read
+    │   ├── ReadError               the server or the driver failed in the midst of a read
+    │   ├── DeadlineExceededError   the answer took longer than allowed                (also TimeoutError)
+    │   └── CancelledError          the question was cancelled by another thread
     ├── NotFoundError               a node, type or name that the store does not hold  (also KeyError)
     ├── AmbiguousNameError          a name that fits more than one node                (also LookupError)
     ├── NotSingleError              one artifact was asked for, and there are none or several (also ValueError)
@@ -96,6 +98,14 @@ class UnsupportedSchemaError(StoreError):
 
 class ReadError(StoreError):
     """The server or the driver failed in the midst of a read."""
+
+
+class DeadlineExceededError(StoreError, TimeoutError):
+    """The answer took longer than the time that was allowed for it."""
+
+
+class CancelledError(StoreError):
+    """The question was cancelled before its answer was complete."""
 
 
 class NotFoundError(MLMDLineageError, KeyError):

@@ -49,6 +49,7 @@ TOP_LEVEL = [
 ]
 
 SNAPSHOT = {
+    "deadline",
     "snapshot",
     "snapshot.arrays",
     "snapshot.enums",
@@ -60,6 +61,7 @@ SNAPSHOT = {
 # flows one way: a part imports only those above it.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "deadline": {"errors"},
     "_proto": {"errors"},
     "config": {"errors"},
     "stores": {"errors", "_proto", "config"},
@@ -78,7 +80,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "snapshot.values",
         "readers.base",
     },
+    "readers.database_schema": {
+        "errors",
+        "snapshot",
+        "snapshot.arrays",
+        "snapshot.tables",
+    },
     "readers.sql": {
+        "deadline",
+        "readers.database_schema",
         "errors",
         "readers.base",
         "snapshot",
@@ -87,18 +97,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "snapshot.tables",
     },
     "readers": {
+        "deadline",
         "errors",
         "_proto",
         "stores",
         "readers.base",
         "readers.sql",
+        "readers.database_schema",
         "snapshot",
         "snapshot.arrays",
         "snapshot.enums",
         "snapshot.tables",
         "snapshot.values",
     },
-    "filters": {*SNAPSHOT, "errors", "readers.base", "readers.sql"},
+    "filters": {*SNAPSHOT, "errors", "readers.base", "readers.database_schema", "readers.sql"},
     "lineage": {*SNAPSHOT, "errors", "readers.base"},
     "dialects": {*SNAPSHOT, "errors", "config"},
     "post_execution": {*SNAPSHOT, "errors", "config", "readers.base", "lineage", "dialects"},

@@ -39,11 +39,19 @@ class MySQLMetadataStore(BaseMetadataStore):
         ssl: Ask for TLS, checked against the system's authorities unless ``ssl_ca`` is given.
         ssl_verify_server_cert: ``False`` takes any certificate: safe from listeners only, not
             from impostors.
+        server_public_key: A PEM file with the key that encrypts the password where the server
+            asks for that and there is no TLS; a key that the server sends is taken only from one
+            on this machine.
         connect_timeout: For how many seconds to wait for the server to answer.
     """  # noqa: E501 - the example shows a whole repr
 
     FLAVOR: ClassVar[str] = "mysql"
-    PATHS: ClassVar[tuple[str, ...]] = ("ssl_ca", "ssl_cert", "ssl_key")
+    PATHS: ClassVar[tuple[str, ...]] = (
+        "ssl_ca",
+        "ssl_cert",
+        "ssl_key",
+        "server_public_key",
+    )
 
     host: str = pydantic.Field(min_length=1, max_length=255, pattern=r"^[^\s/@\x00]+$")
     port: int = pydantic.Field(default=3306, ge=1, le=65535)
@@ -55,6 +63,7 @@ class MySQLMetadataStore(BaseMetadataStore):
     ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
     ssl: bool | None = None
     ssl_verify_server_cert: bool | None = None
+    server_public_key: PEMFile | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
 
     @pydantic.model_validator(mode="after")

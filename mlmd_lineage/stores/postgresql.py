@@ -39,6 +39,8 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
         ssl_ca: A PEM file with the authorities to trust.
         ssl_cert: A PEM file with the client's certificate.
         ssl_key: A PEM file with the key of ``ssl_cert``.
+        table_case: Which tables to read where a database holds two sets: MLMD's, in ``lower`` case,
+            or others that are capitalised as MLMD's are elsewhere, in ``mixed`` case.
         connect_timeout: For how many seconds to wait for the server to answer.
     """
 
@@ -54,6 +56,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
     ssl_ca: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_ca"))
     ssl_cert: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_cert"))
     ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
+    table_case: Literal["lower", "mixed"] | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
 
     @pydantic.model_validator(mode="after")
