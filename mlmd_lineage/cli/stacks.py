@@ -23,7 +23,7 @@ from mlmd_lineage.cli.common.registration_tables import (
 from mlmd_lineage.cli.components import lifecycle
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.registration_view import FoundStack
+    from mlmd_lineage.stacks.found import FoundStack
     from mlmd_lineage.stacks.registry import Registry
 
 NameArgument: TypeAlias = Annotated[

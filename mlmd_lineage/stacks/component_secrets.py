@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage import errors
 from mlmd_lineage.config.secrets import secret_store
 from mlmd_lineage.stacks.component_kinds import KINDS
-from mlmd_lineage.stacks.flavors import ambiguous
+from mlmd_lineage.stacks.flavors.available import ambiguous
 from mlmd_lineage.stacks.names import split_layer
 from mlmd_lineage.stacks.registration_file import ComponentRecord
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mlmd_lineage.config.origin import Origin
+    from mlmd_lineage.stacks.found import FoundComponent
     from mlmd_lineage.stacks.layers import Layer
-    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
+    from mlmd_lineage.stacks.registration_view import RegistrationView
 
 _PREFIX = "component-"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid as uuids
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.stacks import flavor_registry
 from mlmd_lineage.stacks.component_secrets import SecretChanges
+from mlmd_lineage.stacks.flavors import changes as flavor_changes
+from mlmd_lineage.stacks.found import DEFAULT, FoundComponent, FoundStack
 from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, FoundStack
 from mlmd_lineage.stacks.registry import filled
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ def put(
         own = registrations.components(kind.plural)
         # It keeps its uuid, and nothing else of what it was.
         last = own.get(NAME)
-        named = flavor_registry.name_seen_from(view, kind, flavor, registry.target)
+        named = flavor_changes.name_seen_from(view, kind, flavor, registry.target)
         bare = ComponentRecord(flavor=named, uuid=last.uuid if last else uuids.uuid4())
         found = FoundComponent(kind, NAME, bare, registry.target)
         own[NAME] = filled(view, found, fields, secrets)
         if last is not None:
             secrets.leave(last, own[NAME])
-        flavor_registry.note_shown_fields(view, registrations, found)
+        flavor_changes.note_shown_fields(view, registrations, found)
         before = registrations.stacks.get(NAME) or StackRecord(
             uuid=uuids.uuid4(),
             metadata_store=DEFAULT,

@@ -12,7 +12,8 @@ from mlmd_lineage.stores.component import RESERVED, pem_fields, secret_fields
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
+    from mlmd_lineage.stacks.found import FoundComponent
+    from mlmd_lineage.stacks.registration_view import RegistrationView
 
 
 def location(view: RegistrationView, found: FoundComponent) -> str:

@@ -16,7 +16,7 @@ from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.config.origin import USER, Origin
 from mlmd_lineage.config.owned_files import ForeignOwnerError, owned, read_owned
 from mlmd_lineage.stacks import trust
-from mlmd_lineage.stacks.flavor_files import flavor_files
+from mlmd_lineage.stacks.flavors.source_files import flavor_files
 from mlmd_lineage.stacks.registration_file import (
     FILE,
     Registrations,

@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import uuid as uuids
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
 from mlmd_lineage.config.origin import made_from
 from mlmd_lineage.stacks import fields, rules
 from mlmd_lineage.stacks.component_kinds import KINDS
-from mlmd_lineage.stacks.flavors import Flavors, ambiguous
-from mlmd_lineage.stacks.names import split_layer
+from mlmd_lineage.stacks.flavors.available import Flavors
+from mlmd_lineage.stacks.found import (
+    BUILT_IN,
+    DEFAULT,
+    FoundComponent,
+    FoundStack,
+    by_name,
+    named,
+)
 from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord, TrustState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mlmd_lineage.stacks.component_kinds import ComponentKind
-    from mlmd_lineage.stacks.flavors import Flavor
+    from mlmd_lineage.stacks.flavors.available import Flavor
     from mlmd_lineage.stacks.layers import Layer
     from mlmd_lineage.stacks.registration_file import Registrations
     from mlmd_lineage.stores.component import Component
 
-DEFAULT = "default"
 STACK_VARIABLE = "MLMD_LINEAGE_STACK"
-BUILT_IN = "built in"
-
-FoundT = TypeVar("FoundT", "FoundComponent", "FoundStack")
-
-
-@dataclasses.dataclass(frozen=True)
-class FoundComponent:
-    """A registered component, and the layer that has it; ``default`` is in none."""
-
-    kind: ComponentKind
-    name: str
-    record: ComponentRecord
-    layer: Layer | None
-
-
-@dataclasses.dataclass(frozen=True)
-class FoundStack:
-    """A registered stack, and the layer that has it; ``default`` is in none."""
-
-    name: str
-    record: StackRecord
-    layer: Layer | None
 
 
 def _default_uuid(what: str) -> uuids.UUID:
@@ -109,7 +92,7 @@ class RegistrationView:
             for name, entry in registrations.components(kind.plural).items()
             if name != DEFAULT
         ]
-        return _by_name([FoundComponent(kind, DEFAULT, record, None), *found])
+        return by_name([FoundComponent(kind, DEFAULT, record, None), *found])
 
     def typed_name(self, found: FoundComponent) -> str:
         """Return the name that means a component, its layer before it where that is needed."""
@@ -132,7 +115,7 @@ class RegistrationView:
             NotFoundError: There is none; the message suggests near names.
             AmbiguousNameError: The project and the user both have one.
         """
-        return _named(self.components(kind), name, kind.words, seen_from)
+        return named(self.components(kind), name, kind.words, seen_from)
 
     def make(self, found: FoundComponent) -> Component:
         """Return the component itself.
@@ -239,7 +222,7 @@ class RegistrationView:
             for name, entry in registrations.stacks.items()
             if name != DEFAULT
         ]
-        return _by_name([FoundStack(DEFAULT, record, None), *found])
+        return by_name([FoundStack(DEFAULT, record, None), *found])
 
     def stack(self, name: str, seen_from: Layer | None = None) -> FoundStack:
         """Return a stack by its name; the arguments are those of ``component()``.
@@ -248,7 +231,7 @@ class RegistrationView:
             NotFoundError: There is none; the message suggests near names.
             AmbiguousNameError: The project and the user both have one.
         """
-        return _named(self.stacks(), name, "stack", seen_from)
+        return named(self.stacks(), name, "stack", seen_from)
 
     def active(self) -> FoundStack:
         """Return the active stack: of the environment, the project, the user, or ``default``.
@@ -357,41 +340,3 @@ class RegistrationView:
         rules.check_combination(
             parts["metadata_store"], parts["artifact_store"], parts["orchestrator"], orchestrators
         )
-
-
-def _by_name(found: list[FoundT]) -> dict[str, FoundT]:
-    """Return what is found by the names that mean it: ``default`` first, then sorted."""
-    taken = [each.name for each in found]
-    named = {
-        f"{each.layer.name}:{each.name}"
-        if each.layer and taken.count(each.name) > 1
-        else each.name: each
-        for each in found
-    }
-    return {DEFAULT: named.pop(DEFAULT)} | dict(sorted(named.items(), key=_order))
-
-
-def _order(item: tuple[str, Any]) -> tuple[str, str]:
-    layer, name = split_layer(item[0])
-    return name, layer or ""
-
-
-def _named(found: dict[str, FoundT], text: str, words: str, seen_from: Layer | None) -> FoundT:
-    wanted, name = split_layer(text)
-    of_layers = {
-        each.layer.name if each.layer else BUILT_IN: each
-        for each in found.values()
-        if each.name == name
-    }
-    order = [wanted] if wanted else ["project", "user", BUILT_IN]
-    if seen_from is not None and seen_from.name == "user":
-        order = [each for each in order if each != "project"]
-    fitting = [of_layers[each] for each in order if each in of_layers]
-    if len(fitting) > 1 and seen_from is None:
-        what = f"{words} {name!r}"
-        raise ambiguous(what, name)
-    if not fitting:
-        near = errors.did_you_mean(text, found) or f" There are {', '.join(found)}."
-        message = f"No {words} {text!r} is registered.{near}"
-        raise errors.NotFoundError(message)
-    return fitting[0]

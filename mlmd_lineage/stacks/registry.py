@@ -11,16 +11,17 @@ from mlmd_lineage import errors
 from mlmd_lineage.config.pem import is_pem_text
 from mlmd_lineage.config.secrets import secret_store
 from mlmd_lineage.stacks import fields as fields_
-from mlmd_lineage.stacks import flavor_registry
 from mlmd_lineage.stacks.component_secrets import (
     SecretChanges,
     is_made_for_component,
     references,
 )
+from mlmd_lineage.stacks.flavors import changes as flavor_changes
+from mlmd_lineage.stacks.found import DEFAULT, FoundComponent
 from mlmd_lineage.stacks.layers import layers
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import ComponentRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, RegistrationView
+from mlmd_lineage.stacks.registration_view import RegistrationView
 from mlmd_lineage.stores.component import a, secret_fields
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Registry:
             ConfigurationError: The class makes no flavor, or its name is taken.
         """
         with self.changing() as (view, registrations):
-            return flavor_registry.add(view, registrations, self.target, kind, source, folder)
+            return flavor_changes.add(view, registrations, self.target, kind, source, folder)
 
     def unregister_flavor(self, kind: ComponentKind, name: str) -> None:
         """Delete a flavor's registration; its class is not loaded, and its file stays.
@@ -91,9 +92,9 @@ class Registry:
             NotFoundError: No flavor of this name is registered.
             ConfigurationError: It is not registered but built in, or a component uses it.
         """
-        bare, layer = flavor_registry.registered(self.view(), kind, name)
+        bare, layer = flavor_changes.registered(self.view(), kind, name)
         with self.changing(layer) as (view, registrations):
-            flavor_registry.remove(view, registrations, layer, kind, bare)
+            flavor_changes.remove(view, registrations, layer, kind, bare)
 
     # Components
 
@@ -110,12 +111,12 @@ class Registry:
         checked_name(name)
         with SecretChanges(self.target) as secrets, self.changing() as (view, registrations):
             refuse_taken(view, kind, name)
-            flavor = flavor_registry.name_seen_from(view, kind, flavor, self.target)
+            flavor = flavor_changes.name_seen_from(view, kind, flavor, self.target)
             record = ComponentRecord(flavor=flavor, uuid=uuids.uuid4())
             found = FoundComponent(kind, name, record, self.target)
             record = filled(view, found, fields, secrets)
             registrations.components(kind.plural)[name] = record
-            flavor_registry.note_shown_fields(view, registrations, found)
+            flavor_changes.note_shown_fields(view, registrations, found)
         return FoundComponent(kind, name, record, self.target)
 
     def update(
@@ -149,7 +150,7 @@ class Registry:
             changed = filled(view, bare_found, fields, secrets)
             secrets.leave(record, changed)
             registrations.components(kind.plural)[found.name] = changed
-            flavor_registry.note_shown_fields(view, registrations, found)
+            flavor_changes.note_shown_fields(view, registrations, found)
             after = dataclasses.replace(found, record=changed)
             for stack in view.users(after):
                 if view.is_trusted(stack.layer):
@@ -203,13 +204,13 @@ class Registry:
             # Its own secrets; those registered by hand stay shared within a layer.
             values = _values_to_copy(found, self.target)
             bare = {key: value for key, value in fields.items() if key not in values}
-            named = flavor_registry.name_seen_from(view, kind, found.record.flavor, self.target)
+            named = flavor_changes.name_seen_from(view, kind, found.record.flavor, self.target)
             record = ComponentRecord(flavor=named, uuid=uuids.uuid4(), **bare)
             if values:
                 record = secrets.keep(record, values, flavor.destination(fields))
             registrations.components(kind.plural)[new] = record
             copied = FoundComponent(kind, new, record, self.target)
-            flavor_registry.note_shown_fields(view, registrations, copied)
+            flavor_changes.note_shown_fields(view, registrations, copied)
         return copied
 
     def delete(self, kind: ComponentKind, name: str) -> None:

@@ -9,20 +9,17 @@ import pydantic
 
 from mlmd_lineage import errors
 from mlmd_lineage.config.json_text import JSONTextError, parse_json
-from mlmd_lineage.stacks import fields, flavor_registry, stack_registry
+from mlmd_lineage.stacks import fields, stack_registry
 from mlmd_lineage.stacks.component_kinds import KINDS
+from mlmd_lineage.stacks.flavors import changes as flavor_changes
+from mlmd_lineage.stacks.found import DEFAULT, FoundComponent, FoundStack
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
-from mlmd_lineage.stacks.registration_view import (
-    DEFAULT,
-    FoundComponent,
-    FoundStack,
-    RegistrationView,
-)
 
 if TYPE_CHECKING:
     from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stacks.registration_file import Registrations
+    from mlmd_lineage.stacks.registration_view import RegistrationView
     from mlmd_lineage.stacks.registry import Registry
 
 _FORM = "mlmd-lineage stack 1"
@@ -132,12 +129,12 @@ def _import(
             f"{kind.command} rename {name} NEW_NAME."
         )
         raise errors.ConfigurationError(message)
-    named = flavor_registry.name_seen_from(view, kind, record.flavor, registry.target)
+    named = flavor_changes.name_seen_from(view, kind, record.flavor, registry.target)
     flavor = view.flavor(kind, record.flavor).load()
     settled = fields.settled(flavor, record.fields, registry.target.base)
     record = ComponentRecord(flavor=named, uuid=record.uuid, **settled)
     found = FoundComponent(kind, name, record, registry.target)
     view.make(found)
-    flavor_registry.note_shown_fields(view, registrations, found)
+    flavor_changes.note_shown_fields(view, registrations, found)
     registrations.components(kind.plural)[name] = record
     return name

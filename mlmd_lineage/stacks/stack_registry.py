@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.stacks.component_kinds import KINDS
+from mlmd_lineage.stacks.found import DEFAULT, FoundStack
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import StackRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundStack
 
 if TYPE_CHECKING:
     from mlmd_lineage.stacks.component_kinds import ComponentKind
+    from mlmd_lineage.stacks.found import FoundComponent
     from mlmd_lineage.stacks.layers import Layer
     from mlmd_lineage.stacks.registration_file import Registrations
-    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
+    from mlmd_lineage.stacks.registration_view import RegistrationView
     from mlmd_lineage.stacks.registry import Registry
 
 

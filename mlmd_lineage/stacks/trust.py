@@ -20,7 +20,7 @@ from mlmd_lineage.config.atomic_files import locked, write_whole
 from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.config.json_text import JSONTextError, parse_json
 from mlmd_lineage.config.owned_files import read_owned
-from mlmd_lineage.stacks.flavor_files import flavor_files
+from mlmd_lineage.stacks.flavors.source_files import flavor_files
 from mlmd_lineage.stacks.registration_file import FILE, TrustState
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from mlmd_lineage.cli.components.flavors import FlavorGroup
 
 if TYPE_CHECKING:
     from mlmd_lineage.stacks.component_kinds import ComponentKind
+    from mlmd_lineage.stacks.found import FoundComponent
     from mlmd_lineage.stacks.registration_file import KindName
-    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
+    from mlmd_lineage.stacks.registration_view import RegistrationView
     from mlmd_lineage.stacks.registry import Registry
     from mlmd_lineage.stores.component import Component
 

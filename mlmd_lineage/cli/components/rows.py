@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.flavors import Flavor
-    from mlmd_lineage.stacks.registration_view import FoundComponent
+    from mlmd_lineage.stacks.flavors.available import Flavor
+    from mlmd_lineage.stacks.found import FoundComponent
 
 
 def flavor_row(flavor: Flavor) -> dict[str, Any]:

@@ -14,24 +14,25 @@ import dataclasses
 import os
 import re
 import secrets as random_secrets
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlmd_lineage import errors
-from mlmd_lineage.config.atomic_files import locked, write_whole
-from mlmd_lineage.config.folders import config_folder
-from mlmd_lineage.config.json_text import JSONTextError, parse_json
+from mlmd_lineage.config.atomic_files import locked
 from mlmd_lineage.config.origin import USER, Origin, current_origin
-from mlmd_lineage.config.owned_files import read_owned
+from mlmd_lineage.config.secrets.secret_index import (
+    SecretEntry,
+    index_path,
+    read_index,
+    write_index,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 SHOWN = "********"
 BACKEND_VARIABLE = "MLMD_LINEAGE_SECRETS"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _REFERENCE = re.compile(r"^\{\{\s*([A-Za-z0-9][\w-]*)\.([A-Za-z0-9][\w-]*)\s*\}\}$", re.ASCII)
-_OWNER_ONLY = 0o600
 
 
 class Backend(Protocol):
@@ -45,32 +46,6 @@ class Backend(Protocol):
 
     def drop(self, name: str, keys: list[str]) -> None:
         """Delete values; those that are not there are no error."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SecretEntry:
-    """A registered secret, without its values.
-
-    Attributes:
-        backend: Where the values are kept: ``keyring`` or ``file``.
-        keys: The names of its values.
-        stored_as: The name under which the backend keeps them; each change has a new one.
-        hosts: The servers that registered components may send it to.
-    """
-
-    backend: str
-    keys: tuple[str, ...]
-    stored_as: str
-    hosts: tuple[str, ...] = ()
-
-    def is_for(self, destination: str) -> bool:
-        """Return whether it was registered for a server, ``HOST`` or ``HOST:PORT``."""
-        return destination in self.hosts or _without_port(destination) in self.hosts
-
-
-def _without_port(destination: str) -> str:
-    host, colon, port = destination.rpartition(":")
-    return host if colon and port.isdigit() else destination
 
 
 # References
@@ -184,67 +159,15 @@ def secrets(layer: Origin = USER) -> dict[str, SecretEntry]:
     Raises:
         ConfigurationError: ``secrets.json`` is damaged.
     """
-    return dict(_read().get(layer.folder, {}))
+    return dict(read_index().get(layer.folder, {}))
 
 
 def all_secrets() -> Iterator[tuple[Origin, str, SecretEntry]]:
     """Yield the secrets of all layers, sorted: the user's first."""
-    for folder, entries in sorted(_read().items()):
+    for folder, entries in sorted(read_index().items()):
         layer = Origin("project", folder) if folder else USER
         for name, entry in sorted(entries.items()):
             yield layer, name, entry
-
-
-def _path() -> Path:
-    return config_folder() / "secrets.json"
-
-
-def _read() -> dict[str, dict[str, SecretEntry]]:
-    """Return the secrets by their layer's folder, which is empty for the user."""
-    path = _path()
-    data = read_owned(path)
-    if data is None:
-        return {}
-    try:
-        raw = parse_json(data)
-        found = {"": _entries(raw["secrets"])}
-        found |= {folder: _entries(raw) for folder, raw in raw.get("projects", {}).items()}
-    except (JSONTextError, KeyError, TypeError, AttributeError) as error:
-        line = error.line if isinstance(error, JSONTextError) else None
-        where = f" at line {line}" if line else ""
-        message = f"{path} is damaged{where}; correct it or move it away. It is left as it is."
-        raise errors.ConfigurationError(message) from None
-    return found
-
-
-def _entries(raw: Mapping[str, Any]) -> dict[str, SecretEntry]:
-    return {
-        name: SecretEntry(
-            str(entry["backend"]),
-            tuple(map(str, entry["keys"])),
-            str(entry["stored_as"]),
-            tuple(map(str, entry.get("hosts", ()))),
-        )
-        for name, entry in raw.items()
-    }
-
-
-def _write(index: Mapping[str, Mapping[str, SecretEntry]]) -> None:
-    import json
-
-    raw = {
-        folder: {
-            name: {**dataclasses.asdict(entry), "hosts": sorted(entry.hosts)}
-            for name, entry in entries.items()
-        }
-        for folder, entries in index.items()
-        if entries or not folder
-    }
-    document: dict[str, Any] = {"secrets": raw.pop("", {})}
-    if raw:
-        document["projects"] = raw
-    text = json.dumps(document, indent=1, sort_keys=True)
-    write_whole(_path(), f"{text}\n".encode(), mode=_OWNER_ONLY)
 
 
 # Changes
@@ -280,8 +203,8 @@ def register(
     if not values:
         message = "A secret needs a value; give --KEY=VALUE, or --KEY to be asked for it."
         raise errors.ConfigurationError(message)
-    with locked(_path()):
-        index = _read()
+    with locked(index_path()):
+        index = read_index()
         entries = dict(index.get(layer.folder, {}))
         before = entries.get(name)
         if before is not None and not replace:
@@ -303,7 +226,7 @@ def register(
         # The index is written last: before that the new values are nobody's, after it the old.
         try:
             backend.put(stored_as, values)
-            _write({"": {}, **index, layer.folder: entries})
+            write_index({"": {}, **index, layer.folder: entries})
         except BaseException:
             _drop_quietly(kept_in, stored_as, list(values))
             raise
@@ -320,12 +243,12 @@ def set_hosts(name: str, hosts: tuple[str, ...], *, layer: Origin = USER) -> Non
     Raises:
         NotFoundError: There is none of this name in the layer.
     """
-    with locked(_path()):
-        index = _read()
+    with locked(index_path()):
+        index = read_index()
         entry = _entry(index, name, layer)
         changed = dataclasses.replace(entry, hosts=tuple(sorted(set(hosts))))
         if changed != entry:
-            _write({"": {}, **index, layer.folder: {**index[layer.folder], name: changed}})
+            write_index({"": {}, **index, layer.folder: {**index[layer.folder], name: changed}})
 
 
 def delete(name: str, *, layer: Origin = USER) -> None:
@@ -334,13 +257,13 @@ def delete(name: str, *, layer: Origin = USER) -> None:
     Raises:
         NotFoundError: There is none of this name in the layer.
     """
-    with locked(_path()):
-        index = _read()
+    with locked(index_path()):
+        index = read_index()
         entry = _entry(index, name, layer)
         left = {other: kept for other, kept in index[layer.folder].items() if other != name}
         # A locked keyring refuses before anything has changed.
         values = {key: _backend(entry.backend).get(entry.stored_as, key) for key in entry.keys}
-        _write({"": {}, **index, layer.folder: left})
+        write_index({"": {}, **index, layer.folder: left})
         if any(value is not None for value in values.values()):
             _backend(entry.backend).drop(entry.stored_as, list(entry.keys))
 

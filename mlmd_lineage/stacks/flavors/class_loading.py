@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
-from mlmd_lineage.stacks.flavor_files import is_dotted_source, is_file_source
-from mlmd_lineage.stacks.verified_import import only_trusted, spec_of
+from mlmd_lineage.stacks.flavors.source_files import is_dotted_source, is_file_source
+from mlmd_lineage.stacks.flavors.verified_import import only_trusted, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

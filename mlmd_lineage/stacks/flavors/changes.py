@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
-from mlmd_lineage.stacks import class_loading
+from mlmd_lineage.stacks.flavors import class_loading
 from mlmd_lineage.stacks.names import split_layer
 from mlmd_lineage.stores.component import pem_fields, secret_fields
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlmd_lineage.stacks.component_kinds import ComponentKind
+    from mlmd_lineage.stacks.found import FoundComponent
     from mlmd_lineage.stacks.layers import Layer
     from mlmd_lineage.stacks.registration_file import Registrations
-    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
+    from mlmd_lineage.stacks.registration_view import RegistrationView
     from mlmd_lineage.stores.component import Component
 
 

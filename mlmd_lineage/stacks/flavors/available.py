@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
-from mlmd_lineage.stacks import class_loading
+from mlmd_lineage.stacks.flavors import class_loading
 from mlmd_lineage.stacks.names import split_layer
 
 if TYPE_CHECKING:
