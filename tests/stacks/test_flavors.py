@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import made_flavors
 import pytest
 
 import mlmd_lineage as ml
+from mlmd_lineage.stacks import description
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.registry import Registry
 
@@ -177,3 +179,61 @@ def test_fields_with_several_values_are_json(registry: Registry, config_folder: 
     assert all(b"hush-hush" not in path.read_bytes() for path in config_folder.iterdir())
     with pytest.raises(ml.errors.ConfigurationError, match="'tags' takes JSON"):
         registry.register(METADATA, "other", "team", {"team": "x", "tags": "a, b"})
+
+
+# Unregistering
+
+
+@pytest.mark.parametrize("state", ["whole", "broken", "gone", "not a class"])
+def test_a_flavor_is_unregistered_whatever_became_of_its_file(registry: Registry, state: str):
+    Path("flavors.py").write_text(SOURCE.read_text().split("class NoFlavor")[0])
+    registry.register_flavor(METADATA, "flavors.py", Path.cwd())
+    registry.register(METADATA, "mine", "team", {"team": "x"})
+    file = Path("flavors.py")
+    if state == "gone":
+        file.unlink()
+    elif state != "whole":
+        file.write_text("def (" if state == "broken" else "TeamStore = 1\n")
+    with pytest.raises(ml.errors.ConfigurationError, match="used by the metadata store mine"):
+        registry.unregister_flavor(METADATA, "team")
+    registry.delete(METADATA, "mine")
+    registry.unregister_flavor(METADATA, "team")
+    assert "team" not in registry.view().flavors(METADATA)
+    assert json.loads(registry.target.path.read_text()) in (
+        {"version": 1},
+        {"version": 1, "flavors": {"metadata_store": {}}, "shown_fields": {"metadata_store": {}}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("sqlite", ml.errors.ConfigurationError, "is not registered here: it is mlmd_lineage"),
+        ("kubernetes", ml.errors.ConfigurationError, "is not registered here"),
+        ("taem", ml.errors.NotFoundError, "Did you mean 'team'"),
+    ],
+)
+def test_what_is_not_registered_is_not_unregistered(
+    registry: Registry, name: str, kind: type[Exception], told: str
+):
+    registry.register_flavor(METADATA, "made_flavors.TeamStore", Path.cwd())
+    with pytest.raises(kind, match=told):
+        registry.unregister_flavor(METADATA, name)
+
+
+def test_fields_of_a_flavor_are_described_without_loading_it(registry: Registry):
+    registry.register_flavor(METADATA, "made_flavors.TeamStore", Path.cwd())
+    fields = {"team": "x", "tokens": '{"one": "hush-hush"}'}
+    registry.register(METADATA, "mine", "team", fields)
+    view = registry.view()
+    found = view.component(METADATA, "mine")
+    shown = description.described_fields(view, found)
+    assert shown["team"] == "x"
+    assert shown["tokens"].startswith("******** ({{component-")
+    # By hand, a value may stand there that nobody noted as harmless.
+    text = registry.target.path.read_text()
+    registry.target.path.write_text(text.replace('"team": "x"', '"team": "x", "pin": "hush-hush"'))
+    view = registry.view()
+    found = view.component(METADATA, "mine")
+    assert description.described_fields(view, found)["pin"] == "********"
+    assert "hush-hush" not in description.location(view, found)

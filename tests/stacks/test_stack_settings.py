@@ -44,7 +44,7 @@ def test_the_default_stack_is_there_without_any_set_up(config_folder: Path):
     assert uri == config_folder / "local_stores" / str(stack.metadata_store.uuid) / "metadata.db"
     assert ml.Stack() == stack
     assert not config_folder.exists()  # asking makes nothing
-    with pytest.raises(ml.errors.StoreNotFoundError):
+    with pytest.raises(ml.errors.StoreNotFoundError, match="register one and make its stack"):
         ml.connect().snapshot()
 
 
@@ -113,6 +113,18 @@ def test_what_makes_no_stack_is_refused(registry: Registry, fields: dict[str, An
 
 
 # Rules
+
+
+def test_the_stack_that_nobody_registered_binds_nobody(registry: Registry):
+    """As the first versions' own guide has it: ``-o default -a default -m custom_sqlite``."""
+    registry.register(METADATA, "custom_sqlite", "sqlite", {"uri": "m.db"})
+    stack_registry.register(
+        registry, "custom_stack", "custom_sqlite", "default", "default", activate=True
+    )
+    assert ml.Stack().metadata_store.name == "custom_sqlite"
+    registry.register(METADATA, "another", "sqlite", {"uri": "n.db"})
+    with pytest.raises(ml.errors.ConfigurationError, match="in the stack 'custom_stack'"):
+        stack_registry.register(registry, "second", "another", "default", "default")
 
 
 def broken(registry: Registry, metadata: str, artifacts: str, orchestrator: str) -> str:
