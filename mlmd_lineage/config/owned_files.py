@@ -1,8 +1,8 @@
 """Reading files that only the user or the superuser can have written.
 
-A file of somebody else may name programs to run and servers to send passwords to, so it is no
-configuration, wherever it lies. The check is made on the open file, not on its path, so that
-nothing can be exchanged between the check and the reading.
+A file of another user could name programs to run and servers to send passwords to, so it is not
+used as configuration. The open file is checked, not its path, so that the file cannot be exchanged
+between the check and the reading.
 """
 
 from __future__ import annotations

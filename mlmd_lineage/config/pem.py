@@ -64,7 +64,7 @@ def pem_text_file(text: str) -> PEMTextFile:
     if found is not None:
         return found
     owner = _Owner()
-    # A number, as the file of an equal text that nobody uses any more may be about to go.
+    # Numbered, as the unused file of an equal text may be removed at any moment.
     name = f"{digest}-{next(_numbers)}.pem"
     made = PEMTextFile(write_private(name, text.encode(), owner))
     made.text, made.owner = text, owner

@@ -108,7 +108,9 @@ class SecretChanges:
         for secret in sorted(set(references(record).values())):
             if secret in known and not known[secret].is_for(destination):
                 self._hosts.setdefault(secret, known[secret].hosts)
-                hosts = (*known[secret].hosts, destination)
+                # Its own secret goes nowhere else from now on; one by hand may have more users.
+                others = () if is_made_for_component(secret) else known[secret].hosts
+                hosts = (*others, destination)
                 secret_store.set_hosts(secret, hosts, layer=self._origin)
 
     def leave(self, before: ComponentRecord, after: ComponentRecord | None) -> None:

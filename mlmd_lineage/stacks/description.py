@@ -1,4 +1,4 @@
-"""Descriptions of registered components, for which no class of somebody else's is loaded."""
+"""Descriptions of registered components; no class of another package is loaded for them."""
 
 from __future__ import annotations
 

@@ -309,7 +309,7 @@ class RegistrationView:
         others = {
             name: self._pair(other)
             for name, other in self.stacks().items()
-            # The stack that nobody registered binds nobody, and data that is not trusted neither.
+            # Neither the built-in stack nor a project that is not trusted restricts others.
             if other.layer is not None
             and self.is_trusted(other.layer)
             and not other.record.decouple_stores

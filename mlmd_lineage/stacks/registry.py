@@ -207,7 +207,7 @@ class Registry:
             named = flavor_changes.name_seen_from(view, kind, found.record.flavor, self.target)
             record = ComponentRecord(flavor=named, uuid=uuids.uuid4(), **bare)
             if values:
-                record = secrets.keep(record, values, flavor.destination(fields))
+                record = secrets.keep(record, values, _destination(flavor, fields, self.target))
             registrations.components(kind.plural)[new] = record
             copied = FoundComponent(kind, new, record, self.target)
             flavor_changes.note_shown_fields(view, registrations, copied)
@@ -286,16 +286,21 @@ def filled(
     flavor = view.flavor_of(found)
     fields_.checked_fields(flavor, fields)
     kept = {**record.fields, **fields_.settled(flavor, fields, layer.base)}
-    destination = flavor.destination(fields_.made(flavor, kept, layer.base))
     # The user's own command names both the secrets and the server.
     full = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
-    secrets.allow(full, destination)
+    secrets.allow(full, _destination(flavor, kept, layer))
     made = view.make(dataclasses.replace(found, record=full))
     hidden = {key: str(kept[key]) for key in fields if _is_plain_secret(flavor, key, kept[key])}
     # Numbers as numbers, so that the file reads as it means.
     kept |= {key: getattr(made, key) for key in fields if _is_plain_number(made, key, kept[key])}
     full = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
+    destination = _destination(flavor, kept, layer)
+    secrets.allow(full, destination)
     return secrets.keep(full, hidden, destination) if hidden else full
+
+
+def _destination(flavor: type[Component], fields: Mapping[str, Any], layer: Layer) -> str:
+    return flavor.destination(fields_.made(flavor, fields, layer.base))
 
 
 def _values_to_copy(found: FoundComponent, target: Layer) -> dict[str, str]:

@@ -60,6 +60,7 @@ class Component(pydantic.BaseModel, ABC):
 
     _references: dict[str, str] = pydantic.PrivateAttr(default_factory=dict)
     _origin: Origin | None = pydantic.PrivateAttr(default=None)
+    _destination: str = pydantic.PrivateAttr(default="")
 
     def __init__(self, **fields: Any) -> None:
         flavor = type(self)
@@ -81,6 +82,7 @@ class Component(pydantic.BaseModel, ABC):
         else:
             self._references = references
             self._origin = current_origin()
+            self._destination = destination
             return
         # A traceback may show the variables of its frames: leave no secret in them.
         fields.clear()
@@ -132,14 +134,13 @@ class Component(pydantic.BaseModel, ABC):
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         flavor = type(self)
-        destination = flavor.destination(self.__dict__) if self._references else ""
         with self.as_made():
             for name, field in flavor.model_fields.items():
                 if self.__dict__.get(name) is not None:
                     continue
                 if name in self._references:
                     text = self._references[name]
-                    value = _secret_value(flavor, name, text, destination)
+                    value = _secret_value(flavor, name, text, self._destination)
                     self.__dict__[name] = _validated(field, value)
                 elif field.default_factory is not None:
                     self.__dict__[name] = field.get_default(call_default_factory=True)

@@ -117,7 +117,7 @@ def _local_stores() -> Path:
 
 
 def first_steps(path: Path) -> str:
-    """Return a sentence on what to do first where a path is that of a store nobody has made yet.
+    """Return a sentence on what to do first where a path is that of a default store.
 
     >>> first_steps(Path("metadata.db"))
     ''

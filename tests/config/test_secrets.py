@@ -16,6 +16,8 @@ import pytest
 
 import mlmd_lineage as ml
 from mlmd_lineage.config.secrets import secret_store
+from mlmd_lineage.stacks.component_kinds import KINDS
+from mlmd_lineage.stacks.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,3 +234,20 @@ def test_a_variable_that_names_no_file_says_so(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLMD_LINEAGE_SSL_CA", "nowhere.pem")
     with pytest.raises(ml.errors.ConfigurationError, match="MLMD_LINEAGE_SSL_CA names no PEM"):
         ml.MySQLMetadataStore(host="h", database="d", username="u")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_pickled_store_keeps_to_its_server():
+    registry = Registry()
+    fields = {"host": "h", "database": "d", "username": "u", "password": SECRET}
+    registry.register(KINDS["metadata_store"], "prod", "mysql", fields)
+    view = registry.view()
+    store = view.make(view.component(KINDS["metadata_store"], "prod"))
+    data = pickle.dumps(store)
+    assert SECRET.encode() not in data
+    loaded = pickle.loads(data)  # noqa: S301 - our own bytes
+    assert loaded.password.get_secret_value() == SECRET
+    ((_, name, _),) = secret_store.all_secrets()
+    secret_store.set_hosts(name, ("other",))
+    with pytest.raises(ml.errors.ConfigurationError, match="would send it to h:3306"):
+        pickle.loads(data)  # noqa: S301 - our own bytes

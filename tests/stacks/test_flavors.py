@@ -7,13 +7,15 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import made_flavors
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.stacks import description
+from mlmd_lineage.stacks import description, trust_report
 from mlmd_lineage.stacks.component_kinds import KINDS
+from mlmd_lineage.stacks.layers import create_project
 from mlmd_lineage.stacks.registry import Registry
 
 METADATA = KINDS["metadata_store"]
@@ -237,3 +239,52 @@ def test_fields_of_a_flavor_are_described_without_loading_it(registry: Registry)
     found = view.component(METADATA, "mine")
     assert description.described_fields(view, found)["pin"] == "********"
     assert "hush-hush" not in description.location(view, found)
+
+
+OWN_SERVER = """
+from typing import ClassVar
+
+import pydantic
+
+import mlmd_lineage as ml
+
+
+class Server(ml.BaseMetadataStore):
+    FLAVOR: ClassVar[str] = "server"
+    PATHS: ClassVar[tuple[str, ...]] = ("folder",)
+
+    folder: str
+    secure: bool = False
+    level: int = 1
+    token: pydantic.SecretStr
+
+    def connection_config(self):
+        return ml.SQLiteMetadataStore(uri=f"{self.folder}/m.db").connection_config()
+"""
+
+
+@pytest.mark.parametrize("where", ["user", "project"])
+def test_secrets_of_a_flavor_that_names_no_server_go_with_all_its_fields(
+    registry: Registry, where: str
+):
+    if where == "project":
+        create_project(Path.cwd())
+        registry = Registry()
+    Path("server.py").write_text(OWN_SERVER)
+    registry.register_flavor(METADATA, "server.py", Path.cwd())
+    fields = {"folder": "data", "secure": "true", "level": "2", "token": "hush-hush"}
+    registry.register(METADATA, "mine", "server", fields)
+    registry.copy(METADATA, "mine", "copied")
+    registry.update(METADATA, "mine", {"level": "3"})
+    for name in ("mine", "copied"):
+        view = registry.view()
+        made: Any = view.make(view.component(METADATA, name))
+        assert made.token.get_secret_value() == "hush-hush"
+    # Whatever of them changes otherwise, is asked for.
+    file = registry.target.path
+    file.write_text(file.read_text().replace('"folder": "', '"folder": "/evil'))
+    if where == "project":
+        trust_report.read(None).trust()
+    view = registry.view()
+    with pytest.raises(ml.errors.ConfigurationError, match="would send it to"):
+        view.make(view.component(METADATA, "mine"))

@@ -565,6 +565,9 @@ def test_a_secret_goes_to_the_server_that_it_was_registered_for():
         made("prod")
     registry.update(METADATA, "prod", {"host": "other.example"})  # the user's own command
     assert made("prod").password.get_secret_value() == SECRET
+    file.write_text(file.read_text().replace("other.example", "db.example"))
+    with pytest.raises(ml.errors.ConfigurationError, match=r"only for other\.example:3306"):
+        made("prod")
 
 
 def test_a_projects_secrets_are_its_own():

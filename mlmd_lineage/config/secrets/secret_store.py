@@ -223,7 +223,7 @@ def register(
         entries[name] = SecretEntry(
             kept_in, tuple(sorted(values)), stored_as, tuple(sorted(set(hosts)))
         )
-        # The index is written last: before that the new values are nobody's, after it the old.
+        # Writing the index is the moment of the change: until then only the old values are used.
         try:
             backend.put(stored_as, values)
             write_index({"": {}, **index, layer.folder: entries})

@@ -46,7 +46,7 @@ class Flavor:
 
     @property
     def is_ours(self) -> bool:
-        """Whether its class is part of this package, so that loading it runs nobody else's code."""
+        """Whether its class is part of this package, so that loading it runs no other code."""
         return self.origin == "built in" or self.source.startswith(_OURS)
 
     def load(self) -> type[Component]:
@@ -92,7 +92,7 @@ class Flavor:
         """Return the modules that it needs and that are not installed.
 
         Returns:
-            None where it is a class of somebody else's, which is not loaded to be asked.
+            None where its class is not part of this package: it is not loaded for this.
         """
         if not self.is_ours:
             return None
@@ -107,7 +107,7 @@ def _installed(module: str) -> bool:
 
 
 class Flavors:
-    """The flavors of one kind, by name; no class of somebody else's is loaded to list them.
+    """The flavors of one kind, by name; no class of another package is loaded to list them.
 
     Nothing takes the name of a built-in flavor or of one that a package brings. A name that the
     project and the user register both is asked for as ``project:NAME`` or ``user:NAME``.
