@@ -1,7 +1,7 @@
 """Importing a project's modules from the very bytes that were trusted.
 
-Python's own import would read the files again, use compiled files from ``__pycache__``, which are not
-checked, and import any other module of the project's folder.
+Python's own import would read the files again, use compiled files from ``__pycache__``, which are
+not checked, and import any other module of the project's folder.
 """
 
 from __future__ import annotations
