@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlmd_lineage import errors, testing
+    from mlmd_lineage.config.filesystem_schemes import register_scheme
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.records import RunIdentity
     from mlmd_lineage.dialects.registry import register_dialect
@@ -98,6 +99,7 @@ __all__ = [
     "errors",
     "register_dialect",
     "register_materializer",
+    "register_scheme",
     "testing",
 ]
 
@@ -142,6 +144,7 @@ _DEFINED_IN = {
     "connect": "store",
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
+    "register_scheme": "config.filesystem_schemes",
 }
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.registry import reader_for
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Collection
 
     import pandas as pd
@@ -34,8 +34,14 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeKind
     from mlmd_lineage.stores import BaseMetadataStore
 
+_BUILT_IN_STACK = "default"
 
-def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) -> Store:
+
+def connect(
+    target: str | os.PathLike[str] | BaseMetadataStore | None = None,
+    *,
+    artifact_root: str | os.PathLike[str] | None = None,
+) -> Store:
     """Return the store that a path, a URL, a registered name or a store object means.
 
     >>> connect("metadata.db")
@@ -51,6 +57,9 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) ->
             metadata store, also one of your own flavor. A password in a URL is percent-encoded;
             where none is given, ``MLMD_LINEAGE_PASSWORD`` is used. Without a target, it is the
             metadata store of the active stack.
+        artifact_root: The folder or bucket outside of which ``artifact.read()`` reads nothing.
+            Without a target, it is the artifact store of the active stack, where one is
+            registered.
 
     Raises:
         ConfigurationError: The target cannot be a store.
@@ -60,13 +69,22 @@ def connect(target: str | os.PathLike[str] | BaseMetadataStore | None = None) ->
     from mlmd_lineage.stacks.target_resolution import opened
 
     try:
-        return Store(opened(target))
+        root = _root_of_stack() if target is None and artifact_root is None else artifact_root
+        return Store(opened(target), artifact_root=None if root is None else os.fspath(root))
     except errors.MLMDLineageError as error:
         failure = error.with_traceback(None)
     # Tracebacks may show the variables of their frames, and here a URL may hold a password.
     del target
     failure.__context__ = failure.__cause__ = None
     raise failure from None
+
+
+def _root_of_stack() -> str | None:
+    """Return the path of the active stack's artifact store; None for the built-in one."""
+    from mlmd_lineage.stacks.stack import Stack
+
+    store = Stack().artifact_store
+    return None if store.name == _BUILT_IN_STACK else store.path
 
 
 class Store:
@@ -78,11 +96,19 @@ class Store:
 
     Attributes:
         metadata_store: Where it is, and how it is reached.
+        artifact_root: The folder or bucket in which artifacts have to lie that are read.
     """
 
-    def __init__(self, metadata_store: BaseMetadataStore, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        metadata_store: BaseMetadataStore,
+        reader: Reader | None = None,
+        *,
+        artifact_root: str | None = None,
+    ) -> None:
         """Make a store; ``reader`` may be anything with the methods of ``Reader``."""
         self.metadata_store = metadata_store
+        self.artifact_root = artifact_root
         self._given_reader = reader
 
     @functools.cached_property
@@ -528,7 +554,8 @@ class Store:
         return open_native(self.metadata_store, self._reader)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.metadata_store, self._given_reader)
+        kept = {"artifact_root": self.artifact_root}
+        return type(self), (self.metadata_store, self._given_reader), kept
 
     def _repr_html_(self) -> str:
         """Return a table that says where the store is and what it offers; nothing is read."""

@@ -1,7 +1,7 @@
 """The guides: their Python runs, and what they say of frames is so.
 
 The ```python blocks of a page run one after the other in one namespace, in a folder where
-``metadata.db`` is the demo store.
+``metadata.db`` is the demo store, or an archive of the one that ``platform_stores`` has for it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
+import platform_stores
 import pytest
 
 import mlmd_lineage as ml
@@ -28,7 +29,10 @@ ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| .+ \|$", re.MULTILINE)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
-    shutil.copyfile(DEMO_STORE, tmp_path / "metadata.db")
+    if page.stem in platform_stores.STORES:
+        platform_stores.STORES[page.stem](tmp_path).snapshot().save(tmp_path / "metadata.db")
+    else:
+        shutil.copyfile(DEMO_STORE, tmp_path / "metadata.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))  # as where Python is started
     monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(tmp_path / "config"))

@@ -134,6 +134,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {
         *SNAPSHOT,
         "errors",
+        "config",
         "testing",
         "readers.base",
         "post_execution",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class LineageQueries(Protocol):
     """What answers lineage questions: a ``Store``."""
 
+    artifact_root: str | None
+    """The folder in which artifacts have to lie that are read, where one is set."""
+
     def upstream(  # noqa: PLR0913 - each stands alone
         self,
         node: str,

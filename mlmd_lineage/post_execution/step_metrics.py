@@ -67,7 +67,7 @@ def _read(run_index: RunIndex, artifact: int, dialect: str) -> float | None:
     """Return the number that an artifact is; None where it cannot be read."""
     described = materializers.describe(run_index, artifact, dialect)
     try:
-        value = materializers.read(described)
+        value = materializers.read(described, root=run_index.artifact_root)
     except errors.ArtifactReadError:
         return None
     return float(value) if isinstance(value, (int, float)) else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.post_execution import materializers, view_lookup
 from mlmd_lineage.post_execution.artifact_fields import ArtifactFields
+from mlmd_lineage.post_execution.artifact_files import MAX_BYTES
 from mlmd_lineage.post_execution.pipeline_fields import PipelineFields
 from mlmd_lineage.post_execution.run_fields import RunFields
 from mlmd_lineage.post_execution.step_fields import StepFields
@@ -340,24 +341,41 @@ class ArtifactView(ArtifactFields):
         maker = self._run_index.producer(self.id)
         return None if maker is None else StepView(self._run_index, maker, None)
 
-    def read(self, *, file: str | None = None, allow_pickle: bool = False) -> Any:
+    def read(
+        self,
+        *,
+        file: str | None = None,
+        allow_pickle: bool = False,
+        max_bytes: int = MAX_BYTES,
+        root: str | None = None,
+    ) -> Any:
         """Return what it holds: JSON, text, CSV, Parquet, NumPy, or what a materializer reads.
 
         >>> run.get_step("evaluator").outputs["accuracy"].read()
         0.97
 
         A function that was registered for its type or its ``data_type`` goes first; see
-        ``register_materializer``.
+        ``register_materializer``. Local paths, ``s3://``, ``gs://`` and ``az://`` are read;
+        ``register_scheme`` lists others, such as ``minio://``.
 
         Args:
             file: Which file, where its URI is a folder of several.
             allow_pickle: Unpickle files. A pickle may run any code of whoever wrote it: allow it
                 only for artifacts whose origin you trust.
+            max_bytes: How many bytes a file may hold, also when it is unpacked: 1 GiB.
+            root: A folder in which it has to lie, such as the artifact store's; that of the
+                active stack, for ``connect()`` without a target.
 
         Raises:
             ArtifactReadError: There is nothing at its URI, or nothing that can be read.
         """
-        return materializers.read(self, file=file, allow_pickle=allow_pickle)
+        return materializers.read(
+            self,
+            file=file,
+            allow_pickle=allow_pickle,
+            max_bytes=max_bytes,
+            root=root if root is not None else self._run_index.artifact_root,
+        )
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
+import socket
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,10 @@ import pandas as pd
 import pytest
 from made_runs import Made
 
+import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.post_execution.materializers import register_materializer
+from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +101,202 @@ def test_value_artifacts_of_tfx(tmp_path: Path, kind: str, text: str, expected: 
 
 def test_other_file_systems():
     fsspec.filesystem("memory").pipe("/store/model.json", b"[1]")
-    assert artifact("memory://store/model.json").read() == [1]
+    with pytest.raises(errors.ArtifactReadError, match=r"memory:// unless you list it"):
+        artifact("memory://store/model.json").read()
+    for scheme in ("memory", "ours"):
+        unregister = ml.register_scheme(scheme, "memory")
+        assert artifact(f"{scheme}://store/model.json").read() == [1]
+        assert artifact(f"{scheme}://store").read() == [1]
+        with pytest.raises(errors.ArtifactReadError, match="2 are read at most"):
+            artifact(f"{scheme}://store").read(max_bytes=2)
+        with pytest.raises(errors.ArtifactReadError, match="nothing at its URI"):
+            artifact(f"{scheme}://store/other").read()
+        unregister()
+
+
+def test_schemes_are_listed_by_settings(config_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    fsspec.filesystem("memory").pipe("/store/one.json", b"1")
+    config_folder.mkdir()
+    (config_folder / "filesystem_schemes.json").write_text('{"mem": {"protocol": "memory"}}')
+    assert artifact("mem://store/one.json").read() == 1
+    monkeypatch.setenv("MLMD_LINEAGE_SCHEMES", '{"more": {"protocol": "memory"}}')
+    assert artifact("more://store/one.json").read() == artifact("mem://store/one.json").read()
+    for wrong in ("[1]", "{", '{"x": 1}', '{"x y": {}}', "[" * 10_000):
+        monkeypatch.setenv("MLMD_LINEAGE_SCHEMES", wrong)
+        with pytest.raises(errors.ConfigurationError, match="MLMD_LINEAGE_SCHEMES"):
+            artifact("mem://store/one.json").read()
+
+
+@pytest.mark.parametrize("protocol", ["reference", "simplecache", "filecache"])
+def test_filesystems_that_read_other_uris_are_refused(protocol: str):
+    with pytest.raises(errors.ConfigurationError, match="never read"):
+        ml.register_scheme("x", protocol)
+    with pytest.raises(errors.ArtifactReadError, match="unless you list it"):
+        artifact(f"{protocol}://x").read()
+
+
+def test_what_minio_needs_is_said(monkeypatch: pytest.MonkeyPatch):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(errors.ArtifactReadError, match=r"endpoint_url.*AWS_ENDPOINT_URL"):
+        artifact("minio://bucket/x.json").read()
+
+
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch):
+    def missing(protocol: str) -> None:
+        message = f"Install {protocol}fs"
+        raise ImportError(message)
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    for uri, extra in (("s3://b/x", "s3"), ("gs://b/x", "gcs"), ("az://b/x", "azure")):
+        with pytest.raises(
+            errors.ArtifactReadError, match=rf"pip install 'mlmd-lineage\[{extra}\]'"
+        ):
+            artifact(uri).read()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "simplecache::memory://store/model.json",
+        "zip://x.json::/tmp/a.zip",
+        "http://127.0.0.1:9/x.json",
+        "ftp://127.0.0.1/x",
+        "/dev/zero",
+        "/dev/stdin",
+        "/proc/self/environ",
+        "file:///sys/kernel/notes",
+        "x\0y",
+    ],
+)
+def test_uris_that_are_never_followed(uri: str):
+    with pytest.raises(errors.ArtifactReadError, match="cannot be read"):
+        artifact(uri).read()
+
+
+def test_only_regular_files_are_read(tmp_path: Path):
+    os.mkfifo(tmp_path / "fifo.json")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "environ.txt").symlink_to("/proc/self/environ")
+    for name in ("fifo.json", "zero", "environ.txt"):
+        with pytest.raises(errors.ArtifactReadError, match=r"no regular file|no file of data"):
+            artifact(tmp_path / name).read()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        with pytest.raises(errors.ArtifactReadError, match="cannot be read"):
+            artifact(tmp_path / "socket").read()
+
+
+def test_large_files_are_refused_before_they_are_read(tmp_path: Path):
+    with (tmp_path / "sparse.txt").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(errors.ArtifactReadError, match=r"1,099,511,627,776 bytes.*max_bytes"):
+        artifact(tmp_path / "sparse.txt").read()
+    (tmp_path / "x.txt").write_text("12345")
+    assert artifact(tmp_path / "x.txt").read(max_bytes=5) == "12345"
+    with pytest.raises(errors.ArtifactReadError, match="5 bytes, and 4 are read"):
+        artifact(tmp_path / "x.txt").read(max_bytes=4)
+
+
+def test_what_unpacks_to_more_is_refused(tmp_path: Path):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        info = tarfile.TarInfo("x.txt")
+        info.size = 1 << 20
+        archive.addfile(info, io.BytesIO(bytes(1 << 20)))
+    (tmp_path / "x.tgz").write_bytes(buffer.getvalue())
+    np.savez_compressed(tmp_path / "x.npz", a=np.zeros(1 << 17))
+    pd.DataFrame({"a": np.arange(1 << 17)}).to_parquet(tmp_path / "x.parquet")
+    for name in ("x.tgz", "x.npz", "x.parquet"):
+        size = (tmp_path / name).stat().st_size
+        with pytest.raises(errors.ArtifactReadError, match=r"when it is unpacked|read at most"):
+            artifact(tmp_path / name).read(max_bytes=max(size, 100_000))
+        assert len(artifact(tmp_path / name).read()) > 0
+
+
+def test_a_root_keeps_reading_within(tmp_path: Path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "in.json").write_text("1")
+    (tmp_path / "out.json").write_text("2")
+    (root / "link.json").symlink_to(tmp_path / "out.json")
+    assert artifact(root / "in.json").read(root=str(root)) == 1
+    for outside in (tmp_path / "out.json", root / ".." / "out.json", root / "link.json"):
+        with pytest.raises(errors.ArtifactReadError, match="outside of the artifact store's root"):
+            artifact(outside).read(root=str(root))
+    with pytest.raises(errors.ArtifactReadError, match="no file in its folder"):
+        artifact(root).read(file="../out.json")
+    with pytest.raises(errors.ArtifactReadError, match="root is s3://bucket"):
+        artifact(root / "in.json").read(root="s3://bucket")
+    for uri in ("s3://other/x", "s3://bucket/a/../../other/x", "s3://bucket-2/x", "gs://bucket/x"):
+        with pytest.raises(errors.ArtifactReadError, match="outside of the artifact store's root"):
+            artifact(uri).read(root="s3://bucket")
+
+
+def test_a_store_may_have_a_root(tmp_path: Path):
+    (tmp_path / "x.json").write_text("1")
+    store = InMemoryStore()
+    contexts = [store.put_context("Run", "r")]
+    store.put_execution(
+        "T",
+        contexts=contexts,
+        outputs={"x": store.put_artifact("Data", uri=str(tmp_path / "x.json"))},
+    )
+    assert store.get_artifact(1).read() == 1
+    store.artifact_root = str(tmp_path / "elsewhere")
+    with pytest.raises(errors.ArtifactReadError, match="outside"):
+        store.get_artifact(1).read()
+    assert ml.connect("metadata.db", artifact_root=tmp_path).artifact_root == str(tmp_path)
+    loaded = pickle.loads(pickle.dumps(ml.connect("metadata.db", artifact_root="s3://b")))  # noqa: S301
+    assert loaded.artifact_root == "s3://b"
+
+
+def test_arrays_of_older_zenml(tmp_path: Path):
+    array = np.arange(6.0).reshape(2, 3)
+    pd.DataFrame({"data_var": array.flatten()}).to_parquet(tmp_path / "data.parquet")
+    (tmp_path / "shape.json").write_text('{"0": 2, "1": 3}')
+    written = "zenml.materializers.numpy_materializer.NumpyMaterializer@zenml_0.10.0"
+    made = InMemoryStore()
+    contexts = [made.put_context("pipeline", "p"), made.put_context("pipeline_run", "r")]
+    data = made.put_artifact(
+        "DataArtifact",
+        uri=str(tmp_path),
+        properties={"materializer": written, "datatype": "numpy.ndarray"},
+    )
+    made.put_execution(
+        "step",
+        contexts=contexts,
+        outputs={"output": data},
+        custom_properties={"zenml-step_source": '"x"'},
+    )
+    found = made.get_run("r").steps[0].output.read()
+    np.testing.assert_array_equal(found, array)
+
+
+def test_single_numbers_are_metrics_where_they_are_asked_for(tmp_path: Path):
+    made = InMemoryStore()
+    pipeline = made.put_context("pipeline", "p")
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        if number < 2:
+            (folder / "data.json").write_text(str(0.5 + number / 4))
+        run = made.put_context("pipeline_run", f"r{number}")
+        value = made.put_artifact(
+            "DataArtifact", uri=str(folder), properties={"datatype": "builtins.float"}
+        )
+        made.put_execution(
+            "evaluator",
+            contexts=[pipeline, run],
+            outputs={"accuracy": value},
+            custom_properties={"zenml-pipeline_parameter_name": '"evaluator"'},
+        )
+    assert made.frames.metrics().empty
+    read = made.frames.metrics(read_artifacts=True)
+    assert read["name"].tolist() == ["accuracy"] * 3
+    assert read["value"].fillna(-1).tolist() == [0.5, 0.75, -1]
+    compared = made.get_pipeline("p").compare_runs(read_artifacts=True).to_pandas()
+    assert compared["metrics.evaluator.accuracy"].fillna(-1).tolist() == [0.5, 0.75, -1]
 
 
 def test_folders(tmp_path: Path):
@@ -143,7 +342,7 @@ def test_errors_name_the_artifact_and_what_to_do(tmp_path: Path):
         (tmp_path / "broken.json", r"broken\.json cannot be read: JSONDecodeError"),
         (tmp_path / "binary", "nothing says what format binary has"),
         (tmp_path / "two.tgz", "its archive holds 2 files"),
-        ("minio://bucket/x", "no driver for minio://"),
+        ("minio://bucket/x", "not read from minio://"),
     ):
         with pytest.raises(errors.ArtifactReadError, match=said) as caught:
             artifact(uri).read()

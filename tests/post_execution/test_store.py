@@ -89,6 +89,11 @@ def test_what_is_missing_is_told(tfx: ml.Store):
         tfx.get_step(9999)
     with pytest.raises(ml.errors.NotFoundError, match="no artifact/9999"):
         tfx.get_artifact(9999)
+    for number in (2**63, 10**40):
+        with pytest.raises(ml.errors.NotFoundError, match="no ids as large"):
+            tfx.get_step(number)
+        with pytest.raises(ml.errors.NotFoundError, match="no ids as large"):
+            tfx.get_artifact(str(number))
     with pytest.raises(ml.errors.ConfigurationError, match="name its run too"):
         tfx.get_step("Trainer")
     with pytest.raises(ml.errors.ConfigurationError, match="is no artifact"):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import Tables
 
+_LARGEST_ID = 2**63 - 1
 _MANY = 2000
 """From so many executions on, all there is in one read costs less than the asking."""
 
@@ -85,6 +86,7 @@ def step(reader: Reader, number: int, lineage: LineageQueries | None) -> StepVie
     Raises:
         NotFoundError: There is no such execution.
     """
+    _check_id("execution", number)
     run_index = reader.ask(lambda session: _around(session, number, lineage))
     return StepView(run_index, number)
 
@@ -95,6 +97,7 @@ def artifact(reader: Reader, number: int, lineage: LineageQueries | None) -> Art
     Raises:
         NotFoundError: There is no such artifact.
     """
+    _check_id("artifact", number)
 
     def ask(session: Session) -> tuple[RunIndex, int | None]:
         events = session.fetch("Event", {"artifact_id": [number]})
@@ -118,6 +121,12 @@ def artifact(reader: Reader, number: int, lineage: LineageQueries | None) -> Art
     run_index, execution = reader.ask(ask)
     taker = None if execution is None else StepView(run_index, execution)
     return ArtifactView(run_index, number, taker)
+
+
+def _check_id(kind: str, number: int) -> None:
+    if number > _LARGEST_ID:
+        message = f"There is no {kind}/{number}: MLMD has no ids as large as that."
+        raise errors.NotFoundError(message)
 
 
 def _around(session: Session, number: int, lineage: LineageQueries | None) -> RunIndex:

@@ -73,6 +73,11 @@ class RunIndex:
         names = state.pop("dialects")
         self.__dict__.update(state, _runs={}, _artifacts={}, _dialects=registry.named(names))
 
+    @property
+    def artifact_root(self) -> str | None:
+        """The folder in which artifacts have to lie that are read, where one is set."""
+        return None if self._lineage is None else self._lineage.artifact_root
+
     @functools.cached_property
     def membership(self) -> RunMembership:
         """Which executions belong to which runs and pipelines."""
