@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import keys, platform_names
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
-from mlmd_lineage.snapshot.type_names import types_called
+from mlmd_lineage.snapshot.type_names import short_type, types_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +190,7 @@ def suggestions(tables: HasTables, text: str) -> str:
                 _collect(labels, tables[kind.table], kind, column, text)
     for name in sorted(set(filter(None, types.values()))):
         labels.setdefault(name, "")
+        labels.setdefault(short_type(name), "")
     said: dict[str, str] = {}
     for name in _closest(text, labels):
         said.setdefault(labels[name] or name, f"{labels[name]} ({name})" if labels[name] else "")
