@@ -148,7 +148,7 @@ class Store:
         self,
         where: str,
         *,
-        type: str | None = None,  # noqa: A002 - MLMD's word
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
     ) -> pd.DataFrame:
         """Return the artifacts that a filter finds, without reading the store.
@@ -160,7 +160,8 @@ class Store:
 
         Args:
             where: The filter.
-            type: Only those of this type, in any of its versions, or with this base type.
+            type: Only those of this type or of one of these, in any version, or with such a base
+                type.
             properties: Read the properties too.
 
         Returns:
@@ -177,7 +178,7 @@ class Store:
         self,
         where: str,
         *,
-        type: str | None = None,  # noqa: A002 - MLMD's word
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
     ) -> pd.DataFrame:
         """Return the executions that a filter finds; otherwise like ``find_artifacts()``.
@@ -190,7 +191,7 @@ class Store:
         self,
         where: str,
         *,
-        type: str | None = None,  # noqa: A002 - MLMD's word
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
     ) -> pd.DataFrame:
         """Return the contexts that a filter finds; otherwise like ``find_artifacts()``.
@@ -203,12 +204,12 @@ class Store:
         self,
         kind: NodeKind,
         where: str,
-        type_name: str | None,
+        type_names: str | Collection[str] | None,
         properties: bool,  # noqa: FBT001 - handed on
     ) -> pd.DataFrame:
         from mlmd_lineage.filters import frames
 
-        return frames.found(self._reader, kind, where, type_name=type_name, properties=properties)
+        return frames.found(self._reader, kind, where, type_names=type_names, properties=properties)
 
     def lineage(self, *, properties: bool = False) -> LineageGraph:
         """Return the lineage of the whole store.
@@ -239,12 +240,16 @@ class Store:
         """Return what a node came from, without reading the store.
 
         >>> store.upstream("artifact/46").nodes
+        >>> store.upstream("Model:churn"), store.upstream("s3://bucket/model/7")
+        >>> store.upstream(run), store.upstream("churn-2024-06-01")
 
         Each hop takes a fixed number of statements, in one transaction, and nothing limits their
-        number. The arguments are those of ``LineageGraph.upstream``.
+        number. The arguments are those of ``LineageGraph.upstream``; a node may also be named by
+        a URI, a name, or a type and a name, and a run or a step stands for its executions.
 
         Raises:
             NotFoundError: The store holds no such node or type.
+            AmbiguousNameError: A name fits several nodes.
             ConfigurationError: An argument cannot be right.
             StoreError: The store cannot be read.
         """
@@ -260,7 +265,7 @@ class Store:
             later=later,
             as_of=as_of,
         )
-        return traversal.upstream(self._reader, node, question)
+        return traversal.upstream(self._reader, self._nodes(node), question)
 
     def downstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -290,7 +295,7 @@ class Store:
             later=later,
             as_of=as_of,
         )
-        return traversal.downstream(self._reader, node, question)
+        return traversal.downstream(self._reader, self._nodes(node), question)
 
     def between(  # noqa: PLR0913 - each stands alone
         self,
@@ -318,7 +323,13 @@ class Store:
             later=later,
             as_of=as_of,
         )
-        return traversal.between(self._reader, source, target, question)
+        return traversal.between(self._reader, self._nodes(source), self._nodes(target), question)
+
+    def _nodes(self, node: Node) -> tuple[str, ...]:
+        """Return the keys of the nodes that something means."""
+        from mlmd_lineage.post_execution.loading import node_resolution
+
+        return node_resolution.nodes(self._reader, node)
 
     def diff(self, a: Node, b: Node) -> LineageDiff:
         """Return why two models, other artifacts, steps or runs differ.
@@ -345,8 +356,8 @@ class Store:
         self,
         node: Node,
         *,
-        models: Collection[str] | None = None,
-        deployments: Collection[str] | None = None,
+        models: str | Collection[str] | None = None,
+        deployments: str | Collection[str] | None = None,
     ) -> Impact:
         """Return every model and every deployment that an artifact reached.
 
@@ -493,9 +504,9 @@ class Store:
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.post_execution import view_lookup
-        from mlmd_lineage.post_execution.loading import closures, loader
+        from mlmd_lineage.post_execution.loading import loader, node_resolution
 
-        key = closures.subject(self._reader, artifact, runs=False)
+        key = node_resolution.subject(self._reader, artifact, runs=False)
         return loader.artifact(self._reader, view_lookup.artifact_id(key), self)
 
     @property
@@ -526,12 +537,13 @@ class Store:
         'artifact/46'
 
         Args:
-            text: A key, an artifact's id, a URI, a name, or a type and a name: ``Model:churn``.
+            text: A key, an artifact's id, a URI, a name, or a type and a name: ``Model:churn``; the
+                path of an artifact of HPE CMF; the pod of a step of Kubeflow; a run's id or name.
 
         Raises:
             NotFoundError: Nothing is called so; the message suggests what is near.
             AmbiguousNameError: More than one node is called so; the message lists them.
-            ConfigurationError: It is empty, or names a context, which has no lineage.
+            ConfigurationError: It is empty, or no text.
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.lineage import node_lookup

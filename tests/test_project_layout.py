@@ -112,7 +112,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "snapshot.values",
     },
     "filters": {*SNAPSHOT, "errors", "readers.base", "readers.database_schema", "readers.sql"},
-    "lineage": {*SNAPSHOT, "errors", "readers.base"},
+    "lineage": {*SNAPSHOT, "errors", "readers.base", "filters"},
     "dialects": {*SNAPSHOT, "errors", "config"},
     "post_execution": {*SNAPSHOT, "errors", "config", "readers.base", "lineage", "dialects"},
     "native": {"errors", "stores", "readers.base"},

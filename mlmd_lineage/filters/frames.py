@@ -9,9 +9,11 @@ from mlmd_lineage.filters.semantics import analyze
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
-from mlmd_lineage.snapshot.type_names import has_nodes_in, types_named
+from mlmd_lineage.snapshot.type_names import has_nodes_in, one_or_several, types_named
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd
 
     from mlmd_lineage.readers.base import Reader, Session
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def found(
-    reader: Reader, kind: NodeKind, where: str, *, type_name: str | None, properties: bool
+    reader: Reader,
+    kind: NodeKind,
+    where: str,
+    *,
+    type_names: str | Collection[str] | None,
+    properties: bool,
 ) -> pd.DataFrame:
     """Return the nodes that a filter finds, with the columns that all frames of their kind have.
 
@@ -27,11 +34,13 @@ def found(
         reader: What reads the store.
         kind: Which nodes: ``artifact``, ``execution`` or ``context``.
         where: The filter.
-        type_name: Only those of this type, in any of its versions, or with this base type.
+        type_names: Only those of this type or of one of these, in any version, or with such a
+            base type.
         properties: Read the properties too.
     """
     analyze(where, kind)  # a mistake needs no store
-    tables = reader.ask(lambda session: _tables(session, kind, where, type_name, properties))
+    names = one_or_several("type", type_names)
+    tables = reader.ask(lambda session: _tables(session, kind, where, names, properties))
     frames = Frames.of(tables)
     make = {
         "artifact": frames.artifacts,
@@ -45,7 +54,7 @@ def _tables(
     session: Session,
     kind: NodeKind,
     where: str,
-    type_name: str | None,
+    type_names: Collection[str],
     properties: bool,  # noqa: FBT001 - handed on
 ) -> Tables:
     spelled = KINDS[kind]
@@ -56,8 +65,8 @@ def _tables(
     ids = find_ids(session, kind, where)
     if ids:
         rows = sorted(session.fetch(spelled.table, {"id": ids}), key=lambda row: row[0])
-    if type_name is not None:
-        wanted = types_named(tables, [type_name], spelled, has_nodes=has_nodes_in(session))
+    if type_names:
+        wanted = types_named(tables, type_names, spelled, has_nodes=has_nodes_in(session))
         at = SCHEMAS[spelled.table].names.index("type_id")
         rows = [row for row in rows if row[at] in wanted]
     tables[spelled.table] = table_from_rows(spelled.table, rows)

@@ -58,7 +58,7 @@ def _json(graph: GraphData) -> Iterator[str]:
         facts["question"] = {
             "direction": trace.direction,
             "start": trace.starts,
-            "end": trace.end,
+            "end": trace.ends[0] if len(trace.ends) == 1 else trace.ends or None,
             "max_hops": question.max_hops,
             "until": question.until,
             "types": question.types,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlmd_lineage import errors
 from mlmd_lineage.lineage import graph_tables, trace_bounds
 from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage.graph_base import GraphBase
-from mlmd_lineage.lineage.question import Question, Time, milliseconds
+from mlmd_lineage.lineage.question import Question, Time, milliseconds, not_yet
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import Tables
 
@@ -60,7 +61,8 @@ class LineageGraph(GraphBase):
         >>> graph.upstream("artifact/46", until="Examples")
 
         Args:
-            node: Where to begin: a node's key, an artifact's id, or a view.
+            node: Where to begin: a node's key, an artifact's id, a view, a URI, a name, a type and
+                a name, or a run or another context: then with all executions in it.
             max_hops: How many edges to follow at most; None for no limit. From an artifact to
                 the execution that made it is one, as MLMD counts.
             until: Do not go past artifacts or executions of these types, which are named
@@ -143,7 +145,7 @@ class LineageGraph(GraphBase):
             later=later,
             as_of=as_of,
         )
-        return self.trace_between(source, target, question)
+        return self.trace_between((source,), (target,), question)
 
     def as_of(self, time: Time) -> LineageGraph:
         """Return the graph of the nodes and events that existed at a moment.
@@ -155,7 +157,7 @@ class LineageGraph(GraphBase):
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
         """Return the answer to a checked question; ``upstream()`` and ``downstream()`` ask it."""
         graph = self if question.as_of is None else self.as_of(question.as_of)
-        starts = [graph.position(node) for node in nodes]
+        starts = self._starts_in(graph, nodes, question)
         limits = question.until or question.types
         found, hops = graph.index.reach(
             starts,
@@ -165,17 +167,37 @@ class LineageGraph(GraphBase):
         )
         return Trace(graph, found, hops, starts, question, up=up)
 
-    def trace_between(self, source: keys.Node, target: keys.Node, question: Question) -> Trace:
+    def trace_between(
+        self, sources: Collection[keys.Node], targets: Collection[keys.Node], question: Question
+    ) -> Trace:
         """Return the answer to a checked question; ``between()`` asks it."""
         graph = self if question.as_of is None else self.as_of(question.as_of)
         index = graph.index
-        start, end = graph.position(source), graph.position(target)
-        above, _ = index.reach([end], up=True, question=question)
-        below, hops = index.reach([start], up=False, question=question)
+        starts = self._starts_in(graph, sources, question)
+        ends = self._starts_in(graph, targets, question)
+        above, _ = index.reach(ends, up=True, question=question)
+        below, hops = index.reach(starts, up=False, question=question)
         both = np.isin(below, above, assume_unique=True)
         if index.orders is not None and not question.later:
-            both &= index.on_a_way(below, both, question, start, end)
-        return Trace(graph, below[both], hops[both], [start], question, up=False, end=end)
+            both &= index.on_a_way(below, both, question, starts, ends)
+        return Trace(graph, below[both], hops[both], starts, question, up=False, ends=ends)
+
+    def _starts_in(
+        self, graph: LineageGraph, nodes: Collection[keys.Node], question: Question
+    ) -> list[int]:
+        """Return where nodes stand in the graph of a moment, each once."""
+        try:
+            found = [position for node in nodes for position in graph.positions(node)]
+        except errors.NotFoundError as error:
+            if graph is self or question.as_of is None:
+                raise
+            positions = [position for node in nodes for position in self.positions(node)]
+            keys_found = [self.index.key(position) for position in positions]
+            late = [key for key in keys_found if key not in graph]
+            if not late:
+                raise
+            raise not_yet(late[0], question.as_of, self.tables.source) from error
+        return list(dict.fromkeys(found))
 
 
 class Trace(LineageGraph):
@@ -198,7 +220,7 @@ class Trace(LineageGraph):
         question: Question,
         *,
         up: bool,
-        end: int | None = None,
+        ends: list[int] | None = None,
     ) -> None:
         """Keep what was found; its tables and its index are cut out when they are asked for."""
         self._graph = graph
@@ -207,7 +229,7 @@ class Trace(LineageGraph):
         self._hops = hops
         self._starts = starts
         self._up = up
-        self._end = end
+        self._ends = ends
         self.question = question
 
     def __len__(self) -> int:
@@ -225,13 +247,9 @@ class Trace(LineageGraph):
 
     @functools.cached_property
     def _part(self) -> tuple[indexes.Index, Array]:
-        between = self._end is not None
-        return self._graph.index.part(
-            self._nodes,
-            self.question,
-            above=[self._end] if self._end is not None else self._starts if self._up else None,
-            below=self._starts if between or not self._up else None,
-        )
+        above = self._starts if self._up else self._ends
+        below = None if self._up else self._starts
+        return self._graph.index.part(self._nodes, self.question, above=above, below=below)
 
     @functools.cached_property
     def index(self) -> indexes.Index:
@@ -262,14 +280,19 @@ class Trace(LineageGraph):
         return tuple(self._graph.index.keys(np.array(self._starts)))
 
     @property
+    def ends(self) -> tuple[str, ...]:
+        """The nodes to which ``between()`` was asked; none for other questions."""
+        return tuple(self._graph.index.keys(np.array(self._ends or [], int)))
+
+    @property
     def end(self) -> str | None:
-        """The node to which ``between()`` was asked; None for other questions."""
-        return None if self._end is None else self._graph.index.key(self._end)
+        """The node to which ``between()`` was asked, if it is one; None for other questions."""
+        return self.ends[0] if len(self.ends) == 1 else None
 
     @property
     def direction(self) -> str:
         """Which question it answers: ``upstream``, ``downstream`` or ``between``."""
-        if self._end is not None:
+        if self._ends is not None:
             return "between"
         return "upstream" if self._up else "downstream"
 
@@ -313,7 +336,7 @@ class Trace(LineageGraph):
         """For each argument that left something out, the nodes at which it did."""
         question = self.question
         limited = question.until or question.types
-        if self._end is not None or (question.max_hops is None and not limited):
+        if self._ends is not None or (question.max_hops is None and not limited):
             return {}
         return trace_bounds.bounds(
             self._graph.index,

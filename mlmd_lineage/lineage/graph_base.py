@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import event_order, graph_tables, keys
+from mlmd_lineage.lineage import event_order, graph_tables, keys, node_lookup
 from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.snapshot import arrays
@@ -17,7 +17,7 @@ from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     import networkx as nx
@@ -172,21 +172,77 @@ class GraphBase:
             NotFoundError: The graph holds no such node.
             ConfigurationError: It is no artifact or execution.
         """
-        kind, number = keys.parse(node)
-        if kind == "context":
-            raise keys.no_lineage_of_contexts(number)
-        position = self.index.position(kind, number)
-        if position is None:
-            other = "execution" if kind == "artifact" else "artifact"
-            hint = ""
-            if self.index.position(other, number) is not None:
-                hint = f" There is an {other}/{number}."
-            ids = self.index.artifact_ids if kind == "artifact" else self.index.execution_ids
-            if len(ids):
-                hint += f" Its {kind}s have ids from {ids[0]} to {ids[-1]}."
-            message = f"There is no {kind}/{number} in {self.tables.source or 'the graph'}.{hint}"
+        positions = self.positions(node)
+        if len(positions) == 1:
+            return positions[0]
+        message = f"{node!r} is {len(positions):,} nodes; name one of them."
+        raise errors.ConfigurationError(message)
+
+    def positions(self, node: keys.Node) -> list[int]:
+        """Return where the nodes stand that something means; see ``keys.Node``.
+
+        Raises:
+            NotFoundError: The graph holds no such node.
+            AmbiguousNameError: A name fits several.
+            ConfigurationError: It means no node.
+        """
+        found: tuple[str, ...]
+        if isinstance(node, keys.HasNodeKeys):
+            found = node.node_keys
+        elif isinstance(node, str) and keys.parse_text(node.strip()) is None:
+            found = (self._find(node),)
+        else:
+            found = (keys.key(node.strip() if isinstance(node, str) else node),)
+        positions = []
+        for key in found:
+            kind, number = keys.parse(key)
+            if kind == "context":
+                positions += self.positions_of(node_lookup.members(self._session, number))
+            else:
+                positions.append(self._position(kind, number))
+        return positions
+
+    def positions_of(self, found: Collection[str]) -> list[int]:
+        """Return where the nodes with some keys stand."""
+        return [self._position(*keys.parse(key)) for key in found]
+
+    @property
+    def _session(self) -> graph_tables.TablesSession:
+        return graph_tables.TablesSession(self.tables)
+
+    def _find(self, text: str) -> str:
+        if not text.strip():
+            raise node_lookup.empty_name()
+        found = node_lookup.find(self._session, text.strip())
+        if found is None:
+            near = node_lookup.suggestions(self.tables, text)
+            message = f"No node of this graph is called {text!r}.{near}"
             raise errors.NotFoundError(message)
-        return position
+        return found
+
+    def _position(self, kind: str, number: int) -> int:
+        position = self.index.position(kind, number)
+        if position is not None:
+            return position
+        origin = self._origin.index
+        other = "execution" if kind == "artifact" else "artifact"
+        where = self.tables.source or "the graph"
+        if origin.position(kind, number) is not None:
+            message = f"{kind}/{number} is in {where}, and not in this answer."
+            raise errors.NotFoundError(message)
+        hint = ""
+        if origin.position(other, number) is not None:
+            hint = f" There is an {other}/{number}."
+        ids = origin.artifact_ids if kind == "artifact" else origin.execution_ids
+        if len(ids) and self.holds_whole_store:
+            hint += f" Its {kind}s have ids from {ids[0]} to {ids[-1]}."
+        message = f"There is no {kind}/{number} in {where}.{hint}"
+        raise errors.NotFoundError(message)
+
+    @property
+    def holds_whole_store(self) -> bool:
+        """Whether the graph is that of a whole store, or an answer from one in memory."""
+        return self._origin.tables.is_whole
 
     # Other formats
 

@@ -49,8 +49,8 @@ class TraceData(GraphData, Protocol):
         """The nodes that were asked about."""
 
     @property
-    def end(self) -> str | None:
-        """The node to which ``between()`` was asked; None for other questions."""
+    def ends(self) -> tuple[str, ...]:
+        """The nodes to which ``between()`` was asked; none for other questions."""
 
     @property
     def direction(self) -> str:

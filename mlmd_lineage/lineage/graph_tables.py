@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.table_building import table_from_rows
-from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
+from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, with_text_states
+from mlmd_lineage.snapshot.values import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from typing import TypeAlias
 
     from mlmd_lineage.readers.base import Reader
@@ -37,6 +38,8 @@ class TableSource(Protocol):
 
     source: str
     schema_version: int
+    is_whole: bool
+    """Whether they hold all nodes of a store."""
 
     def __getitem__(self, table: str) -> pa.Table: ...
 
@@ -52,7 +55,15 @@ class GraphTables:
     path. Only memberships in contexts that were added meanwhile are there too.
     """
 
-    def __init__(self, tables: Tables, load: Load | None = None) -> None:
+    def __init__(self, tables: Tables, load: Load | None = None, *, is_whole: bool = True) -> None:
+        """Keep tables.
+
+        Args:
+            tables: Those of a graph, and others.
+            load: Reads more tables when they are asked for.
+            is_whole: They hold all nodes of a store.
+        """
+        self.is_whole = is_whole
         self.source = tables.source
         self.schema_version = tables.schema_version
         self._load = load
@@ -113,6 +124,8 @@ class GraphTables:
 class PartTables:
     """The tables of a part of a graph, cut from those of the whole when they are asked for."""
 
+    is_whole = False
+
     def __init__(
         self, whole: TableSource, artifacts: Array, executions: Array, event_rows: Array
     ) -> None:
@@ -164,6 +177,31 @@ class PartTables:
             if len(more) == len(ids):
                 return ids
             ids = more
+
+
+class TablesSession:
+    """A session on the tables of a graph, for questions that are asked of stores otherwise."""
+
+    def __init__(self, tables: TableSource) -> None:
+        self.source = tables.source
+        self._tables = tables
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table, without rows where the graph does not have it."""
+        if name in self._tables or name in {some for group in _TOGETHER for some in group}:
+            return self._tables[name].cast(SCHEMAS[name])
+        return SCHEMAS[name].empty_table()
+
+    def fetch(
+        self, table: str, where: Mapping[str, Collection[int | str]]
+    ) -> list[tuple[Any, ...]]:
+        """Return a table's rows, as ``Session.fetch`` does."""
+        found = self.table(table)
+        for column, values in where.items():
+            kept = set(values)
+            inside = [value in kept for value in found[column].to_pylist()]
+            found = found.filter(arrays.from_values(inside, pa.bool_()))
+        return list(rows_of(found))
 
 
 def rows_with(table: pa.Table, column: str, values: Array) -> pa.Table:

@@ -327,24 +327,29 @@ class Index:
         return index, edges if self._event_rows is None else self._event_rows[edges]
 
     def on_a_way(
-        self, nodes: Array, both: Array, question: Question, start: int, end: int
+        self,
+        nodes: Array,
+        both: Array,
+        question: Question,
+        starts: Sequence[int],
+        ends: Sequence[int],
     ) -> Array:
-        """Return which nodes lie on a way from one node to another.
+        """Return which nodes lie on a way from some nodes to others.
 
-        An artifact that was reached from the one, and from which the other can be reached, need
+        An artifact that was reached from the ones, and from which the others can be reached, need
         not: the execution that wrote it may have done so after it was taken.
 
         Args:
             nodes: Some nodes.
-            both: Which of them are reached from the start, and lead to the end.
+            both: Which of them are reached from a start, and lead to an end.
             question: Which edges are followed.
-            start: Where the way begins.
-            end: Where it ends.
+            starts: Where ways begin.
+            ends: Where they end.
         """
         ordered = np.sort(nodes[both])
-        part, _ = self.part(ordered, question, above=[end], below=[start])
-        is_reached = (np.diff(part.incoming.offsets) > 0) | (ordered == start)
-        leads_on = (np.diff(part.outgoing.offsets) > 0) | (ordered == end)
+        part, _ = self.part(ordered, question, above=ends, below=starts)
+        is_reached = (np.diff(part.incoming.offsets) > 0) | np.isin(ordered, starts)
+        leads_on = (np.diff(part.outgoing.offsets) > 0) | np.isin(ordered, ends)
         way = ordered[(ordered >= self.artifacts) | (is_reached & leads_on)]
         return among(nodes, way)
 

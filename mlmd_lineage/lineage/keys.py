@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, SupportsIndex, runtime_checkable
 
 from mlmd_lineage import errors
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 _KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]+)")
-_KINDS = ("artifact", "execution", "context")
+KINDS = ("artifact", "execution", "context")
+"""The kinds of nodes, as keys have them."""
 
 
+@runtime_checkable
 class HasNodeKey(Protocol):
     """Anything that stands for a node, such as a view of an artifact."""
 
@@ -27,8 +29,19 @@ class HasNodeKey(Protocol):
         """The node's key."""
 
 
-Node: TypeAlias = "str | int | HasNodeKey"
-"""How a node may be named: by its key, by an artifact's id, or by what stands for it."""
+@runtime_checkable
+class HasNodeKeys(Protocol):
+    """Anything that stands for several nodes, such as a view of a run."""
+
+    @property
+    def node_keys(self) -> tuple[str, ...]:
+        """The nodes' keys."""
+
+
+Node: TypeAlias = "str | int | HasNodeKey | HasNodeKeys"
+"""How nodes may be named: by a key, by an artifact's id, by what stands for one or several of them,
+or by what a person calls them: a URI, a name, or a type and a name.
+"""
 
 
 def parse(node: object) -> tuple[str, int]:
@@ -41,18 +54,36 @@ def parse(node: object) -> tuple[str, int]:
         ConfigurationError: It is no node key.
     """
     if isinstance(node, str):
-        match = _KEY.fullmatch(node)
-        if match is not None:
-            return match[1], int(match[2])
-    elif isinstance(node, int) and not isinstance(node, bool):
-        return "artifact", node
-    elif hasattr(node, "node_key"):
-        return parse(node.node_key)
-    elif hasattr(node, "__index__") and not isinstance(node, bool):
+        found = parse_text(node)
+        if found is not None:
+            return found
+    elif isinstance(node, SupportsIndex) and not isinstance(node, bool):
         return "artifact", operator.index(node)
-    near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], _KINDS)
+    elif isinstance(node, HasNodeKey):
+        return parse(node.node_key)
+    near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], KINDS)
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
     raise errors.ConfigurationError(message)
+
+
+def parse_text(text: str) -> tuple[str, int] | None:
+    """Return the kind and the id of a key, or of an artifact's id in digits; None for a name.
+
+    >>> parse_text("execution/3"), parse_text("43"), parse_text("churn")
+    (('execution', 3), ('artifact', 43), None)
+    """
+    match = _KEY.fullmatch(text if not text.isdecimal() else f"artifact/{text}")
+    return None if match is None else (match[1], int(match[2]))
+
+
+def key(node: object) -> str:
+    """Return the key that a node's name means; see ``parse``.
+
+    >>> key(5)
+    'artifact/5'
+    """
+    kind, number = parse(node)
+    return f"{kind}/{number}"
 
 
 def no_lineage_of_contexts(number: int) -> errors.ConfigurationError:

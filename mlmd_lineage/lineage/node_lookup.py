@@ -10,19 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import keys
+from mlmd_lineage.lineage import keys, platform_names
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
-from mlmd_lineage.snapshot.type_names import types_called
+from mlmd_lineage.snapshot.type_names import short_type, types_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.readers.base import Reader, Session
-    from mlmd_lineage.snapshot.tables import NodeSchema, Tables
+    from mlmd_lineage.snapshot.tables import HasTables, NodeSchema
 
     Row = tuple[Any, ...]
 
-_KEY = re.compile(r"^(artifact|execution|context)/([0-9]+)$")
 _LIKE_KEY = re.compile(r"^(a|e|c)[a-z]*[/: ]\s*([0-9]+)$", re.IGNORECASE)
 _LARGEST_ID = 2**63 - 1
 _NEAR = 3  # how many nodes are suggested
@@ -30,7 +29,7 @@ _LISTED = 5  # how many nodes are named where a name fits several
 _COMPARED = 5_000  # how many names and URIs are compared to find what is near
 
 
-def find_node(reader: Reader, text: str) -> str:
+def find_node(reader: Reader, text: object) -> str:
     """Return the key of the node that a text names, reading the whole store only to suggest.
 
     Args:
@@ -40,19 +39,23 @@ def find_node(reader: Reader, text: str) -> str:
     Raises:
         NotFoundError: Nothing is called so; the message suggests what is near.
         AmbiguousNameError: More than one node is called so; the message lists them.
-        ConfigurationError: It is empty, or names a context, which has no lineage.
+        ConfigurationError: It is empty, or no text.
     """
+    if not isinstance(text, str):
+        message = f"A node is found by a text, such as artifact/5 or Type:name; not by {text!r}."
+        raise errors.ConfigurationError(message)
     text = text.strip()
     if not text:
-        message = "The node's name is empty; write artifact/5, a URI, or Type:name."
-        raise errors.ConfigurationError(message)
-    match = _KEY.match(text if "/" in text else f"artifact/{text}")
-    if match is not None:
-        if int(match[2]) > _LARGEST_ID:
-            message = f"There is no {match[1]}/{match[2]}: MLMD has no ids as large as that."
+        raise empty_name()
+    key = keys.parse_text(text)
+    if key is not None:
+        kind, number = key
+        if number > _LARGEST_ID:
+            message = f"There is no {kind}/{number}: MLMD has no ids as large as that."
             raise errors.NotFoundError(message)
-        return f"{match[1]}/{int(match[2])}"
-    found = reader.ask(lambda session: find(session, text))
+        return f"{kind}/{number}"
+    name = text
+    found = reader.ask(lambda session: find(session, name))
     if found is not None:
         return found
     near = suggestions(reader.read(("Type", "Artifact", "Execution")), text)
@@ -71,30 +74,58 @@ def find(session: Session, text: str) -> str | None:
             one. A type such as ``tfx.components.trainer.component.Trainer`` may be
             called by its short name, ``Trainer``.
 
+    If no artifact or execution is called so, it may be a context, such as a run; the path of an
+    artifact of HPE CMF, which names it with the hash of its content; the pod of a step of Kubeflow;
+    or the id or the name that Kubeflow shows of a run.
+
     Raises:
         AmbiguousNameError: It fits more than one node.
-        ConfigurationError: It names a context.
     """
     types = [row[:4] for row in session.fetch("Type", {})]
     found = {f"artifact/{row[0]}": row for row in _with_uri(session, text)}
-    contexts: set[int] = set()
+    contexts: dict[str, Row] = {}
     for kind in KINDS.values():
         for row in _with_name(session, kind, types, text):
-            if kind.name == "context":
-                contexts.add(row[0])
-            else:
-                found[f"{kind.name}/{row[0]}"] = row
+            (contexts if kind.name == "context" else found)[f"{kind.name}/{row[0]}"] = row
+    found = found or contexts
     fits = "fits"
-    if not found and not contexts:
+    if not found:
         found, fits = _of_type(session, types, text), "is the type of"
-    if len(found) == 1:
-        return next(iter(found))
-    if found:
+    if not found:
+        found, fits = platform_names.find(session, text), "is on its platform the name of"
+    if len(found) > 1:
         what = f"{text!r} {fits}"
         raise _ambiguous(what, found)
-    if contexts:
-        raise keys.no_lineage_of_contexts(min(contexts))
-    return None
+    return next(iter(found), None)
+
+
+def empty_name() -> errors.ConfigurationError:
+    """Return the error for a name without letters."""
+    message = "The node's name is empty; write artifact/5, a URI, or Type:name."
+    return errors.ConfigurationError(message)
+
+
+def members(session: Session, context: int) -> tuple[str, ...]:
+    """Return the keys of the executions in a context and in those below it.
+
+    Where there are none, it is the artifacts.
+
+    Raises:
+        NotFoundError: There is no such context, or it holds nothing.
+    """
+    contexts, new = {context}, {context}
+    while new:
+        rows = session.fetch("ParentContext", {"parent_context_id": sorted(new)})
+        new = {row[0] for row in rows} - contexts
+        contexts |= new
+    for table, kind in (("Association", "execution"), ("Attribution", "artifact")):
+        rows = session.fetch(table, {"context_id": sorted(contexts)})
+        if rows:
+            return tuple(f"{kind}/{number}" for number in sorted({row[2] for row in rows}))
+    known = session.fetch("Context", {"id": [context]})
+    what = f"context/{context} in {session.source} holds no executions and no artifacts."
+    message = what if known else f"There is no context/{context} in {session.source}."
+    raise errors.NotFoundError(message)
 
 
 def _with_uri(session: Session, text: str) -> list[Row]:
@@ -144,7 +175,7 @@ def _ambiguous(what: str, found: dict[str, Row]) -> errors.AmbiguousNameError:
     return errors.AmbiguousNameError(message)
 
 
-def suggestions(tables: Tables, text: str) -> str:
+def suggestions(tables: HasTables, text: str) -> str:
     """Return a sentence with the nodes whose names or URIs are near to a text, or nothing."""
     like_key = _LIKE_KEY.match(text)
     if like_key is not None:
@@ -159,6 +190,7 @@ def suggestions(tables: Tables, text: str) -> str:
                 _collect(labels, tables[kind.table], kind, column, text)
     for name in sorted(set(filter(None, types.values()))):
         labels.setdefault(name, "")
+        labels.setdefault(short_type(name), "")
     said: dict[str, str] = {}
     for name in _closest(text, labels):
         said.setdefault(labels[name] or name, f"{labels[name]} ({name})" if labels[name] else "")

@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import functools
 import operator
-from collections.abc import Collection
 from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
@@ -15,12 +14,14 @@ from mlmd_lineage import errors
 from mlmd_lineage.lineage.bfs import CLOSED, NO_LIMIT, STOP
 from mlmd_lineage.lineage.roles import followed
 from mlmd_lineage.snapshot.tables import KINDS
-from mlmd_lineage.snapshot.type_names import types_named
+from mlmd_lineage.snapshot.type_names import one_or_several, types_named
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import TypeAlias
 
-    from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.snapshot.tables import HasTables
+    from mlmd_lineage.snapshot.type_names import HasNodes
 
 Time: TypeAlias = "dt.datetime | str | int"
 """A moment: a datetime, date or pandas Timestamp, ISO 8601 text, or milliseconds since 1970 in UTC.
@@ -69,8 +70,8 @@ class Question:
             return _unbounded(bool(reuse), bool(internal), bool(later))
         return cls(
             None if max_hops is None else _hops(max_hops),
-            _names("until", until),
-            _names("types", types),
+            one_or_several("until", until),
+            one_or_several("types", types),
             bool(reuse),
             bool(internal),
             bool(later),
@@ -87,7 +88,7 @@ class Question:
         """How many edges are followed at most."""
         return NO_LIMIT if self.max_hops is None else min(self.max_hops, NO_LIMIT)
 
-    def type_flags(self, tables: TableSource) -> dict[int, int]:
+    def type_flags(self, tables: HasTables, has_nodes: HasNodes | None = None) -> dict[int, int]:
         """Return for each type's id whether it stops the walk, or is not entered.
 
         A name, or a short one, means all versions of the type, and the types that have it as their
@@ -100,11 +101,11 @@ class Question:
         """
         flags: dict[int, int] = {}
         if self.until:
-            for type_id in types_named(tables, self.until, *_KINDS):
+            for type_id in types_named(tables, self.until, *_KINDS, has_nodes=has_nodes):
                 flags[type_id] = STOP
         if self.types:
             kinds = kinds_of_types(tables)
-            open_ids = types_named(tables, self.types, *_KINDS)
+            open_ids = types_named(tables, self.types, *_KINDS, has_nodes=has_nodes)
             restricted = {kinds[type_id] for type_id in open_ids}
             for type_id, kind in kinds.items():
                 if kind in restricted and type_id not in open_ids:
@@ -133,17 +134,17 @@ def _check_flag(argument: str, value: object) -> None:
         raise errors.ConfigurationError(message)
 
 
-def _names(argument: str, value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
-        message = f"{argument} is the name of a type, or several; not {value!r}."
-        raise errors.ConfigurationError(message)
-    return tuple(names)
+def not_yet(key: str, moment: int, source: str) -> errors.NotFoundError:
+    """Return the error for a node that did not exist yet at a moment, in milliseconds."""
+    try:
+        time = dt.datetime.fromtimestamp(moment / 1000, dt.timezone.utc).isoformat()
+    except (OverflowError, ValueError, OSError):
+        time = f"{moment} ms"
+    message = f"{key} in {source} did not exist yet as of {time}."
+    return errors.NotFoundError(message)
 
 
-def kinds_of_types(tables: TableSource) -> dict[int, int]:
+def kinds_of_types(tables: HasTables) -> dict[int, int]:
     """Return each type's kind: 0 execution, 1 artifact, 2 context."""
     types = tables["Type"]
     return dict(zip(types["id"].to_pylist(), types["type_kind"].to_pylist(), strict=True))

@@ -19,10 +19,12 @@ from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.lineage.prefetch import PrefetchingSession
+from mlmd_lineage.lineage.question import not_yet
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
+from mlmd_lineage.snapshot.type_names import has_nodes_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -48,26 +50,29 @@ _EDGES = INPUT_EVENTS + OUTPUT_EVENTS
 _PHANTOM = role_rules.PHANTOM
 
 
-def upstream(reader: Reader, node: keys.Node, question: Question) -> Trace:
-    """Return what a node came from, as ``LineageGraph.upstream`` does."""
-    return reader.ask(lambda session: _trace(reader, session, node, question, up=True))
+def upstream(reader: Reader, nodes: Collection[str], question: Question) -> Trace:
+    """Return what nodes came from, as ``LineageGraph.upstream`` does; they are given by keys."""
+    return reader.ask(lambda session: _trace(reader, session, nodes, question, up=True))
 
 
-def downstream(reader: Reader, node: keys.Node, question: Question) -> Trace:
-    """Return what came from a node, as ``LineageGraph.downstream`` does."""
-    return reader.ask(lambda session: _trace(reader, session, node, question, up=False))
+def downstream(reader: Reader, nodes: Collection[str], question: Question) -> Trace:
+    """Return what came from nodes, as ``LineageGraph.downstream`` does."""
+    return reader.ask(lambda session: _trace(reader, session, nodes, question, up=False))
 
 
-def between(reader: Reader, source: keys.Node, target: keys.Node, question: Question) -> Trace:
-    """Return all ways from one node to another, as ``LineageGraph.between`` does."""
+def between(
+    reader: Reader, sources: Collection[str], targets: Collection[str], question: Question
+) -> Trace:
+    """Return all ways from some nodes to others, as ``LineageGraph.between`` does."""
 
     def answer(session: Session) -> Trace:
-        # All ways lie above the target.
+        # All ways lie above the targets.
         fetched = _Fetched(session, question)
-        fetched.check(source)
-        fetched.walk(target, up=True)
+        for source in sources:
+            fetched.check(source)
+        fetched.walk(targets, up=True)
         graph = LineageGraph(fetched.tables())
-        return _whole(reader, session, graph.trace_between(source, target, question))
+        return _whole(reader, session, graph.trace_between(sources, targets, question))
 
     return reader.ask(answer)
 
@@ -89,11 +94,11 @@ def trace_within(
 
 
 def _trace(
-    reader: Reader, session: Session, node: keys.Node, question: Question, *, up: bool
+    reader: Reader, session: Session, nodes: Collection[str], question: Question, *, up: bool
 ) -> Trace:
     fetched = _Fetched(session, question)
-    fetched.walk(node, up=up)
-    return _whole(reader, session, LineageGraph(fetched.tables()).trace((node,), question, up=up))
+    fetched.walk(nodes, up=up)
+    return _whole(reader, session, LineageGraph(fetched.tables()).trace(nodes, question, up=up))
 
 
 def _whole(reader: Reader, session: Session, trace: Trace) -> Trace:
@@ -165,7 +170,7 @@ class _Fetched:
         self._types = {name: table_from_rows(name, rows) for name, rows in types.items()}
         limited = question.until or question.types
         tables = Tables(self._types, source=session.source)
-        self._flags = question.type_flags(tables) if limited else {}
+        self._flags = question.type_flags(tables, has_nodes_in(session)) if limited else {}
         # Otherwise the walk needs few of them, and the rest is fetched at its end.
         self._all_nodes = bool(limited) or question.as_of is not None
 
@@ -182,7 +187,7 @@ class _Fetched:
         nodes["Event"] = [self._events[number] for number in sorted(self._events)]
         made = {name: table_from_rows(name, rows) for name, rows in nodes.items()}
         tables = Tables({**self._types, **made}, source=self._session.source)
-        return graph_tables.GraphTables(tables)
+        return graph_tables.GraphTables(tables, is_whole=False)
 
     def check(self, node: keys.Node) -> None:
         """Fetch a node, or say that there is none."""
@@ -191,6 +196,12 @@ class _Fetched:
             raise keys.no_lineage_of_contexts(number)
         if self._is_there(kind, number):
             return
+        moment, node_key = self._question.as_of, f"{kind}/{number}"
+        if moment is not None and (
+            self._nodes[kind][number] is not None
+            or self._session.fetch("Event", {f"{kind}_id": [number]})
+        ):
+            raise not_yet(node_key, moment, self._session.source)
         other = _OTHER[kind]
         hint = f" There is an {other}/{number}." if self._is_there(other, number) else ""
         message = f"There is no {kind}/{number} in {self._session.source}.{hint}"
@@ -209,10 +220,14 @@ class _Fetched:
             return not rows or min(event[4] or 0 for event in rows) <= (moment or 0)
         return bool(self._keep(row for row in rows if row[3] in _EDGES))
 
-    def walk(self, node: keys.Node, *, up: bool) -> None:
-        """Fetch what a walk from a node meets, and one hop more, which tells where it was cut."""
-        kind, number = keys.parse(node)
-        self.walk_all(kind, {number}, up=up)
+    def walk(self, nodes: Collection[str], *, up: bool) -> None:
+        """Fetch what a walk from nodes meets, and one hop more, which tells where it was cut."""
+        by_kind: dict[str, set[int]] = {}
+        for node in nodes:
+            kind, number = keys.parse(node)
+            by_kind.setdefault(kind, set()).add(number)
+        for kind, ids in by_kind.items():
+            self.walk_all(kind, ids, up=up)
 
     def walk_all(self, kind: str, ids: Collection[int], *, up: bool) -> None:
         """Fetch what a walk from several nodes of one kind meets, and one hop more."""

@@ -20,7 +20,7 @@ from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry
@@ -278,7 +278,7 @@ class StoreFrames(Frames):
     def artifacts(
         self,
         *,
-        type: str | None = None,  # noqa: A002 - MLMD's word
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
         runs: bool = True,
     ) -> pd.DataFrame:
@@ -291,7 +291,8 @@ class StoreFrames(Frames):
         ``custom_properties.NAME``.
 
         Args:
-            type: Only those of this type, in any of its versions, or with this base type.
+            type: Only those of this type or of one of these, in any version, or with such a base
+                type.
             properties: Read the properties too.
             runs: Tell who made each. That takes reading all of the store; without, only the
                 artifacts are read.

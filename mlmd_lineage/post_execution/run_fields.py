@@ -38,6 +38,11 @@ class RunFields(BaseView):
         return self._key
 
     @property
+    def node_keys(self) -> tuple[str, ...]:
+        """The keys of the executions of its steps, by which ``store.upstream()`` takes it."""
+        return tuple(f"execution/{number}" for number in sorted(self._run.steps))
+
+    @property
     def name(self) -> str:
         """Its name."""
         return self._run_index.membership.runs[self._key].name

@@ -20,7 +20,7 @@ from mlmd_lineage.snapshot.enums import (
 )
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, Tables
-from mlmd_lineage.snapshot.type_names import has_nodes_in, types_named
+from mlmd_lineage.snapshot.type_names import has_nodes_in, one_or_several, types_named
 
 if TYPE_CHECKING:
     import enum
@@ -59,10 +59,10 @@ class Frames:
     def __init__(
         self,
         read: Callable[[Collection[str]], Tables],
-        read_type: Callable[[NodeSchema, str, bool], Tables] | None = None,
+        read_types: Callable[[NodeSchema, Collection[str], bool], Tables] | None = None,
     ) -> None:
         self._read = read
-        self._read_type = read_type
+        self._read_types = read_types
 
     @classmethod
     def of(cls, tables: Tables) -> Self:
@@ -73,12 +73,17 @@ class Frames:
     def live(cls, reader: Reader) -> Self:
         """Return the frames of a store, each read when it is asked for."""
 
-        def read_type(kind: NodeSchema, name: str, properties: bool) -> Tables:  # noqa: FBT001
-            return reader.ask(lambda session: _of_type(session, kind, name, properties))
+        def read_types(kind: NodeSchema, names: Collection[str], properties: bool) -> Tables:  # noqa: FBT001
+            return reader.ask(lambda session: _of_types(session, kind, names, properties))
 
-        return cls(reader.read, read_type)
+        return cls(reader.read, read_types)
 
-    def artifacts(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
+    def artifacts(
+        self,
+        *,
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+    ) -> pd.DataFrame:
         """Return the artifacts.
 
         Columns: ``type``, ``type_version``, ``name``, ``uri``, ``state``, ``external_id``,
@@ -87,7 +92,8 @@ class Frames:
         ``custom_properties.NAME``.
 
         Args:
-            type: Only those of this type, in any of its versions, or with this base type.
+            type: Only those of this type or of one of these, in any version, or with such a base
+                type.
             properties: Read the properties too.
 
         Raises:
@@ -95,12 +101,22 @@ class Frames:
         """
         return self._nodes(KINDS["artifact"], ArtifactState, type, properties)
 
-    def executions(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
+    def executions(
+        self,
+        *,
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+    ) -> pd.DataFrame:
         """Return the executions; like ``artifacts()``, without the column ``uri``."""
         frame = self._nodes(KINDS["execution"], ExecutionState, type, properties)
         return frame.drop(columns="uri")
 
-    def contexts(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
+    def contexts(
+        self,
+        *,
+        type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
+        properties: bool = False,
+    ) -> pd.DataFrame:
         """Return the contexts; as for ``artifacts()``, without ``uri`` and ``state``."""
         return self._nodes(KINDS["context"], None, type, properties).drop(columns="uri")
 
@@ -159,17 +175,18 @@ class Frames:
         self,
         kind: NodeSchema,
         states: type[enum.IntEnum] | None,
-        type_name: str | None,
+        types: str | Collection[str] | None,
         properties: bool,  # noqa: FBT001 - handed on
     ) -> pd.DataFrame:
         names = ["Type", "ParentType", kind.table, *([kind.properties] if properties else [])]
-        if type_name is not None and self._read_type is not None:
-            tables = self._read_type(kind, type_name, properties)
+        wanted = one_or_several("type", types)
+        if wanted and self._read_types is not None:
+            tables = self._read_types(kind, wanted, properties)
         else:
             tables = self._read(names)
         nodes = tables[kind.table]
-        if type_name is not None:
-            ids = types_named(tables, [type_name], kind)
+        if wanted:
+            ids = types_named(tables, wanted, kind)
             nodes = nodes.filter(pc.is_in(nodes["type_id"], value_set=pa.array(sorted(ids))))
         frame = columns.node_columns(nodes, tables["Type"], kind.state, states)
         if properties:
@@ -178,11 +195,16 @@ class Frames:
         return frame
 
 
-def _of_type(session: Session, kind: NodeSchema, name: str, properties: bool) -> Tables:  # noqa: FBT001
+def _of_types(
+    session: Session,
+    kind: NodeSchema,
+    names: Collection[str],
+    properties: bool,  # noqa: FBT001 - handed on
+) -> Tables:
     fetched: dict[str, pa.Table] = {
         table: table_from_rows(table, session.fetch(table, {})) for table in ("Type", "ParentType")
     }
-    ids = sorted(types_named(fetched, [name], kind, has_nodes=has_nodes_in(session)))
+    ids = sorted(types_named(fetched, names, kind, has_nodes=has_nodes_in(session)))
     nodes = sorted(session.fetch(kind.table, {"type_id": ids}), key=lambda row: row[0])
     fetched[kind.table] = table_from_rows(kind.table, nodes)
     if properties:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
@@ -12,7 +13,7 @@ from mlmd_lineage.snapshot.tables import KINDS
 from mlmd_lineage.snapshot.values import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
     from mlmd_lineage.readers.base import Session
@@ -48,6 +49,24 @@ def short_types(names: Iterable[str]) -> dict[str, str]:
     for name in short.values():
         meant[name] = meant.get(name, 0) + 1
     return {name: small if meant[small] == 1 else name for name, small in short.items()}
+
+
+def one_or_several(argument: str, value: object) -> tuple[str, ...]:
+    """Return the names of types that an argument gives: none, one or several.
+
+    >>> one_or_several("type", "Model"), one_or_several("type", None)
+    (('Model',), ())
+
+    Raises:
+        ConfigurationError: The value is no name and holds other things than names.
+    """
+    if value is None:
+        return ()
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+        message = f"{argument} is the name of a type, or several; not {value!r}."
+        raise errors.ConfigurationError(message)
+    return tuple(names)
 
 
 def types_called(names: Iterable[str], text: str) -> set[str]:

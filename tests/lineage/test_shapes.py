@@ -372,11 +372,7 @@ def test_looking_ahead_changes_no_answer(
 def test_where_the_server_cannot_look_ahead_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(*_: object) -> None:
-        message = "near RECURSIVE: syntax error"
-        raise RuntimeError(message)
-
-    monkeypatch.setattr(SQLiteSession, "reachable", refuse)
+    monkeypatch.setattr(SQLiteSession, "reachable", lambda *_: None)
     store = ml.connect(odd_stores.deep(tmp_path / "deep.db"))
     assert list(store.upstream(91)) == list(store.lineage().upstream(91))
 

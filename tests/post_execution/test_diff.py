@@ -413,7 +413,7 @@ def test_it_takes_views_and_names(tfx: Store):
         (COLD, "context/1", errors.NotFoundError, "There is no run context/1"),
         (COLD, "2026-11-21T02:44", errors.NotFoundError, "Did you mean"),
         ("PushedModel", 4, errors.AmbiguousNameError, "is the type of 5 nodes"),
-        ("", 4, errors.NotFoundError, "has no run ''"),
+        ("", 4, errors.ConfigurationError, "The node's name is empty"),
         (4.5, 4, errors.ConfigurationError, "is no node"),
     ],
 )

@@ -200,8 +200,9 @@ def test_names_that_nothing_has_are_told(tfx: Store):
     assert impact.unknown == ("Modle",)
     assert len(impact.deployments) == 4
     assert "is called 'Modle'" in impact.text()
-    with pytest.raises(errors.ConfigurationError, match="give a list of types"):
-        tfx.impact(1, deployments="PushedModel")
+    assert len(tfx.impact(1, deployments="PushedModel").deployments) == 4
+    with pytest.raises(errors.ConfigurationError, match="the name of a type, or several; not 5"):
+        tfx.impact(1, deployments=5)  # type: ignore[arg-type]
 
 
 def test_steps_that_may_deploy_are_named_where_no_deployment_is_recorded():

@@ -18,6 +18,7 @@ DRAWN_NODES = 80
 """Graphs of more nodes are counted, not drawn."""
 DRAWN_EDGES = 400
 _TYPES_SHOWN = 12
+_STARTS_SHOWN = 4
 
 
 def html(graph: GraphData) -> str:
@@ -47,9 +48,9 @@ def captions(graph: GraphData) -> list[str]:
     if trace is None:
         return [counts]
     question = trace.question
-    asked = f"{trace.direction} of {', '.join(trace.starts)}"
-    if trace.end is not None:
-        asked = f"between {', '.join(trace.starts)} and {trace.end}"
+    asked = f"{trace.direction} of {_listed(trace.starts)}"
+    if trace.ends:
+        asked = f"between {_listed(trace.starts)} and {_listed(trace.ends)}"
     for name, some in (("until", question.until), ("types", question.types)):
         asked += f", {name} {', '.join(map(short_type, some))}" if some else ""
     asked += "".join(
@@ -63,6 +64,11 @@ def captions(graph: GraphData) -> list[str]:
         f"cut by {limits} at {places:,} node{'' if places == 1 else 's'}" if limits else "complete"
     )
     return [f"{asked}: {counts}; {bounds}"]
+
+
+def _listed(nodes: tuple[str, ...]) -> str:
+    more = f" and {len(nodes) - _STARTS_SHOWN:,} more" if len(nodes) > _STARTS_SHOWN else ""
+    return ", ".join(nodes[:_STARTS_SHOWN]) + more
 
 
 def _summary(graph: GraphData) -> str:

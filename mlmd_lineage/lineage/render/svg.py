@@ -51,7 +51,7 @@ def svg(graph: GraphData, captions: Sequence[str]) -> str:
     width, height = set_coordinates(nodes, edges)
     roles = [role for role in ROLE_LINES if any(edge.role == role for edge in edges)]
     trace = graph.as_trace
-    starts = {*trace.starts, trace.end} if trace else set()
+    starts = {*trace.starts, *trace.ends} if trace else set()
     boundary = set(trace.boundary) if trace else set()
     left = trace is not None and trace.direction == "upstream"
     body = [_drawn_edge(edge, nodes) for edge in edges]

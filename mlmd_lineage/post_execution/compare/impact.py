@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import html
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,14 +14,12 @@ import pandas as pd
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import traversal
 from mlmd_lineage.post_execution.compare import impact_search
-from mlmd_lineage.post_execution.loading import closures
+from mlmd_lineage.post_execution.loading import closures, node_resolution
 from mlmd_lineage.post_execution.models import read_registry
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.post_execution.compare.impact_search import AffectedNode, DeploymentHint
@@ -223,23 +222,26 @@ def impact(
     reader: Reader,
     node: Node,
     *,
-    models: Collection[str] | None = None,
-    deployments: Collection[str] | None = None,
+    models: str | Collection[str] | None = None,
+    deployments: str | Collection[str] | None = None,
 ) -> Impact:
     """Return every model and every deployment that an artifact reached.
 
     Raises:
         NotFoundError: The store holds no such node.
         AmbiguousNameError: A name fits several.
-        ConfigurationError: It is a run or another context, or types are no list.
+        ConfigurationError: It is a run or another context, or types are no names.
     """
     for name, given_types in (("models", models), ("deployments", deployments)):
-        if isinstance(given_types, str):
-            message = f"{name} is the text {given_types!r}; give a list of types."
+        named = given_types is None or isinstance(given_types, (str, Collection))
+        if not named or not all(isinstance(one, str) for one in given_types or ()):
+            message = f"{name} is the name of a type, or several; not {given_types!r}."
             raise errors.ConfigurationError(message)
-    key = closures.subject(reader, node, runs=False)
+    models = [models] if isinstance(models, str) else models
+    deployments = [deployments] if isinstance(deployments, str) else deployments
+    key = node_resolution.subject(reader, node, runs=False)
     # With the properties and paths, so that the trace answers as one of store.downstream().
-    trace = traversal.downstream(reader, key, closures.LINEAGE)
+    trace = traversal.downstream(reader, (key,), closures.LINEAGE)
     ancestry = closures.read_around(reader, trace)
     kinds = impact_search.Kinds(
         frozenset(MODELS if models is None else models),

@@ -12,7 +12,7 @@ import pandas as pd
 from mlmd_lineage.post_execution.compare import text_report
 from mlmd_lineage.post_execution.compare.alignment import Alignment
 from mlmd_lineage.post_execution.compare.node_differences import NOTES, Divergence
-from mlmd_lineage.post_execution.loading import closures
+from mlmd_lineage.post_execution.loading import closures, node_resolution
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.json_values import json_value
 
@@ -144,7 +144,7 @@ def diff(reader: Reader, a: Node, b: Node) -> LineageDiff:
         AmbiguousNameError: A name fits several.
         ConfigurationError: One of them has no lineage, or they are of different kinds.
     """
-    one, other = (closures.subject(reader, node) for node in (a, b))
+    one, other = (node_resolution.subject(reader, node) for node in (a, b))
     closures.check_alike(one, other)
     return LineageDiff(one, other, closures.read(reader, {one, other}))
 

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.lineage import keys, node_lookup, traversal
+from mlmd_lineage.lineage import keys, traversal
 from mlmd_lineage.lineage.question import Question
-from mlmd_lineage.post_execution.loading import loader
 from mlmd_lineage.post_execution.loading.ancestry import Ancestry
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.run_membership import node_of_run
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
-from mlmd_lineage.post_execution.views import PipelineRunView
 from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
@@ -26,62 +24,6 @@ if TYPE_CHECKING:
 _ONE_UP = Question(max_hops=1)
 LINEAGE = Question()
 """What lineage is: all that was used and produced, without limit."""
-
-
-def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
-    """Return the key of the artifact, execution or run that something means.
-
-    Args:
-        reader: What reads the store.
-        node: A view, a key, an artifact's id, a URI, a name, or the name of a run.
-        runs: Runs may be meant too.
-
-    Raises:
-        NotFoundError: There is no such thing; the message suggests what is near.
-        AmbiguousNameError: It fits several.
-        ConfigurationError: It is neither.
-    """
-    key = _key_in(node)
-    if key is not None:
-        if key.startswith("context/") and not runs:
-            raise keys.no_lineage_of_contexts((node_of_run(key) or ("", 0))[1])
-        return key
-    text = str(node).strip()
-    return _run_or_node(reader, text) if runs else node_lookup.find_node(reader, text)
-
-
-def _key_in(node: keys.Node) -> str | None:
-    """Return the key that a view, an id or a key is; None for a name."""
-    if isinstance(node, PipelineRunView):
-        return node.node_key
-    text = node.strip() if isinstance(node, str) else ""
-    if ":" in text and node_of_run(text) is not None:
-        return text
-    if isinstance(node, str) and not (
-        text.isdigit() or text.partition("/")[0] in {"artifact", "execution", "context"}
-    ):
-        return None
-    kind, number = keys.parse(f"artifact/{text}" if text.isdigit() else text or node)
-    return f"{kind}/{number}"
-
-
-def _run_or_node(reader: Reader, text: str) -> str:
-    try:
-        found = reader.ask(lambda session: node_lookup.find(session, text)) if text else None
-    except errors.ConfigurationError:  # only a context is called so: a run, or a pipeline
-        found = None
-    if found is not None:
-        return found
-    try:
-        return loader.run(reader, text, None).node_key
-    except errors.NotFoundError as no_run:
-        try:
-            return node_lookup.find_node(reader, text)
-        except errors.ConfigurationError:
-            raise no_run from None
-        except errors.NotFoundError as no_node:
-            message = f"{no_node} As a run: {no_run}"
-            raise errors.NotFoundError(message) from None
 
 
 def check_alike(a: str, b: str) -> None:
