@@ -1,4 +1,4 @@
-"""The tables of a store as pandas DataFrames; ``docs/frames.md`` lists their columns."""
+"""Frames: the tables of a store as pandas DataFrames; ``docs/frames.md`` lists their columns."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Frames:
         kind: NodeSchema,
         states: type[enum.IntEnum] | None,
         type_name: str | None,
-        properties: bool,  # noqa: FBT001 - handed on
+        properties: bool,  # noqa: FBT001 - passed on
     ) -> pd.DataFrame:
         names = ["Type", "ParentType", kind.table, *([kind.properties] if properties else [])]
         if type_name is not None and self._read_type is not None:

@@ -169,7 +169,7 @@ class ServiceClient:
                     waiting.extend(self._finish(call, outcome, sent) or ())
                     # The first answers tell how much to ask for at once.
                     window = min(window + 1, in_flight)
-                    # A source may have calls again after what an answer told.
+                    # A source may have more calls after it has seen an answer.
                     more = True
         finally:
             while flying:

@@ -1,4 +1,4 @@
-"""Connections to MySQL and MariaDB, and what their errors mean."""
+"""Connections to MySQL and MariaDB, and explanations of their errors."""
 
 # ruff: noqa: SLF001 - PyMySQL has no public way to change a timeout or to ask for TLS
 

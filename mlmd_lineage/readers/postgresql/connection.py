@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and what their errors mean."""
+"""Connections to PostgreSQL, and explanations of their errors."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class PostgreSQLSession(ServerSession):
         ).to_batches()
         batches.reverse()
         parts = [arrays.empty_table(SCHEMAS[table])]
-        while batches:  # each is let go as soon as it is converted
+        while batches:  # each is freed as soon as it is converted
             batch = batches.pop()
             values = dict(zip(columns, batch.columns, strict=True))
             parts.append(
