@@ -1,4 +1,4 @@
-"""Opening a store with MLMD's own library."""
+"""Opens a store with MLMD's own library."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ class DatabaseSchema:
     columns: Mapping[str, tuple[str, ...]]
     old_kind: bool = False
     """Whether the table Type has ``is_artifact_type`` in place of ``type_kind``."""
-    version_is_told: bool = True
-    """Whether the store says its version, or its columns had to tell it."""
+    has_version: bool = True
+    """Whether the store says its version itself; otherwise its columns imply it."""
 
     @classmethod
     def of(
@@ -99,8 +99,7 @@ class DatabaseSchema:
             columns["Type"] = tuple(c for c in SCHEMAS["Type"].names if c in kept)
         environment = names.get("MLMDEnv")
         versions = read_versions(environment) if environment is not None else ()
-        told = _version_by_columns(columns, old_kind=old_kind)
-        version = max(versions, default=told)
+        version = max(versions, default=_version_by_columns(columns, old_kind=old_kind))
         if not OLDEST_SCHEMA_VERSION <= version <= NEWEST_SCHEMA_VERSION:
             message = (
                 f"{source} has MLMD schema version {version}; this release reads versions "
@@ -130,7 +129,7 @@ class DatabaseSchema:
 
     def noted(self, table: str, data: pa.Table) -> pa.Table:
         """Return a table with a note if the store does not say its version."""
-        if table != "Type" or self.version_is_told:
+        if table != "Type" or self.has_version:
             return data
         detail = f"the store names no schema version; its columns are those of {self.version}"
         return notes.noted(data, [notes.Note(FindingCode.MISSING_VERSION, "table/MLMDEnv", detail)])

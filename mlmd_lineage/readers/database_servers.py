@@ -21,12 +21,18 @@ COLUMNS_SECONDS = 10
 """For how long a reader that keeps its connections believes that no table was altered."""
 LOCK_SECONDS = 30
 """How long to wait for a table that someone alters."""
-STALL_SECONDS = 60.0
-"""How long a server may send nothing while it owes an answer."""
 
 
 class LostConnectionError(errors.ReadError):
     """The connection was lost in the midst of a read, which may be tried again."""
+
+
+def stalled(where: str, seconds: float) -> errors.ReadError:
+    """Return the error of a server that stopped in the midst of an answer."""
+    return errors.ReadError(
+        f"{where} sent nothing for {seconds:g} seconds in the midst of an answer. Check the server "
+        "and the network, or give the store a longer read_timeout."
+    )
 
 
 class Kept(Generic[T]):

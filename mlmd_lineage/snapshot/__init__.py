@@ -1,1 +1,1 @@
-"""What a metadata store holds, as columns."""
+"""Contents of a metadata store, as columns."""

@@ -1,4 +1,4 @@
-"""From Arrow columns to pandas columns with fixed dtypes."""
+"""Conversion of Arrow columns to pandas columns with fixed dtypes."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _repeated_events(tables: Tables) -> Iterator[Finding]:
 
 
 def _only_cached(tables: Tables) -> Iterator[Finding]:
-    """Find the artifacts whose outputs are all of cached executions: the maker is not told."""
+    """Find the artifacts whose only producers are cached executions."""
     if "Execution" not in tables:
         return
     is_cached = arrays.to_numpy(text_states.execution_states_of(tables)) == ExecutionState.CACHED

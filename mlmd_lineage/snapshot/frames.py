@@ -1,4 +1,4 @@
-"""The tables of a store as pandas DataFrames; ``docs/frames.md`` lists their columns."""
+"""Frames: the tables of a store as pandas DataFrames; ``docs/frames.md`` lists their columns."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Frames:
         kind: NodeSchema,
         states: type[enum.IntEnum] | None,
         types: str | Collection[str] | None,
-        properties: bool,  # noqa: FBT001 - handed on
+        properties: bool,  # noqa: FBT001 - passed on
     ) -> pd.DataFrame:
         names = ["Type", "ParentType", kind.table, *([kind.properties] if properties else [])]
         wanted = one_or_several("type", types)

@@ -1,4 +1,4 @@
-"""How the raw values that a driver hands over become the columns of a table."""
+"""Construction of tables from the raw values that drivers return."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def readable_text(raw: bytes) -> str:
 def proto_bytes(raw: bytes | str) -> bytes:
     """Return a PROTO value's serialized ``Any``, which SQLite and MySQL keep as base64 text.
 
-    What is not base64 is handed back as it is.
+    What is not base64 is returned as it is.
     """
     data = raw.encode() if isinstance(raw, str) else raw
     try:

@@ -1,4 +1,4 @@
-"""The states of executions that TFX kept as text, before MLMD 0.22 gave executions a state."""
+"""States of executions that TFX kept as text, before MLMD 0.22 gave executions a state."""
 
 from __future__ import annotations
 

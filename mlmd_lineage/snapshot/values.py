@@ -1,4 +1,4 @@
-"""Values of properties: from their stored columns to Python.
+"""Values of properties: conversion of their stored columns to Python.
 
 MLMD keeps a STRUCT as text, ``mlmd-struct::`` and the base64 of a ``google.protobuf.Struct``, and
 a PROTO as a serialized ``google.protobuf.Any``
@@ -93,7 +93,7 @@ def value_of(  # noqa: PLR0911, PLR0913, PLR0917 - one for each column of the ro
 ) -> Any:
     """Return the Python value in a property's six columns; None where it has none.
 
-    A struct or a proto that cannot be decoded is handed back as its text or bytes.
+    A struct or a proto that cannot be decoded is returned as its text or bytes.
     """
     if string is not None:
         if string.startswith(STRUCT_PREFIX):

@@ -24,7 +24,7 @@ class MySQLMetadataStore(BaseMetadataStore):
     """An MLMD store in a MySQL or MariaDB database.
 
     >>> MySQLMetadataStore(host="db.example", database="metadb", username="reader", password="pw")
-    MySQLMetadataStore(host='db.example', port=3306, database='metadb', username='reader', password=SecretStr('**********'), connect_timeout=10.0)
+    MySQLMetadataStore(host='db.example', port=3306, database='metadb', username='reader', password=SecretStr('**********'), connect_timeout=10.0, read_timeout=60.0)
 
     Fields:
         host: A name or an address. ``localhost`` means the TCP port too, never a socket file.
@@ -43,6 +43,7 @@ class MySQLMetadataStore(BaseMetadataStore):
             asks for that and there is no TLS; a key that the server sends is taken only from one
             on this machine.
         connect_timeout: For how many seconds to wait for the server to answer.
+        read_timeout: For how many seconds a server may send nothing while it owes an answer.
     """  # noqa: E501 - the example shows a whole repr
 
     FLAVOR: ClassVar[str] = "mysql"
@@ -65,6 +66,7 @@ class MySQLMetadataStore(BaseMetadataStore):
     ssl_verify_server_cert: bool | None = None
     server_public_key: PEMFile | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
+    read_timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
 
     @pydantic.model_validator(mode="after")
     def _consistent_tls(self) -> MySQLMetadataStore:

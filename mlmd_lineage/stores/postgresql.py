@@ -42,6 +42,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
         table_case: Which tables to read where a database holds two sets: MLMD's, in ``lower`` case,
             or others that are capitalised as MLMD's are elsewhere, in ``mixed`` case.
         connect_timeout: For how many seconds to wait for the server to answer.
+        read_timeout: For how many seconds a server may send nothing while it owes an answer.
     """
 
     FLAVOR: ClassVar[str] = "postgresql"
@@ -58,6 +59,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
     ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
     table_case: Literal["lower", "mixed"] | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
+    read_timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
 
     @pydantic.model_validator(mode="after")
     def _consistent_tls(self) -> PostgreSQLMetadataStore:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,9 @@ from server_stores import Database
 
 from mlmd_lineage import deadline, errors
 from mlmd_lineage.deadline import Deadline
+from mlmd_lineage.readers.grpc.reader import KubeflowReader
 from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
+from mlmd_lineage.stores import KubeflowMetadataStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,3 +130,12 @@ def test_a_statement_of_postgresql(postgresql_server: servers.Server, keep: bool
         reader.keep_connections()
     ends(lambda: reader.ask(lambda session: session.select("SELECT pg_sleep(60)::text", ())))
     assert reader.ask(lambda session: session.select("SELECT 1", ())) == [(1,)]
+
+
+def test_calls_of_a_service():
+    """A service that never answers: only its socket listens."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        store = KubeflowMetadataStore(host="127.0.0.1", port=listener.getsockname()[1])
+        reader = KubeflowReader(store)
+        ends(lambda: reader.ask(lambda session: session.fetch("Type", {})))
+        ends(reader.read)

@@ -435,8 +435,14 @@ GREETING = (
 
 
 @contextlib.contextmanager
-def impostor(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    """Greet whoever connects, answer what they say, and note it."""
+def impostor(
+    *answers: bytes, logins: int = 99, pause: float = 0
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Greet whoever connects, answer what they say, and note it.
+
+    After so many answers the client is logged in, and counts packets anew. After a pause the
+    connection is closed.
+    """
     heard: list[bytes] = []
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
@@ -448,8 +454,9 @@ def impostor(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
                     connection.sendall(packet(0, GREETING))
                     for n, answer in enumerate(answers):
                         heard.append(connection.recv(10_000))
-                        connection.sendall(packet(2 + 2 * n, answer))
+                        connection.sendall(packet(2 + 2 * n if n < logins else 1, answer))
                     heard.append(connection.recv(10_000))
+                    time.sleep(pause)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -491,3 +498,78 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
     ):
         MySQLReader(store_at(port)).read()
     assert secrets_in(caught.value, "pässword") == []
+
+
+LOGGED_IN = b"\0\0\0\2\0\0\0"
+
+
+def test_no_file_of_this_machine_is_sent(tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_text("the content")
+    with (
+        impostor(LOGGED_IN, LOGGED_IN, b"\xfb" + bytes(secret), logins=1) as (port, heard),
+        pytest.raises(errors.ReadError, match="asked for a file of this machine"),
+    ):
+        MySQLReader(store_at(port)).read()
+    assert not any(b"the content" in said for said in heard)
+
+
+@pytest.mark.parametrize("answer", [b"\x02", b"\xfc\xff\xff", b"\xfe", b"", b"\x01\x03def"])
+def test_bytes_that_are_no_answer(answer: bytes):
+    with (
+        impostor(LOGGED_IN, LOGGED_IN, answer, logins=1) as (port, _),
+        pytest.raises(errors.StoreError),
+    ):
+        MySQLReader(store_at(port, read_timeout=1)).read()
+
+
+def test_a_server_that_stops_answering():
+    start = time.monotonic()
+    with (
+        impostor(LOGGED_IN, LOGGED_IN, logins=1, pause=3) as (port, _),
+        pytest.raises(errors.ReadError, match=r"sent nothing for 0\.5 seconds"),
+    ):
+        MySQLReader(store_at(port, read_timeout=0.5)).read()
+    assert time.monotonic() - start < 8
+
+
+class TestKeysThatServersSend:
+    """With caching_sha2_password, and without TLS, on another machine than the client's."""
+
+    @pytest.fixture(autouse=True)
+    def _far_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        greeting = GREETING.replace(b"mysql_native_password", b"caching_sha2_password")
+        monkeypatch.setitem(globals(), "GREETING", greeting)
+        monkeypatch.setattr(mysql_connection, "_is_local", lambda _link: False)
+
+    def test_are_not_taken(self):
+        with (
+            impostor(b"\1\4", b"\1a public key") as (port, heard),
+            pytest.raises(errors.TLSError, match="anyone in between") as caught,
+        ):
+            MySQLReader(store_at(port)).read()
+        assert not any(heard[1:])
+        assert secrets_in(caught.value, "pässword") == []
+
+    def test_but_one_that_is_pinned_is(self, tmp_path: Path):
+        rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import padding
+
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = tmp_path / "server.pem"
+        pem.write_bytes(
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        with (
+            impostor(b"\1\4", LOGGED_IN, b"\xff\x10\x04#08004no more") as (port, heard),
+            pytest.raises(errors.StoreError),
+        ):
+            MySQLReader(store_at(port, server_public_key=pem)).read()
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303 - MySQL's
+        salted = key.decrypt(heard[1][4:], oaep)
+        salt = b"saltsalt" + b"saltsaltsalt"
+        plain = bytes(a ^ salt[n % len(salt)] for n, a in enumerate(salted))
+        assert plain == "pässword".encode() + b"\0"

@@ -208,3 +208,25 @@ def test_a_key_that_is_none_is_an_error(tls: Database, tmp_path: Path):
     path.chmod(0o600)
     with pytest.raises(errors.TLSError, match="no secure connection"):
         tls.reader(ssl_ca=tls.server.ca, ssl_cert=path, ssl_key=path).read()
+
+
+def test_a_server_that_stops_answering(database: Database):
+    reader_of = database.create().reader(read_timeout=0.5)
+    with pytest.raises(errors.ReadError, match=r"sent nothing for 0\.5 seconds"):
+        reader_of.ask(lambda session: session.select("SELECT pg_sleep(4)::text", ()))
+    assert reader_of.ask(lambda session: session.select("SELECT 1", ())) == [(1,)]
+
+
+def test_tables_in_two_cases(database: Database):
+    """As where Kubeflow's Model Registry, which writes no MLMD any more, shares the database."""
+    database.create().insert("Artifact", artifacts("mlmd"))
+    for table in ("Type", "Artifact", "Execution", "Event"):
+        database.run(f'CREATE TABLE "{table}" (LIKE "{table.lower()}")')
+    database.run("INSERT INTO \"Artifact\" (id, type_id, uri) VALUES (7, 1, 'registry')")
+    database.run('ALTER TABLE "Type" ALTER COLUMN id DROP NOT NULL')
+    with pytest.raises(errors.ConfigurationError, match=r"artifact, .* and Artifact, .*table_case"):
+        database.reader().read()
+    for case, uri in (("lower", "mlmd"), ("mixed", "registry")):
+        found = database.reader(table_case=case)
+        assert found.read()["Artifact"]["uri"].to_pylist() == [uri]
+        assert [row[2] for row in found.ask(lambda s: s.fetch("Artifact", {}))] == [uri]

@@ -1,1 +1,1 @@
-"""Reading MLMD from its gRPC service, without ``ml_metadata``."""
+"""Readers of MLMD's gRPC service, without ``ml_metadata``."""

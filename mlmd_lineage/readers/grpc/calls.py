@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import _proto, errors
+from mlmd_lineage import _proto, deadline, errors
 from mlmd_lineage.readers.grpc.columnar_protobuf import MalformedError
 from mlmd_lineage.readers.grpc.status_errors import Address, MissingMethodError, Status, explained
 
@@ -150,6 +150,7 @@ class ServiceClient:
         more, window = True, 1
         try:
             while True:
+                deadline.check()
                 while more and loads.total < window and len(flying) < AHEAD * window:
                     call = waiting.popleft() if waiting else next(source, None)
                     more = call is not None
@@ -168,11 +169,16 @@ class ServiceClient:
                     waiting.extend(self._finish(call, outcome, sent) or ())
                     # The first answers tell how much to ask for at once.
                     window = min(window + 1, in_flight)
-                    # A source may have calls again after what an answer told.
+                    # A source may have more calls after it has seen an answer.
                     more = True
         finally:
             while flying:
                 flying.pop()[2].cancel()
+
+    def cancel(self) -> None:
+        """Cancel all calls, from another thread; no others can be made."""
+        for channel in list(self._channels.values()):
+            channel.close()
 
     def _send(self, call: ServiceCall, number: int) -> Any:
         self.calls += 1
@@ -186,9 +192,14 @@ class ServiceClient:
             self._methods[key] = self._channels[number].unary_unary(path)
         return self._methods[key].future(
             call.request.SerializeToString(),
-            timeout=self._store.timeout,
+            timeout=self._timeout(),
             metadata=headers(self._store),  # a variable of this frame would show in tracebacks
         )
+
+    def _timeout(self) -> float:
+        """Return for how many seconds to wait for an answer."""
+        left = deadline.remaining()
+        return self._store.timeout if left is None else min(self._store.timeout, max(left, 0.001))
 
     def _outcome(self, future: Any) -> bytes | Status:
         import grpc
@@ -225,6 +236,7 @@ class ServiceClient:
     def _failed(
         self, call: ServiceCall, status: Status, sent: float
     ) -> Iterable[ServiceCall] | None:
+        deadline.check()
         if status.code == "NOT_FOUND":
             # Some methods, in some versions, say so where others answer with nothing.
             self._answered = True
@@ -265,6 +277,7 @@ class ServiceClient:
         patience = PATIENCE if self._answered else FIRST_PATIENCE
         if now - self._failing_since >= patience:
             raise explained(self._store, self.address, call.method, status)
+        deadline.check()
         time.sleep(min(0.05 * 1.3**self._failures, 1.0))
         self._failures += 1
         self._waited = time.monotonic()

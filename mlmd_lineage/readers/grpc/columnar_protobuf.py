@@ -1,4 +1,4 @@
-"""Many messages of one kind decoded at once, column by column.
+"""Columnar protobuf decoder: many messages of one kind at once, column by column.
 
 A message is a row of fields, each with a number and a value
 (https://protobuf.dev/programming-guides/encoding/). Here the first fields of all messages are read

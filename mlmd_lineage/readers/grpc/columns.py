@@ -1,4 +1,4 @@
-"""From the messages of MLMD's service to the columns of MLMD's tables, thousands at a time.
+"""Conversion of the messages of MLMD's service to columns of MLMD's tables.
 
 ``rows`` makes the same of single messages, where only a few are asked for.
 """

@@ -1,4 +1,4 @@
-"""The groups that events make of a store's nodes: what is tied together, by whatever way."""
+"""Connected components of a store's nodes, which its events tie together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in which context, asked for context by context and not node by node.
+"""Members of contexts, asked for context by context and not node by node.
 
 MLMD's service has no call that returns attributions or associations alone. A context's members
 come in pages that hold the nodes themselves, so whoever needs both has the nodes for nothing.

@@ -1,6 +1,6 @@
 """All attributions and associations of a store in few calls, through ``GetLineageSubgraph``.
 
-That call walks from up to a hundred nodes over their events, and hands back in what contexts all
+That call walks from up to a hundred nodes over their events, and returns in which contexts all
 the nodes are that it met, without the nodes themselves. Where the events are known, it begins with
 one node of each group that they tie together. For what these calls did not meet, it begins with
 nodes from all over the store; the rest is asked for a hundred nodes at a time.
@@ -285,17 +285,17 @@ class Neighbours:
 
     def _keep(self, graph: Any) -> int:
         """Hand on the memberships of nodes that were not met before; return how many these are."""
-        met = told = 0
+        met = answered = 0
         for kind in self._kinds:
             contexts, nodes = pairs_in(graph, kind)
             settled = self.settled[kind.name]
             new = ~settled.has(nodes)
             self._take(kind, contexts[new], nodes[new])
-            # A node that was met is told with all of its contexts.
+            # A node that was met comes with all of its contexts.
             met += int(settled.add(nodes).sum())
-            told += len(np.unique(nodes))
-        if told:
-            self._node_bytes = max(1, graph.ByteSize() // told)
+            answered += len(np.unique(nodes))
+        if answered:
+            self._node_bytes = max(1, graph.ByteSize() // answered)
         return met
 
     def _adapt(self, size: int, starts: int) -> None:

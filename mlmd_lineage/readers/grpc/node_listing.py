@@ -1,4 +1,4 @@
-"""Which nodes a service has: found without a list that comes in one piece.
+"""Listing of all nodes of a service, which has no list that comes in one piece.
 
 MLMD numbers the nodes of a kind one after the other. So all of them are found by asking for all
 ids up to the greatest, many at once; and where many ids in a row are not in use, the next one that

@@ -1,4 +1,4 @@
-"""Reading MLMD from its gRPC service, without ``ml_metadata``.
+"""Reads MLMD from its gRPC service, without ``ml_metadata``.
 
 The service has neither transactions nor the tables' own rows, so some of what a database tells is
 not to be had: ids of events and memberships, rows that no node leads to, and values on which
@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from mlmd_lineage import deadline
 from mlmd_lineage.readers.grpc.calls import ServiceClient
 from mlmd_lineage.readers.grpc.session import WireSession
 from mlmd_lineage.readers.grpc.status_errors import Address
@@ -38,12 +39,12 @@ class KubeflowReader:
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables: of the nodes that were there when it began."""
-        with self.client() as service:
+        with self.client() as service, deadline.stopping(service.cancel):
             return WholeRead(service, wanted(tables)).tables()
 
     def ask(self, question: Callable[[WireSession], T]) -> T:
         """Answer a question; what is asked for twice within it is read once."""
-        with self.client() as service:
+        with self.client() as service, deadline.stopping(service.cancel):
             return question(WireSession(service))
 
     def client(self) -> ServiceClient:

@@ -1,4 +1,4 @@
-"""From the messages of MLMD's service to the rows of MLMD's tables.
+"""Conversion of the messages of MLMD's service to rows of MLMD's tables.
 
 The service tells no ids of events, attributions and associations, so they get some that follow
 from what they tie together: the same in every read, and in the order of what they name.

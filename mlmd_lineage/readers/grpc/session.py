@@ -1,4 +1,4 @@
-"""Single questions to MLMD's service, as they are asked of a database's tables."""
+"""Session of MLMD's gRPC service: single questions, as they are asked of a database's tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KIND_OF = {
 
 
 class WireSession:
-    """Answers single questions; what it was told once, it does not ask for again.
+    """Answers single questions; what was read once is not asked for again.
 
     A question sees each node, and the events of each, as they were when it first asked for them.
     """

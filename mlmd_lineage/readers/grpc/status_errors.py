@@ -1,4 +1,4 @@
-"""What a gRPC status means to whoever reads a store."""
+"""Errors of gRPC calls, explained to the readers of a store."""
 
 from __future__ import annotations
 

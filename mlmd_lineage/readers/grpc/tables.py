@@ -1,4 +1,4 @@
-"""A whole store read from its service, as columns.
+"""Whole tables of a service, as columns.
 
 What is read belongs together although the service has no transaction that spans calls: no node is
 taken that was made after the first call, and no event, attribution or association that names one.
@@ -55,7 +55,7 @@ class Columns:
         self._parts.append(part)
 
     def table(self) -> pa.Table:
-        """Return all rows, in their order; the parts are let go."""
+        """Return all rows, in their order, and free the parts."""
         whole = notes.joined(self._parts).unify_dictionaries()
         self._parts.clear()
         return notes.noted(table_building.ordered(self._table, whole), self.notes)
@@ -162,7 +162,7 @@ class WholeRead:
     def _read_parents(self) -> None:
         kind = KINDS["context"]
         known = {*self._seen["context"].held().tolist(), *self._listing.bad["context"]}
-        refused = functools.partial(self._note_bad, kind, "its parents cannot be told")
+        refused = functools.partial(self._note_bad, kind, "its parents cannot be read")
         pairs = parents(self._service, sorted(known), refused)
         rows = [pair for pair in pairs if pair[1] in known]
         self._columns["ParentContext"].add(table_building.table_from_rows("ParentContext", rows))
@@ -199,7 +199,7 @@ class WholeRead:
                 self._sweep(kind)
             bad = {*self._listing.bad[kind.name], *neighbours.bad[kind.name]}
             inside: dict[int, list[int]] = {}
-            refused = functools.partial(self._note_bad, kind, "its contexts cannot be told")
+            refused = functools.partial(self._note_bad, kind, "its contexts cannot be read")
             for context, number in contexts_of_each(self._service, kind, sorted(bad), refused):
                 inside.setdefault(context, []).append(number)
                 take(kind, np.array([context]), np.array([number]))

@@ -1,4 +1,4 @@
-"""The types of a service's nodes."""
+"""Types of a service's nodes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reading MLMD from MySQL and MariaDB databases."""
+"""Readers of MySQL and MariaDB databases."""

@@ -1,4 +1,4 @@
-"""Connections to MySQL and MariaDB, and what their errors mean."""
+"""Connections to MySQL and MariaDB, and explanations of their errors."""
 
 # ruff: noqa: SLF001 - PyMySQL has no public way to change a timeout or to ask for TLS
 
@@ -17,7 +17,6 @@ from pymysql.constants import CR, ER
 from mlmd_lineage import errors
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
-    STALL_SECONDS,
     LostConnectionError,
 )
 
@@ -128,11 +127,11 @@ def protocol_errors(store: MySQLMetadataStore) -> Iterator[None]:
         ValueError,
         struct.error,
     ) as error:
-        what = str(error) if "LOAD_LOCAL" in str(error) else type(error).__name__
+        local = "LOAD_LOCAL" in str(error)
     else:
         return
-    asked = " It asked for a file of this machine, which was not sent." if "LOCAL" in what else ""
-    message = f"{store.location()} answered with what is no answer of MySQL.{asked}"
+    what = "asked for a file of this machine, which was not sent" if local else "did not answer"
+    message = f"{store.location()} {what} as a MySQL server does. Check what it is."
     raise errors.ReadError(message)
 
 
@@ -161,7 +160,7 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
     try:
         link = socket.create_connection((store.address, store.port), store.connect_timeout)
         try:
-            connection.is_local = ipaddress.ip_address(link.getpeername()[0]).is_loopback
+            connection.is_local = _is_local(link)
             if store.server_public_key is not None:
                 connection.pin(store.server_public_key.read_bytes())
             _log_in(connection, link, store)
@@ -191,6 +190,11 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
     raise failure
 
 
+def _is_local(link: socket.socket) -> bool:
+    """Return whether the other end of a connection is on this machine."""
+    return ipaddress.ip_address(link.getpeername()[0]).is_loopback
+
+
 def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore) -> None:
     connection: Any = new  # what is private has no types
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -203,7 +207,7 @@ def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore
     finally:
         connection.password = b""
     # From here on a pause means that the server is at work, or stalled.
-    connection._read_timeout = STALL_SECONDS
+    connection._read_timeout = store.read_timeout
 
 
 class _Connection(pymysql.Connection):

@@ -1,4 +1,4 @@
-"""Text that MLMD stored twice encoded in MySQL, read as the text that it was.
+"""Decoding of text that MLMD stored in MySQL encoded twice.
 
 MLMD's client leaves MySQL's default character set, latin1, as it is and sends UTF-8. The server
 takes each byte for a letter, so that in a Unicode column ``ü`` stands as ``Ã¼``.
@@ -62,7 +62,7 @@ def spellings(texts: Collection[int | str]) -> list[int | str]:
 
 
 def readable(value: Any) -> Any:
-    """Return the text that a driver's bytes are; what is not bytes is handed back as it is."""
+    """Return the text that a driver's bytes are; anything else is returned as it is."""
     return once_encoded(table_building.readable_text(value)) if isinstance(value, bytes) else value
 
 

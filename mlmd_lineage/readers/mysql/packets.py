@@ -1,4 +1,4 @@
-"""The packets in which MySQL sends rows, found in its stream many at a time.
+"""Packets of MySQL's protocol: where the rows are in its stream.
 
 A packet is a length of three bytes, a number of one byte, and its content
 (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html). That of a

@@ -22,6 +22,7 @@ from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
     ServerReader,
     ServerSession,
+    stalled,
 )
 from mlmd_lineage.readers.mysql import connection, row_decoder
 from mlmd_lineage.readers.mysql.double_encoding import (
@@ -89,6 +90,8 @@ class MySQLReader(ServerReader["Connection[Any]", "MySQLSession"]):
         connection.stop(self._store, link)
 
     def _explained(self, error: Exception) -> errors.StoreError:
+        if isinstance(error, TimeoutError) or "timed out" in str(error):
+            return stalled(self._store.location(), self._store.read_timeout)
         return connection.explained(error, self._store)
 
     def _columns_in(self, link: Connection[Any]) -> Sequence[tuple[Any, ...]]:

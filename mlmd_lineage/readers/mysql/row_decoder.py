@@ -1,4 +1,4 @@
-"""The rows of a MySQL statement as Arrow columns, without a Python object for each value.
+"""Decoder of MySQL's rows into Arrow columns, without a Python object for each value.
 
 The rows of a prepared statement come in the binary protocol: numbers are little-endian, texts
 have their length in front, NULLs are bits

@@ -1,1 +1,1 @@
-"""Reading MLMD from PostgreSQL databases."""
+"""Readers of PostgreSQL databases."""

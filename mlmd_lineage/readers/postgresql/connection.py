@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and what their errors mean."""
+"""Connections to PostgreSQL, and explanations of their errors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from adbc_driver_postgresql import dbapi
 from mlmd_lineage import errors
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
-    STALL_SECONDS,
     LostConnectionError,
+    stalled,
 )
 
 if TYPE_CHECKING:
@@ -132,11 +132,20 @@ class Stalled:
 
 
 def fetched(
-    connection: dbapi.Connection, statement: str, parameters: tuple[str, ...] = ()
+    connection: dbapi.Connection,
+    statement: str,
+    parameters: tuple[str, ...] = (),
+    read_timeout: float = 60.0,
 ) -> pa.Table:
     """Run a statement and return its rows; an interrupt or a deadline cancels it.
 
     On the main thread the driver itself would make an interrupt an error like any other.
+
+    Args:
+        connection: Where to run it.
+        statement: The statement.
+        parameters: What is bound to it.
+        read_timeout: For how many seconds the server may send nothing.
 
     Raises:
         StalledError: The server sends nothing any more.
@@ -158,23 +167,25 @@ def fetched(
     # A daemon: where the server has stopped answering, nothing ends it.
     other_thread = threading.Thread(target=fetch, daemon=True)
     other_thread.start()
+    found = []
     try:
-        found = []
-        while (item := received.get(timeout=STALL_SECONDS)) is not None:
+        while (item := received.get(timeout=read_timeout)) is not None:
             if isinstance(item, BaseException):
                 raise item
             found.append(item)
+        other_thread.join()
     except Empty:
-        Stalled.connections.append(connection)
+        _cancel(cursor)
         raise StalledError from None
     except KeyboardInterrupt:
         _cancel(cursor)
+        raise
+    finally:
         other_thread.join(_CANCEL_SECONDS)
         if other_thread.is_alive():
             Stalled.connections.append(connection)
-        raise
-    other_thread.join()
-    cursor.close()
+        else:
+            cursor.close()
     schema, *batches = found
     return pa.Table.from_batches(batches, schema)
 
@@ -260,10 +271,7 @@ def explained(error: Exception, store: PostgreSQLMetadataStore) -> errors.StoreE
     """Return the error of ours that a failure of a statement means."""
     where = store.location()
     if isinstance(error, StalledError):
-        return errors.ReadError(
-            f"{where} sent nothing for {STALL_SECONDS:g} seconds in the midst of an answer. Check "
-            "the server and the network."
-        )
+        return stalled(where, store.read_timeout)
     text = str(error)
     said = _said(text, store)
     code = error.sqlstate if isinstance(error, Error) else None

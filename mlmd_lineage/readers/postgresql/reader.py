@@ -85,7 +85,9 @@ class PostgreSQLReader(ServerReader["Connection", "PostgreSQLSession"]):
         if longest == 1:
             # MLMD sends UTF-8 and says nothing, so that this is what lies there.
             _run(link, f"SET LOCAL client_encoding = '{encoding}'")
-        return PostgreSQLSession(link, _layout(link, columns, where, self._store.table_case), where)
+        return PostgreSQLSession(
+            link, _layout(link, columns, where, self._store.table_case), self._store
+        )
 
     def _end_transaction(self, link: Connection) -> None:
         _run(link, "ROLLBACK")
@@ -117,10 +119,13 @@ class PostgreSQLSession(ServerSession):
     dialect = "postgresql"
     base64_protos = False
 
-    def __init__(self, link: Connection, layout: DatabaseSchema, source: str) -> None:
+    def __init__(
+        self, link: Connection, layout: DatabaseSchema, store: PostgreSQLMetadataStore
+    ) -> None:
         self._connection = link
+        self._read_timeout = store.read_timeout
         self.layout = layout
-        self.source = source
+        self.source = store.location()
 
     def fetch(
         self, table: str, where: Mapping[str, Collection[int | str]]
@@ -136,15 +141,17 @@ class PostgreSQLSession(ServerSession):
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         first, *others = statement.split(self.placeholder)
         numbered = first + "".join(f"${n}{text}" for n, text in enumerate(others, 1))
-        return _rows(self._connection, numbered, parameters)
+        return _rows(self._connection, numbered, parameters, self._read_timeout)
 
     def _present(self, table: str, columns: Sequence[str]) -> pa.Table:
         listed = ", ".join(map(self.quote, columns))
         statement = f"SELECT {listed} FROM {self.layout.from_clause(table, self.quote)}"  # noqa: S608
-        batches = connection.fetched(self._connection, statement).to_batches()
+        batches = connection.fetched(
+            self._connection, statement, (), self._read_timeout
+        ).to_batches()
         batches.reverse()
         parts = [arrays.empty_table(SCHEMAS[table])]
-        while batches:  # each is let go as soon as it is converted
+        while batches:  # each is freed as soon as it is converted
             batch = batches.pop()
             values = dict(zip(columns, batch.columns, strict=True))
             parts.append(
@@ -185,10 +192,14 @@ def _run(link: Connection, statement: str) -> None:
 
 
 def _rows(
-    link: Connection, statement: str, parameters: tuple[str, ...] = ()
+    link: Connection,
+    statement: str,
+    parameters: tuple[str, ...] = (),
+    read_timeout: float = 60.0,
 ) -> list[tuple[Any, ...]]:
     columns = [
-        _readable(c).to_pylist() for c in connection.fetched(link, statement, parameters).columns
+        _readable(c).to_pylist()
+        for c in connection.fetched(link, statement, parameters, read_timeout).columns
     ]
     return list(zip(*columns, strict=True))
 

@@ -1,1 +1,1 @@
-"""Reading MLMD from SQLite files."""
+"""Readers of SQLite files."""

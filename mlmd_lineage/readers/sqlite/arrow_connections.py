@@ -1,4 +1,4 @@
-"""Connections of the Arrow driver to an SQLite file, that all see the same state."""
+"""Connections of the Arrow driver to an SQLite file that all see the same state."""
 
 from __future__ import annotations
 

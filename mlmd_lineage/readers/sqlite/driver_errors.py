@@ -1,4 +1,4 @@
-"""What the errors of SQLite, its drivers and the operating system mean for a store."""
+"""Errors of SQLite, its drivers and the operating system, explained for a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading MLMD from an SQLite file.
+"""Reads MLMD from an SQLite file.
 
 Where this process itself may have the file open, another process does the reading.
 """

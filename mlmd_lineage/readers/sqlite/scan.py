@@ -1,4 +1,4 @@
-"""Whole tables of an SQLite file as Arrow columns.
+"""Scan of whole tables of an SQLite file, as Arrow columns.
 
 The Arrow driver reads them on two connections that see the same state.
 """

@@ -1,4 +1,4 @@
-"""The life of the process that ``subprocess_client`` starts to read SQLite files."""
+"""Main loop of the process that ``subprocess_client`` starts to read SQLite files."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def serve(connection: Connection) -> NoReturn:
             _serve(connection, requests)
     except (SystemExit, EOFError, OSError, Empty):
         code = 0
-    except BaseException:  # noqa: BLE001 - told, and no one else would
+    except BaseException:  # noqa: BLE001 - it is printed, and nobody else would
         sys.excepthook(*sys.exc_info())
     sys.stderr.flush()
-    os._exit(code)  # all is put away; the rest of the interpreter need not be
+    os._exit(code)  # all temporary files are gone; the interpreter needs no clean-up
 
 
 def _leave(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""How to ask SQLite for values of one type, where its columns may hold any.
+"""Expressions that give values of one type, where SQLite's columns may hold any.
 
 Columns have an affinity and no type (https://www.sqlite.org/datatype3.html), and the Arrow driver
 holds to the type that it met first, so each statement begins with a row of the right types.
@@ -27,7 +27,7 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def fits(column: pa.Array, kind: pa.DataType) -> bool:
-    """Tell whether the driver handed over what a column is to hold, and did not widen it."""
+    """Tell whether the driver returned the type of a column, and did not widen it."""
     if pa.types.is_floating(kind):
         return bool(pa.types.is_floating(column.type))
     return not is_number(kind) or bool(pa.types.is_integer(column.type))
