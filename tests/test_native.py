@@ -65,6 +65,7 @@ print("New" in store.frames.types()["name"].tolist(), store.snapshot().schema_ve
 """
 
 
+@pytest.mark.slow
 @pytest.mark.native
 @pytest.mark.parametrize("version", [5, 8])
 def test_an_old_store_is_migrated_after_a_backup_and_says_so(tmp_path: Path, version: int):

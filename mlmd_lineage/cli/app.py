@@ -15,6 +15,7 @@ from mlmd_lineage.cli import (
     config,
     demo,
     describe,
+    init,
     lineage,
     node_tables,
     runs,
@@ -83,6 +84,7 @@ for group in (
     components,
     stacks,
     secrets,
+    init,
     trust,
     config,
 ):

@@ -66,6 +66,13 @@ class EdgeOptions:
     reuse: Annotated[
         bool, typer.Option("--reuse", help="Follow also what cached executions claim.")
     ] = False
+    later: Annotated[
+        bool,
+        typer.Option(
+            "--later",
+            help="Follow also executions that wrote an artifact again after it was used.",
+        ),
+    ] = False
     internal: Annotated[
         bool,
         typer.Option(

@@ -257,7 +257,7 @@ def _edges(store: Store, key: str) -> list[dict[Any, Any]]:
     """Return the events of a node, in the order of their ids."""
     found: dict[Any, dict[Any, Any]] = {}
     for question in (store.upstream, store.downstream):
-        trace = question(key, max_hops=1, reuse=True, internal=True)
+        trace = question(key, max_hops=1, reuse=True, internal=True, later=True)
         found |= {edge["event"]: edge for edge in trace.edges.reset_index().to_dict("records")}
     return [found[event] for event in sorted(found)]
 

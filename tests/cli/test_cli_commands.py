@@ -180,6 +180,21 @@ def test_options_bound_the_answer_and_it_says_so(options: list[str], nodes: int 
     assert any(line.startswith(told) for line in said), said
 
 
+def test_later_producers_are_followed_where_asked_for(tmp_path: Path):
+    path = tmp_path / "m.db"
+    shutil.copyfile(STORE, path)
+    with sqlite3.connect(path) as connection:
+        # Execution 4 writes the dataset of the model 35 again, a year after it was used.
+        event = connection.execute(
+            "INSERT INTO Event (artifact_id, execution_id, type, milliseconds_since_epoch) "
+            "VALUES (33, 4, 4, 1826765128000)"
+        ).lastrowid
+        assert event
+    connection.close()
+    assert "execution/4\t" not in run("upstream", str(path), "35").stdout
+    assert "execution/4\t" in run("upstream", str(path), "35", "--later").stdout
+
+
 def test_a_csv_that_was_cut_says_so_beside_it():
     done = run("upstream", STORE, "43", "-f", "csv", "--max-hops", "1")
     assert done.stderr.startswith("Cut by --max-hops")

@@ -32,6 +32,8 @@ METADATA_STORES: list[Typed] = [
     f"metadata-store register prod --flavor mysql {MYSQL} --port 3307 --password={SECRET}",
     (f"metadata-store register asked -f mysql {MYSQL} --password", {"password: ": SECRET}),
     "metadata-store register penguins -f sqlite --uri metadata.db --global",
+    f"metadata-store flavor register {made_flavors.__file__}:TeamStore -g",
+    "metadata-store flavor unregister team",
     f"metadata-store flavor register {made_flavors.__file__}:TeamStore --global",
     "metadata-store register own -f team --team=metadata",
     "metadata-store update prod --host db2.example",
@@ -40,6 +42,8 @@ METADATA_STORES: list[Typed] = [
     "metadata-store copy prod trial --global",
     "metadata-store delete trial",
 ]
+FLAVORS = {"TeamStore": "team", "HadoopArtifactStore": "hadoop", "SlurmOrchestrator": "slurm"}
+"""The names of the flavors that the tests register, by their classes."""
 
 
 def component_commands(group: str, flavor: str, fields: str, changed: str, own: str) -> list[Typed]:
@@ -62,6 +66,7 @@ def component_commands(group: str, flavor: str, fields: str, changed: str, own: 
         f"{group} logs two --follow",
         f"{group} down two --force --delete-data --yes",
         f"{group} down two -f -y",
+        f"{group} flavor unregister {FLAVORS[own]}",
     ]
 
 
@@ -148,6 +153,7 @@ def json_commands() -> list[str]:
             "explain",
             f"flavor register made_flavors.{own}",
             "flavor list",
+            f"flavor unregister {FLAVORS[own]}",
             "up",
             "down",
             "logs",
@@ -292,6 +298,46 @@ def test_artifact_stores_and_orchestrators(group: str, person: Terminal):
     assert "Renamed" in shown[6].text
     assert re.search(r"^ +two +", shown[9].text, re.MULTILINE)
     assert shown[10].lines == ["default"]
+
+
+def test_a_flavor_whose_file_is_broken_can_be_unregistered(person: Terminal):
+    source = Path(made_flavors.__file__).read_text(encoding="utf-8")
+    file = person.folder / "mine.py"
+    file.write_text(source)
+    person.type("metadata-store flavor register mine.py:TeamStore")
+    person.type("metadata-store register own -f team --team=metadata")
+    [used] = person.refused("metadata-store flavor unregister team")
+    assert "metadata store own" in used
+    file.write_text("import nothing_like_this\n")
+    listed, _, unregistered, after = person.type(
+        "metadata-store flavor list",
+        "metadata-store delete own",
+        "metadata-store flavor unregister team",
+        "metadata-store flavor list",
+    )
+    assert "team" in listed.text
+    assert unregistered.lines == ["Unregistered the metadata store flavor 'team'."]
+    assert "team" not in after.text
+    [unknown] = person.refused("metadata-store flavor unregister team")
+    assert "team" in unknown
+    [built_in] = person.refused("metadata-store flavor unregister sqlite")
+    assert "built in" in built_in
+
+
+def test_the_commands_of_zenmls_guides_work_as_they_are_written(person: Terminal):
+    shown = person.type(
+        "init",
+        "metadata-store register custom_sqlite --flavor=sqlite --uri=metadata.db",
+        "stack register custom_stack -o default -a default -m custom_sqlite --set",
+        "stack register second --metadata_store custom_sqlite --artifact_store default "
+        "--orchestrator default",
+        "stack get",
+        "runs",
+    )
+    assert (person.folder / ".mlmd_lineage" / "registrations.json").exists()
+    assert shown[4].lines == ["custom_stack"]
+    assert shown[5].lines[-1] == "8 runs."
+    assert json.loads(person.type("init --format json")[0].text)["project"]
 
 
 def test_stacks(person: Terminal):

@@ -250,6 +250,7 @@ def test_where_there_is_no_sql_only_what_may_fit_is_fetched(
     assert set(reader.ask(ask)) <= {"Type", *(["Context"] if "contexts_" in text else [])}
 
 
+@pytest.mark.slow
 def test_a_service_answers_as_sqlite_does(tmp_path: Path):
     path = filter_stores.made(tmp_path / "m.db")
     with metadata_service.served(path, "--read-only") as service:

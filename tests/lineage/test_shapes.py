@@ -315,6 +315,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_hops_is_answered_live(long_chain: Path, statements: list[str]):
     store = ml.connect(long_chain)
     trace = store.upstream(HOPS // 2 + 1)
@@ -377,6 +378,7 @@ def test_where_the_server_cannot_look_ahead_nothing_is_lost(
     assert list(store.upstream(91)) == list(store.lineage().upstream(91))
 
 
+@pytest.mark.slow
 def test_fans_of_20_000_are_answered(tmp_path: Path):
     count = 20_000
     edges = [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.snapshot.snapshot import Snapshot
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.slow]
 
 
 def assert_alike(found: Snapshot, expected: Snapshot, tables: Collection[str] = ALL_TABLES) -> None:

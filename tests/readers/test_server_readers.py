@@ -199,6 +199,7 @@ def test_numbers_are_exact(database: Database):
     assert found["int_value"].to_pylist()[7:] == [-(2**31), 2**31 - 1, 0]
 
 
+@pytest.mark.slow
 def test_a_busy_writer_is_seen_between_its_transactions(database: Database):
     database.create()
     server = database.server

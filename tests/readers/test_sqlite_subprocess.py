@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.readers.base import Session
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="locks belong to handles there")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="locks belong to handles there"),
+]
 
 
 @pytest.fixture

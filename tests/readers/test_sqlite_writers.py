@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.readers.base import Session
 
+pytestmark = pytest.mark.slow
+
 # Each transaction adds an execution with what it reads and writes, and counts one up in a property
 # of every execution. One in four is rolled back, and one in eight is too large for the cache.
 WRITER = """

@@ -77,6 +77,7 @@ def run_suite(path: Path, host: str, port: int) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.native
 def test_the_librarys_own_suite_passes_over_sqlite(tmp_path: Path):
     store = ml.SQLiteMetadataStore(uri=tmp_path / "empty.db")
@@ -86,6 +87,7 @@ def test_the_librarys_own_suite_passes_over_sqlite(tmp_path: Path):
         assert re.search(PASSED, last), last
 
 
+@pytest.mark.slow
 @pytest.mark.native
 def test_the_librarys_own_suite_passes_over_mariadb(tmp_path: Path, mariadb_server: servers.Server):
     database = server_stores.Database(mariadb_server, mariadb_server.new_database())

@@ -35,9 +35,10 @@ DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
 OWN = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
 """A connection of its own for each channel, and what goes wrong told at once."""
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self").exists(), reason="it tells processes by /proc"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self").exists(), reason="it tells processes by /proc"),
+]
 
 
 @pytest.fixture

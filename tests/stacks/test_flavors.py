@@ -90,6 +90,7 @@ def test_a_module_that_fails_says_how(registry: Registry):
     assert "Loading 'broken.X' failed: ModuleNotFoundError" in refused(registry, "broken.X")
 
 
+@pytest.mark.slow
 def test_a_registered_flavor_is_there_in_every_process(registry: Registry, config_folder: Path):
     code = SOURCE.read_text().split("class NoFlavor")[0]
     Path("flavors.py").write_text(code)

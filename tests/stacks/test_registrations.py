@@ -286,6 +286,7 @@ for child in children:
 """
 
 
+@pytest.mark.slow
 def test_twenty_processes_that_register_at_once_lose_nothing(registry: Registry):
     done = subprocess.run(
         [sys.executable, "-c", REGISTER], capture_output=True, text=True, check=True, timeout=120

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TC002 - typer reads it
 
@@ -20,8 +20,12 @@ def _view() -> RegistrationView:
 def _kind(ctx: typer.Context) -> ComponentKind:
     from mlmd_lineage.stacks.component_kinds import KINDS
 
-    parent = ctx.parent.info_name if ctx.parent is not None else ""
-    return next(kind for kind in KINDS.values() if kind.command == parent)
+    groups = set()
+    above: Any = ctx
+    while above is not None:
+        groups.add(above.info_name)
+        above = above.parent
+    return next(kind for kind in KINDS.values() if kind.command in groups)
 
 
 def _beginning(names: list[str], incomplete: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlmd_lineage.cli.common import completion
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.registration_tables import (
@@ -35,7 +36,7 @@ class FlavorGroup:
             cls=Commands,
             no_args_is_help=True,
             rich_markup_mode=None,
-            help=f"List the flavors of {self.words}s, and add one of your own.",
+            help=f"List the flavors of {self.words}s, add and remove your own.",
             epilog=self._examples("flavor list"),
         )
         group.command("list", cls=Command, epilog=self._examples("flavor list"))(self.list_)
@@ -47,6 +48,9 @@ class FlavorGroup:
                 "flavor register flavors/team.py:TeamStore",
             ),
         )(self.register)
+        group.command("unregister", cls=Command, epilog=self._examples("flavor unregister team"))(
+            self.unregister
+        )
         return group
 
     def _examples(self, *calls: str) -> str:
@@ -81,3 +85,20 @@ class FlavorGroup:
         name = Registry(user=user).register_flavor(kind, source, Path.cwd())
         message = f"Registered the {self.words} flavor '{name}'."
         print_result(message, {"flavor": name, "source": source}, format_)
+
+    def unregister(
+        self,
+        name: Annotated[
+            str,
+            typer.Argument(metavar="FLAVOR", help="Its name.", autocompletion=completion.flavors),
+        ],
+        *,
+        format_: FormatOption = DescriptionFormat.table,
+    ) -> None:
+        """Remove a flavor of your own, also when its file is gone or broken; the file stays."""
+        from mlmd_lineage.stacks.component_kinds import KINDS
+        from mlmd_lineage.stacks.registry import Registry
+
+        Registry().unregister_flavor(KINDS[self.kind_name], name)
+        message = f"Unregistered the {self.words} flavor '{name}'."
+        print_result(message, {"unregistered": name}, format_)
