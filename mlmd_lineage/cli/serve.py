@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import StoreOptions
+
+_LIMITS = "Limits"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +25,10 @@ def register(app: typer.Typer) -> None:
             "serve archive/ --read-only --tls-cert server.pem --tls-key server.key",
         ),
     )(_serve)
+
+
+def _limit(metavar: str, what: str) -> Any:
+    return typer.Option(metavar=metavar, help=what, rich_help_panel=_LIMITS)
 
 
 @with_groups
@@ -52,6 +58,19 @@ def _serve(  # noqa: PLR0913 - each stands alone
     grace: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long calls in flight may take at the end.")
     ] = 30.0,
+    timeout: Annotated[float, _limit("SECONDS", "How long a call may take.")] = 60.0,
+    max_calls: Annotated[
+        int, _limit("N", "Calls that a worker may have in hand, answered or waiting.")
+    ] = 500,
+    max_message: Annotated[int, _limit("MIB", "The size of a request.")] = 64,
+    max_connections: Annotated[int, _limit("N", "Connections to a worker.")] = 1000,
+    max_streams: Annotated[int, _limit("N", "Calls at a time on a connection.")] = 100,
+    max_idle: Annotated[
+        float, _limit("SECONDS", "When a connection without calls is closed.")
+    ] = 1800.0,
+    max_age: Annotated[
+        float, _limit("SECONDS", "When any connection is closed, after its calls.")
+    ] = 86400.0,
 ) -> None:
     """Serve a store as MLMD's gRPC service, until Ctrl-C or SIGTERM.
 
@@ -72,6 +91,13 @@ def _serve(  # noqa: PLR0913 - each stands alone
         tls_key=tls_key,
         client_ca=client_ca,
         grace=grace,
+        timeout=timeout,
+        max_calls=max_calls,
+        max_message=max_message,
+        max_connections=max_connections,
+        max_streams=max_streams,
+        max_idle=max_idle,
+        max_age=max_age,
     )
 
     def announce(address: str) -> None:

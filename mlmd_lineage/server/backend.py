@@ -1,7 +1,9 @@
-"""The backend protocol: what answers the service's methods for one store.
+"""The protocols of what answers calls, and the methods of MLMD's service.
 
-``NativeBackend`` hands the bytes on to MLMD's own library, ``ReaderBackend`` answers from this
-library's readers.
+``Backend`` is implemented by ``NativeBackend``, which hands serialized messages on to MLMD's own
+library, and by ``ReaderBackend``, which answers from this library's readers. The gRPC server
+awaits an ``AsyncBackend``: ``ThreadBackend`` calls a ``Backend`` in threads, ``NativeProcessPool``
+in other processes.
 """
 
 from __future__ import annotations
@@ -23,6 +25,19 @@ class Backend(Protocol):
 
         Raises:
             StatusError: The call is answered by a status and has no response.
+            MLMDLineageError: The store cannot be read or written.
+        """
+
+
+class AsyncBackend(Protocol):
+    """What answers calls within an event loop."""
+
+    async def call(self, method: str, request: bytes) -> bytes:
+        """Return the response as ``Backend.call`` does; when cancelled, end the call.
+
+        Raises:
+            StatusError: The call is answered by a status and has no response.
+            MLMDLineageError: The store cannot be read or written.
         """
 
 

@@ -1,21 +1,23 @@
-"""The gRPC handler of MLMD's service: calls a backend, sets the status and logs each call."""
+"""The gRPC handler of MLMD's service: calls the backend, sets the status and logs each call."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import grpc
 
-from mlmd_lineage import errors
 from mlmd_lineage.server.backend import SERVICE, methods, writes
-from mlmd_lineage.server.status import StatusCode, StatusError
+from mlmd_lineage.server.error_reports import CallFailure, failure_of
+from mlmd_lineage.server.status import StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-    from mlmd_lineage.server.backend import Backend
+    from mlmd_lineage.server.backend import AsyncBackend
+    from mlmd_lineage.server.settings import ServerSettings
 
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 # gRPC refuses trailers of more than 8 KiB, percent-encoded, and MLMD quotes whole nodes.
@@ -23,12 +25,19 @@ _MAX_DETAILS = 4096
 
 
 class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """Handles calls of MLMD's methods, with requests and responses as bytes."""
+    """Handles calls of MLMD's methods, with requests and responses as bytes.
 
-    def __init__(self, backend: Backend, *, read_only: bool, log: Callable[[str], None]) -> None:
+    A call ends when its client leaves, when the client's deadline passes, or after
+    ``settings.timeout``.
+    """
+
+    def __init__(
+        self, backend: AsyncBackend, settings: ServerSettings, log: Callable[[str], None]
+    ) -> None:
         self._backend = backend
-        self._read_only = read_only
+        self._settings = settings
         self._log = log
+        self._calls = 0
         self._handlers = {
             f"/{SERVICE}/{method}": grpc.unary_unary_rpc_method_handler(self._handler(method))
             for method in methods()
@@ -38,40 +47,53 @@ class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
         """Return the handler of a call, or None for a method of another service."""
         return self._handlers.get(details.method)
 
-    def _handler(self, method: str) -> Callable[[bytes, Any], bytes]:
-        def handle(request: bytes, context: Any) -> bytes:
+    def _handler(self, method: str) -> Callable[[bytes, Any], Coroutine[Any, Any, bytes]]:
+        async def handle(request: bytes, context: Any) -> bytes:
             started = time.perf_counter()
-            if not context.is_active():  # the client left while the call was waiting
+            self._calls += 1
+            try:
+                answer = await asyncio.wait_for(
+                    self._answer(method, request), self._settings.timeout
+                )
+            except asyncio.CancelledError:
                 self._log_call(method, StatusCode.CANCELLED, started)
-                return b""
-            code, message, response = self._call(method, request)
-            if code is not StatusCode.OK:
-                context.set_code(_GRPC_CODES[code])
-                context.set_details(_shortened(message))
-            cancelled = not context.is_active()
-            self._log_call(method, StatusCode.CANCELLED if cancelled else code, started)
-            return response
+                raise
+            except asyncio.TimeoutError:
+                answer = CallFailure(
+                    StatusCode.DEADLINE_EXCEEDED,
+                    f"{method} took longer than the {self._settings.timeout:g} s that this server "
+                    "allows for a call.",
+                )
+            finally:
+                self._calls -= 1
+            if isinstance(answer, bytes):
+                self._log_call(method, StatusCode.OK, started)
+                return answer
+            context.set_code(_GRPC_CODES[answer.code])
+            context.set_details(_shortened(answer.message))
+            self._log_call(method, answer.code, started, answer.logged)
+            return b""
 
         return handle
 
-    def _call(self, method: str, request: bytes) -> tuple[StatusCode, str, bytes]:
-        if self._read_only and writes(method):
+    async def _answer(self, method: str, request: bytes) -> bytes | CallFailure:
+        if self._settings.read_only and writes(method):
             message = f"{method} would write, and this server only reads."
-            return StatusCode.PERMISSION_DENIED, message, b""
+            return CallFailure(StatusCode.PERMISSION_DENIED, message)
+        if self._calls > self._settings.max_calls:
+            message = (
+                f"This server has {self._settings.max_calls} calls in hand, which is its limit; "
+                "try again later."
+            )
+            return CallFailure(StatusCode.RESOURCE_EXHAUSTED, message)
         try:
-            return StatusCode.OK, "", self._backend.call(method, request)
-        except StatusError as error:
-            return error.code, error.message, b""
-        except errors.StoreError as error:
-            return StatusCode.UNAVAILABLE, str(error), b""
+            return await self._backend.call(method, request)
         except Exception as error:  # noqa: BLE001 - a client gets a status, whatever went wrong
-            # The exception's own message may hold a property's value.
-            message = f"{method} failed on the server: {type(error).__name__}."
-            return StatusCode.INTERNAL, message, b""
+            return failure_of(method, error)
 
-    def _log_call(self, method: str, code: StatusCode, started: float) -> None:
+    def _log_call(self, method: str, code: StatusCode, started: float, logged: str = "") -> None:
         milliseconds = (time.perf_counter() - started) * 1000
-        self._log(f"{method} {code.name} {milliseconds:.1f} ms")
+        self._log(f"{method} {code.name} {milliseconds:.1f} ms{logged and f', {logged}'}")
 
 
 def _shortened(text: str) -> str:

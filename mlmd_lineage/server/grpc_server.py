@@ -1,8 +1,11 @@
-"""The gRPC server of one worker: MLMD's service, health and reflection, with or without TLS."""
+"""The gRPC server of one worker: MLMD's service, health and reflection, with or without TLS.
+
+It runs in an event loop, so that health is answered and requests are received while calls wait for
+the store, and so that no client occupies a thread.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -14,27 +17,23 @@ from mlmd_lineage.server.call_handler import CallHandler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlmd_lineage.server.backend import Backend
+    from mlmd_lineage.server.backend import AsyncBackend
     from mlmd_lineage.server.settings import ServerSettings
 
-_OPTIONS = (
-    ("grpc.so_reuseport", 1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-)
+_HANDSHAKE_SECONDS = 20
 
 
 class GRPCServer:
-    """A gRPC server that accepts calls from its creation until ``stop()``."""
+    """A gRPC server; made and used within one event loop."""
 
     def __init__(
         self,
-        backend: Backend,
+        backend: AsyncBackend,
         settings: ServerSettings,
         address: str,
         log: Callable[[str], None],
     ) -> None:
-        """Start the server.
+        """Bind to an address; ``start()`` begins to serve.
 
         Args:
             backend: What answers MLMD's methods.
@@ -45,18 +44,43 @@ class GRPCServer:
         Raises:
             ConfigurationError: The address is taken, or a certificate cannot be used.
         """
-        self._server = grpc.server(ThreadPoolExecutor(settings.threads), options=_OPTIONS)
-        service = CallHandler(backend, read_only=settings.read_only, log=log)
-        self._server.add_generic_rpc_handlers((service,))
+        self._server = grpc.aio.server(options=_options(settings))
+        self._server.add_generic_rpc_handlers((CallHandler(backend, settings, log),))
         self._health = _add_health(self._server)
         _add_reflection(self._server)
         _listen(self._server, settings, address)
-        self._server.start()
 
-    def stop(self, grace: float) -> None:
+    async def start(self) -> None:
+        """Begin to accept calls."""
+        from grpc_health.v1 import health_pb2
+
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    async def stop(self, grace: float) -> None:
         """Accept no more calls, and return when those in flight are done or the grace is over."""
-        self._health.enter_graceful_shutdown()
-        self._server.stop(grace).wait()
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    """Return gRPC's channel arguments.
+
+    Source: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+    """
+    return [
+        ("grpc.so_reuseport", 1),
+        # The size of a response is what the client asked for.
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", settings.max_message * 1024 * 1024),
+        ("grpc.max_concurrent_streams", settings.max_streams),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_connection_idle_ms", int(settings.max_idle * 1000)),
+        ("grpc.max_connection_age_ms", int(settings.max_age * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(settings.timeout * 1000)),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * 1000),
+    ]
 
 
 def _listen(server: Any, settings: ServerSettings, address: str) -> None:
@@ -82,10 +106,9 @@ def _listen(server: Any, settings: ServerSettings, address: str) -> None:
 
 
 def _add_health(server: Any) -> Any:
-    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    from grpc_health.v1 import health, health_pb2_grpc
 
-    servicer = health.HealthServicer()
-    servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return servicer
 

@@ -1,8 +1,7 @@
 """The backend on MLMD's own library, to which serialized messages are handed through.
 
 The extension inside ``ml_metadata`` has a function for nearly every method of the service, which
-takes and returns serialized messages. It holds the interpreter's lock for the length of a call, so
-one process answers one call at a time.
+takes and returns serialized messages.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
 from mlmd_lineage.server.backend import methods, parse_request, unimplemented
+from mlmd_lineage.server.filter_check import check_filters
 from mlmd_lineage.server.status import StatusError
 from mlmd_lineage.store import Store
 
@@ -47,9 +47,10 @@ class NativeBackend:
         """
         function = self._functions.get(method)
         if function is not None:
+            check_filters(method, request)
             response, message, code = function(self._store._metadata_store, request)  # noqa: SLF001 - the handle that its own methods use
             if code:
-                raise StatusError(code, message.decode(errors="replace"))
+                raise StatusError(code, message.decode(errors="replace"), public=False)
             return response
         if method in _SINGLE_CONTEXT_METHODS:
             return self._call_for_each_context(method, request)

@@ -22,7 +22,7 @@ def add_reflection(server: Any) -> None:
     for module in (health_pb2, reflection_pb2):
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
         names += [service.full_name for service in module.DESCRIPTOR.services_by_name.values()]
-    servicer = reflection.ReflectionServicer(names, pool=pool)
+    servicer = reflection.aio.ReflectionServicer(names, pool=pool)
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
 
 

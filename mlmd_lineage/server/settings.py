@@ -19,14 +19,21 @@ class ServerSettings(pydantic.BaseModel):
     Fields:
         host: The address to listen at, or a host name of this machine.
         port: The TCP port; with 0 the system chooses one.
-        workers: How many processes answer.
+        workers: How many processes answer calls.
         read_only: Refuse every method that writes.
         tls_cert: A PEM file with the server's certificate and those that lead to its authority.
         tls_key: A PEM file with the key of ``tls_cert``.
         client_ca: A PEM file with certificate authorities; only clients that they certified
             may connect.
         grace: How many seconds calls in flight may still take after the server is told to stop.
-        threads: How many calls one process handles at a time.
+        threads: How many calls our own engine answers at a time in one worker.
+        timeout: How many seconds a call may take.
+        max_calls: How many calls a worker may have in hand, answered or waiting.
+        max_message: How many MiB a request may have.
+        max_connections: How many connections a worker may have.
+        max_streams: How many calls may be open on a connection at a time.
+        max_idle: After how many seconds without a call a connection is closed.
+        max_age: After how many seconds a connection is closed once it has no call.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +47,13 @@ class ServerSettings(pydantic.BaseModel):
     client_ca: PEMFile | None = None
     grace: float = pydantic.Field(default=30.0, ge=0, le=3600)
     threads: int = pydantic.Field(default=8, ge=1, le=1024)
+    timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
+    max_calls: int = pydantic.Field(default=500, ge=1)
+    max_message: int = pydantic.Field(default=64, ge=1, le=2047)
+    max_connections: int = pydantic.Field(default=1000, ge=1, le=2**31 - 1)
+    max_streams: int = pydantic.Field(default=100, ge=1, le=2**31 - 1)
+    max_idle: float = pydantic.Field(default=1800.0, ge=1, le=2_000_000)
+    max_age: float = pydantic.Field(default=86400.0, ge=1, le=2_000_000)
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -60,6 +74,11 @@ class ServerSettings(pydantic.BaseModel):
             )
             raise ValueError(message)
         return self
+
+    @property
+    def is_native(self) -> bool:
+        """Whether MLMD's own library answers."""
+        return not self.read_only
 
     @property
     def address(self) -> tuple[socket.AddressFamily, str]:

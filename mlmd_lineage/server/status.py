@@ -31,12 +31,20 @@ class StatusCode(enum.IntEnum):
 
 
 class StatusError(Exception):
-    """A call that is answered by a status and not by a response."""
+    """A call that is answered by a status and not by a response.
 
-    def __init__(self, code: int, message: str) -> None:
+    Attributes:
+        code: The status code.
+        message: The text beside it.
+        public: Whether clients may see the message whatever the code; those of MLMD's library
+            with a code such as INTERNAL may name files and hosts.
+    """
+
+    def __init__(self, code: int, message: str, *, public: bool = True) -> None:
         super().__init__(code, message)
         try:
             self.code = StatusCode(code)
         except ValueError:
             self.code = StatusCode.UNKNOWN
         self.message = message
+        self.public = public

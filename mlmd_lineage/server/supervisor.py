@@ -1,8 +1,11 @@
-"""The supervisor process: starts the workers, watches them and replaces those that end.
+"""The supervisor process: starts the other processes, watches them and replaces those that end.
 
-It holds the port and answers no calls, so that no call can end it. Workers are forked, which gives
-them the store's password without writing it anywhere; the supervisor has no threads and imports
-neither gRPC nor ``ml_metadata``, which do not work after a fork.
+It holds the port and answers no calls, so that no call can end it. Processes are forked, which
+gives them the store's password without writing it anywhere; the supervisor has no threads and
+imports neither gRPC nor ``ml_metadata``, which do not work after a fork.
+
+Workers run the gRPC server. Our own engine answers within them; for MLMD's library there is one
+worker, and native processes that the supervisor hands over to it.
 """
 
 from __future__ import annotations
@@ -16,43 +19,61 @@ import signal
 import socket
 import sys
 import time
-from multiprocessing import connection
+from multiprocessing import connection, reduction
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.server import worker as worker_process
+from mlmd_lineage.server import native_process, worker
+from mlmd_lineage.server.process_messages import Failed, Kill, NativeProcess
 from mlmd_lineage.server.settings import target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.store import Store
 
-_STABLE_SECONDS = 30.0
-"""A worker that ran for this long did not end because of how it was started."""
 _MAX_PAUSE = 10.0
-"""The longest pause before a worker is started again, in seconds."""
+"""The longest pause before a process that could not start is started again, in seconds."""
 _EXIT_SECONDS = 5.0
 """How long a worker may take to exit after the grace is over."""
 
 
-@dataclasses.dataclass
-class _Worker:
+@dataclasses.dataclass(eq=False)
+class _Process:
+    """A process, as seen from the supervisor."""
+
     process: Any
     pipe: Any
-    started: float
-    ready: bool = False
+    channel: socket.socket | None = None
+    """The end of a native process's socket that is handed over to the worker."""
+    is_native: bool = False
+    is_ready: bool = False
+
+    @property
+    def pid(self) -> int:
+        pid: int = self.process.pid
+        return pid
+
+    @property
+    def name(self) -> str:
+        return f"{'native process' if self.is_native else 'worker'} {self.pid}"
+
+    def close(self) -> None:
+        """Close what the supervisor holds of it."""
+        self.pipe.close()
+        if self.channel is not None:
+            self.channel.close()
 
 
 class Supervisor:
-    """Runs a store's workers until it is told to stop."""
+    """Runs the processes that serve a store until it is told to stop."""
 
     def __init__(self, store: Store, settings: ServerSettings, log: Callable[[str], None]) -> None:
         self._store = store
         self._settings = settings
         self._log = log
-        self._workers: list[_Worker] = []
+        self._processes: list[_Process] = []
         self._address = ("", 0)
         self._announce: Callable[[str], None] | None = None
         self._failure: errors.MLMDLineageError | None = None
@@ -64,7 +85,7 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; a second signal ends calls in flight.
 
         Args:
-            announce: Called with the address once every worker accepts calls.
+            announce: Called with the address once every process is ready.
 
         Raises:
             MLMDLineageError: The server could not start.
@@ -76,36 +97,63 @@ class Supervisor:
                     self._start_missing()
                     self._wait(signals)
             finally:
-                self._signal(signal.SIGKILL)
+                self._signal(signal.SIGKILL, self._processes)
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def _workers(self) -> list[_Process]:
+        return [process for process in self._processes if not process.is_native]
+
+    @property
+    def _native(self) -> list[_Process]:
+        return [process for process in self._processes if process.is_native]
+
+    def _is_missing(self, *, native: bool) -> bool:
+        if native:
+            wanted = self._settings.workers + 1 if self._settings.is_native else 0
+            return len(self._native) < wanted
+        return len(self._workers) < (1 if self._settings.is_native else self._settings.workers)
 
     def _start_missing(self) -> None:
         if self._deadline is not None or time.monotonic() < self._next_start:
             return
-        while len(self._workers) < self._settings.workers:
-            self._workers.append(self._start_worker())
+        for native in (False, True):
+            while self._is_missing(native=native):
+                self._processes.append(self._start(native=native))
 
-    def _start_worker(self) -> _Worker:
+    def _start(self, *, native: bool) -> _Process:
         fork = multiprocessing.get_context("fork")
         ours, theirs = fork.Pipe()
-        to_close = [ours, *(other.pipe for other in self._workers)]
-        arguments = (self._store, self._settings, self._address, theirs, to_close)
-        process = fork.Process(target=_run_worker, args=arguments)
+        our_channel, their_channel = socket.socketpair() if native else (None, None)
+        to_close: list[Any] = [ours, our_channel]
+        for other in self._processes:
+            to_close += [other.pipe, other.channel]
+        function: Callable[..., None]
+        arguments: tuple[Any, ...]
+        if native:
+            function, arguments = native_process.run, (self._store, theirs, their_channel)
+        else:
+            function = worker.run
+            arguments = (self._store, self._settings, self._address, theirs)
+        process = fork.Process(target=_run, args=(to_close, function, arguments))
         sys.stdout.flush()
         process.start()
         theirs.close()
-        return _Worker(process, ours, time.monotonic())
+        if their_channel is not None:
+            their_channel.close()
+        return _Process(process, ours, our_channel, is_native=native)
 
     def _wait(self, signals: socket.socket) -> None:
-        """Wait for a signal, a message or the end of a worker, and act on it."""
-        now = time.monotonic()
+        """Wait for a signal, a message or the end of a process, and act on it."""
         until = [self._deadline] if self._deadline is not None else []
-        if len(self._workers) < self._settings.workers and self._deadline is None:
+        if self._deadline is None and (
+            self._is_missing(native=False) or self._is_missing(native=True)
+        ):
             until.append(self._next_start)
-        timeout = max(0.0, min(until) - now) if until else None
-        pipes = [w.pipe for w in self._workers if not w.ready]
-        sentinels = [w.process.sentinel for w in self._workers]
+        timeout = max(0.0, min(until) - time.monotonic()) if until else None
+        pipes = [process.pipe for process in self._processes if not process.pipe.closed]
+        sentinels = [process.process.sentinel for process in self._processes]
         ready = set(connection.wait([signals, *pipes, *sentinels], timeout))
         if signals in ready:
             signals.recv(64)
@@ -113,42 +161,59 @@ class Supervisor:
         elif self._deadline is not None and time.monotonic() >= self._deadline:
             self._log("stopping: the time for calls in flight is over")
             self._stop(hurry=True)
-        for worker in list(self._workers):
-            if worker.pipe in ready:
-                self._receive(worker)
-            if worker.process.sentinel in ready:
-                self._remove(worker)
+        for process in list(self._processes):
+            if process.pipe in ready:
+                self._receive(process)
+            if process.process.sentinel in ready:
+                self._remove(process)
 
-    def _receive(self, worker: _Worker) -> None:
+    def _receive(self, process: _Process) -> None:
         try:
-            received = worker.pipe.recv()
-        except (EOFError, OSError):  # it ended; its sentinel is handled next
+            message = process.pipe.recv()
+        except (EOFError, OSError):  # it ends; its sentinel is handled next
+            process.pipe.close()
             return
-        if received == worker_process.READY:
-            worker.ready = True
-            if self._announce is not None and all(w.ready for w in self._workers):
+        if isinstance(message, Failed):
+            self._fail(message.error(message.message))
+        elif isinstance(message, Kill):
+            self._signal(signal.SIGKILL, [p for p in self._native if p.pid == message.pid])
+        else:
+            process.is_ready = True
+            self._pause = 0.0
+            self._hand_over()
+            if self._announce is not None and all(p.is_ready for p in self._processes):
                 self._announce(target(*self._address))
                 self._announce = None
-            return
-        error, message = received
-        self._fail(error(message))
 
-    def _remove(self, worker: _Worker) -> None:
-        worker.process.join()
-        code = worker.process.exitcode
-        pid = worker.process.pid
-        if worker.pipe.poll():  # its last message
-            self._receive(worker)
-        self._workers.remove(worker)
-        worker.pipe.close()
-        worker.process.close()
+    def _hand_over(self) -> None:
+        """Hand the sockets of native processes that are ready over to the worker."""
+        for worker_ in self._workers:
+            for native in self._native:
+                if worker_.is_ready and native.is_ready and native.channel is not None:
+                    with contextlib.suppress(OSError):  # the worker ended, and so will the other
+                        worker_.pipe.send(NativeProcess(native.pid))
+                        reduction.send_handle(
+                            worker_.pipe, native.channel.fileno(), worker_.process.pid
+                        )
+                    native.channel.close()
+                    native.channel = None
+
+    def _remove(self, process: _Process) -> None:
+        process.process.join()
+        code = process.process.exitcode
+        name = process.name
+        while not process.pipe.closed and process.pipe.poll():  # its last messages
+            self._receive(process)
+        self._processes.remove(process)
+        process.close()
+        process.process.close()
         if self._deadline is not None:
             return
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        lived = time.monotonic() - worker.started
-        self._pause = 0.0 if lived >= _STABLE_SECONDS else min(_MAX_PAUSE, self._pause * 2 + 0.1)
+        if not process.is_ready:
+            self._pause = min(_MAX_PAUSE, self._pause * 2 + 0.1)
         self._next_start = time.monotonic() + self._pause
-        self._log(f"worker {pid} {how}; another one takes its place in {self._pause:.1f} s")
+        self._log(f"{name} {how}; another one takes its place in {self._pause:.1f} s")
         if self._announce is not None:
             message = (
                 f"The process that opened {self._store.location} {how}. Its settings may be such "
@@ -157,9 +222,9 @@ class Supervisor:
             self._fail(errors.NativeLibraryError(message))
 
     def _fail(self, error: errors.MLMDLineageError) -> None:
-        """Stop where the server has not started yet, otherwise log why a worker could not start."""
+        """Stop where the server has not started yet, otherwise log why a process cannot start."""
         if self._announce is None:
-            self._log(f"a worker could not start: {type(error).__name__}")
+            self._log(f"a process could not start: {type(error).__name__}: {error}")
             return
         if self._failure is None:
             self._failure = error
@@ -169,24 +234,22 @@ class Supervisor:
         if self._deadline is None and self._failure is None:
             self._log("stopping: calls in flight are finished")
         self._deadline = time.monotonic() + (0 if hurry else self._settings.grace) + _EXIT_SECONDS
-        self._signal(signal.SIGKILL if hurry else signal.SIGTERM)
+        self._signal(signal.SIGKILL if hurry else signal.SIGTERM, self._workers)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for worker in self._workers:
+    def _signal(self, number: signal.Signals, processes: Iterable[_Process]) -> None:
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(worker.process.pid, number)
+                os.kill(process.pid, number)
 
 
-def _run_worker(
-    store: Store,
-    settings: ServerSettings,
-    address: tuple[str, int],
-    pipe: Any,
-    to_close: Sequence[Any],
+def _run(
+    to_close: Iterable[Any], function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
+    """Run a process: close the inherited ends of other pipes and sockets, then call a function."""
     for end in to_close:
-        end.close()
-    worker_process.run(store, settings, address, pipe)
+        if end is not None:
+            end.close()
+    function(*arguments)
 
 
 @contextlib.contextmanager

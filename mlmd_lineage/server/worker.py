@@ -1,24 +1,26 @@
-"""The worker process: opens the store and serves calls until it is told to stop."""
+"""The worker process: runs the gRPC server until it is told to stop."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import threading
-from typing import TYPE_CHECKING
+import socket
+from multiprocessing import reduction
+from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.server import log
+from mlmd_lineage.server.process_messages import Failed, Kill, Ready
 from mlmd_lineage.server.settings import target
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from mlmd_lineage.server.backend import Backend
+    from mlmd_lineage.server.backend import AsyncBackend
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.store import Store
 
-READY = ""
 _MISSING = "Serving needs {}. Install it with: pip install 'mlmd-lineage[serve]'"
 
 
@@ -29,60 +31,77 @@ def run(store: Store, settings: ServerSettings, address: tuple[str, int], pipe: 
         store: The store to serve.
         settings: The server's settings.
         address: The address and the port to listen at, which other workers share.
-        pipe: Receives ``READY`` once calls are accepted, or the class and the message of an
-            error; when its other end is closed, the worker stops.
+        pipe: Receives ``Ready`` once calls are accepted or else ``Failed``, and sends native
+            processes; when its other end is closed, the worker stops.
     """
-    stop = threading.Event()
     signal.set_wakeup_fd(-1)  # inherited from the supervisor, which would read our signals
     # Ctrl-C reaches every process of a terminal; only the supervisor acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until the event loop handles it
     log.discard_library_output()
     try:
-        from mlmd_lineage.server.grpc_server import GRPCServer
-
-        server = GRPCServer(
-            open_backend(store, settings), settings, target(*address), log.write_line
-        )
+        asyncio.run(_serve(store, settings, address, pipe))
     except errors.MLMDLineageError as error:
-        pipe.send((type(error), str(error)))
+        pipe.send(Failed(type(error), str(error)))
         return
     except ImportError as error:
-        pipe.send((errors.MLMDLineageError, _MISSING.format(error.name)))
+        pipe.send(Failed(errors.MLMDLineageError, _MISSING.format(error.name)))
         return
     except Exception as error:  # noqa: BLE001 - the supervisor reports it
         message = f"The server could not start: {type(error).__name__}: {error}."
-        pipe.send((errors.MLMDLineageError, message))
+        pipe.send(Failed(errors.MLMDLineageError, message))
         return
-    pipe.send(READY)
-    threading.Thread(target=_wait_for_end, args=(pipe, stop), daemon=True).start()
-    stop.wait()
-    server.stop(settings.grace)
     # At its end the interpreter would wait for calls that did not end within the grace.
     os._exit(0)
 
 
-def open_backend(store: Store, settings: ServerSettings) -> Backend:
-    """Return the backend for a store: our readers where it is only read, else MLMD's library.
+async def _serve(
+    store: Store, settings: ServerSettings, address: tuple[str, int], pipe: Connection
+) -> None:
+    from mlmd_lineage.server.grpc_server import GRPCServer
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    backend = _open_backend(store, settings, pipe, stop)
+    server = GRPCServer(backend, settings, target(*address), log.write_line)
+    await server.start()
+    pipe.send(Ready())
+    await stop.wait()
+    await server.stop(settings.grace)
+
+
+def _open_backend(
+    store: Store, settings: ServerSettings, pipe: Connection, stop: asyncio.Event
+) -> AsyncBackend:
+    """Return what answers calls, and stop when the supervisor is gone.
 
     Raises:
         MLMDLineageError: The store cannot be opened.
     """
-    if settings.read_only:
+    loop = asyncio.get_running_loop()
+    if not settings.is_native:
         from mlmd_lineage.server.reader_backend import ReaderBackend
+        from mlmd_lineage.server.thread_backend import ThreadBackend
 
-        return ReaderBackend(store)
-    from mlmd_lineage.server.native_backend import NativeBackend
+        loop.add_reader(pipe.fileno(), stop.set)  # nothing comes but the end
+        return ThreadBackend(ReaderBackend(store), settings.threads)
+    from mlmd_lineage.server.native_pool import NativeProcessPool
 
-    try:
-        return NativeBackend(store)
-    except (errors.NativeLibraryError, errors.ConfigurationError) as error:
-        message = f"{error} With --read-only the store is served without ml_metadata."
-        raise type(error)(message) from None
+    pool = NativeProcessPool(settings.workers, lambda pid: pipe.send(Kill(pid)))
+    additions: set[Any] = set()
 
+    def receive() -> None:
+        try:
+            message = pipe.recv()
+            descriptor = reduction.recv_handle(pipe)
+        except (EOFError, OSError):
+            loop.remove_reader(pipe.fileno())
+            stop.set()
+            return
+        addition = loop.create_task(pool.add(message.pid, socket.socket(fileno=descriptor)))
+        additions.add(addition)  # the event loop holds tasks by weak references only
+        addition.add_done_callback(additions.discard)
 
-def _wait_for_end(pipe: Connection, stop: threading.Event) -> None:
-    try:
-        pipe.recv_bytes()
-    except (EOFError, OSError):
-        stop.set()
+    loop.add_reader(pipe.fileno(), receive)
+    return pool

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,7 +20,6 @@ from mlmd_lineage.server.status import StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from mlmd_lineage.snapshot.tables import Tables
 
@@ -24,6 +28,9 @@ Request = tuple[str, dict[str, Any]]
 
 KINDS = {"Artifact": 1, "Execution": 0, "Context": 2}
 UNKNOWN = 987654
+DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
+OWN = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+"""Options of a channel: a connection of its own, and failures that are reported at once."""
 
 
 def client(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
@@ -60,6 +67,39 @@ def reader_client(store: Path | ml.BaseMetadataStore) -> Callable[..., tuple[int
 
 def channel(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep an SQLite store locked, so that calls wait."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def refused(store: Path, *options: str) -> str:
+    """Return what the command says where it cannot serve."""
+    command = [sys.executable, "-m", "mlmd_lineage", "serve", str(store), "--port", "0", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def message(kind: str, /, **fields: Any) -> Any:
+    """Return one of MLMD's messages."""
+    return _proto.message(kind)(**fields)
+
+
+def is_healthy(channel: grpc.Channel) -> bool:
+    """Ask a server's health service for MLMD's service."""
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    found: Any = health_pb2_grpc.HealthStub(channel).Check(
+        health_pb2.HealthCheckRequest(service=SERVICE), timeout=5
+    )
+    return bool(found.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def requests_about(tables: Tables) -> Iterator[Request]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
-import sqlite3
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
@@ -21,6 +17,7 @@ import service_requests
 import sqlite_stores
 import trustme
 from metadata_service import served
+from service_requests import DEMO_STORE, OWN, locked, refused
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
@@ -28,40 +25,10 @@ from mlmd_lineage.server.backend import SERVICE, methods, writes
 from mlmd_lineage.server.settings import ServerSettings
 from mlmd_lineage.server.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
-OWN = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
-"""A connection of its own for each channel, and what goes wrong told at once."""
-
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self").exists(), reason="it tells processes by /proc"),
 ]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return Path(shutil.copyfile(DEMO_STORE, tmp_path / "metadata.db"))
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep a store locked, so that calls wait."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-        connection.execute("ROLLBACK")
-
-
-def refused(store: Path, *options: str) -> str:
-    """Return what the command says where it cannot serve."""
-    command = [sys.executable, "-m", "mlmd_lineage", "serve", str(store), "--port", "0", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1, done
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 def test_each_call_is_a_line_of_the_log(path: Path):
@@ -232,9 +199,7 @@ def test_a_call_whose_client_left_is_not_answered(path: Path):
             assert {one.result() for one in left} == {4}
         assert service_requests.client(channel)("GetArtifacts")[0] == 0
         service.wait_for("GetArtifacts OK")
-        # Those in hand; the others were never begun.
-        service.wait_for("GetArtifacts CANCELLED", times=8)
-        assert service.log.count("GetArtifacts CANCELLED") == 8
+        service.wait_for("GetArtifacts CANCELLED", times=30)
         assert service.log.count("GetArtifacts OK") == 1
 
 
@@ -248,30 +213,31 @@ def _status(ask: Any, timeout: float) -> int:
 
 
 @pytest.mark.native
-def test_messages_of_any_size(path: Path):
-    with served(path) as service, service_requests.channel(service.address) as channel:
+def test_long_messages(path: Path):
+    text = "ü" * 25_000_000
+    artifact: Any = _proto.message("Artifact")(type_id=21)
+    artifact.custom_properties["long"].string_value = text
+    with (
+        served(path) as service,
+        service_requests.channel(service.address) as channel,
+    ):
         call = service_requests.client(channel)
-        text = "ü" * 25_000_000
-        artifact: Any = _proto.message("Artifact")(type_id=21)
-        artifact.custom_properties["long"].string_value = text
         status, made = call("PutArtifacts", artifacts=[artifact])
         assert status == 0
         status, found = call("GetArtifactsByID", artifact_ids=made.artifact_ids)
         assert found.artifacts[0].custom_properties["long"].string_value == text
         artifact.type_id = 9999
-        # The library quotes the whole node, which fits into no trailer.
+        # MLMD's library quotes the whole node, which fits into no trailer.
         status, said = call("PutArtifacts", artifacts=[artifact])
         assert status == 5
-        assert "type_id: 9999" in said
+        assert "9999" in said
         assert len(said) < 10_000
-        with (
-            served(path, "--read-only") as ours,
-            service_requests.channel(ours.address) as other,
-        ):
-            _, again = service_requests.client(other)(
+        assert (
+            found
+            == service_requests.reader_client(path)(
                 "GetArtifactsByID", artifact_ids=made.artifact_ids
-            )
-            assert again == found
+            )[1]
+        )
 
 
 @pytest.mark.native
@@ -279,7 +245,10 @@ def test_messages_of_any_size(path: Path):
 def test_many_clients_at_once(path: Path, options: tuple[str, ...]):
     ids = ml.connect(path).snapshot()["Artifact"]["id"].to_pylist()
     wrong: list[Any] = []
-    with served(path, "--workers", "2", *options) as service, contextlib.ExitStack() as stack:
+    with (
+        served(path, "--workers", "2", *options) as service,
+        contextlib.ExitStack() as stack,
+    ):
         until = time.monotonic() + 1.5
 
         def use(number: int) -> int:
@@ -407,6 +376,8 @@ def test_what_cannot_be_served(path: Path, tmp_path: Path):
         ({"workers": 0}, "workers"),
         ({"grace": -1}, "grace"),
         ({"wrokers": 2}, "'workers'"),
+        ({"timeout": 0}, "timeout"),
+        ({"max_message": 4096}, "max_message"),
     ],
 )
 def test_settings_that_cannot_be(fields: dict[str, Any], said: str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,22 +13,20 @@ import mlmd_lineage as ml
 if TYPE_CHECKING:
     import servers
 
-DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
-
 
 @pytest.fixture(scope="module", params=["mariadb_server", "postgresql_server"])
 def database(request: pytest.FixtureRequest) -> server_stores.Database:
     server: servers.Server = request.getfixturevalue(request.param)
     made = server_stores.Database(server, server.new_database())
-    return made.create().copy(DEMO_STORE)
+    return made.create().copy(service_requests.DEMO_STORE)
 
 
 def test_the_answers_are_those_of_sqlite(database: server_stores.Database):
     theirs, ours = (
         service_requests.reader_client(database.store()),
-        service_requests.reader_client(DEMO_STORE),
+        service_requests.reader_client(service_requests.DEMO_STORE),
     )
-    tables = ml.connect(DEMO_STORE).snapshot()
+    tables = ml.connect(service_requests.DEMO_STORE).snapshot()
     requests = [
         *service_requests.requests_about(tables),
         *service_requests.filter_requests(tables),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import odd_stores
@@ -19,10 +18,9 @@ from mlmd_lineage._proto import only_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from mlmd_lineage.snapshot.tables import Tables
-
-DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
 
 
 class Two:
@@ -79,7 +77,10 @@ def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     else:
         stores = request.getfixturevalue("shared_stores")
         shutil.copyfile(stores / f"{request.param}.db", path)
-    with served(path) as native, service_requests.channel(native.address) as channel:
+    with (
+        served(path) as native,
+        service_requests.channel(native.address) as channel,
+    ):
         yield Two(path, service_requests.client(channel), service_requests.reader_client(path))
 
 
@@ -110,8 +111,8 @@ class Reading(NamedTuple):
 
 @pytest.fixture(scope="module", params=["sqlite", "archive"])
 def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Reading:
-    snapshot = ml.connect(DEMO_STORE).snapshot()
-    path = DEMO_STORE
+    snapshot = ml.connect(service_requests.DEMO_STORE).snapshot()
+    path = service_requests.DEMO_STORE
     if request.param == "archive":
         path = snapshot.save(tmp_path_factory.mktemp("archive") / "archive")
     return Reading(snapshot, service_requests.reader_client(path))

@@ -1,0 +1,15 @@
+"""Fixtures of the server's tests."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from service_requests import DEMO_STORE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Copy the demo's store."""
+    return Path(shutil.copyfile(DEMO_STORE, tmp_path / "metadata.db"))

@@ -1,0 +1,178 @@
+"""What a server withstands: large, slow and many calls, and what its errors give away."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+import service_requests
+from metadata_service import served
+from service_requests import OWN, is_healthy, locked
+
+import mlmd_lineage as ml
+from mlmd_lineage.server.backend import SERVICE
+from mlmd_lineage.server.error_reports import failure_of
+from mlmd_lineage.server.status import StatusCode, StatusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def waiting(path: Path) -> Iterator[Any]:
+    """Serve a locked store that four clients wait for, though it answers three calls at a time."""
+    with (
+        served(path, "--read-only", "--max-calls", "3", "--timeout", "60") as service,
+        contextlib.ExitStack() as stack,
+        ThreadPoolExecutor(4) as threads,
+    ):
+        channels = [
+            stack.enter_context(grpc.insecure_channel(service.address, OWN)) for _ in range(5)
+        ]
+        with locked(path):
+            calls = [
+                threads.submit(service_requests.client(channel), "GetArtifacts")
+                for channel in channels[:4]
+            ]
+            end = time.monotonic() + 20
+            while not any(call.done() for call in calls) and time.monotonic() < end:
+                time.sleep(0.02)
+            yield calls, channels[4]
+        assert sorted(call.result()[0] for call in calls) == [0, 0, 0, 8]
+
+
+def test_health_is_answered_while_calls_wait(waiting: Any):
+    calls, channel = waiting
+    assert sum(call.done() for call in calls) == 1  # the fourth was refused
+    assert is_healthy(channel)
+    assert sum(call.done() for call in calls) == 1
+
+
+def test_clients_that_send_nothing_hinder_nobody(path: Path):
+    with (
+        served(path, "--read-only") as service,
+        contextlib.ExitStack() as stack,
+        service_requests.channel(service.address) as channel,
+    ):
+
+        def never() -> Iterator[bytes]:
+            time.sleep(20)
+            yield b""
+
+        for _ in range(20):
+            silent = stack.enter_context(grpc.insecure_channel(service.address, OWN))
+            silent.stream_unary(f"/{SERVICE}/GetArtifacts").future(never())
+            silent.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(
+                never()
+            )
+        time.sleep(0.5)
+        assert service_requests.client(channel)("GetArtifactTypes")[0] == 0
+        assert is_healthy(channel)
+
+
+def test_a_call_may_take_so_long(path: Path):
+    with (
+        served(path, "--read-only", "--timeout", "0.5") as service,
+        service_requests.channel(service.address) as channel,
+    ):
+        call = service_requests.client(channel)
+        with locked(path):
+            started = time.monotonic()
+            status, said = call("GetArtifacts")
+            assert (status, "longer than the 0.5 s" in said) == (4, True)
+            assert time.monotonic() - started < 3
+        assert call("GetArtifacts")[0] == 0
+
+
+def test_there_may_be_so_many_connections(path: Path):
+    with (
+        served(path, "--read-only", "--max-connections", "3") as service,
+        contextlib.ExitStack() as stack,
+    ):
+        calls = [
+            service_requests.client(
+                stack.enter_context(grpc.insecure_channel(service.address, OWN))
+            )
+            for _ in range(5)
+        ]
+        assert [call("GetArtifactTypes")[0] for call in calls] == [0, 0, 0, 14, 14]
+
+
+def test_long_requests_and_connections_without_calls(path: Path):
+    with (
+        served(path, "--read-only", "--max-message", "1", "--max-idle", "1") as service,
+        grpc.insecure_channel(service.address, OWN) as channel,
+    ):
+        states: list[grpc.ChannelConnectivity] = []
+        channel.subscribe(states.append)
+        call = service_requests.client(channel)
+        assert call("GetArtifactsByURI", uris=["x" * 1_000_000])[0] == 0
+        assert call("GetArtifactsByURI", uris=["x" * 1_100_000])[0] == 8
+        end = time.monotonic() + 20
+        while states[-1] is not grpc.ChannelConnectivity.IDLE and time.monotonic() < end:
+            time.sleep(0.1)
+        assert states[-2:] == [grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE]
+        assert call("GetArtifactTypes")[0] == 0
+
+
+def test_errors_say_nothing_of_where_the_store_is(path: Path):
+    with (
+        served(path, "--read-only") as service,
+        service_requests.channel(service.address) as channel,
+    ):
+        call = service_requests.client(channel)
+        assert call("GetArtifactTypes")[0] == 0
+        path.rename(path.with_name("elsewhere.db"))
+        status, said = call("GetArtifactTypes")
+        assert status == 14
+        assert not {str(path), path.name, "elsewhere"} & set(said.split())
+        assert str(path.parent) not in said
+        number = said.split()[-1].rstrip(".")
+        service.wait_for(f"error {number}")
+        [line] = [line for line in service.log.splitlines() if number in line]
+        assert str(path) in line
+        assert "GetArtifactTypes UNAVAILABLE" in line
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "logged"),
+    [
+        (
+            StatusError(
+                13,
+                "mysql_query failed: errno: 1366, Incorrect string value: 'secret' for column "
+                "`metadb`.`Artifact`.`uri` query: INSERT INTO `Artifact` VALUES ('secret')",
+                public=False,
+            ),
+            StatusCode.INTERNAL,
+            "mysql_query failed: errno: 1366, Incorrect string value: '...' for column '...'",
+        ),
+        (ValueError("secret"), StatusCode.INTERNAL, "ValueError"),
+        (
+            ml.errors.LockedStoreError("secret.db is locked"),
+            StatusCode.ABORTED,
+            "secret.db is locked",
+        ),
+    ],
+    ids=["native", "unexpected", "locked"],
+)
+def test_what_is_told_and_what_is_logged(error: Exception, code: StatusCode, logged: str):
+    failure = failure_of("PutArtifacts", error)
+    assert failure.code is code
+    assert not {"secret", "db.example", "metadb"} & set(failure.message.replace("'", " ").split())
+    assert "secret" not in failure.message
+    number = failure.logged.split()[1].rstrip(":")
+    assert number in failure.message
+    assert logged in failure.logged
+    assert isinstance(error, ml.errors.MLMDLineageError) or "secret" not in failure.logged
+
+
+def test_what_a_client_did_is_told_in_full():
+    for code in (StatusCode.NOT_FOUND, StatusCode.FAILED_PRECONDITION):
+        failure = failure_of("PutArtifacts", StatusError(code, "what was sent", public=False))
+        assert failure == (code, "what was sent", "")
