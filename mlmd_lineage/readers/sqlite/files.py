@@ -112,7 +112,7 @@ def patiently(action: Callable[[], T], seconds: float) -> T:
 
 
 def _attempt(real: Path, path: Path, read: Callable[[str], T], *, recover: bool) -> T:
-    write_ahead = _checked_header(real, path)
+    write_ahead = checked_header(real, path)
     look = _look(real)
     log = look.wal is not None and look.wal[1] > 0
     if recover or (log and not look.shm):
@@ -129,7 +129,7 @@ def _attempt(real: Path, path: Path, read: Callable[[str], T], *, recover: bool)
         raise driver_errors.HotJournalError from None
 
 
-def _checked_header(real: Path, path: Path) -> bool:
+def checked_header(real: Path, path: Path) -> bool:
     """Check a file's first bytes; return whether it is in write-ahead mode."""
     for _ in range(3):
         header, size = _header(real, path)

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _NATIVE = "ml_metadata.metadata_store.pywrap"
 
+idle_descriptors: set[int] = set()
+"""Of connections of Python's ``sqlite3`` that are kept open between two transactions.
+
+They hold no lock, and so lose none. Their owner opens, uses and closes them in its turn only.
+"""
+
 _guard = threading.Lock()
 _turns: WeakValueDictionary[tuple[int, int], threading.Lock] = WeakValueDictionary()
 
@@ -69,12 +75,17 @@ def _may_be_open(wanted: os.stat_result) -> bool:
     if _NATIVE in sys.modules:
         return True
     try:
-        descriptors = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - names only
+        return bool(descriptors_of(wanted) - idle_descriptors)
     except OSError:
         return True
-    for descriptor in descriptors:
+
+
+def descriptors_of(wanted: os.stat_result) -> set[int]:
+    """Return the numbers under which this process has a file open."""
+    found = set()
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names only
         with contextlib.suppress(OSError):
-            found = os.fstat(descriptor)
-            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                return True
-    return False
+            status = os.fstat(int(name))
+            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
+                found.add(int(name))
+    return found

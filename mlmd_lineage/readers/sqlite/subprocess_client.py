@@ -28,8 +28,8 @@ sys.path[:] = [entry for entry in sys.path if entry]
 from multiprocessing.connection import Connection
 connection = Connection(0)
 sys.path[:] = connection.recv()
-from mlmd_lineage.readers.sqlite import subprocess_main
-subprocess_main.serve(connection)
+import importlib
+importlib.import_module({main!r}).serve(connection)
 """
 GRACE_SECONDS = 2.0
 """Seconds for the process to put its temporary files away."""
@@ -38,6 +38,8 @@ GRACE_SECONDS = 2.0
 class SubprocessClient:
     """The parent's side of the connection to one process, which is started for it."""
 
+    main = "mlmd_lineage.readers.sqlite.subprocess_main"
+    """The module whose ``serve`` is the other side."""
     resting = False
     """Whether the process has done what it was asked for, and waits for more."""
 
@@ -89,7 +91,7 @@ class SubprocessClient:
             self._died()
         self.resting = answer[0] in ("done", "failed")
         if answer[0] in ("failed", "error"):
-            raise getattr(errors, answer[1])(answer[2])
+            raise getattr(errors, answer[1])(*answer[2:])
         return answer
 
     def ask(self, *message: object) -> tuple[Any, ...]:
@@ -132,7 +134,7 @@ class SubprocessClient:
                 reason = "sys.executable is no Python"
                 raise FileNotFoundError(reason)
             return subprocess.Popen(  # noqa: S603 - this Python, and code of ours
-                [sys.executable, "-c", _BEGIN],
+                [sys.executable, "-c", _BEGIN.format(main=self.main)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._told,
