@@ -75,13 +75,14 @@ def _insert_events(transaction: Transaction, events: Sequence[tuple[Any, int, in
     steps = [
         (
             number,
-            step.WhichOneof("value") != "key",
-            None if step.WhichOneof("value") == "key" else step.index,
-            step.key if step.WhichOneof("value") == "key" else None,
+            step.HasField("index"),
+            step.index if step.HasField("index") else None,
+            step.key if step.HasField("key") else None,
         )
         for number, (event, _, _) in zip(ids, events, strict=True)
         if event.HasField("path")
         for step in event.path.steps
+        if step.WhichOneof("value") is not None
     ]
     session.insert("EventPath", _STEP, steps)
 

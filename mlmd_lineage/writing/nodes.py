@@ -62,6 +62,7 @@ def put_nodes(
     *,
     mask: Collection[str] = (),
     locked: bool = False,
+    check: Callable[[Any], None] | None = None,
 ) -> list[int]:
     """Insert or update nodes, in their order, and return their ids.
 
@@ -71,6 +72,7 @@ def put_nodes(
         nodes: MLMD's messages; one with an id is updated.
         mask: The paths of an update mask.
         locked: Refuse an update whose ``last_update_time_since_epoch`` is not the stored one.
+        check: Raises what else is wrong with a node.
 
     Raises:
         PutRefusedError: MLMD's rules refuse one of them.
@@ -89,6 +91,8 @@ def put_nodes(
 
     try:
         for place, node in enumerate(nodes):
+            if check is not None:
+                check(node)
             if node.HasField("id"):
                 flush()
                 _update(transaction, kind, node, stored, mask, locked=locked)
@@ -298,6 +302,9 @@ def _update(  # noqa: PLR0913 - what it needs of one call
     locked: bool,
 ) -> None:
     session, before = transaction.session, stored.get(node.id)
+    if before is None and node.id in transaction.created[kind.table]:
+        stored.update(_load(transaction, kind, [node.id]))
+        before = stored[node.id]
     if before is None:
         message = f"There is no {kind.name} with id {node.id} to update."
         raise PutRefusedError(message)
@@ -388,7 +395,7 @@ def _reuse(transaction: Transaction, contexts: Sequence[Any]) -> list[int]:
         known.update(transaction.named_contexts(named))
     try:
         for context in contexts:
-            _check_named(context)
+            check_named(context)
             key = (context.type_id, transaction.session.text_key(context.name))
             keys.append(key)
             if key not in known:
@@ -400,7 +407,12 @@ def _reuse(transaction: Transaction, contexts: Sequence[Any]) -> list[int]:
     return [known[key] for key in keys]
 
 
-def _check_named(context: Any) -> None:
+def check_named(context: Any) -> None:
+    """Check that a context has what one must have that may be there already.
+
+    Raises:
+        PutRefusedError: It has no type or no name.
+    """
     if not context.HasField("type_id"):
         raise _no_type(CONTEXT)
     if not context.HasField("name"):

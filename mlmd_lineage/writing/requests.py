@@ -16,6 +16,7 @@ from mlmd_lineage.writing.nodes import (
     CONTEXT,
     EXECUTION,
     check_all,
+    check_named,
     put_nodes,
     reuse_contexts,
 )
@@ -220,7 +221,7 @@ def _put_contexts(
 ) -> list[int]:
     if reuse:
         return reuse_contexts(transaction, contexts)
-    return put_nodes(transaction, CONTEXT, contexts)
+    return put_nodes(transaction, CONTEXT, contexts, check=check_named)
 
 
 def _put_members(

@@ -92,11 +92,8 @@ def _find(
 
 def _create(transaction: Transaction, kind: int, given: Any) -> int:
     session = transaction.session
-    for name, data_type in given.properties.items():
-        if data_type == values.UNKNOWN:
-            raise _unknown(name)
     external_id = given.external_id if given.HasField("external_id") else None
-    if external_id and session.fetch("Type", ("id",), "external_id", [external_id],
+    if external_id is not None and session.fetch("Type", ("id",), "external_id", [external_id],
                                      and_equal=("type_kind", kind)):
         message = f"Another type has the external_id {external_id!r}. It names one thing only."
         raise AlreadyExistsError(message)
@@ -119,6 +116,9 @@ def _create(transaction: Transaction, kind: int, given: Any) -> int:
         )
     except AlreadyExistsError as error:
         raise PutRefusedError(str(error), "INTERNAL") from None
+    for name, data_type in given.properties.items():
+        if data_type == values.UNKNOWN:
+            raise _unknown(name)
     session.insert(
         "TypeProperty",
         ("type_id", "name", "data_type"),
