@@ -1,10 +1,13 @@
-"""Compile ``proto/`` and the graph's walk on the way to a wheel; all else is in ``setup.cfg``."""
+"""Build steps: compiles ``proto/`` and ``_bfs.c``; all else is in ``setup.cfg``."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -48,10 +51,43 @@ class BuildWithProtos(build_py):
         super().run()
 
 
+class BuildLibrary(build_ext):
+    """``build_ext`` for a library that is called through ctypes, not imported.
+
+    Neither its file name nor its symbols belong to one version of Python.
+    """
+
+    def get_ext_filename(self, fullname: str) -> str:
+        """Return a name without Python's version, such as ``_bfs.so``."""
+        suffix = ".pyd" if os.name == "nt" else ".so"
+        return str(Path(*fullname.split(".")).with_suffix(suffix))
+
+    def get_export_symbols(self, ext: Extension) -> list[str]:
+        """Return none: ``_bfs.c`` marks what it exports, and has no module to initialise."""
+        del ext
+        return []
+
+
+class PlatformWheel(bdist_wheel):
+    """``bdist_wheel`` whose wheel suits every Python 3 of a platform.
+
+    See https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/.
+    """
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """Return ``py3-none-PLATFORM``."""
+        _, _, platform = super().get_tag()
+        return "py3", "none", platform
+
+
 setup(
-    cmdclass={"build_py": BuildWithProtos},
+    cmdclass={
+        "bdist_wheel": PlatformWheel,
+        "build_ext": BuildLibrary,
+        "build_py": BuildWithProtos,
+    },
     ext_modules=[
-        # Not a module: walk.py calls it through ctypes. Without a compiler, it does without.
+        # Without a compiler, bfs.py searches in Python, and slower.
         Extension("mlmd_lineage.lineage._bfs", ["mlmd_lineage/lineage/_bfs.c"], optional=True)
     ],
 )

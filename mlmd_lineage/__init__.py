@@ -13,16 +13,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlmd_lineage import errors, testing
     from mlmd_lineage.dialects.base import Dialect
+    from mlmd_lineage.dialects.records import RunIdentity
     from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
-    from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
+    from mlmd_lineage.post_execution.compare.impact import Impact
+    from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
+    from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
+    from mlmd_lineage.post_execution.frames import StoreFrames
     from mlmd_lineage.post_execution.materializers import register_materializer
-    from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.post_execution.steps import StepView
+    from mlmd_lineage.post_execution.views import (
+        ArtifactView,
+        PipelineRunView,
+        PipelineView,
+        StepView,
+    )
+    from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.values import ProtoValue
@@ -37,6 +45,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ArchiveMetadataStore",
     "ArtifactView",
@@ -45,8 +55,9 @@ __all__ = [
     "BaseOrchestrator",
     "Dialect",
     "Finding",
+    "Impact",
     "KubeflowMetadataStore",
-    "KubernetesMetadataStore",
+    "LineageDiff",
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
@@ -54,40 +65,53 @@ __all__ = [
     "PipelineView",
     "PostgreSQLMetadataStore",
     "ProtoValue",
+    "Reader",
+    "RunComparison",
+    "RunIdentity",
     "SQLiteMetadataStore",
+    "Session",
     "Snapshot",
     "Stack",
     "StepView",
     "Store",
+    "StoreFrames",
     "Trace",
     "connect",
     "errors",
     "register_dialect",
     "register_materializer",
+    "testing",
 ]
 
-_HOMES = {
+_MODULES = ("errors", "testing")
+_DEFINED_IN = {
     "ArchiveMetadataStore": "stores.archive",
-    "ArtifactView": "post_execution.artifacts",
+    "ArtifactView": "post_execution.views",
     "BaseArtifactStore": "stacks.artifact_stores",
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
     "Dialect": "dialects.base",
     "Finding": "snapshot.findings",
+    "Impact": "post_execution.compare.impact",
     "KubeflowMetadataStore": "stores.kubeflow",
-    "KubernetesMetadataStore": "kubernetes.metadata_store",
+    "LineageDiff": "post_execution.compare.lineage_diff",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
-    "PipelineRunView": "post_execution.runs",
-    "PipelineView": "post_execution.pipelines",
+    "PipelineRunView": "post_execution.views",
+    "PipelineView": "post_execution.views",
     "PostgreSQLMetadataStore": "stores.postgresql",
     "ProtoValue": "snapshot.values",
+    "Reader": "readers.base",
+    "RunComparison": "post_execution.compare.run_comparison",
+    "RunIdentity": "dialects.records",
     "SQLiteMetadataStore": "stores.sqlite",
+    "Session": "readers.base",
     "Snapshot": "snapshot.snapshot",
     "Stack": "stacks.stack",
-    "StepView": "post_execution.steps",
+    "StepView": "post_execution.views",
     "Store": "store",
+    "StoreFrames": "post_execution.frames",
     "Trace": "lineage.graph",
     "connect": "store",
     "register_dialect": "dialects.registry",
@@ -95,15 +119,20 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return importlib.import_module(f"{__name__}.errors")
-    if name not in _HOMES:
+def _load(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _DEFINED_IN:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_DEFINED_IN[name]}"), name)
     globals()[name] = value
     return value
+
+
+if not TYPE_CHECKING:
+    # Type checkers know the names that are imported above, and no others.
+    __getattr__ = _load
 
 
 def __dir__() -> list[str]:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.frames import StoreFrames
-    from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
+    from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import NodeKind
@@ -326,7 +325,7 @@ class Store:
         """
         from mlmd_lineage.post_execution.loading import loader
 
-        return loader.pipelines(self._reader, self._answer)
+        return loader.pipelines(self._reader, self)
 
     def get_pipeline(self, name: str) -> PipelineView:
         """Return a pipeline by its name, with all of its runs.
@@ -340,7 +339,7 @@ class Store:
         """
         from mlmd_lineage.post_execution.loading import loader
 
-        return loader.pipeline(self._reader, name, self._answer)
+        return loader.pipeline(self._reader, name, self)
 
     def get_run(self, name: str) -> PipelineRunView:
         """Return a run by its name, by a fixed number of statements.
@@ -357,11 +356,7 @@ class Store:
         """
         from mlmd_lineage.post_execution.loading import loader
 
-        return loader.run(self._reader, name, self._answer)
-
-    def _answer(self, question: str, node: str, arguments: dict[str, Any]) -> Any:
-        """Answer a lineage question that a view asks."""
-        return getattr(self, question)(node, **arguments)
+        return loader.run(self._reader, name, self)
 
     def find_node(self, text: str) -> str:
         """Return the key of the node that a text names, without reading the store.

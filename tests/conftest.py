@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
-IN_ORDER = {"tests/cli/test_cli_guide.py", "tests/cli/test_cli_stacks.py"}
-"""Files whose tests go on where the ones before them ended."""
-
 MISSING = pytest.StashKey[dict[str, str]]()
 """What this machine lacks, by the name of the tests that were skipped for it."""
 
@@ -53,19 +50,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[MISSING]["native"] = reason
         for item in native:
             item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share tests out one by one, but those of ``IN_ORDER`` as a file."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class OneByOne(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return file if file in IN_ORDER else nodeid
-
-    return OneByOne(config, log)
 
 
 def _is_native(item: pytest.Item) -> bool:

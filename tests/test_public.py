@@ -3,15 +3,12 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import mlmd_lineage as ml
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = Path(ml.__file__).parent
 DEMO_STORE = PACKAGE / "data" / "tfx_local.db"
 PASSWORD = "pl9-cannot-be-guessed"
@@ -96,6 +93,12 @@ def test_all_is_sorted_and_nothing_else_is_public():
     }
 
 
+def test_type_checkers_do_not_see_getattr():
+    # tests/typed_usage.py holds what they have to find.
+    source = Path(ml.__file__).read_text(encoding="utf-8")
+    assert "\ndef __getattr__" not in source
+
+
 @pytest.mark.parametrize("thing", [ml.Store, ml.LineageGraph, ml.Snapshot, ml.connect])
 def test_what_users_call_first_shows_an_example(thing: object):
     assert ">>>" in (inspect.getdoc(thing) or "")
@@ -107,24 +110,3 @@ def test_errors_survive_pickling():
             error = pickle.loads(pickle.dumps(thing("said")))  # noqa: S301 - our own bytes
             assert type(error) is thing, name
             assert str(error) == "said"
-
-
-def test_the_public_face_has_types():
-    done = subprocess.run(
-        # The package itself is checked by scripts/test.
-        [
-            sys.executable,
-            "-m",
-            "mypy",
-            "--strict",
-            "--follow-imports=silent",
-            "tests/typed_usage.py",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "No module named mypy" in done.stderr:
-        pytest.skip("mypy is not installed")
-    assert done.returncode == 0, done.stdout

@@ -1,25 +1,23 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import terminal
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_readme_shows_what_the_demo_prints():
+def test_the_readme_shows_what_the_demo_prints(monkeypatch: pytest.MonkeyPatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"```text\n(.*?)```", text, re.DOTALL)
     assert shown is not None
-    done = subprocess.run(
-        [sys.executable, "-m", "mlmd_lineage", "demo"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown[1] == done.stdout
+    monkeypatch.chdir(ROOT)
+    assert shown[1] == terminal.invoke("demo").stdout
 
 
 def test_every_picture_and_guide_is_there():

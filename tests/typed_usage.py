@@ -1,4 +1,8 @@
-"""The public face as a typed program uses it; ``test_public`` has mypy check this file."""
+"""The public interface as a typed program uses it, right and wrong; mypy checks this file.
+
+``scripts/test`` has mypy look at it together with the package. A wrong use has a ``type: ignore``
+with the error that mypy has to find: where it finds none, it complains of an unused ignore.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,52 @@ def stacks() -> str:
     artifacts: ml.BaseArtifactStore = stack.artifact_store
     orchestrator: ml.BaseOrchestrator = stack.orchestrator
     use(artifacts.path, orchestrator.FLAVOR, ml.connect(metadata))
-    deployed = ml.KubernetesMetadataStore(deployment_name="mlmd", kubernetes_context="prod")
-    use(deployed.is_running, ml.connect())
+    use(ml.connect())
     return ml.connect("default").location
+
+
+def views(path: str) -> list[str]:
+    store = ml.connect(path)
+    pipeline: ml.PipelineView = store.get_pipeline("churn")
+    run: ml.PipelineRunView = pipeline.runs[-1]
+    step: ml.StepView = run.get_step("Trainer")
+    model: ml.ArtifactView = step.output
+    trace: ml.Trace = model.upstream(max_hops=3, until="Examples", as_of="2026-11-21T00:00:00Z")
+    use(trace, model.downstream(types=["Model"], reuse=True, internal=True))
+    producer: ml.StepView | None = model.producer_step
+    use(producer, step.run.pipeline.name, step.parent_steps, step.children)
+    comparison: ml.RunComparison = pipeline.compare_runs(last=3, runs=[run, "churn-1"])
+    diff: ml.LineageDiff = store.diff(pipeline.runs[0], run)
+    impact: ml.Impact = store.impact(model, deployments={"PushedModel"})
+    frames: ml.StoreFrames = store.frames
+    use(comparison.to_pandas(), diff.to_pandas(), impact.to_pandas(), frames.runs())
+    return [step.name for step in run.steps]
+
+
+class Airflow(ml.Dialect):
+    name = "airflow"
+
+    def identify_runs(self, contexts: object) -> tuple[ml.RunIdentity, ...] | None:
+        use(contexts)
+        return (ml.RunIdentity(None, None, "dag", "run"),)
+
+
+def reader(memory: ml.testing.InMemoryStore) -> ml.Reader:
+    found: ml.Reader = ml.testing.InMemoryReader()
+    key: str = memory.put_artifact("Model", uri="s3://bucket/model")
+    use(memory.upstream(key), ml.register_dialect(Airflow))
+    return found
+
+
+def wrong(path: str, artifact: ml.ArtifactView, run: ml.PipelineRunView) -> None:
+    store = ml.connect(path)
+    ml.conect(path)  # type: ignore[attr-defined]
+    ml.connect(path, "again")  # type: ignore[call-arg]
+    ml.Snapshott  # type: ignore[attr-defined]  # noqa: B018 - asking is the test
+    store.upstream(artifact, max_hopz=3)  # type: ignore[call-arg]
+    artifact.upstream(max_hopz=3)  # type: ignore[call-arg]
+    artifact.downstream(max_hops="3")  # type: ignore[arg-type]
+    artifact.upstream(as_of=3.5)  # type: ignore[arg-type]
+    store.get_pipeline(3)  # type: ignore[arg-type]
+    run.get_step("Trainer").outptus  # type: ignore[attr-defined]  # noqa: B018 - asking is the test
+    run.pipeline.compare_runs(last="3")  # type: ignore[arg-type]

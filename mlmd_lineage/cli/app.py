@@ -1,12 +1,13 @@
-"""The application: its commands, in the order in which its help lists them."""
+"""Application: the commands, in the order in which its help lists them."""
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed_version
-from typing import Annotated
+import functools
+from typing import Annotated, Any
 
 import typer
 
+from mlmd_lineage import __version__
 from mlmd_lineage.cli import (
     archive,
     components,
@@ -42,7 +43,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        typer.echo(f"mlmd-lineage {installed_version('mlmd-lineage')}")
+        typer.echo(f"mlmd-lineage {__version__}")
         raise typer.Exit
 
 
@@ -74,3 +75,9 @@ for group in (
     config,
 ):
     group.register(app)
+
+
+@functools.cache
+def command_line() -> Any:
+    """Return the application as a command of click's, made once: that takes 0.15 s."""
+    return typer.main.get_command(app)

@@ -97,7 +97,7 @@ def up(component: Component, tell: Callable[[str], None]) -> None:
             component.local_path.mkdir(parents=True, exist_ok=True)
         reach = component.reach()
         reach.raise_for_state()
-        tell(f"The {_called(component)} is ready: {reach.told}")
+        tell(f"The {_called(component)} is ready: {reach.message}")
     else:
         tell(f"The {_called(component)} needs no starting: {component.location()}.")
 

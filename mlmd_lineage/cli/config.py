@@ -89,7 +89,7 @@ def _artifacts_set(
 def _put(
     kind_name: str, flavor: str, given: dict[str, str | None], format_: DescriptionFormat
 ) -> None:
-    from mlmd_lineage.stacks import config, fields
+    from mlmd_lineage.stacks import config_stack, fields
     from mlmd_lineage.stacks.component_kinds import KINDS
     from mlmd_lineage.stacks.registry import Registry
 
@@ -99,10 +99,10 @@ def _put(
     fields.checked_fields(loaded, given)
     secret, flags = fields.secret_fields(loaded), fields.flag_fields(loaded)
     values = attribute_options.with_values(given, secret, flags)
-    component = config.put(registry, kind, flavor, values)
+    component = config_stack.put(registry, kind, flavor, values)
     told = (
-        f"The {kind.words} of the stack '{config.NAME}' is {component.location()}; it is the "
+        f"The {kind.words} of the stack '{config_stack.NAME}' is {component.location()}; it is the "
         "active stack."
     )
-    done = {"stack": config.NAME, kind.name: config.NAME, "flavor": flavor}
+    done = {"stack": config_stack.NAME, kind.name: config_stack.NAME, "flavor": flavor}
     say(told, done, format_)

@@ -1,4 +1,4 @@
-"""``mlmd-lineage serve``: any store as MLMD's gRPC service."""
+"""The command ``mlmd-lineage serve``: a store as MLMD's gRPC service."""
 
 from __future__ import annotations
 

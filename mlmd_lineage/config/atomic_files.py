@@ -1,4 +1,4 @@
-"""Writing small files whole, one process at a time."""
+"""Atomic writes of small files, under a lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where passwords and TLS material come from when they are not given: the environment."""
+"""Passwords and TLS material from environment variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this library keeps what it must remember: registrations, secrets, local stores."""
+"""The configuration folder, which holds registrations, secrets and local stores."""
 
 from __future__ import annotations
 

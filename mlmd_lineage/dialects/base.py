@@ -46,9 +46,9 @@ class Dialect:
     >>> class Airflow(Dialect):
     ...     name = "airflow"
     ...
-    ...     def place(self, contexts):
+    ...     def identify_runs(self, contexts):
     ...         run = first(contexts, "airflow.DagRun")
-    ...         return None if run is None else (Place(run, None, run.properties["dag_id"]),)
+    ...         return None if run is None else (RunIdentity(run, None, run.properties["dag_id"]),)
 
     Register it under the entry point group ``mlmd_lineage.dialects``.
     """
@@ -60,26 +60,26 @@ class Dialect:
     canceled_is_skipped = False
     """Whether CANCELED means that a condition was false, which does not touch the run's status."""
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution that has these contexts, the innermost first.
 
         None says that it is not this platform's. Two dialects that both recognise some contexts
-        have to place them alike.
+        have to name the same runs.
         """
         raise NotImplementedError
 
     def claims(self, execution: ExecutionFacts) -> bool:
-        """Tell whether an execution that ``place`` recognised is this platform's indeed."""
+        """Tell whether an execution that ``identify_runs`` recognised is this platform's indeed."""
         del execution
         return True
 
-    def step(self, execution: ExecutionFacts, place: RunIdentity) -> StepRecord:
-        """Return an execution as a step of the run at a place."""
+    def step(self, execution: ExecutionFacts, identity: RunIdentity) -> StepRecord:
+        """Return an execution as a step of a run."""
         status, cached = self.status(execution)
         details = {"entrypoint_name": last_part(execution.type)} | self.details(execution)
         return StepRecord(
             id=execution.id,
-            name=self.step_name(execution, place),
+            name=self.step_name(execution, identity),
             type=execution.type,
             dialect=self.name,
             state=state_name(execution.state),
@@ -92,9 +92,9 @@ class Dialect:
             **details,
         )
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the name of a step in its pipeline."""
-        del place
+        del identity
         return execution.name or last_part(execution.type)
 
     def status(self, execution: ExecutionFacts) -> tuple[Status, bool]:
@@ -130,10 +130,10 @@ class Dialect:
         return ArtifactRecord(name=artifact.name, properties=merged(artifact))
 
     def run(
-        self, place: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+        self, identity: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
     ) -> RunDetails:
         """Return what the platform says about a run."""
-        del place, steps
+        del identity, steps
         return RunDetails()
 
 
@@ -222,7 +222,9 @@ def is_internal(name: str) -> bool:
     return _DUNDER.match(name) is not None
 
 
-def parted(properties: Mapping[str, Any], internal: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_properties(
+    properties: Mapping[str, Any], internal: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the properties that are the user's, and those whose names are internal."""
     own = {name: value for name, value in properties.items() if not internal(name)}
     rest = {name: value for name, value in properties.items() if internal(name)}

@@ -30,7 +30,7 @@ class CMF(Dialect):
 
     name = "cmf"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the pipeline of an execution's stage, which is its run too."""
         stage = first(contexts, _STAGE)
         pipeline = first(stage.parents if stage else contexts, _PIPELINE)
@@ -38,12 +38,12 @@ class CMF(Dialect):
             return (RunIdentity(pipeline, pipeline, pipeline.name),)
         return None if stage is None else (RunIdentity(stage, None, stage.name.partition("/")[0]),)
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the name of the stage in its pipeline."""
         stage = first(execution.contexts, _STAGE)
         if stage is None:
-            return super().step_name(execution, place)
-        return stage.name.removeprefix(f"{place.pipeline_name}/")
+            return super().step_name(execution, identity)
+        return stage.name.removeprefix(f"{identity.pipeline_name}/")
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters, which are the custom properties; declared ones are CMF's own."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.dialects.base import Dialect, first, from_json, merged, parted
+from mlmd_lineage.dialects.base import Dialect, first, from_json, merged, split_properties
 from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class KubeflowV1(Dialect):
 
     name = "kubeflow_v1"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution.
 
         What is recorded as the pipeline's name is the workflow's: without the five characters
@@ -42,15 +42,15 @@ class KubeflowV1(Dialect):
         stem = _SUFFIX.sub("", recorded) if recorded == run.name else recorded
         return (RunIdentity(run, None, stem or recorded),)
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the name of the component."""
-        del place
+        del identity
         component = execution.properties.get("component_id")
         return str(component) if component else _component(execution.type)
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters, which are the custom properties ``input:NAME`` of later versions."""
-        rest, inputs = parted(merged(execution), lambda name: name.startswith(_INPUT))
+        rest, inputs = split_properties(merged(execution), lambda name: name.startswith(_INPUT))
         parameters = {name.removeprefix(_INPUT): value for name, value in inputs.items()}
         return {
             "entrypoint_name": _component(execution.type),

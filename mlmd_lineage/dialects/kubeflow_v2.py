@@ -35,7 +35,7 @@ class KubeflowV2(Dialect):
     # A false condition leaves an execution in the state CANCELED.
     canceled_is_skipped = True
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution."""
         run = first(contexts, *_RUNS)
         pipeline = first(run.parents if run else (), *_PIPELINES) or first(contexts, *_PIPELINES)
@@ -43,9 +43,9 @@ class KubeflowV2(Dialect):
             return None if pipeline is None else (RunIdentity(pipeline, pipeline, pipeline.name),)
         return (RunIdentity(run, pipeline, pipeline.name if pipeline else run.name),)
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the key of the step's task in its DAG; up to 2.5 that is its display name."""
-        del place
+        del identity
         found = merged(execution)
         if _is_dag(execution) and _parent(found) is None:
             return ROOT
@@ -62,9 +62,9 @@ class KubeflowV2(Dialect):
             status = "cached"
         return status, cached or status == "cached"
 
-    def step(self, execution: ExecutionFacts, place: RunIdentity) -> StepRecord:
+    def step(self, execution: ExecutionFacts, identity: RunIdentity) -> StepRecord:
         """Return an execution as a step; a DAG's status is left open, as its children tell it."""
-        record = super().step(execution, place)
+        record = super().step(execution, identity)
         if not record.is_dag:
             return dataclasses.replace(record, entrypoint_name=record.display_name or record.name)
         return dataclasses.replace(
@@ -112,13 +112,13 @@ class KubeflowV2(Dialect):
         )
 
     def run(
-        self, place: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+        self, identity: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
     ) -> RunDetails:
         """Return the run's parameters, those of its root, and the properties of its context."""
         root = next((record for _, record in steps if record.is_root), None)
         return RunDetails(
             parameters={} if root is None else root.parameters,
-            runtime_configuration={} if place.run is None else place.run.properties,
+            runtime_configuration={} if identity.run is None else identity.run.properties,
         )
 
 

@@ -10,8 +10,8 @@ from mlmd_lineage.dialects.base import (
     is_internal,
     last_part,
     merged,
-    parted,
     scalars,
+    split_properties,
 )
 from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
@@ -31,7 +31,7 @@ class Plain(Dialect):
 
     name = "plain"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:
         """Return the context that is most like a run, and the one that is most like its pipeline.
 
         A context is like a run if its type is named so, or if it has a parent; its pipeline is
@@ -48,16 +48,16 @@ class Plain(Dialect):
         )
         return (RunIdentity(run, pipeline, pipeline.name if pipeline else run.type),)
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the first name that the execution has, in the order of Kubeflow's interface."""
-        del place
+        del identity
         found = merged(execution)
         named = next((str(found[name]) for name in _NAMES if found.get(name)), None)
         return named or execution.name or last_part(execution.type)
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters: all properties but those named ``__like_this__``."""
-        own, internal = parted(merged(execution), is_internal)
+        own, internal = split_properties(merged(execution), is_internal)
         return {
             "parameters": dict(sorted(own.items())),
             "internal_properties": dict(sorted(internal.items())),

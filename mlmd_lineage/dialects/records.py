@@ -1,4 +1,4 @@
-"""The vocabulary that every dialect speaks: places, steps, artifacts and runs, as plain values."""
+"""The records that every dialect returns: run identities, steps, artifacts and run details."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from mlmd_lineage.dialects.tfx import TFX
 from mlmd_lineage.dialects.zenml import ZenML
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 GROUP = "mlmd_lineage.dialects"
 """The entry point group under which a package offers dialects: classes, or instances."""
@@ -47,6 +47,23 @@ def register_dialect(dialect: Dialect | type[Dialect]) -> Callable[[], None]:
 def dialects() -> tuple[Dialect, ...]:
     """Return all dialects in the order in which they are asked."""
     return (*_registered, *_installed(), *_BUILT_IN)
+
+
+def named(names: Iterable[str]) -> tuple[Dialect, ...]:
+    """Return dialects by their names, the ones registered here first.
+
+    Raises:
+        ConfigurationError: One is not registered in this process.
+    """
+    known = {dialect.name: dialect for dialect in reversed(dialects())}
+    missing = [name for name in names if name not in known]
+    if missing:
+        message = (
+            f"The dialect {missing[0]!r}, by which these runs were read, is not registered here: "
+            "call register_dialect() first."
+        )
+        raise errors.ConfigurationError(message)
+    return tuple(known[name] for name in names)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from mlmd_lineage.dialects.base import (
     is_internal,
     last_part,
     of_types,
-    parted,
+    split_properties,
 )
 from mlmd_lineage.dialects.records import RunIdentity
 
@@ -43,7 +43,7 @@ class TFX(Dialect):
 
     name = "tfx"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution, the innermost pipeline's first.
 
         The executions of a sub-pipeline carry the contexts of all pipelines around it.
@@ -57,17 +57,17 @@ class TFX(Dialect):
             return tuple(RunIdentity(p, p, p.name) for p in _innermost_first(pipelines, contexts))
         if len(runs) == 1 and len(pipelines) == 1:
             return (RunIdentity(runs[0], pipelines[0], pipelines[0].name),)
-        places = _paired(runs, pipelines)
+        identities = _paired(runs, pipelines)
         innermost = _innermost_first(pipelines, contexts)
         order = {pipeline.id: number for number, pipeline in enumerate(innermost)}
-        places.sort(key=lambda p: order.get(p.pipeline.id if p.pipeline else -1, len(order)))
-        return tuple(places)
+        identities.sort(key=lambda p: order.get(p.pipeline.id if p.pipeline else -1, len(order)))
+        return tuple(identities)
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the id of the step's node in its pipeline, ``sub.node`` where that is another."""
         node = first(execution.contexts, _NODE)
         if node is not None:
-            return node.name.removeprefix(f"{place.pipeline_name}.")
+            return node.name.removeprefix(f"{identity.pipeline_name}.")
         legacy = first(execution.contexts, _LEGACY_NODE)
         for properties in (execution.properties, legacy.properties if legacy else {}):
             if properties.get("component_id"):
@@ -81,10 +81,10 @@ class TFX(Dialect):
         values are Python's ``str()`` of what they were, beside a few names that are its own.
         """
         custom = execution.custom_properties
-        own, internal = parted(custom, is_internal)
+        own, internal = split_properties(custom, is_internal)
         parameters = {name: _typed(name, value, custom) for name, value in own.items()}
         legacy = first(execution.contexts, _LEGACY_RUN) or "pipeline_root" in execution.properties
-        typed, reserved = parted(
+        typed, reserved = split_properties(
             execution.properties, lambda name: is_internal(name) or (legacy and name in _RESERVED)
         )
         for name, value in typed.items():
@@ -123,7 +123,7 @@ def _innermost_first(
 
 def _paired(runs: Sequence[ContextFacts], pipelines: Sequence[ContextFacts]) -> list[RunIdentity]:
     """Tell each run's pipeline: by its parents, its properties, its name, or its turn."""
-    places: dict[int, RunIdentity] = {}
+    identities: dict[int, RunIdentity] = {}
     left = {pipeline.id: pipeline for pipeline in pipelines}
     rules = (
         lambda run, pipeline: pipeline.id in [parent.id for parent in run.parents],
@@ -133,14 +133,14 @@ def _paired(runs: Sequence[ContextFacts], pipelines: Sequence[ContextFacts]) -> 
     )
     for rule in rules:
         for run in runs:
-            if run.id not in places:
+            if run.id not in identities:
                 pipeline = next((p for p in left.values() if rule(run, p)), None)
                 if pipeline is not None:
-                    places[run.id] = RunIdentity(run, pipeline, pipeline.name)
+                    identities[run.id] = RunIdentity(run, pipeline, pipeline.name)
                     del left[pipeline.id]
     for run in runs:
-        if run.id not in places:
-            place = first(run.parents, _PIPELINE)
-            name = place.name if place else run.properties.get("pipeline_name")
-            places[run.id] = RunIdentity(run, place, str(name or run.name))
-    return [places[run.id] for run in runs]
+        if run.id not in identities:
+            pipeline = first(run.parents, _PIPELINE)
+            name = pipeline.name if pipeline else run.properties.get("pipeline_name")
+            identities[run.id] = RunIdentity(run, pipeline, str(name or run.name))
+    return [identities[run.id] for run in runs]

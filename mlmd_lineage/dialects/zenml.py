@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.dialects.base import first, from_json, last_part, merged, parted
+from mlmd_lineage.dialects.base import first, from_json, last_part, merged, split_properties
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails
 from mlmd_lineage.dialects.tfx import TFX
 
@@ -35,18 +35,18 @@ class ZenML(TFX):
             or first(execution.contexts, *_CONTEXTS) is not None
         )
 
-    def step_name(self, execution: ExecutionFacts, place: RunIdentity) -> str:
+    def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the name that the step has as an argument of its pipeline.
 
         Before 0.5.4 ZenML did not keep it: then it is the step's class.
         """
-        del place
+        del identity
         name = from_json(execution.custom_properties.get(f"{_PREFIX}pipeline_parameter_name"))
         return name if isinstance(name, str) and name else last_part(execution.type)
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters and internal properties; all are custom properties in JSON."""
-        own, internal = parted(merged(execution), lambda name: name.startswith(_PREFIX))
+        own, internal = split_properties(merged(execution), lambda name: name.startswith(_PREFIX))
         return {
             "parameters": {name: from_json(value) for name, value in own.items()},
             "internal_properties": {name: from_json(value) for name, value in internal.items()},
@@ -63,13 +63,13 @@ class ZenML(TFX):
         )
 
     def run(
-        self, place: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+        self, identity: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
     ) -> RunDetails:
         """Return the runtime configuration, which ZenML keeps on a context of each step."""
         for execution, _ in steps:
             context = first(execution.contexts, *_CONTEXTS)
             found = from_json(context.properties.get("runtime_configuration")) if context else None
             if isinstance(found, dict):
-                name = place.run.name if place.run is not None else None
+                name = identity.run.name if identity.run is not None else None
                 return RunDetails(runtime_configuration={**found, "run_name": name})
         return RunDetails()

@@ -1,4 +1,4 @@
-"""The calls to a cluster's API: what is there, what is made, what is deleted."""
+"""Calls to the API of a Kubernetes cluster."""
 
 from __future__ import annotations
 
@@ -53,49 +53,50 @@ class Cluster:
         client = _client(kubernetes, context)
         self.core: Any = kubernetes.client.CoreV1Api(client)
         self._apps: Any = kubernetes.client.AppsV1Api(client)
-        self._plain = client.sanitize_for_serialization
+        self._as_json = client.sanitize_for_serialization
+        self._api_error: type[Exception] = kubernetes.client.ApiException
 
     def ensure_namespace(self) -> bool:
-        """Make the namespace unless it is there; return whether it was made."""
+        """Create the namespace unless it exists; return whether it was created."""
         with self._explained("look for the namespace"):
             try:
                 self._call(self.core.read_namespace, self.namespace)
             except Exception as error:
-                if _status(error) == _FORBIDDEN:
+                if self._status(error) == _FORBIDDEN:
                     return False  # who may not look at namespaces may still work in this one
-                if _status(error) != _NOT_FOUND:
+                if self._status(error) != _NOT_FOUND:
                     raise
             else:
                 return False
-        with self._explained("make the namespace"):
+        with self._explained("create the namespace"):
             body = manifests.namespace(self.namespace)
-            return self._made(self.core.create_namespace, body)
+            return self._created(self.core.create_namespace, body)
 
     def find(self, kind: ObjectKind, name: str) -> dict[str, Any] | None:
-        """Return an object as the API's JSON has it, or None where there is none."""
+        """Return an object as the JSON of the API, or None where there is none."""
         with self._explained(f"look for the {kind} {name}"):
             try:
                 found = self._call(self._method("read", kind), name, self.namespace)
             except Exception as error:
-                if _status(error) == _NOT_FOUND:
+                if self._status(error) == _NOT_FOUND:
                     return None
                 raise
-        plain: dict[str, Any] = self._plain(found)
+        plain: dict[str, Any] = self._as_json(found)
         return plain
 
     def create(self, kind: ObjectKind, body: dict[str, Any]) -> bool:
-        """Make an object; return False where another process was faster."""
-        with self._explained(f"make the {kind} {body['metadata']['name']}"):
-            return self._made(self._method("create", kind), self.namespace, body)
+        """Create an object; return False where another process has created it first."""
+        with self._explained(f"create the {kind} {body['metadata']['name']}"):
+            return self._created(self._method("create", kind), self.namespace, body)
 
     def delete(self, kind: ObjectKind, name: str) -> bool:
-        """Delete an object and what it owns; return whether it was there."""
+        """Delete an object and what it owns; return whether it existed."""
         with self._explained(f"delete the {kind} {name}"):
             try:
                 method = self._method("delete", kind)
                 self._call(method, name, self.namespace, propagation_policy="Foreground")
             except Exception as error:
-                if _status(error) == _NOT_FOUND:
+                if self._status(error) == _NOT_FOUND:
                     return False
                 raise
         return True
@@ -105,7 +106,7 @@ class Cluster:
         labels = ",".join(f"{key}={value}" for key, value in selector.items())
         with self._explained("look for the pods"):
             found = self._call(self.core.list_namespaced_pod, self.namespace, label_selector=labels)
-        pods: list[dict[str, Any]] = self._plain(found).get("items", [])
+        pods: list[dict[str, Any]] = self._as_json(found).get("items", [])
         return sorted(
             pods, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), reverse=True
         )
@@ -141,10 +142,10 @@ class Cluster:
         return base64.b64decode(value).decode()
 
     def wait(self, what: str, done: Any, seconds: float) -> None:
-        """Wait until something is so.
+        """Wait until ``done()`` returns True.
 
         Raises:
-            UnreachableError: It is not so in time.
+            UnreachableError: It does not in time.
         """
         end = time.monotonic() + seconds
         while not done():
@@ -160,25 +161,29 @@ class Cluster:
     def _call(self, method: Any, *arguments: Any, **options: Any) -> Any:
         return method(*arguments, _request_timeout=_CALL_SECONDS, **options)
 
-    def _made(self, method: Any, *arguments: Any) -> bool:
+    def _created(self, method: Any, *arguments: Any) -> bool:
         try:
             self._call(method, *arguments)
         except Exception as error:
-            if _status(error) == _CONFLICT:
+            if self._status(error) == _CONFLICT:
                 return False
             raise
         return True
 
+    def _status(self, error: Exception) -> int:
+        """Return the HTTP status of the client's own error, and 0 of any other."""
+        return int(vars(error).get("status") or 0) if isinstance(error, self._api_error) else 0
+
     @contextlib.contextmanager
     def _explained(self, doing: str) -> Iterator[None]:
-        """Turn what the client raises into a sentence; its own quotes whole answers."""
+        """Replace the client's errors, whose texts quote whole responses, by one sentence."""
         where = f"the cluster of the context {self.context!r}"
         try:
             yield
         except errors.MLMDLineageError:
             raise
         except Exception as error:  # noqa: BLE001 - the client's, urllib3's and the system's
-            status = _status(error)
+            status = self._status(error)
             if status == _UNAUTHORIZED:
                 message = f"Could not {doing}: {where} does not accept these credentials."
                 raise errors.AuthenticationError(message) from None
@@ -189,16 +194,11 @@ class Cluster:
                 )
                 raise errors.StorePermissionError(message) from None
             if status:
-                reason = getattr(error, "reason", "") or "no reason given"
+                reason = vars(error).get("reason") or "no reason given"
                 message = f"Could not {doing}: {where} says {status} {reason}."
                 raise errors.StoreError(message) from None
             message = f"Could not {doing}: {where} does not answer ({type(error).__name__})."
             raise errors.UnreachableError(message) from None
-
-
-def _status(error: Exception) -> int:
-    status = getattr(error, "status", None)
-    return status if isinstance(status, int) else 0
 
 
 def _client(kubernetes: Any, context: str) -> Any:
@@ -215,7 +215,7 @@ def _client(kubernetes: Any, context: str) -> Any:
     except kubernetes.config.ConfigException:
         known = _contexts(kubernetes)
         if context in known:
-            message = f"The context {context!r} of the kubeconfig is not whole; mend it."
+            message = f"The context {context!r} of the kubeconfig is incomplete; correct it."
         elif known:
             near = errors.did_you_mean(context, known)
             message = f"The kubeconfig has no context {context!r}; it has {', '.join(known)}.{near}"
@@ -225,7 +225,7 @@ def _client(kubernetes: Any, context: str) -> Any:
                 "else it is ~/.kube/config."
             )
         raise errors.ConfigurationError(message) from None
-    # A call that cannot be had is told at once, not after urllib3's own attempts.
+    # A call that fails is reported at once, not after urllib3's own attempts.
     configuration.retries = 0
     return kubernetes.client.ApiClient(configuration)
 

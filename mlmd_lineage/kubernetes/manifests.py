@@ -1,4 +1,4 @@
-"""What a MySQL server in a Kubernetes cluster is made of: five objects, as the API takes them."""
+"""Manifests of the five Kubernetes objects that make up a MySQL server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MLMD in a MySQL server that this library deploys in a Kubernetes cluster."""
+"""The ``kubernetes`` flavor: MLMD in a MySQL server that this library deploys in a cluster."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class KubernetesMetadataStore(BaseMetadataStore):
         from mlmd_lineage.kubernetes.port_forward import PortForwardProcess, Target
 
         target = Target(self.kubernetes_context, self.kubernetes_namespace, self.deployment_name)
-        # The same for whoever means the same server, under whatever name it is registered.
+        # One folder for each server, under whatever name the server is registered.
         digest = hashlib.sha256(self.location().encode()).hexdigest()[:16]
         return PortForwardProcess(private_folder("kubernetes", digest), target)
 
@@ -96,7 +96,7 @@ class KubernetesMetadataStore(BaseMetadataStore):
         if port is None:
             named = f" {self.name}" if self.name else ""
             message = (
-                f"No port of this machine leads to {self.location()}; 'mlmd-lineage "
+                f"No port of this machine is forwarded to {self.location()}; 'mlmd-lineage "
                 f"metadata-store up{named}' opens one."
             )
             raise errors.UnreachableError(message)
@@ -114,7 +114,7 @@ class KubernetesMetadataStore(BaseMetadataStore):
 
     @property
     def is_provisioned(self) -> bool:
-        """Whether all that it needs is in the cluster."""
+        """Whether everything it needs is in the cluster."""
         kinds: tuple[ObjectKind, ...] = (
             "secret",
             "persistent_volume_claim",
@@ -122,23 +122,23 @@ class KubernetesMetadataStore(BaseMetadataStore):
             "service",
         )
         found = (self._cluster.find(kind, self.deployment_name) for kind in kinds)
-        return all(each is not None and not _is_going(each) for each in found)
+        return all(each is not None and not _is_being_deleted(each) for each in found)
 
     @property
     def is_running(self) -> bool:
-        """Whether it can be reached from here: in the cluster always, else by its port."""
+        """Whether it can be reached: inside the cluster always, else by a forwarded port."""
         return cluster.inside() or self._forward.port is not None
 
-    def provision(self, tell: Callable[[str], None]) -> None:
-        """Make what is missing in the cluster, and wait until the server is ready.
+    def provision(self, report: Callable[[str], None]) -> None:
+        """Create what is missing in the cluster, and wait until the server is ready.
 
         Raises:
-            ConfigurationError: Something of this name is there that this library did not make.
+            ConfigurationError: An object of this name exists that this library did not create.
             StoreError: The cluster refuses, or the server is not ready in time.
         """
         name, space = self.deployment_name, self.kubernetes_namespace
         if self._cluster.ensure_namespace():
-            tell(f"Made the namespace {space}.")
+            report(f"Created the namespace {space}.")
         found = self._found("secret")
         if found is None and self._found("persistent_volume_claim") is not None:
             message = (
@@ -154,8 +154,8 @@ class KubernetesMetadataStore(BaseMetadataStore):
             ("deployment", manifests.deployment(name, space)),
             ("service", manifests.service(name, space)),
         ):
-            self._ensure(kind, body, tell)  # type: ignore[arg-type]  # the kinds, as texts
-        tell("Waiting for the server to be ready.")
+            self._ensure(kind, body, report)  # type: ignore[arg-type]  # the kinds, as texts
+        report("Waiting for the server to be ready.")
         try:
             waiting = f"Starting {self.location()}"
             self._cluster.wait(waiting, self._is_ready, self.ready_timeout)
@@ -163,11 +163,11 @@ class KubernetesMetadataStore(BaseMetadataStore):
             raise errors.UnreachableError(f"{error} {self._why()}".strip()) from None
 
     def _found(self, kind: ObjectKind) -> dict[str, Any] | None:
-        """Return what is there of this name; what is being deleted is waited for."""
+        """Return the object of this name, after waiting for one that is being deleted."""
 
         def settled() -> bool:
             found = self._cluster.find(kind, self.deployment_name)
-            return found is None or not _is_going(found)
+            return found is None or not _is_being_deleted(found)
 
         words = kind.replace("_", " ")
         self._cluster.wait(f"Deleting the {words}", settled, self.ready_timeout)
@@ -175,28 +175,30 @@ class KubernetesMetadataStore(BaseMetadataStore):
         if found is not None and not _is_ours(found):
             message = (
                 f"There is a {words} {self.deployment_name!r} in {self.kubernetes_namespace} that "
-                "mlmd-lineage did not make; choose another deployment_name."
+                "mlmd-lineage did not create; choose another deployment_name."
             )
             raise errors.ConfigurationError(message)
         return found
 
-    def _ensure(self, kind: ObjectKind, body: dict[str, Any], tell: Callable[[str], None]) -> None:
+    def _ensure(
+        self, kind: ObjectKind, body: dict[str, Any], report: Callable[[str], None]
+    ) -> None:
         words = kind.replace("_", " ")
         found = self._found(kind)
         if found is None:
             if self._cluster.create(kind, body):
-                tell(f"Made the {words} {self.deployment_name}.")
+                report(f"Created the {words} {self.deployment_name}.")
         elif kind == "persistent_volume_claim":
             has = found["spec"]["resources"]["requests"]["storage"]
             if has != self.storage_capacity:
-                tell(f"The volume has {has}, and is not resized to {self.storage_capacity}.")
+                report(f"The volume has {has}, and is not resized to {self.storage_capacity}.")
 
     def _is_ready(self) -> bool:
         found = self._cluster.find("deployment", self.deployment_name) or {}
         return int(found.get("status", {}).get("availableReplicas") or 0) >= 1
 
     def _why(self) -> str:
-        """Return what keeps the pod from being ready, as far as the cluster says."""
+        """Return why the pod is not ready, as far as the cluster reports it."""
         for pod in self._cluster.pods(manifests.selector(self.deployment_name)):
             status = pod.get("status", {})
             for container in status.get("containerStatuses") or ():
@@ -211,7 +213,7 @@ class KubernetesMetadataStore(BaseMetadataStore):
     def _pods(self) -> list[dict[str, Any]]:
         return self._cluster.pods(manifests.selector(self.deployment_name))
 
-    def resume(self, tell: Callable[[str], None]) -> None:
+    def resume(self, report: Callable[[str], None]) -> None:
         """Forward a port of this machine to the server, and wait until it answers.
 
         Raises:
@@ -220,9 +222,9 @@ class KubernetesMetadataStore(BaseMetadataStore):
         if not cluster.inside():
             had = self._forward.port
             port = self._forward.start()
-            tell(f"The port {port} of this machine {'leads' if had else 'leads now'} to it.")
+            report(f"The port {port} of this machine {'is' if had else 'is now'} forwarded to it.")
         self._wait_for_answer()
-        tell(f"{self.location()} answers.")
+        report(f"{self.location()} answers.")
 
     def _wait_for_answer(self) -> None:
         import pymysql
@@ -252,18 +254,18 @@ class KubernetesMetadataStore(BaseMetadataStore):
                 raise errors.UnreachableError(message) from None
             return
 
-    def suspend(self, tell: Callable[[str], None]) -> None:
-        """Stop forwarding the port; what is in the cluster goes on."""
+    def suspend(self, report: Callable[[str], None]) -> None:
+        """Stop forwarding the port; the server in the cluster keeps running."""
         if self._forward.stop():
-            tell(f"No port of this machine leads to {self.location()} any longer.")
+            report(f"The port forwarded to {self.location()} is closed.")
         else:
-            tell(f"No port of this machine leads to {self.location()}.")
+            report(f"No port of this machine was forwarded to {self.location()}.")
 
-    def deprovision(self, tell: Callable[[str], None], *, delete_data: bool) -> None:
-        """Delete what was made; the volume, and the Secret without which it is lost, on demand.
+    def deprovision(self, report: Callable[[str], None], *, delete_data: bool) -> None:
+        """Delete what was created; the volume and its Secret only with ``delete_data``.
 
         Raises:
-            ConfigurationError: Something of this name is there that this library did not make.
+            ConfigurationError: An object of this name exists that this library did not create.
             StoreError: The cluster refuses.
         """
         kinds: list[ObjectKind] = ["service", "deployment"]
@@ -271,9 +273,9 @@ class KubernetesMetadataStore(BaseMetadataStore):
             kinds += ["persistent_volume_claim", "secret"]
         for kind in kinds:
             if self._found(kind) is not None and self._cluster.delete(kind, self.deployment_name):
-                tell(f"Deleted the {kind.replace('_', ' ')} {self.deployment_name}.")
+                report(f"Deleted the {kind.replace('_', ' ')} {self.deployment_name}.")
         if not delete_data and self._found("persistent_volume_claim") is not None:
-            tell("The volume and its Secret stay; '--delete-data' deletes them too.")
+            report("The volume and its Secret stay; '--delete-data' deletes them too.")
 
     def logs(self, *, follow: bool) -> Iterator[str]:
         """Yield the last lines that the server has written.
@@ -288,7 +290,7 @@ class KubernetesMetadataStore(BaseMetadataStore):
         yield from self._cluster.log_lines(pods[0]["metadata"]["name"], follow=follow)
 
 
-def _is_going(found: dict[str, Any]) -> bool:
+def _is_being_deleted(found: dict[str, Any]) -> bool:
     """Return whether an object is being deleted."""
     return "deletionTimestamp" in found["metadata"]
 

@@ -1,9 +1,9 @@
-"""A port of this machine that leads to a server in a cluster, kept open by a process of its own.
+"""A background process that forwards a port of this machine to a server in a cluster.
 
 ``python -m mlmd_lineage.kubernetes.port_forward`` is that process. It forwards with ``kubectl``
-where that is installed, else with the kubernetes client, and starts anew what breaks off, as
-happens whenever the pod is replaced. While it lives it holds a lock, so that a process id is
-believed only as long as it is really the forwarder's.
+where that is installed, else with the kubernetes client, and restarts a forward that breaks off,
+as happens whenever the pod is replaced. It holds a lock as long as it runs: a process id in its
+state file is believed only while the lock is held.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,26 +19,24 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import filelock
 
 from mlmd_lineage import errors
 from mlmd_lineage.config.atomic_files import read_if_there, write_whole
 from mlmd_lineage.kubernetes import manifests
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from mlmd_lineage.stores.kubectl import KubectlPortForward, find_kubectl
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.1
-_AGAIN_SECONDS = 1.0
+_RESTART_SECONDS = 1.0
 _CHUNK = 65_536
-_OURS_ALONE = 0o600
-
+_OWNER_ONLY = 0o600
 
 _started: list[subprocess.Popen[bytes]] = []
+"""Background processes that this process started, and has to wait for once they end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +79,7 @@ class PortForwardProcess:
         return state
 
     def _held(self) -> bool:
-        """Return whether the forwarder lives: the lock of a dead process is nobody's."""
+        """Return whether the background process runs: only then is its lock held."""
         lock = filelock.FileLock(self._lock, timeout=0)
         try:
             with lock:
@@ -102,7 +99,7 @@ class PortForwardProcess:
         if port is not None:
             return port
         with self.log.open("wb") as log:
-            os.chmod(self.log, _OURS_ALONE)  # noqa: PTH101
+            os.chmod(self.log, _OWNER_ONLY)  # noqa: PTH101
             process = subprocess.Popen(  # noqa: S603 - this very module
                 [
                     sys.executable,
@@ -116,7 +113,7 @@ class PortForwardProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        # It goes on when this process ends, and so must not be warned about.
+        # It outlives this process; a reference to it keeps Python from warning about that.
         _started.append(process)
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
@@ -160,7 +157,7 @@ def _accepts(port: int) -> bool:
         return False
 
 
-# What follows runs in the forwarding process.
+# What follows runs in the background process.
 
 
 def main() -> None:
@@ -179,49 +176,48 @@ def _forward(state: Path, target: Target) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
 
-    def ready() -> None:
+    def write_state() -> None:
         write_whole(state, json.dumps({"pid": os.getpid(), "port": port}).encode())
 
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        ready()
+    if find_kubectl() is None:
+        write_state()
         _with_client(listener, target)
         return
     listener.close()
     while True:
-        _with_kubectl(kubectl, port, target, ready)
-        time.sleep(_AGAIN_SECONDS)
+        try:
+            forward = _with_kubectl(port, target)
+        except errors.UnreachableError as error:
+            _log(str(error))
+        else:
+            write_state()
+            forward.wait()
+        time.sleep(_RESTART_SECONDS)
 
 
-def _with_kubectl(kubectl: str, port: int, target: Target, ready: Callable[[], None]) -> None:
-    """Run kubectl until it ends."""
-    command = [
-        *(kubectl, "--context", target.context, "--namespace", target.namespace),
-        *("port-forward", "--address", "127.0.0.1"),
-        *(f"service/{target.name}", f"{port}:{manifests.PORT}"),
-    ]
-    process = subprocess.Popen(  # noqa: S603 - the user's own kubectl
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+def _log(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the process's output is its log file
+
+
+def _with_kubectl(port: int, target: Target) -> KubectlPortForward:
+    return KubectlPortForward(
+        target.context,
+        target.namespace,
+        f"svc/{target.name}",
+        manifests.PORT,
+        local_port=port,
+        log=_log,
     )
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)  # noqa: T201 - the log
-            if line.startswith("Forwarding from"):
-                ready()
-        process.wait()
-    finally:
-        process.terminate()
 
 
 def _with_client(listener: socket.socket, target: Target) -> None:
-    """Take connections and lead each to the pod, through the cluster's API."""
+    """Accept connections, and forward each to the pod through the cluster's API."""
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_lead, args=(connection, target), daemon=True).start()
+        threading.Thread(target=_forward_connection, args=(connection, target), daemon=True).start()
 
 
-def _lead(connection: socket.socket, target: Target) -> None:
+def _forward_connection(connection: socket.socket, target: Target) -> None:
     from mlmd_lineage.kubernetes.cluster import Cluster
 
     with connection:
@@ -236,7 +232,7 @@ def _lead(connection: socket.socket, target: Target) -> None:
                 if pod.get("status", {}).get("phase") == "Running"
             ]
             if not running:
-                print(f"no pod of {target.name} is running", flush=True)  # noqa: T201 - the log
+                _log(f"no pod of {target.name} is running")
                 return
             forward = portforward(
                 cluster.core.connect_get_namespaced_pod_portforward,
@@ -246,17 +242,17 @@ def _lead(connection: socket.socket, target: Target) -> None:
             )
             pod = forward.socket(manifests.PORT)
         except Exception as error:  # noqa: BLE001 - one connection fails, the others go on
-            print(f"{type(error).__name__}: no way to the pod", flush=True)  # noqa: T201
+            _log(f"{type(error).__name__}: the pod cannot be reached")
             return
-        back = threading.Thread(target=_pump, args=(pod, connection), daemon=True)
+        back = threading.Thread(target=_copy, args=(pod, connection), daemon=True)
         back.start()
-        _pump(connection, pod)
+        _copy(connection, pod)
         back.join()
         pod.close()
 
 
-def _pump(source: Any, target: Any) -> None:
-    """Hand on what comes, until the end of it, which is handed on too."""
+def _copy(source: Any, target: Any) -> None:
+    """Copy what arrives until the connection ends, and end the other side then."""
     with contextlib.suppress(OSError):
         while data := source.recv(_CHUNK):
             target.sendall(data)

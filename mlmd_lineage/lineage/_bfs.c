@@ -1,5 +1,5 @@
-/* The walk of walk.py, compiled. It is a plain library that walk.py calls through ctypes, so one
-   build serves every Python and needs none of its headers. */
+/* Breadth-first search over the index of a lineage graph, compiled. It is a plain library that
+   bfs.py calls through ctypes, so one build serves every Python and needs none of its headers. */
 
 #include <stdint.h>
 
@@ -51,6 +51,3 @@ EXPORTED int32_t walk(const struct graph *graph, int32_t starts, uint32_t allowe
     }
     return size;
 }
-
-/* Setuptools has every extension export this name; nobody imports this one. */
-EXPORTED void *PyInit__bfs(void) { return 0; }

@@ -1,50 +1,35 @@
-"""What all views share: they are values, and they show themselves."""
+"""The base class of all views, which are immutable values that show themselves."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import html
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
-    from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.post_execution.steps import StepView
 
 _LONGEST = 100
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Views:
-    """How each kind of view is made: views lead to one another, and their modules do not."""
-
-    pipeline: Callable[[RunIndex, str], PipelineView]
-    run: Callable[[RunIndex, str], PipelineRunView]
-    step: Callable[[RunIndex, int, str | None], StepView]
-    artifact: Callable[[RunIndex, int, StepView], ArtifactView]
-    ask: Any = None
 
 
 class BaseView:
     """A pipeline, a run, a step or an artifact of one store.
 
     It does not change, and never reads the store by itself. Two views are equal if they are of
-    the same kind and stand for the same node of the same store.
+    the same kind and stand for the same node of the same store. A view that is pickled takes along
+    the rows that were read, and the store without its password.
     """
 
-    __slots__ = ("_key", "_model")
+    __slots__ = ("_key", "_run_index")
 
-    _model: RunIndex
+    _run_index: RunIndex
     _key: str
 
-    def __init__(self, model: RunIndex, key: str) -> None:
+    def __init__(self, run_index: RunIndex, key: str) -> None:
         """Views are made by the store; see ``Store.get_pipeline()``."""
-        object.__setattr__(self, "_model", model)
+        object.__setattr__(self, "_run_index", run_index)
         object.__setattr__(self, "_key", key)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -58,14 +43,20 @@ class BaseView:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseView) or type(self) is not type(other):
             return NotImplemented
-        return (self._model.image.source, self._key) == (other._model.image.source, other._key)
+        return (self._run_index.store_image.source, self._key) == (
+            other._run_index.store_image.source,
+            other._key,
+        )
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, self._model.image.source, self._key))
+        return hash((type(self).__name__, self._run_index.store_image.source, self._key))
 
-    def __getstate__(self) -> object:
-        message = f"A {type(self).__name__} cannot be pickled; keep its node_key instead."
-        raise TypeError(message)
+    def _arguments(self) -> tuple[Any, ...]:
+        """Return what the view is made from again when it is unpickled."""
+        return self._run_index, self._key
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments()
 
     def _shown(self) -> Mapping[str, Any]:
         """Return what a reader wants to see, in order."""

@@ -99,11 +99,11 @@ class StoreFrames(Frames):
         ``runs`` (how many), ``last_run`` (a name), ``last_status``, ``started`` (of the first),
         ``finished`` (of the last).
         """
-        model = self._model()
+        run_index = self._run_index()
         rows = []
-        for key, entry in model.layout.pipelines.items():
-            first = model.run(entry.runs[0]) if entry.runs else None
-            last = model.run(entry.runs[-1]) if entry.runs else None
+        for key, entry in run_index.membership.pipelines.items():
+            first = run_index.run(entry.runs[0]) if entry.runs else None
+            last = run_index.run(entry.runs[-1]) if entry.runs else None
             rows.append(
                 (
                     key,
@@ -111,7 +111,7 @@ class StoreFrames(Frames):
                     entry.id,
                     last.dialect if last else None,
                     len(entry.runs),
-                    model.layout.runs[entry.runs[-1]].name if last else None,
+                    run_index.membership.runs[entry.runs[-1]].name if last else None,
                     last.status if last else None,
                     first.started if first else None,
                     last.finished if last else None,
@@ -127,14 +127,14 @@ class StoreFrames(Frames):
         ``started``, ``finished``.
         """
         rows = []
-        for model, entry, run in self._runs():
+        for run_index, entry, run in self._runs():
             state = next((s.record.state for s in run.steps.values() if s.record.is_root), None)
             rows.append(
                 (
                     entry.key,
                     entry.name,
                     entry.pipeline,
-                    model.layout.pipelines[entry.pipeline].name,
+                    run_index.membership.pipelines[entry.pipeline].name,
                     run.dialect,
                     run.status,
                     state,
@@ -157,7 +157,7 @@ class StoreFrames(Frames):
         ``started``, ``finished``.
         """
         rows = []
-        for model, entry, run in self._runs():
+        for run_index, entry, run in self._runs():
             for number, step in run.steps.items():
                 record = step.record
                 rows.append(
@@ -171,8 +171,8 @@ class StoreFrames(Frames):
                         step.status,
                         record.state,
                         step.is_cached,
-                        model.original(number) if record.is_cached else None,
-                        *_of_run(model, entry),
+                        run_index.original(number) if record.is_cached else None,
+                        *_of_run(run_index, entry),
                         record.dialect,
                         record.is_dag,
                         record.parent_dag,
@@ -191,8 +191,8 @@ class StoreFrames(Frames):
         whole are those of its step ``root`` (Kubeflow 2).
         """
         rows = [
-            (*_of_step(model, entry, step), name, value)
-            for model, entry, run in self._runs()
+            (*_of_step(run_index, entry, step), name, value)
+            for run_index, entry, run in self._runs()
             for step in run.steps.values()
             for name, value in sorted(step.record.parameters.items())
         ]
@@ -205,14 +205,14 @@ class StoreFrames(Frames):
         ``pipeline_name``, ``artifact_id``, ``key`` (of the output), ``name``, ``value``.
         """
         rows: list[tuple[Any, ...]] = []
-        for model, entry, run in self._runs():
+        for run_index, entry, run in self._runs():
             for step in run.steps.values():
                 for key, artifacts in step.record.outputs.items():
                     for artifact in artifacts:
-                        record = model.artifact(artifact, step.record.dialect)
+                        record = run_index.artifact(artifact, step.record.dialect)
                         for name, value in sorted(record.metrics.items()) if record else ():
                             found = (artifact, key, name, float(value))
-                            rows.append((*_of_step(model, entry, step), *found))
+                            rows.append((*_of_step(run_index, entry, step), *found))
         return _frame(rows, METRICS)
 
     def artifacts(
@@ -243,41 +243,41 @@ class StoreFrames(Frames):
             return super().artifacts(type=type, properties=properties)
         tables = self._read(TABLES)
         frame = Frames.of(tables).artifacts(type=type, properties=properties)
-        model = RunIndex(StoreImage(tables), dialects())
-        made = [_maker(model, number) for number in frame.index.tolist()]
+        run_index = RunIndex(StoreImage(tables), dialects())
+        made = [_maker(run_index, number) for number in frame.index.tolist()]
         columns = _frame(made, _OF_STEP).set_axis(frame.index)
         at = frame.columns.get_loc("type_id")
         assert isinstance(at, int)  # it is there once
         return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
 
-    def _model(self) -> RunIndex:
+    def _run_index(self) -> RunIndex:
         return RunIndex(StoreImage(self._read(TABLES)), dialects())
 
     def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
         """Yield all runs, by pipelines; what was worked out is let go now and then."""
-        model = self._model()
-        keys = [key for entry in model.layout.pipelines.values() for key in entry.runs]
+        run_index = self._run_index()
+        keys = [key for entry in run_index.membership.pipelines.values() for key in entry.runs]
         for count, key in enumerate(keys, 1):
-            yield model, model.layout.runs[key], model.run(key)
+            yield run_index, run_index.membership.runs[key], run_index.run(key)
             if count % _KEPT == 0:
-                model.release()
+                run_index.release()
 
 
-def _maker(model: RunIndex, artifact: int) -> tuple[Any, ...]:
-    maker = model.maker(artifact)
+def _maker(run_index: RunIndex, artifact: int) -> tuple[Any, ...]:
+    maker = run_index.producer(artifact)
     if maker is None:
         return (None,) * len(_OF_STEP)
-    key, step = model.step(maker)
-    return _of_step(model, model.layout.runs[key], step)
+    key, step = run_index.step(maker)
+    return _of_step(run_index, run_index.membership.runs[key], step)
 
 
-def _of_run(model: RunIndex, entry: RunEntry) -> tuple[str, ...]:
-    pipeline = model.layout.pipelines[entry.pipeline]
+def _of_run(run_index: RunIndex, entry: RunEntry) -> tuple[str, ...]:
+    pipeline = run_index.membership.pipelines[entry.pipeline]
     return entry.key, entry.name, pipeline.key, pipeline.name
 
 
-def _of_step(model: RunIndex, entry: RunEntry, step: Step) -> tuple[Any, ...]:
-    return step.record.id, step.record.name, *_of_run(model, entry)
+def _of_step(run_index: RunIndex, entry: RunEntry, step: Step) -> tuple[Any, ...]:
+    return step.record.id, step.record.name, *_of_run(run_index, entry)
 
 
 def _frame(rows: list[tuple[Any, ...]], dtypes: dict[str, Any], index: str = "") -> pd.DataFrame:

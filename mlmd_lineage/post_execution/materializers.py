@@ -18,9 +18,10 @@ from mlmd_lineage import errors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
+    from mlmd_lineage.post_execution.artifact_fields import ArtifactFields
 
-    Materializer: TypeAlias = Callable[["ArtifactView"], Any]
+    # What it is called with is an ArtifactView, whose module is above this one.
+    Materializer: TypeAlias = Callable[[Any], Any]
 
 _materializers: dict[str, Materializer] = {}
 
@@ -71,7 +72,7 @@ def register_materializer(type_name: str, function: Materializer) -> Callable[[]
     return forget
 
 
-def read(artifact: ArtifactView, *, file: str | None, allow_pickle: bool) -> Any:
+def read(artifact: ArtifactFields, *, file: str | None, allow_pickle: bool) -> Any:
     """Return what an artifact holds; see ``ArtifactView.read()``."""
     for name in (artifact.data_type, artifact.type):
         if name is not None and name in _materializers:
@@ -85,7 +86,7 @@ def read(artifact: ArtifactView, *, file: str | None, allow_pickle: bool) -> Any
         raise _unreadable(artifact, f"{path} cannot be read: {_said(error)}") from error
 
 
-def _fetched(artifact: ArtifactView, file: str | None) -> tuple[str, bytes]:
+def _fetched(artifact: ArtifactFields, file: str | None) -> tuple[str, bytes]:
     """Return the path and the bytes of the file that an artifact is."""
     import fsspec
 
@@ -112,7 +113,7 @@ def _fetched(artifact: ArtifactView, file: str | None) -> tuple[str, bytes]:
         raise _unreadable(artifact, _said(error)) from error
 
 
-def _within(artifact: ArtifactView, files: Any, folder: str, file: str | None) -> str:
+def _within(artifact: ArtifactFields, files: Any, folder: str, file: str | None) -> str:
     """Return the path of the one file in a folder, or of the one that is named."""
     if file is not None:
         return f"{folder.rstrip('/')}/{file}"
@@ -127,7 +128,7 @@ def _within(artifact: ArtifactView, files: Any, folder: str, file: str | None) -
     raise _unreadable(artifact, reason)
 
 
-def _decoded(artifact: ArtifactView, path: str, raw: bytes, *, allow_pickle: bool) -> Any:
+def _decoded(artifact: ArtifactFields, path: str, raw: bytes, *, allow_pickle: bool) -> Any:
     name = PurePosixPath(path).name.lower()
     suffix = PurePosixPath(name).suffix
     if name.endswith((".tgz", ".tar.gz")):
@@ -167,7 +168,7 @@ _READERS: dict[str | None, Callable[[bytes], Any]] = {
 }
 
 
-def _numpy(artifact: ArtifactView, raw: bytes, *, allow_pickle: bool) -> Any:
+def _numpy(artifact: ArtifactFields, raw: bytes, *, allow_pickle: bool) -> Any:
     import numpy as np
 
     try:
@@ -179,7 +180,7 @@ def _numpy(artifact: ArtifactView, raw: bytes, *, allow_pickle: bool) -> Any:
         raise
 
 
-def _text_value(artifact: ArtifactView, path: str, raw: bytes) -> Any:
+def _text_value(artifact: ArtifactFields, path: str, raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -191,7 +192,7 @@ def _text_value(artifact: ArtifactView, path: str, raw: bytes) -> Any:
     return text if parse is None else parse(text)
 
 
-def _only_member(artifact: ArtifactView, raw: bytes) -> tuple[str, bytes]:
+def _only_member(artifact: ArtifactFields, raw: bytes) -> tuple[str, bytes]:
     """Return the one file in an archive, as Argo packs each output."""
     with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
         members = [member for member in archive.getmembers() if member.isfile()]
@@ -202,7 +203,7 @@ def _only_member(artifact: ArtifactView, raw: bytes) -> tuple[str, bytes]:
         return members[0].name, held.read()
 
 
-def _pickled(artifact: ArtifactView) -> errors.ArtifactReadError:
+def _pickled(artifact: ArtifactFields) -> errors.ArtifactReadError:
     reason = (
         "it is a pickle, which may run any code of whoever wrote it. If you trust its origin, "
         "use read(allow_pickle=True)"
@@ -210,7 +211,7 @@ def _pickled(artifact: ArtifactView) -> errors.ArtifactReadError:
     return _unreadable(artifact, reason)
 
 
-def _unreadable(artifact: ArtifactView, reason: str) -> errors.ArtifactReadError:
+def _unreadable(artifact: ArtifactFields, reason: str) -> errors.ArtifactReadError:
     where = f" at {artifact.uri}" if artifact.uri else ""
     message = f"{artifact.node_key} ({artifact.type}){where} cannot be read: {reason}."
     return errors.ArtifactReadError(message)

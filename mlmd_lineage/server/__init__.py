@@ -1,1 +1,1 @@
-"""Any store as MLMD's gRPC service."""
+"""MLMD's gRPC service over any store."""

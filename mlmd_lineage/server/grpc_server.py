@@ -1,4 +1,4 @@
-"""The gRPC server of one process: MLMD's service, health and reflection, with or without TLS."""
+"""The gRPC server of one worker: MLMD's service, health and reflection, with or without TLS."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from mlmd_lineage import errors
-from mlmd_lineage.server import dispatch
+from mlmd_lineage.server.backend import SERVICE
 from mlmd_lineage.server.call_handler import CallHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlmd_lineage.server.dispatch import Answers
+    from mlmd_lineage.server.backend import Backend
     from mlmd_lineage.server.settings import ServerSettings
 
 _OPTIONS = (
@@ -25,28 +25,28 @@ _OPTIONS = (
 
 
 class GRPCServer:
-    """A server that takes calls from when it is made until it is stopped."""
+    """A gRPC server that accepts calls from its creation until ``stop()``."""
 
     def __init__(
         self,
-        answering: Answers,
+        backend: Backend,
         settings: ServerSettings,
         address: str,
         log: Callable[[str], None],
     ) -> None:
-        """Start to serve.
+        """Start the server.
 
         Args:
-            answering: What answers MLMD's methods.
-            settings: How to serve.
-            address: Where to listen; other processes may listen there too.
-            log: Takes a line for each call.
+            backend: What answers MLMD's methods.
+            settings: The server's settings.
+            address: The address to listen at, which other processes may share.
+            log: Called with a line for each call.
 
         Raises:
-            ConfigurationError: It cannot listen there, or a certificate is not right.
+            ConfigurationError: The address is taken, or a certificate cannot be used.
         """
         self._server = grpc.server(ThreadPoolExecutor(settings.threads), options=_OPTIONS)
-        service = CallHandler(answering, read_only=settings.read_only, log=log)
+        service = CallHandler(backend, read_only=settings.read_only, log=log)
         self._server.add_generic_rpc_handlers((service,))
         self._health = _add_health(self._server)
         _add_reflection(self._server)
@@ -54,7 +54,7 @@ class GRPCServer:
         self._server.start()
 
     def stop(self, grace: float) -> None:
-        """Take no more calls, and return once those in flight are done or the time is over."""
+        """Accept no more calls, and return when those in flight are done or the grace is over."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
 
@@ -85,7 +85,7 @@ def _add_health(server: Any) -> Any:
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
     servicer = health.HealthServicer()
-    servicer.set(dispatch.SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return servicer
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
 from mlmd_lineage.server import messages
-from mlmd_lineage.server.dispatch import INVALID_ARGUMENT, NOT_FOUND, StatusError
-from mlmd_lineage.server.list_options import matching
+from mlmd_lineage.server.list_options import filter_ids
+from mlmd_lineage.server.status import StatusCode, StatusError
 from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Walk:
         self._hops = options.max_num_hops if options.HasField("max_num_hops") else None
         if self._hops is not None and self._hops < 0:
             message = f"max_num_hops cannot be negative: max_num_hops = {self._hops}"
-            raise StatusError(INVALID_ARGUMENT, message)
+            raise StatusError(StatusCode.INVALID_ARGUMENT, message)
         self.events: dict[int, tuple[Any, ...]] = {}
         self._kind, start = _start(session, options)
         self._ends = {
@@ -122,23 +122,23 @@ def _start(session: Session, options: Any) -> tuple[str, set[int]]:
     which = options.WhichOneof("starting_nodes")
     if which is None:
         message = "Missing arguments for listing starting nodes."
-        raise StatusError(INVALID_ARGUMENT, message)
+        raise StatusError(StatusCode.INVALID_ARGUMENT, message)
     query = getattr(options, which).filter_query
     if not query:
         message = "Cannot list starting nodes if `filter_query` is unspecified."
-        raise StatusError(INVALID_ARGUMENT, message)
+        raise StatusError(StatusCode.INVALID_ARGUMENT, message)
     kind = which.removeprefix("starting_").removesuffix("s")
-    start = set(matching(session, KINDS[kind], query))
+    start = set(filter_ids(session, KINDS[kind], query))
     if not start:
         message = "Cannot find qualified nodes to start the traversal."
-        raise StatusError(NOT_FOUND, message)
+        raise StatusError(StatusCode.NOT_FOUND, message)
     return kind, start
 
 
 def _ends(session: Session, options: Any, kind: str) -> set[int]:
     query = getattr(options, f"ending_{kind}s").filter_query
     if query:
-        return set(matching(session, KINDS[kind], query))
+        return set(filter_ids(session, KINDS[kind], query))
     return {row[0] for row in session.fetch(KINDS[kind].table, {})}
 
 

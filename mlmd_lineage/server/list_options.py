@@ -1,7 +1,7 @@
-"""Lists of nodes as a request's ``ListOperationOptions`` ask for them: order, pages, filters.
+"""Pages of nodes by a request's ``ListOperationOptions``: order, page size, token, filter.
 
-A page begins behind the last node of the one before, by the value that orders them and then by
-the id, so that a store which grows meanwhile neither repeats a node nor leaves one out.
+A page begins after the last node of the previous one, in the order of a column and then of the
+id, so that no node is repeated or left out where the store grows between two pages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import _proto
 from mlmd_lineage.errors import FilterError
 from mlmd_lineage.filters.find import find_ids
-from mlmd_lineage.server.dispatch import INVALID_ARGUMENT, StatusError
+from mlmd_lineage.server.status import StatusCode, StatusError
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _COLUMNS = {
 }
 
 
-def listed(
+def list_page(
     session: Session,
     kind: NodeSchema,
     options: Any = None,
@@ -38,63 +38,63 @@ def listed(
     type_id: int | None = None,
     among: Collection[int] | None = None,
 ) -> tuple[list[tuple[Any, ...]], str]:
-    """Return the rows of a list's page, and the token of the next page, empty where none follows.
+    """Return the rows of one page, and the token of the next page: empty after the last one.
 
     Args:
         session: One read of the store.
         kind: The kind of the nodes.
-        options: MLMD's ``ListOperationOptions``; without, the list is whole and ordered by id.
+        options: MLMD's ``ListOperationOptions``; without them all nodes, in the order of ids.
         type_id: Only nodes of this type.
         among: Only nodes with these ids.
 
     Raises:
-        StatusError: The options cannot be right.
+        StatusError: The options are not valid.
     """
     where = {} if type_id is None else {"type_id": [type_id]}
     if options is not None and options.filter_query:
-        found = set(matching(session, kind, options.filter_query))
+        found = set(filter_ids(session, kind, options.filter_query))
         among = found if among is None else found.intersection(among)
     if options is None:
         if among is None:
             return session.fetch(kind.table, where), ""
         return _rows(session, kind, where, sorted(among)), ""
-    place = _PagePosition.of(options)
-    if among is not None and place.column == "id":
-        ids = [i for i in sorted(among, reverse=place.descending) if place.precedes(i, i)]
+    position = _PagePosition.of(options)
+    if among is not None and position.column == "id":
+        ids = [i for i in sorted(among, reverse=position.descending) if position.includes(i, i)]
         rows: list[tuple[Any, ...]] = []
-        while ids and len(rows) <= place.size:
-            # As many as are wanted, and more only where some are of another type.
-            part, ids = ids[: place.size + 1], ids[place.size + 1 :]
-            rows += place.ordered(kind, _rows(session, kind, where, part))
+        while ids and len(rows) <= position.size:
+            # A page's worth at a time: more is only needed where some are of another type.
+            part, ids = ids[: position.size + 1], ids[position.size + 1 :]
+            rows += position.ordered(kind, _rows(session, kind, where, part))
     elif among is not None:
-        rows = place.ordered(kind, _rows(session, kind, where, sorted(among)))
+        rows = position.ordered(kind, _rows(session, kind, where, sorted(among)))
     elif (page := getattr(session, "page", None)) is not None:
         rows = page(
             kind.table,
-            place.column,
-            after=place.after,
-            descending=place.descending,
-            limit=place.size + 1,
+            position.column,
+            after=position.after,
+            descending=position.descending,
+            limit=position.size + 1,
             where=where,
         )
     else:
-        rows = place.ordered(kind, session.fetch(kind.table, where))
-    if len(rows) <= place.size:
+        rows = position.ordered(kind, session.fetch(kind.table, where))
+    if len(rows) <= position.size:
         return rows, ""
-    rows = rows[: place.size]
-    return rows, _token(options, place.value(kind, rows[-1]), rows[-1][0])
+    rows = rows[: position.size]
+    return rows, _token(options, position.value(kind, rows[-1]), rows[-1][0])
 
 
-def matching(session: Session, kind: NodeSchema, query: str) -> Collection[int]:
-    """Return the ids of the nodes that fit a ``filter_query``.
+def filter_ids(session: Session, kind: NodeSchema, query: str) -> Collection[int]:
+    """Return the ids of the nodes that a ``filter_query`` finds.
 
     Raises:
-        StatusError: The query cannot be right; the message says where.
+        StatusError: The query is not valid; the message says where.
     """
     try:
         return find_ids(session, kind.name, query)
     except FilterError as error:
-        raise StatusError(INVALID_ARGUMENT, f"Invalid `filter_query`: {error}") from None
+        raise StatusError(StatusCode.INVALID_ARGUMENT, f"Invalid `filter_query`: {error}") from None
 
 
 def _rows(
@@ -105,13 +105,13 @@ def _rows(
 
 @dataclasses.dataclass(frozen=True)
 class _PagePosition:
-    """A page's place in a list: its order, its size, and what it follows."""
+    """The position of a page in a list: order, size, and the node before it."""
 
     column: str
     descending: bool
     size: int
     after: tuple[int, int] | None
-    """The ordering value and the id of the node before the page."""
+    """The ordering value and the id of the last node of the previous page."""
 
     @classmethod
     def of(cls, options: Any) -> _PagePosition:
@@ -120,30 +120,30 @@ class _PagePosition:
             message = (
                 f"max_result_size field value is required to be greater than 0. Set value:{size}"
             )
-            raise StatusError(INVALID_ARGUMENT, message)
+            raise StatusError(StatusCode.INVALID_ARGUMENT, message)
         order = options.order_by_field
         field = order.DESCRIPTOR.fields_by_name["field"].enum_type.values_by_number[order.field]
         if field.name not in _COLUMNS:
             message = f"Unsupported field: {field.name} specified in ListOperationOptions"
-            raise StatusError(INVALID_ARGUMENT, message)
+            raise StatusError(StatusCode.INVALID_ARGUMENT, message)
         after = _after(options) if options.next_page_token else None
         return cls(_COLUMNS[field.name], not order.is_asc, size, after)
 
     def value(self, kind: NodeSchema, row: Sequence[Any]) -> int:
-        """Return what orders a row; stores of old schemas have no times."""
+        """Return the value that a row is ordered by; old schemas have no times."""
         return row[SCHEMAS[kind.table].names.index(self.column)] or 0
 
-    def precedes(self, value: int, number: int) -> bool:
-        """Tell whether the page begins before a node, or with it."""
+    def includes(self, value: int, number: int) -> bool:
+        """Tell whether a node comes after the previous page."""
         if self.after is None:
             return True
-        here = (value, number)
-        return here < self.after if self.descending else here > self.after
+        key = (value, number)
+        return key < self.after if self.descending else key > self.after
 
     def ordered(self, kind: NodeSchema, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return the rows from the page's beginning on, in order."""
+        """Return the rows that come after the previous page, in order."""
         keyed = [((self.value(kind, row), row[0]), row) for row in rows]
-        keyed = [(key, row) for key, row in keyed if self.precedes(*key)]
+        keyed = [(key, row) for key, row in keyed if self.includes(*key)]
         keyed.sort(key=operator.itemgetter(0), reverse=self.descending)
         return [row for _, row in keyed]
 
@@ -164,9 +164,9 @@ def _after(options: Any) -> tuple[int, int]:
     try:
         token.ParseFromString(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
     except (ValueError, DecodeError, RuntimeError):
-        message = "next_page_token is none that this server gave."
-        raise StatusError(INVALID_ARGUMENT, message) from None
+        message = "next_page_token was not issued by this server."
+        raise StatusError(StatusCode.INVALID_ARGUMENT, message) from None
     if token.set_options.order_by_field != options.order_by_field:
         message = "order_by_field is not the one of the list that next_page_token continues."
-        raise StatusError(INVALID_ARGUMENT, message)
+        raise StatusError(StatusCode.INVALID_ARGUMENT, message)
     return token.field_offset, token.id_offset

@@ -1,4 +1,4 @@
-"""The server's log: a line on stderr for each call, and for what becomes of the workers."""
+"""The server's log on stderr: a line for each call, and for each start and end of a worker."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 
 
 def write_line(text: str) -> None:
-    """Write a line to the log, which is stderr, as one piece that no other process's can part."""
+    """Write a line to stderr in one piece, so that lines of other processes do not mix with it."""
     now = dt.datetime.now(tz=dt.timezone.utc).isoformat(timespec="milliseconds")
     sys.stderr.write(f"{now.replace('+00:00', 'Z')} {text}\n")
     sys.stderr.flush()
 
 
-def keep_to_ourselves() -> None:
-    """Keep stderr for the log: MLMD's library writes whole statements there, with their values."""
-    own = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    sys.stderr = os.fdopen(own, "w", encoding="utf-8", errors="backslashreplace")
+def discard_library_output() -> None:
+    """Keep stderr for the log alone: MLMD's library writes whole statements with values there."""
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    sys.stderr = os.fdopen(stderr, "w", encoding="utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""From a store's rows to MLMD's messages."""
+"""Conversion of a store's rows into MLMD's messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BASE_TYPES: Mapping[str, str] = {
     "mlmd.Evaluate": "EVALUATE",
     "mlmd.Deploy": "DEPLOY",
 }
-"""The types that MLMD itself puts into every store, by what a ``base_type`` calls them."""
+"""The value of ``base_type`` for each of the types that MLMD puts into every store."""
 
 
 def nodes(session: Session, kind: NodeSchema, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -70,7 +70,7 @@ def _values(
 
 
 def _fill(value: Any, columns: Sequence[Any]) -> None:
-    """Set a Value from a property's columns; one without any stays without."""
+    """Set a Value from a property's columns; where all are NULL it stays unset."""
     integer, double, text, _, proto, boolean = columns
     if text is not None:
         if not (text.startswith(STRUCT_PREFIX) and _parsed(value.struct_value, text)):
@@ -96,7 +96,7 @@ def _parsed(struct: Any, text: str) -> bool:
 
 
 def _set_enum(message: Any, field: str, number: int) -> None:
-    """Set an enum, also to a number that MLMD does not name, which a client keeps as unknown."""
+    """Set an enum field; a number without a name is kept as an unknown field, as clients do."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     if number in descriptor.enum_type.values_by_number:
         setattr(message, field, number)
@@ -138,7 +138,7 @@ def _type(row: tuple[Any, ...], properties: Iterable[tuple[str, int]], base: str
 
 
 def _fill_signature(signature: Any, text: str) -> None:
-    """Set the artifacts that an execution type takes or gives, which MLMD keeps as JSON."""
+    """Set the input or output type of an execution type, which MLMD stores as JSON."""
     from google.protobuf import json_format
 
     with contextlib.suppress(json_format.ParseError):  # one bad type must not hide the others

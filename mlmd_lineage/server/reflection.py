@@ -1,11 +1,11 @@
-"""gRPC reflection: what tools such as grpcurl ask a server about its methods and messages."""
+"""gRPC reflection, by which tools such as grpcurl list a server's methods and messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
-from mlmd_lineage.server.dispatch import SERVICE
+from mlmd_lineage.server.backend import SERVICE
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_reflection(server: Any) -> None:
-    """Have a server describe MLMD's service, health and reflection itself."""
+    """Add reflection of MLMD's service, the health service and reflection itself to a server."""
     from grpc_health.v1 import health_pb2
     from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
@@ -46,7 +46,7 @@ def service_pool() -> DescriptorPool:
 
 def _rename(message: DescriptorProto) -> None:
     for field in message.field:
-        if field.type_name:  # set at all, it means a message or an enum
+        if field.type_name:  # only set for messages and enums
             field.type_name = _name(field.type_name)
     for nested in message.nested_type:
         _rename(nested)

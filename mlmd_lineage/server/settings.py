@@ -1,4 +1,4 @@
-"""How a server is set up."""
+"""The settings of a server: address, processes, TLS."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from mlmd_lineage.stores.component import problems_of
 
 
 class ServerSettings(pydantic.BaseModel):
-    """Where to listen, with how many processes, and to whom.
+    """The settings of a server: address, number of processes, TLS.
 
     Fields:
-        host: The address to listen at, or a name that means one.
+        host: The address to listen at, or a host name of this machine.
         port: The TCP port; with 0 the system chooses one.
         workers: How many processes answer.
         read_only: Refuse every method that writes.
         tls_cert: A PEM file with the server's certificate and those that lead to its authority.
         tls_key: A PEM file with the key of ``tls_cert``.
-        client_ca: A PEM file with the authorities whose clients are let in, and nobody else.
-        grace: For how many seconds calls in flight may go on once the server is told to stop.
-        threads: How many calls one process has in hand at a time.
+        client_ca: A PEM file with certificate authorities; only clients that they certified
+            may connect.
+        grace: How many seconds calls in flight may still take after the server is told to stop.
+        threads: How many calls one process handles at a time.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -44,9 +45,8 @@ class ServerSettings(pydantic.BaseModel):
         try:
             super().__init__(**fields)
         except pydantic.ValidationError as error:
-            message = (
-                f"The server cannot be set up so: {problems_of(type(self).model_fields, error)}"
-            )
+            problems = problems_of(type(self).model_fields, error)
+            message = f"These server settings are not valid: {problems}"
             raise errors.ConfigurationError(message) from None
 
     @pydantic.model_validator(mode="after")
@@ -55,16 +55,18 @@ class ServerSettings(pydantic.BaseModel):
             message = "tls_cert and tls_key go together; give both or neither."
             raise ValueError(message)
         if self.client_ca is not None and self.tls_cert is None:
-            message = "client_ca needs tls_cert and tls_key: without TLS no client shows who it is."
+            message = (
+                "client_ca needs tls_cert and tls_key: clients show certificates only with TLS."
+            )
             raise ValueError(message)
         return self
 
     @property
     def address(self) -> tuple[socket.AddressFamily, str]:
-        """The one address that the host means, and its family.
+        """The address family and the first address of the host.
 
         Raises:
-            ConfigurationError: It means none of this machine.
+            ConfigurationError: The host name cannot be resolved.
         """
         try:
             found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
@@ -76,7 +78,7 @@ class ServerSettings(pydantic.BaseModel):
 
 
 def target(host: str, port: int) -> str:
-    """Return an address as gRPC and people write it.
+    """Return ``host:port``, with brackets around an IPv6 address.
 
     >>> target("::1", 8080)
     '[::1]:8080'

@@ -1,8 +1,8 @@
-"""The process that keeps the workers running: it starts, watches and replaces them.
+"""The supervisor process: starts the workers, watches them and replaces those that end.
 
-It holds the port and answers nothing itself, so nothing that a call does can end it. Workers are
-forked, which hands them the store's password without writing it anywhere; the supervisor has no
-threads and imports neither gRPC nor ``ml_metadata``, as neither of them outlives a fork.
+It holds the port and answers no calls, so that no call can end it. Workers are forked, which gives
+them the store's password without writing it anywhere; the supervisor has no threads and imports
+neither gRPC nor ``ml_metadata``, which do not work after a fork.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.server import worker
+from mlmd_lineage.server import worker as worker_process
 from mlmd_lineage.server.settings import target
 
 if TYPE_CHECKING:
@@ -29,17 +29,18 @@ if TYPE_CHECKING:
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.store import Store
 
-_LIVED = 30.0
-"""A worker that lived for so many seconds did not die of what it was started with."""
-_LONGEST_PAUSE = 10.0
-_AFTER_GRACE = 5.0
-"""How many seconds a worker has to end by itself once its grace is over."""
+_STABLE_SECONDS = 30.0
+"""A worker that ran for this long did not end because of how it was started."""
+_MAX_PAUSE = 10.0
+"""The longest pause before a worker is started again, in seconds."""
+_EXIT_SECONDS = 5.0
+"""How long a worker may take to exit after the grace is over."""
 
 
 @dataclasses.dataclass
 class _Worker:
     process: Any
-    told: Any
+    pipe: Any
     started: float
     ready: bool = False
 
@@ -60,10 +61,10 @@ class Supervisor:
         self._next_start = 0.0
 
     def run(self, announce: Callable[[str], None]) -> None:
-        """Serve until SIGTERM or SIGINT; a second one does not wait for calls in flight.
+        """Serve until SIGTERM or SIGINT; a second signal ends calls in flight.
 
         Args:
-            announce: Called with the address once every worker takes calls.
+            announce: Called with the address once every worker accepts calls.
 
         Raises:
             MLMDLineageError: The server could not start.
@@ -83,69 +84,69 @@ class Supervisor:
         if self._deadline is not None or time.monotonic() < self._next_start:
             return
         while len(self._workers) < self._settings.workers:
-            self._workers.append(self._started())
+            self._workers.append(self._start_worker())
 
-    def _started(self) -> _Worker:
+    def _start_worker(self) -> _Worker:
         fork = multiprocessing.get_context("fork")
         ours, theirs = fork.Pipe()
-        not_its_own = [ours, *(other.told for other in self._workers)]
-        arguments = (self._store, self._settings, self._address, theirs, not_its_own)
-        process = fork.Process(target=_forked, args=arguments)
+        to_close = [ours, *(other.pipe for other in self._workers)]
+        arguments = (self._store, self._settings, self._address, theirs, to_close)
+        process = fork.Process(target=_run_worker, args=arguments)
         sys.stdout.flush()
         process.start()
         theirs.close()
         return _Worker(process, ours, time.monotonic())
 
     def _wait(self, signals: socket.socket) -> None:
-        """Wait until something happens, and act on it."""
+        """Wait for a signal, a message or the end of a worker, and act on it."""
         now = time.monotonic()
         until = [self._deadline] if self._deadline is not None else []
         if len(self._workers) < self._settings.workers and self._deadline is None:
             until.append(self._next_start)
         timeout = max(0.0, min(until) - now) if until else None
-        waiting = [w.told for w in self._workers if not w.ready]
-        ends = [w.process.sentinel for w in self._workers]
-        happened = set(connection.wait([signals, *waiting, *ends], timeout))
-        if signals in happened:
+        pipes = [w.pipe for w in self._workers if not w.ready]
+        sentinels = [w.process.sentinel for w in self._workers]
+        ready = set(connection.wait([signals, *pipes, *sentinels], timeout))
+        if signals in ready:
             signals.recv(64)
             self._stop(hurry=self._deadline is not None)
         elif self._deadline is not None and time.monotonic() >= self._deadline:
             self._log("stopping: the time for calls in flight is over")
             self._stop(hurry=True)
-        for one in list(self._workers):
-            if one.told in happened:
-                self._hear(one)
-            if one.process.sentinel in happened:
-                self._bury(one)
+        for worker in list(self._workers):
+            if worker.pipe in ready:
+                self._receive(worker)
+            if worker.process.sentinel in ready:
+                self._remove(worker)
 
-    def _hear(self, one: _Worker) -> None:
+    def _receive(self, worker: _Worker) -> None:
         try:
-            said = one.told.recv()
-        except (EOFError, OSError):  # it died; its sentinel says so
+            received = worker.pipe.recv()
+        except (EOFError, OSError):  # it ended; its sentinel is handled next
             return
-        if said == worker.READY:
-            one.ready = True
+        if received == worker_process.READY:
+            worker.ready = True
             if self._announce is not None and all(w.ready for w in self._workers):
                 self._announce(target(*self._address))
                 self._announce = None
             return
-        name, message = said
-        self._fail(getattr(errors, name)(message))
+        error, message = received
+        self._fail(error(message))
 
-    def _bury(self, one: _Worker) -> None:
-        one.process.join()
-        code = one.process.exitcode
-        pid = one.process.pid
-        if one.told.poll():  # what it said last
-            self._hear(one)
-        self._workers.remove(one)
-        one.told.close()
-        one.process.close()
+    def _remove(self, worker: _Worker) -> None:
+        worker.process.join()
+        code = worker.process.exitcode
+        pid = worker.process.pid
+        if worker.pipe.poll():  # its last message
+            self._receive(worker)
+        self._workers.remove(worker)
+        worker.pipe.close()
+        worker.process.close()
         if self._deadline is not None:
             return
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        lived = time.monotonic() - one.started
-        self._pause = 0.0 if lived >= _LIVED else min(_LONGEST_PAUSE, self._pause * 2 + 0.1)
+        lived = time.monotonic() - worker.started
+        self._pause = 0.0 if lived >= _STABLE_SECONDS else min(_MAX_PAUSE, self._pause * 2 + 0.1)
         self._next_start = time.monotonic() + self._pause
         self._log(f"worker {pid} {how}; another one takes its place in {self._pause:.1f} s")
         if self._announce is not None:
@@ -156,7 +157,7 @@ class Supervisor:
             self._fail(errors.NativeLibraryError(message))
 
     def _fail(self, error: errors.MLMDLineageError) -> None:
-        """Give up where the server has never run, else note why a worker could not start."""
+        """Stop where the server has not started yet, otherwise log why a worker could not start."""
         if self._announce is None:
             self._log(f"a worker could not start: {type(error).__name__}")
             return
@@ -167,51 +168,51 @@ class Supervisor:
     def _stop(self, *, hurry: bool) -> None:
         if self._deadline is None and self._failure is None:
             self._log("stopping: calls in flight are finished")
-        self._deadline = time.monotonic() + (0 if hurry else self._settings.grace) + _AFTER_GRACE
+        self._deadline = time.monotonic() + (0 if hurry else self._settings.grace) + _EXIT_SECONDS
         self._signal(signal.SIGKILL if hurry else signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
-        for one in self._workers:
+        for worker in self._workers:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(one.process.pid, number)
+                os.kill(worker.process.pid, number)
 
 
-def _forked(
+def _run_worker(
     store: Store,
     settings: ServerSettings,
     address: tuple[str, int],
-    told: Any,
-    not_its_own: Sequence[Any],
+    pipe: Any,
+    to_close: Sequence[Any],
 ) -> None:
-    for end in not_its_own:
+    for end in to_close:
         end.close()
-    worker.run(store, settings, address, told)
+    worker_process.run(store, settings, address, pipe)
 
 
 @contextlib.contextmanager
 def _held_port(settings: ServerSettings) -> Iterator[tuple[str, int]]:
-    """Keep a port for the workers, also while none of them is alive; no call comes to it here."""
+    """Reserve a port for the workers, also while none of them runs; accept no calls on it."""
     if not hasattr(socket, "SO_REUSEPORT") or not hasattr(socket, "AF_UNIX"):
         message = "This system cannot share a port between processes; serve on Linux or macOS."
         raise errors.ConfigurationError(message)
     family, host = settings.address
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as alone:
-            # Without SO_REUSEPORT it fails where anyone listens, this user's servers too.
-            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind((host, settings.port))
-            port = alone.getsockname()[1]
-            alone.listen()
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Without SO_REUSEPORT this fails where any process listens, also one of this user.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, settings.port))
+            port = probe.getsockname()[1]
+            probe.listen()
         held = socket.socket(family, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind((host, port))
     except OSError as error:
-        raise errors.ConfigurationError(_not_bound(error, host, settings.port)) from None
+        raise errors.ConfigurationError(_listen_error(error, host, settings.port)) from None
     with held:
         yield host, port
 
 
-def _not_bound(error: OSError, host: str, port: int) -> str:
+def _listen_error(error: OSError, host: str, port: int) -> str:
     where = target(host, port)
     if error.errno == errno.EADDRINUSE:
         return f"Another program listens at {where}; give another port, or 0 to have one chosen."
@@ -222,16 +223,16 @@ def _not_bound(error: OSError, host: str, port: int) -> str:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Have SIGTERM and SIGINT arrive at a socket, and at nothing else."""
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)  # noqa: FBT003
-    before = signal.set_wakeup_fd(theirs.fileno())
+    """Receive SIGTERM and SIGINT through a socket only."""
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)  # noqa: FBT003
+    before = signal.set_wakeup_fd(writing.fileno())
     handlers = {
         number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        with ours, theirs:
-            yield ours
+        with reading, writing:
+            yield reading
     finally:
         signal.set_wakeup_fd(before)
         for number, handler in handlers.items():

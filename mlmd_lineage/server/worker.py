@@ -1,4 +1,4 @@
-"""One process that answers calls, on a store that it opens for itself."""
+"""The worker process: opens the store and serves calls until it is told to stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlmd_lineage.server.settings import target
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from mlmd_lineage.server.dispatch import Answers
+    from mlmd_lineage.server.backend import Backend
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.store import Store
 
@@ -22,67 +22,67 @@ READY = ""
 _MISSING = "Serving needs {}. Install it with: pip install 'mlmd-lineage[serve]'"
 
 
-def run(store: Store, settings: ServerSettings, address: tuple[str, int], told: Connection) -> None:
+def run(store: Store, settings: ServerSettings, address: tuple[str, int], pipe: Connection) -> None:
     """Serve until the process is told to stop, or the one that started it is gone.
 
     Args:
-        store: What to serve.
-        settings: How.
+        store: The store to serve.
+        settings: The server's settings.
         address: The address and the port to listen at, which other workers share.
-        told: Takes ``READY`` once calls are taken, or the class and the words of an error; when
-            its other end is closed, the worker stops.
+        pipe: Receives ``READY`` once calls are accepted, or the class and the message of an
+            error; when its other end is closed, the worker stops.
     """
     stop = threading.Event()
-    signal.set_wakeup_fd(-1)  # the supervisor's, who would take our signals for its own
-    # Ctrl-C reaches every process of a terminal; what it means is the supervisor's to say.
+    signal.set_wakeup_fd(-1)  # inherited from the supervisor, which would read our signals
+    # Ctrl-C reaches every process of a terminal; only the supervisor acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    log.keep_to_ourselves()
+    log.discard_library_output()
     try:
         from mlmd_lineage.server.grpc_server import GRPCServer
 
         server = GRPCServer(
-            answers_for(store, settings), settings, target(*address), log.write_line
+            open_backend(store, settings), settings, target(*address), log.write_line
         )
     except errors.MLMDLineageError as error:
-        told.send((type(error).__name__, str(error)))
+        pipe.send((type(error), str(error)))
         return
     except ImportError as error:
-        told.send((errors.MLMDLineageError.__name__, _MISSING.format(error.name)))
+        pipe.send((errors.MLMDLineageError, _MISSING.format(error.name)))
         return
-    except Exception as error:  # noqa: BLE001 - the supervisor says it
+    except Exception as error:  # noqa: BLE001 - the supervisor reports it
         message = f"The server could not start: {type(error).__name__}: {error}."
-        told.send((errors.MLMDLineageError.__name__, message))
+        pipe.send((errors.MLMDLineageError, message))
         return
-    told.send(READY)
-    threading.Thread(target=_until_alone, args=(told, stop), daemon=True).start()
+    pipe.send(READY)
+    threading.Thread(target=_wait_for_end, args=(pipe, stop), daemon=True).start()
     stop.wait()
     server.stop(settings.grace)
-    # What is still in hand has had its time; the interpreter would wait for it.
+    # At its end the interpreter would wait for calls that did not end within the grace.
     os._exit(0)
 
 
-def answers_for(store: Store, settings: ServerSettings) -> Answers:
-    """Return what answers for a store: our own readers where it is only read, else MLMD's library.
+def open_backend(store: Store, settings: ServerSettings) -> Backend:
+    """Return the backend for a store: our readers where it is only read, else MLMD's library.
 
     Raises:
         MLMDLineageError: The store cannot be opened.
     """
     if settings.read_only:
-        from mlmd_lineage.server.reader_backend import ReadingAnswers
+        from mlmd_lineage.server.reader_backend import ReaderBackend
 
-        return ReadingAnswers(store)
-    from mlmd_lineage.server.native_backend import NativeAnswers
+        return ReaderBackend(store)
+    from mlmd_lineage.server.native_backend import NativeBackend
 
     try:
-        return NativeAnswers(store)
+        return NativeBackend(store)
     except (errors.NativeLibraryError, errors.ConfigurationError) as error:
         message = f"{error} With --read-only the store is served without ml_metadata."
         raise type(error)(message) from None
 
 
-def _until_alone(told: Connection, stop: threading.Event) -> None:
+def _wait_for_end(pipe: Connection, stop: threading.Event) -> None:
     try:
-        told.recv_bytes()
+        pipe.recv_bytes()
     except (EOFError, OSError):
         stop.set()

@@ -1,4 +1,4 @@
-"""Where the artifacts of a stack lie: a folder or a bucket, reached through fsspec."""
+"""Artifact stores: folders and buckets that hold a stack's artifacts, reached through fsspec."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 class BaseArtifactStore(Component):
-    """Where the artifacts of a stack lie.
+    """The folder or bucket that holds the artifacts of a stack.
 
-    One of your own inherits from this class, sets ``FLAVOR`` and ``SCHEMES``, and where its
+    A flavor of your own inherits from this class and sets ``FLAVOR`` and ``SCHEMES``, and where its
     filesystem takes arguments, ``options()``::
 
         class HadoopArtifactStore(BaseArtifactStore):
@@ -29,19 +29,19 @@ class BaseArtifactStore(Component):
 
     Fields:
         name: The name under which it is registered.
-        uuid: What tells it from others of the same name.
+        uuid: Its identity, whatever it is called.
         path: The folder or bucket, with its scheme.
     """
 
     KIND: ClassVar[str] = "artifact store"
     SCHEMES: ClassVar[tuple[str, ...]]
-    """How its paths may begin, without ``://``."""
+    """The schemes that its paths may have."""
 
     path: str
 
     @pydantic.field_validator("path")
     @classmethod
-    def _of_its_scheme(cls, value: str) -> str:
+    def _checked_path(cls, value: str) -> str:
         scheme = _SCHEME.match(value)
         begins = " or ".join(f"{known}://" for known in cls.SCHEMES)
         if scheme is None or scheme[1] not in cls.SCHEMES:
@@ -98,7 +98,7 @@ class LocalArtifactStore(BaseArtifactStore):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _a_place_of_its_own(cls, fields: Any) -> Any:
+    def _default_path(cls, fields: Any) -> Any:
         if not isinstance(fields, dict) or "path" in fields:
             return fields
         own = fields.get("uuid") or uuids.uuid4()
@@ -106,7 +106,7 @@ class LocalArtifactStore(BaseArtifactStore):
 
     @pydantic.field_validator("path")
     @classmethod
-    def _of_its_scheme(cls, value: str) -> str:
+    def _checked_path(cls, value: str) -> str:
         scheme = _SCHEME.match(value)
         if scheme is not None and scheme[1] != "file":
             message = f"{scheme[1]}:// is not a folder of this machine."
@@ -115,7 +115,7 @@ class LocalArtifactStore(BaseArtifactStore):
         if not path.strip() or "\0" in path:
             message = "names no folder."
             raise ValueError(message)
-        return os.path.expanduser(path)  # noqa: PTH111 - a "~" that is nobody's stays as it is
+        return os.path.expanduser(path)  # noqa: PTH111 - a "~name" without a home folder stays
 
     @property
     def local_path(self) -> Path:
@@ -137,7 +137,7 @@ class S3ArtifactStore(BaseArtifactStore):
         key: The access key's id. Where none is given, boto's own search finds the credentials.
         secret: The secret access key.
         token: The session token of temporary credentials.
-        endpoint_url: The address of a server that is not Amazon's.
+        endpoint_url: The address of a server other than Amazon's, such as MinIO.
     """
 
     FLAVOR: ClassVar[str] = "s3"

@@ -1,4 +1,4 @@
-"""From the text that names a class to the class: a flavor of one's own."""
+"""Importing a flavor's class from the text that names it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def flavor_class(source: str, kind: ComponentKind, folder: Path) -> type[Compone
     path, _, name = source.partition(":") if ".py" in source else ("", "", "")
     if path.endswith(".py"):
         module = _module_in(folder / Path(path).expanduser(), source)
-        found = getattr(module, name, None) if name else _only_flavor(module, kind, source)
+        found = vars(module).get(name) if name else _only_flavor(module, kind, source)
     elif _DOTTED.fullmatch(source):
         dotted, _, name = source.rpartition(".")
         module = _module_named(dotted, source, folder)
-        found = getattr(module, name, None)
+        found = vars(module).get(name)
     else:
         message = f"{source!r} names no class; write module.Class or path/to/file.py:Class."
         raise errors.ConfigurationError(message)
@@ -55,8 +55,8 @@ def flavor_class(source: str, kind: ComponentKind, folder: Path) -> type[Compone
     return checked(found, kind, source)
 
 
-def settled(source: str, loaded: type[Component], folder: Path, base: Path) -> str:
-    """Return a source that no longer depends on where one stands.
+def portable_source(source: str, loaded: type[Component], folder: Path, base: Path) -> str:
+    """Return a source that no longer depends on the current folder.
 
     A file below ``base``, the project's folder, is named relative to it, as is a module in it; a
     module that is found only in ``folder`` is named by its file.
@@ -82,8 +82,8 @@ def checked(found: Any, kind: ComponentKind, source: str) -> type[Component]:
     if not inspect.isclass(found) or not issubclass(found, kind.base):
         message = f"{source} is no {kind.words}: it has to be a class that inherits from {base}."
         raise errors.ConfigurationError(message)
-    flavor = getattr(found, "FLAVOR", None)
-    if flavor is None:
+    flavor: Any = found.FLAVOR
+    if not flavor:
         message = f'{source} has no FLAVOR; give it one: FLAVOR: ClassVar[str] = "name".'
         raise errors.ConfigurationError(message)
     if not isinstance(flavor, str) or not _FLAVOR.fullmatch(flavor):
@@ -92,7 +92,7 @@ def checked(found: Any, kind: ComponentKind, source: str) -> type[Component]:
             "begins with a letter."
         )
         raise errors.ConfigurationError(message)
-    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    missing = sorted(found.__abstractmethods__)
     if missing:
         message = f"{source} does not implement {' and '.join(f'{m}()' for m in missing)}."
         raise errors.ConfigurationError(message)

@@ -1,4 +1,4 @@
-"""The fields of components between a file or a command line and their classes."""
+"""Conversions of a component's fields: registration file, command line, class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where registrations are kept: in the project, and in the user's configuration folder."""
+"""The two places of registrations: the project's folder and the user's configuration folder."""
 
 from __future__ import annotations
 

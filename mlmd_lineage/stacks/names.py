@@ -1,4 +1,4 @@
-"""What components and stacks may be called."""
+"""Names of components and stacks."""
 
 from __future__ import annotations
 

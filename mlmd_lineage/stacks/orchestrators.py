@@ -1,4 +1,4 @@
-"""What runs the pipelines, and what each can be combined with."""
+"""Orchestrators: the systems that run pipelines, and the stores each can be combined with."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _KUBERNETES_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 
 class BaseOrchestrator(Component):
-    """What runs the pipelines of a stack.
+    """The system that runs the pipelines of a stack.
 
     This library runs none of them: the orchestrator says where they run, and with it which
-    metadata stores and artifact stores their steps can reach. One of your own inherits from this
-    class and sets ``FLAVOR`` and what it declares::
+    metadata stores and artifact stores their steps can reach. A flavor of your own inherits
+    from this class and sets ``FLAVOR`` and the class variables below::
 
         class SlurmOrchestrator(BaseOrchestrator):
             FLAVOR = "slurm"
@@ -24,7 +24,7 @@ class BaseOrchestrator(Component):
 
     Fields:
         name: The name under which it is registered.
-        uuid: What tells it from others of the same name.
+        uuid: Its identity, whatever it is called.
     """
 
     KIND: ClassVar[str] = "orchestrator"
@@ -44,8 +44,8 @@ class LocalOrchestrator(BaseOrchestrator):
         return "this machine"
 
 
-class _InAKubernetesCluster(BaseOrchestrator):
-    """What the orchestrators in a Kubernetes cluster have in common."""
+class _KubernetesBase(BaseOrchestrator):
+    """The common fields of orchestrators in a Kubernetes cluster."""
 
     kubernetes_context: str | None = pydantic.Field(default=None, min_length=1)
     kubernetes_namespace: str = pydantic.Field(default="mlmd-lineage", pattern=_KUBERNETES_NAME)
@@ -55,7 +55,7 @@ class _InAKubernetesCluster(BaseOrchestrator):
         return f"{self.kubernetes_context or 'the current context'}/{self.kubernetes_namespace}"
 
 
-class KubernetesOrchestrator(_InAKubernetesCluster):
+class KubernetesOrchestrator(_KubernetesBase):
     """Runs the steps as pods of a Kubernetes cluster elsewhere.
 
     Fields:
@@ -67,7 +67,7 @@ class KubernetesOrchestrator(_InAKubernetesCluster):
     ON_THIS_MACHINE: ClassVar[bool] = False
 
 
-class LocalKubernetesOrchestrator(_InAKubernetesCluster):
+class LocalKubernetesOrchestrator(_KubernetesBase):
     """Runs the steps as pods of a Kubernetes cluster on this machine: kind, k3d, minikube.
 
     The folders of local stores have to be mounted into the cluster's node.
@@ -80,7 +80,7 @@ class LocalKubernetesOrchestrator(_InAKubernetesCluster):
     FLAVOR: ClassVar[str] = "local_kubernetes"
 
 
-class KubeflowOrchestrator(_InAKubernetesCluster):
+class KubeflowOrchestrator(_KubernetesBase):
     """Runs the steps with Kubeflow Pipelines in a cluster elsewhere.
 
     Fields:

@@ -1,4 +1,4 @@
-"""Whether an artifact store can be reached, and if not, why."""
+"""A test of whether an artifact store can be reached, and if not, why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 State = Literal["ready", "missing", "credentials", "unreachable", "not installed"]
 
-# By name, as naming the classes would load the clients of all clouds.
+# Names of exception classes: importing the classes would load the clients of all clouds.
 _CREDENTIALS = {
     "NoCredentialsError",
     "PartialCredentialsError",
@@ -53,17 +53,17 @@ _GONE = 404
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """Whether something can be reached.
+    """The result of trying to reach an artifact store.
 
     Attributes:
         state: ``ready``; ``missing``: the server answers, but has no such folder or bucket;
             ``credentials``: there are none, or the server refuses them; ``unreachable``: no
             server answers; ``not installed``: a package is missing.
-        told: What is the matter, and what to do, in a sentence.
+        message: The reason and what to do, in a sentence.
     """
 
     state: State
-    told: str
+    message: str
 
     @property
     def ready(self) -> bool:
@@ -80,26 +80,32 @@ class Reach:
             ConfigurationError: A package is not installed.
         """
         if not self.ready:
-            raise _ERRORS[self.state](self.told)
+            raise _ERRORS[self.state](self.message)
 
 
 def reach_of(filesystem: Callable[[], Any], path: str, extra: str) -> Reach:
-    """Try to list a path; the extra brings what a filesystem needs."""
+    """Try to list a path.
+
+    Args:
+        filesystem: What makes the fsspec filesystem.
+        path: The path.
+        extra: The extra of this library that installs what the filesystem needs.
+    """
     try:
         opened = filesystem()
-        # A listing that an earlier question left in the cache would prove nothing.
+        # A listing from the cache would prove nothing.
         opened.invalidate_cache()
         opened.ls(path, detail=False)
     except ImportError as error:
         how = f"pip install 'mlmd-lineage[{extra}]'" if extra else "install what fsspec names"
         return Reach("not installed", f"A package is missing for {path} ({error}): {how}.")
     except Exception as error:  # noqa: BLE001 - each cloud has errors of its own
-        return Reach(*_judged(error, path))
+        return Reach(*_classified(error, path))
     return Reach("ready", f"{path} can be listed.")
 
 
-def _judged(error: BaseException, path: str) -> tuple[State, str]:
-    """Return what an error of a cloud's client means; its own text may quote what is secret."""
+def _classified(error: BaseException, path: str) -> tuple[State, str]:
+    """Classify an error of a cloud's client, whose own text may quote secrets."""
     causes = list(_causes(error))
     names = {cls.__name__ for cause in causes for cls in type(cause).__mro__}
     codes = {code for cause in causes for code in _codes(cause)}
@@ -111,8 +117,8 @@ def _judged(error: BaseException, path: str) -> tuple[State, str]:
         )
     if names & _UNREACHABLE:
         return "unreachable", (
-            f"No server answers for {path} ({kind}); check the address and the network. Whether "
-            "the credentials are right cannot be told."
+            f"No server answers for {path} ({kind}); check the address and the network. The "
+            "credentials could not be checked."
         )
     if "FileNotFoundError" in names or "NotADirectoryError" in names or _GONE in codes:
         return "missing", f"There is no {path}; make it, or correct the path."

@@ -1,4 +1,4 @@
-"""The file of registrations: JSON that a person can read, edit and compare."""
+"""The registration file, ``registrations.json``: its model, its parser and its writer."""
 
 from __future__ import annotations
 
@@ -49,9 +49,21 @@ class StackRecord(_Strict):
     orchestrator: Name
     decouple_stores: bool = False
 
+    def component(self, kind_name: str) -> str:
+        """Return the name of its component of a kind.
+
+        >>> record.component("metadata_store")
+        'prod'
+        """
+        return {
+            "metadata_store": self.metadata_store,
+            "artifact_store": self.artifact_store,
+            "orchestrator": self.orchestrator,
+        }[kind_name]
+
 
 class Registrations(_Strict):
-    """All that is registered in one folder."""
+    """Everything that is registered in one folder."""
 
     version: Literal[1] = 1
     active_stack: Name | None = None
@@ -63,8 +75,11 @@ class Registrations(_Strict):
 
     def components(self, plural: str) -> dict[str, ComponentRecord]:
         """Return the components of a kind, by name."""
-        found: dict[str, ComponentRecord] = getattr(self, plural)
-        return found
+        return {
+            "metadata_stores": self.metadata_stores,
+            "artifact_stores": self.artifact_stores,
+            "orchestrators": self.orchestrators,
+        }[plural]
 
 
 def written(registrations: Registrations) -> bytes:
@@ -74,7 +89,7 @@ def written(registrations: Registrations) -> bytes:
 
 
 def parsed(data: bytes, path: Path) -> Registrations:
-    """Return what a file registers.
+    """Return the registrations in a file's bytes.
 
     Raises:
         ConfigurationError: It is damaged; the message names the line.
@@ -104,7 +119,7 @@ def parsed(data: bytes, path: Path) -> Registrations:
 
 class _TwiceError(ValueError):
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name!r} stands there twice")
+        super().__init__(f"{name!r} is given twice")
         self.name = name
 
 
@@ -136,6 +151,7 @@ def _second_line(text: str, name: str) -> int:
 
 def _damaged(path: Path, line: int, what: str) -> errors.ConfigurationError:
     message = (
-        f"{path} is damaged at line {line}: {what}. It is left as it is; mend it, or move it away."
+        f"{path} is damaged at line {line}: {what}. It is left unchanged; correct it, or move it "
+        "away."
     )
     return errors.ConfigurationError(message)

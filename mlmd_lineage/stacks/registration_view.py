@@ -1,4 +1,4 @@
-"""All registrations that can be seen from one place, read once."""
+"""A view of all registrations that apply to one folder, read once."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class RegistrationView:
     def users(self, kind_name: KindName, name: str) -> Iterator[FoundStack]:
         """Yield the stacks that use a component."""
         for stack in self.stacks().values():
-            if stack.layer is not None and getattr(stack.record, kind_name) == name:
+            if stack.layer is not None and stack.record.component(kind_name) == name:
                 yield stack
 
     def parts(self, record: StackRecord) -> dict[str, Component]:
@@ -166,7 +166,7 @@ class RegistrationView:
             ConfigurationError: One of them cannot be made.
         """
         return {
-            name: self.make(self.component(kind, getattr(record, name)))
+            name: self.make(self.component(kind, record.component(name)))
             for name, kind in KINDS.items()
         }
 

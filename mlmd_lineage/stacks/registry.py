@@ -1,4 +1,4 @@
-"""Registering components and flavors, and what can be done with them then."""
+"""The registry of components and flavors: registering, changing and deleting them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Registry:
                     f"({taken.origin}: {taken.source}); give {source} another FLAVOR."
                 )
                 raise errors.ConfigurationError(message)
-            kept = class_loading.settled(source, loaded, folder, self.target.base)
+            kept = class_loading.portable_source(source, loaded, folder, self.target.base)
             registrations.flavors.setdefault(kind.name, {})[loaded.FLAVOR] = kept
         return loaded.FLAVOR
 

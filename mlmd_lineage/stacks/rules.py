@@ -1,4 +1,4 @@
-"""What can be combined in a stack."""
+"""Rules that a stack's components have to follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Stack``: which metadata store, artifact store and orchestrator are in use."""
+"""``Stack``: the metadata store, artifact store and orchestrator in use."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class _Registered(pydantic_settings.PydanticBaseSettingsSource):
         parts: dict[str, Any] = {} if named else {"name": stack.name}
         for name in KINDS:
             if name not in state:
-                parts[name] = getattr(stack.record, name)
+                parts[name] = stack.record.component(name)
         return parts
 
 

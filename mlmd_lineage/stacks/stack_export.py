@@ -1,4 +1,4 @@
-"""A stack as one JSON document, to take it to another machine."""
+"""Exporting a stack as one JSON document, and importing it on another machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def exported(view: RegistrationView, name: str) -> dict[str, Any]:
         "decouple_stores": stack.record.decouple_stores,
     }
     for kind_name, kind in KINDS.items():
-        found = view.component(kind, getattr(stack.record, kind_name))
+        found = view.component(kind, stack.record.component(kind_name))
         document[kind_name] = {"name": found.name} | _exported(view, found)
     return document
 

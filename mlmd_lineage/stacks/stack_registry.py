@@ -1,4 +1,4 @@
-"""Registering stacks, and what can be done with them then."""
+"""The registry of stacks: registering, changing and deleting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what ``connect()`` is given to a metadata store: registered names, and the active stack."""
+"""The resolution of a target of ``connect()``: registered names and the active stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the metadata lives: one module for each flavor of metadata store."""
+"""Metadata stores: one module for each flavor, each describing how an MLMD store is reached."""
 
 from __future__ import annotations
 

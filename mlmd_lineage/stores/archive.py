@@ -1,4 +1,4 @@
-"""A snapshot that was saved as Parquet files."""
+"""The ``archive`` flavor: a snapshot saved as Parquet files."""
 
 from __future__ import annotations
 

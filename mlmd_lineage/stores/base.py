@@ -1,4 +1,4 @@
-"""The base of all metadata store flavors."""
+"""The base class of metadata store flavors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BaseMetadataStore(Component):
 
     Fields:
         name: The name under which it is registered.
-        uuid: What tells it from others of the same name.
+        uuid: Its identity, whatever it is called.
         upgrade_migration_enabled: Whether opening it for writing may bring the tables of an older
             MLMD up to date. Reading never does.
 

@@ -1,4 +1,4 @@
-"""What metadata stores, artifact stores and orchestrators have in common."""
+"""The base class of metadata stores, artifact stores and orchestrators."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SECRETS = (pydantic.SecretStr, pydantic.SecretBytes)
-# What a repr leaves out: what says where a component is registered, not what it is.
+# Fields that a repr leaves out, as they say nothing on where a store is.
 _NOT_SHOWN = {"uuid", "upgrade_migration_enabled"}
 
 
 class Component(pydantic.BaseModel, ABC):
-    """A part of a stack: checked settings, of which nothing is opened until it is used.
+    """A component of a stack: checked settings; nothing is opened until the component is used.
 
     A text ``{{secret.key}}`` as the value of a field stands for a registered secret.
 
@@ -30,16 +30,16 @@ class Component(pydantic.BaseModel, ABC):
 
     Fields:
         name: The name under which it is registered.
-        uuid: What tells it from others of the same name.
+        uuid: Its identity, whatever it is called.
 
     Raises:
         ConfigurationError: A field is missing, unknown or cannot be right.
     """
 
     KIND: ClassVar[str]
-    """What it is, in words: ``metadata store``."""
-    FLAVOR: ClassVar[str]
-    """Which one of these."""
+    """The kind of component, in words: ``metadata store``."""
+    FLAVOR: ClassVar[str] = ""
+    """The flavor's name; a class without one cannot be registered."""
     REQUIRES: ClassVar[tuple[str, ...]] = ()
     """Modules without which it cannot be used."""
     EXTRA: ClassVar[str] = ""
@@ -68,7 +68,7 @@ class Component(pydantic.BaseModel, ABC):
         else:
             self._references = references
             return
-        # Tracebacks may show the variables of their frames, and what an error came from.
+        # A traceback may show the variables of its frames: leave no secret in them.
         fields.clear()
         found.clear()
         raise failure from None
@@ -79,7 +79,7 @@ class Component(pydantic.BaseModel, ABC):
         return None
 
     def location(self) -> str:
-        """Return where it is, for people: without any secret."""
+        """Return where it is, for people, without any secret."""
         return f"the {self.FLAVOR} {self.KIND}"
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -103,7 +103,7 @@ class Component(pydantic.BaseModel, ABC):
     def __repr__(self) -> str:
         shown = ", ".join(
             f"{name}={value!r}"
-            # What was refused has no fields yet, and shows in tracebacks all the same.
+            # Where validation failed there are no fields yet; tracebacks show the object anyway.
             for name, value in self.__dict__.items()
             if value is not None and name not in _NOT_SHOWN
         )
@@ -123,7 +123,7 @@ def _holds_secret(value: object) -> bool:
 def _explained(
     model: type[Component], error: pydantic.ValidationError
 ) -> errors.ConfigurationError:
-    flavor = getattr(model, "FLAVOR", model.__name__)
+    flavor = model.FLAVOR or model.__name__
     return errors.ConfigurationError(
         f"These settings do not make {a(f'{flavor!r}')} {model.KIND}: "
         + problems_of(own_first(model), error)
@@ -148,8 +148,8 @@ def problems_of(fields: Collection[str], error: pydantic.ValidationError) -> str
 
 def own_first(model: type[Component]) -> list[str]:
     """Return the names of a component's fields, those that all components have last."""
-    bases = [base for base in model.__mro__ if not hasattr(base, "FLAVOR")]
-    common = {name for base in bases for name in getattr(base, "model_fields", ())}
+    bases = [base for base in model.__mro__ if issubclass(base, Component) and not base.FLAVOR]
+    common = {name for base in bases for name in base.model_fields}
     own = [name for name in model.model_fields if name not in common]
     return [*own, *(name for name in model.model_fields if name not in own)]
 

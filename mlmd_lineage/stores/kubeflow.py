@@ -1,4 +1,4 @@
-"""MLMD behind its gRPC service, as Kubeflow runs it."""
+"""The ``kubeflow`` flavor: MLMD's gRPC service, as Kubeflow runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 TOKEN_VARIABLE = "MLMD_LINEAGE_TOKEN"  # noqa: S105 - the name of a variable, not a token
-# What Kubernetes tells each pod of the service metadata-grpc-service beside it.
+# Set by Kubernetes in each pod beside the service metadata-grpc-service.
 HOST_VARIABLE = "METADATA_GRPC_SERVICE_HOST"
 PORT_VARIABLE = "METADATA_GRPC_SERVICE_PORT"
 
@@ -134,8 +134,7 @@ class KubeflowMetadataStore(BaseMetadataStore):
     def connection_config(self) -> Message:
         """Return MLMD's ``MetadataStoreClientConfig``: the address, TLS and timeout.
 
-        MLMD's own client can send no headers, and forwards no port: what was said of these is
-        not in it.
+        MLMD's own client can send no headers and forward no port: neither is part of it.
 
         Raises:
             ConfigurationError: The port is still to be forwarded by ``kubectl``.

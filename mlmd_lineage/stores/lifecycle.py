@@ -1,4 +1,4 @@
-"""What can be started and stopped: components that this library deploys itself."""
+"""The protocol of components that this library deploys, starts and stops."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Deployed(Protocol):
-    """A component that can be made, started, stopped and unmade.
+    """A component that can be deployed, started, stopped and deleted.
 
     ``mlmd-lineage metadata-store up`` provisions and resumes it, ``down`` suspends it, and ``down
-    --force`` deprovisions it too. ``tell`` takes a sentence on each thing that was done.
+    --force`` deprovisions it too. ``report`` is called with a sentence on each step that was done.
     """
 
     @property
     def is_provisioned(self) -> bool:
-        """Whether all that it needs was made."""
+        """Whether everything it needs has been created."""
 
     @property
     def is_running(self) -> bool:
-        """Whether it can be reached from here."""
+        """Whether it can be reached from this machine."""
 
-    def provision(self, tell: Callable[[str], None]) -> None:
-        """Make what is missing of all that it needs."""
+    def provision(self, report: Callable[[str], None]) -> None:
+        """Create whatever it needs and is missing."""
 
-    def resume(self, tell: Callable[[str], None]) -> None:
-        """Let it be reached from here, and wait until it answers."""
+    def resume(self, report: Callable[[str], None]) -> None:
+        """Make it reachable from this machine, and wait until it answers."""
 
-    def suspend(self, tell: Callable[[str], None]) -> None:
-        """Let it be reached from here no longer; nothing is lost."""
+    def suspend(self, report: Callable[[str], None]) -> None:
+        """Stop making it reachable from this machine; nothing is lost."""
 
-    def deprovision(self, tell: Callable[[str], None], *, delete_data: bool) -> None:
-        """Delete what was made, and only with ``delete_data`` what it holds."""
+    def deprovision(self, report: Callable[[str], None], *, delete_data: bool) -> None:
+        """Delete what was created, and its data only with ``delete_data``."""
 
     def logs(self, *, follow: bool) -> Iterator[str]:
         """Yield the lines of its logs, and with ``follow`` those still to come."""

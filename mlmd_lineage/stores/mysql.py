@@ -1,4 +1,4 @@
-"""MLMD in a MySQL or MariaDB database."""
+"""The ``mysql`` flavor: MLMD in a MySQL or MariaDB database."""
 
 from __future__ import annotations
 
@@ -91,9 +91,12 @@ class MySQLMetadataStore(BaseMetadataStore):
             mysql.password = self.password.get_secret_value()
         if self.tls:
             options = mysql.ssl_options
-            for name in ("ca", "cert", "key"):
-                path = getattr(self, f"ssl_{name}")
+            for option, path in (
+                ("ca", self.ssl_ca),
+                ("cert", self.ssl_cert),
+                ("key", self.ssl_key),
+            ):
                 if path is not None:
-                    setattr(options, name, str(path))
+                    setattr(options, option, str(path))
             options.verify_server_cert = self.ssl_verify_server_cert is not False
         return config  # type: ignore[no-any-return]  # messages have no types

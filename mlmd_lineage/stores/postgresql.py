@@ -1,4 +1,4 @@
-"""MLMD in a PostgreSQL database."""
+"""The ``postgresql`` flavor: MLMD in a PostgreSQL database."""
 
 from __future__ import annotations
 

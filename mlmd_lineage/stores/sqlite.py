@@ -1,4 +1,4 @@
-"""MLMD in an SQLite file."""
+"""The ``sqlite`` flavor: MLMD in an SQLite file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SQLiteMetadataStore(BaseMetadataStore):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _a_place_of_its_own(cls, fields: Any) -> Any:
+    def _default_path(cls, fields: Any) -> Any:
         if not isinstance(fields, dict) or "uri" in fields:
             return fields
         own = fields.get("uuid") or uuids.uuid4()
@@ -87,7 +87,7 @@ class SQLiteMetadataStore(BaseMetadataStore):
     @property
     def path(self) -> Path:
         """The absolute path of the file."""
-        # Unlike pathlib's, this expansion leaves a "~" that is nobody's home as it is.
+        # Unlike pathlib's, this expansion leaves a "~name" without a home folder unchanged.
         return Path(os.path.expanduser(self.uri)).absolute()  # noqa: PTH111
 
     @property

@@ -1,4 +1,4 @@
-"""From what a person types to a metadata store."""
+"""Metadata stores from paths and URLs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _EXAMPLES = (
 
 
 def metadata_store_from(target: object) -> BaseMetadataStore:
-    """Return the metadata store that a path, a URL or a store object means.
+    """Return the metadata store that a path, a URL or a store object stands for.
 
     >>> metadata_store_from("mysql://reader@db.example/metadb").location()
     'mysql://reader@db.example:3306/metadb'
 
     Args:
         target: A path of an SQLite file or of an archive folder; a URL; or a store, which is
-            handed back. A password in a URL is percent-encoded.
+            returned unchanged. A password in a URL is percent-encoded.
 
     Raises:
         ConfigurationError: The target cannot be a store. The message holds no password.
@@ -58,7 +58,7 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
     make = _MAKERS.get(scheme[1].lower())
     if make is None:
         near = errors.did_you_mean(scheme[1].lower().split("+")[0], _MAKERS)
-        message = f"{scheme[1]!r} is no kind of store that this release reads; give {_EXAMPLES}."
+        message = f"{scheme[1]!r} is not a kind of store that this release reads; give {_EXAMPLES}."
         raise errors.ConfigurationError(message + near)
     return make(target)
 
@@ -187,7 +187,7 @@ def _from_grpc_url(url: str) -> BaseMetadataStore:
 
 
 def _from_kubeflow_url(url: str) -> BaseMetadataStore:
-    # Names of contexts hold what an URL may not: arn:aws:eks:eu-west-1:123:cluster/prod.
+    # Names of contexts hold characters that a URL may not: arn:aws:eks:eu-west-1:123:cluster/prod.
     rest, _, query = url.split("://", 1)[-1].partition("?")
     context, _, namespace = rest.rstrip("/").rpartition("/")
     if not context or not namespace:

@@ -1,7 +1,7 @@
-"""Runs commands as a person at a terminal does, and the examples in ``docs/cli.md``.
+"""Commands as a person at a terminal runs them, and the examples in ``docs/cli.md``.
 
 The convention of the examples: in a block marked ``console``, a line that begins with ``$ `` is a
-command for bash, and what follows up to the next one is what it prints on a terminal that is 100
+command line, and what follows up to the next one is what it prints on a terminal that is 100
 columns wide, without colours; what it prints on stderr comes last. A line ``...`` stands for any
 lines. They run one after the other in a folder where ``metadata.db`` is the demo store.
 
@@ -11,19 +11,23 @@ before you commit it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import fcntl
+import dataclasses
+import io
+import json
 import os
-import pty
 import re
+import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from mlmd_lineage import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,34 +62,126 @@ def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a command left that ran in this process."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    output: str
+    """Both, in the order in which they were written."""
+
+
+class _Stream(io.StringIO):
+    """A stream that is written to another one too, and says that it is a terminal."""
+
+    def __init__(self, both: io.StringIO, *, terminal: bool) -> None:
+        super().__init__()
+        self._both = both
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        self._both.write(text)
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def invoke(*arguments: str, columns: int | None = None) -> Result:
+    """Run a command in this process, with a terminal for its output if that has columns."""
+    both = io.StringIO()
+    stdout, stderr = _Stream(both, terminal=columns is not None), _Stream(both, terminal=False)
+    code: object = 0
+    surroundings = {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"} if columns else {}
+    with (
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["mlmd-lineage", *arguments]),
+        mock.patch.dict(os.environ, surroundings),
+    ):
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code
+    assert isinstance(code, int)
+    return Result(code, stdout.getvalue(), stderr.getvalue(), both.getvalue())
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A command of ours, and the surroundings in which it runs."""
+
+    arguments: list[str]
+    folder: str
+    env: dict[str, str]
+    answers: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What is typed, by the words that ask for it."""
+    interactive: bool = False
+    """Whether it can ask; then its errors are on the terminal too."""
+    piped: bool = False
+    """Whether its output goes to another program."""
+    columns: int = 100
+
+
+class ForkServer:
+    """The process that commands are forked from, started for the first of them."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, call: Call) -> dict[str, Any]:
+        """Run a command, and return what it left."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("fork_server.py"))],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            atexit.register(self._stop, self._process)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(dataclasses.asdict(call)) + "\n")
+        self._process.stdin.flush()
+        left: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return left
+
+    @staticmethod
+    def _stop(process: subprocess.Popen[str]) -> None:
+        process.communicate("")
+
+
+FORK_SERVER = ForkServer()
+
+
 def on_terminal(
     command: str, folder: Path, env: Mapping[str, str], *, columns: int = 100
 ) -> tuple[int, str]:
-    """Run a command for bash with a terminal for its output; return its exit code and what it said.
+    """Run a command line with a terminal for its output; return its exit code and what it said.
 
-    Its errors are not on the terminal, and come last.
+    What is not ours in a pipe is bash's. Errors are not on the terminal, and come last.
     """
-    own, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            ["bash", "-c", command],  # noqa: S607 - the bash that there is
+    ours, _, others = command.partition(" | ")
+    words = shlex.split(ours)
+    assert words[0] == "mlmd-lineage", command
+    call = Call(words[1:], str(folder), dict(env), piped=bool(others), columns=columns)
+    left = FORK_SERVER.run(call)
+    shown, code = left["shown"], left["code"]
+    if others:
+        done = subprocess.run(
+            ["bash", "-c", others],  # noqa: S607 - the bash that there is
             cwd=folder,
             env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=its,
-            stderr=said,
+            input=shown,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        os.close(its)
-        written = b""
-        with contextlib.suppress(OSError):  # Linux says so when the last writer is gone
-            while part := os.read(own, 65_536):
-                written += part
-        os.close(own)
-        code = process.wait(timeout=60)
-        said.seek(0)
-        written += said.read()
-    return code, written.decode().replace("\r\n", "\n")
+        shown, code = done.stdout + done.stderr, done.returncode
+    return code, shown + left["errors"]
 
 
 def uncoloured(text: str) -> str:

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import terminal
-import typer
 
-from mlmd_lineage.cli.app import app
+from mlmd_lineage.cli.app import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 GUIDE = terminal.GUIDE.read_text(encoding="utf-8")
-GROUP: Any = typer.main.get_command(app)
+GROUP: Any = command_line()
 
 
 def commands(group: Any, *above: str) -> Iterator[tuple[str, Any]]:
@@ -36,19 +34,15 @@ ALIKE = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with terminal.example_folder() as made:
-        yield made
-
-
-@pytest.mark.parametrize(
-    ("command", "expected"), list(terminal.examples(GUIDE)), ids=lambda text: text[:60]
-)
-def test_the_examples_print_what_the_guide_says(command: str, expected: str, folder: Path):
-    _, printed = terminal.on_terminal(command, folder, terminal.environment(folder))
-    shown = "".join(f"{line.rstrip()}\n" for line in terminal.uncoloured(printed).splitlines())
-    assert terminal.fits(shown, expected), shown
+def test_the_examples_print_what_the_guide_says():
+    """All in one test, as they go on where the ones before them ended."""
+    with terminal.example_folder() as folder:
+        env = terminal.environment(folder)
+        for command, expected in terminal.examples(GUIDE):
+            _, printed = terminal.on_terminal(command, folder, env)
+            lines = terminal.uncoloured(printed).splitlines()
+            shown = "".join(f"{line.rstrip()}\n" for line in lines)
+            assert terminal.fits(shown, expected), f"$ {command}\n{shown}"
 
 
 def test_three_dots_stand_for_any_lines():

@@ -6,16 +6,13 @@ import json
 
 import pytest
 import terminal
-from typer.testing import CliRunner
-
-from mlmd_lineage.cli.app import app
 
 DEMO = str(terminal.DEMO_STORE)
 COLD, CHANGED = "2026-11-21T02:44:15.589538", "2026-11-21T02:44:51.735874"
 
 
 def run(*arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, list(arguments))
+    done = terminal.invoke(*arguments)
     assert done.exit_code == code, done.output
     return done.stdout if code != 1 else done.stderr
 
@@ -78,7 +75,7 @@ def test_deployments_in_words_and_as_an_exit_code():
     assert "and 4 deployments" in run("impact", DEMO, "1", "--deployments", "ScoreModel")
     misspelt = ("impact", DEMO, "1", "--deployments", "PushedModle")
     assert "is called 'PushedModle'" in run(*misspelt)
-    assert "PushedModle" in CliRunner().invoke(app, [*misspelt, "-f", "csv"]).stderr
+    assert "PushedModle" in terminal.invoke(*misspelt, "-f", "csv").stderr
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from made_runs import CACHED, CANCELED, COMPLETE, FAILED, RUNNING, Made
 from mlmd_lineage import errors
 
 if TYPE_CHECKING:
-    from mlmd_lineage.post_execution.runs import PipelineRunView
+    from mlmd_lineage.post_execution.views import PipelineRunView
 
 DAG, CONTAINER = "system.DAGExecution", "system.ContainerExecution"
 

@@ -184,7 +184,7 @@ def test_plain_groups_by_the_contexts_that_look_like_runs_and_pipelines():
 class Airflow(Dialect):
     name = "airflow"
 
-    def place(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
+    def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         run = first(contexts, "airflow.DagRun")
         return None if run is None else (RunIdentity(run, None, str(run.properties["dag"])),)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ import filter_stores
 import pandas as pd
 import pytest
 import sqlite_stores
+import terminal
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
@@ -158,13 +157,11 @@ def test_sqlite_reads_no_table_from_end_to_end(kind: NodeKind, text: str, tmp_pa
 
 
 def test_the_command_line_takes_a_filter_and_shows_its_mistakes(path: Path):
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlmd_lineage", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    found = run("artifacts", str(path), "--where", "contexts_a.name = 'run1'", "--type", "Model")
+    found = terminal.invoke(
+        "artifacts", str(path), "--where", "contexts_a.name = 'run1'", "--type", "Model"
+    )
     assert [line.split("\t")[0] for line in found.stdout.splitlines()] == ["id", "1", "2"]
-    failed = run("contexts", str(path), "--where", "nme = 'x'")
-    assert failed.returncode == 1
+    failed = terminal.invoke("contexts", str(path), "--where", "nme = 'x'")
+    assert failed.exit_code == 1
     assert failed.stderr.startswith("Error: The filter fails at 1:1: unknown field 'nme'")
     assert "Traceback" not in failed.stderr

@@ -19,6 +19,7 @@ import server_stores
 
 import mlmd_lineage as ml
 from mlmd_lineage.kubernetes import cluster, manifests
+from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +51,8 @@ def no_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def store(**fields: Any) -> ml.KubernetesMetadataStore:
-    return ml.KubernetesMetadataStore(
+def store(**fields: Any) -> KubernetesMetadataStore:
+    return KubernetesMetadataStore(
         **{"deployment_name": "mydb", "kubernetes_context": "test", **fields}
     )
 
@@ -165,9 +166,9 @@ def test_from_up_to_down_through_the_client(
 
 FAKE_KUBECTL = """#!{python}
 import socket, sys, threading
-assert sys.argv[1:9] == ["--context", "test", "--namespace", "mlmd-lineage", "port-forward",
-                         "--address", "127.0.0.1", "service/mydb"], sys.argv
-local, remote = sys.argv[9].split(":")
+assert sys.argv[1:6] == ["--context=test", "--namespace=mlmd-lineage", "port-forward",
+                         "--address=127.0.0.1", "svc/mydb"], sys.argv
+local, remote = sys.argv[6].split(":")
 assert remote == "3306"
 listener = socket.create_server(("127.0.0.1", int(local)))
 print(f"Forwarding from 127.0.0.1:{{local}} -> 3306", flush=True)
@@ -321,7 +322,7 @@ def test_what_others_made_is_left_alone(api: kubernetes_server.ApiServer):
         lambda: it.provision(lambda _: None),
         lambda: it.deprovision(lambda _: None, delete_data=True),
     ):
-        assert "that mlmd-lineage did not make" in refused(ml.errors.ConfigurationError, ask)
+        assert "that mlmd-lineage did not create" in refused(ml.errors.ConfigurationError, ask)
     assert ("mlmd-lineage", "services", "mydb") in api.objects
 
 

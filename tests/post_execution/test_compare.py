@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlmd_lineage.post_execution.pipelines import PipelineView
+    from mlmd_lineage.post_execution.views import PipelineView
 
 STORES = (
     "tfx_local.db",

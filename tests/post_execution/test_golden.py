@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.post_execution.steps import StepView
+    from mlmd_lineage.post_execution.views import ArtifactView, PipelineRunView, StepView
     from mlmd_lineage.store import Store
 
     Stored = Callable[..., Store]

@@ -20,7 +20,7 @@ from mlmd_lineage.post_execution.materializers import register_materializer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
+    from mlmd_lineage.post_execution.views import ArtifactView
 
 
 def artifact(uri: str | Path | None, kind: str = "Data", **properties: str) -> ArtifactView:

@@ -18,8 +18,9 @@ import trustme
 from grpc_service import Fake, Refusal, running
 
 import mlmd_lineage as ml
-from mlmd_lineage.readers.grpc import calls, port_forward, rows
+from mlmd_lineage.readers.grpc import calls, rows
 from mlmd_lineage.readers.grpc.reader import KubeflowReader
+from mlmd_lineage.stores.kubectl import KubectlPortForward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -491,7 +492,7 @@ class TestForwarding:
             ml.KubeflowMetadataStore(kube_context="prod", kube_namespace="kubeflow")
         )
         reader.read(("Type",))
-        assert isinstance(reader._forward, port_forward.KubectlPortForward)
+        assert isinstance(reader._forward, KubectlPortForward)
         reader._forward.close()
         first = pid.read_text(encoding="ascii")
         assert reader.read(("Artifact",))["Artifact"].num_rows == LENGTH

@@ -9,8 +9,9 @@ import grpc
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
-from mlmd_lineage.server.dispatch import SERVICE, StatusError
-from mlmd_lineage.server.reader_backend import ReadingAnswers
+from mlmd_lineage.server.backend import SERVICE
+from mlmd_lineage.server.reader_backend import ReaderBackend
+from mlmd_lineage.server.status import StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ KINDS = {"Artifact": 1, "Execution": 0, "Context": 2}
 UNKNOWN = 987654
 
 
-def caller(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
+def client(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
     """Return a function that calls a method, and returns its status and its response."""
 
     def call(method: str, *, raw: bytes | None = None, **fields: Any) -> tuple[int, Any]:
@@ -41,15 +42,15 @@ def caller(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
     return call
 
 
-def reading(store: Path | ml.BaseMetadataStore) -> Callable[..., tuple[int, Any]]:
-    """Return a function like that of ``caller``, which asks our own readers in this process."""
-    ours = ReadingAnswers(ml.connect(store))
+def reader_client(store: Path | ml.BaseMetadataStore) -> Callable[..., tuple[int, Any]]:
+    """Return a function like that of ``client``, which asks our own readers in this process."""
+    ours = ReaderBackend(ml.connect(store))
 
     def call(method: str, *, raw: bytes | None = None, **fields: Any) -> tuple[int, Any]:
         if raw is None:
             raw = _proto.message(f"{method}Request")(**fields).SerializeToString()
         try:
-            answer = ours.answer(method, raw)
+            answer = ours.call(method, raw)
         except StatusError as error:
             return error.code, error.message
         return 0, _proto.message(f"{method}Response").FromString(answer)
@@ -61,7 +62,7 @@ def channel(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
 
 
-def about(tables: Tables) -> Iterator[Request]:
+def requests_about(tables: Tables) -> Iterator[Request]:
     """Yield requests to every method that reads, and can, about the nodes of a store."""
     for kind, number in KINDS.items():
         yield from _nodes(tables, kind)
@@ -177,11 +178,11 @@ def pages(call: Callable[..., tuple[int, Any]], method: str, **fields: Any) -> I
     """Yield a list's pages, from the first to the last."""
     token = ""
     while True:
-        asked = _proto.message("ListOperationOptions")()
-        asked.CopyFrom(fields.get("options", asked))
+        request = _proto.message("ListOperationOptions")()
+        request.CopyFrom(fields.get("options", request))
         if token:
-            asked.next_page_token = token
-        status, page = call(method, **{**fields, "options": asked})
+            request.next_page_token = token
+        status, page = call(method, **{**fields, "options": request})
         assert status == 0, page
         yield page
         token = page.next_page_token
@@ -224,27 +225,27 @@ FILTERS = {
 }
 
 
-def with_filters(tables: Tables) -> Iterator[Request]:
+def filter_requests(tables: Tables) -> Iterator[Request]:
     """Yield lists of what filters find."""
     context, type_ = tables["Context"]["id"][0].as_py(), tables["Type"]
     for kind, filters in FILTERS.items():
         names = [r["name"] for r in type_.to_pylist() if r["type_kind"] == KINDS[kind]]
         for query, size in itertools.product(filters, (2, 100)):
-            asked = options(filter_query=query, max_result_size=size)
-            yield f"Get{kind}s", {"options": asked}
-            yield f"Get{kind}sByType", {"type_name": names[-1], "options": asked}
+            request = options(filter_query=query, max_result_size=size)
+            yield f"Get{kind}s", {"options": request}
+            yield f"Get{kind}sByType", {"type_name": names[-1], "options": request}
             if kind != "Context":
-                yield f"Get{kind}sByContext", {"context_id": context, "options": asked}
+                yield f"Get{kind}sByContext", {"context_id": context, "options": request}
             if size == 2:
-                asked.order_by_field.field = 1
-                asked.order_by_field.is_asc = False
-                yield f"Get{kind}s", {"options": asked}
+                request.order_by_field.field = 1
+                request.order_by_field.is_asc = False
+                yield f"Get{kind}s", {"options": request}
 
 
 MASK = ("artifacts", "executions", "events")
 
 
-def of_lineage(tables: Tables) -> Iterator[Request]:
+def lineage_requests(tables: Tables) -> Iterator[Request]:
     """Yield requests for lineage: from many nodes, up and down, so far and so far."""
     artifacts, executions = tables["Artifact"]["id"], tables["Execution"]["id"]
     for number, direction in itertools.product(artifacts.to_pylist()[::12], range(4)):
@@ -271,14 +272,14 @@ def of_lineage(tables: Tables) -> Iterator[Request]:
 def _lineage(
     start: str, query: str, direction: int, hops: int, *, mask: Sequence[str] = MASK, **more: Any
 ) -> Request:
-    asked: Any = _proto.message("LineageSubgraphQueryOptions")(
+    request: Any = _proto.message("LineageSubgraphQueryOptions")(
         max_num_hops=hops, direction=direction
     )
-    getattr(asked, f"starting_{start}").filter_query = query
+    getattr(request, f"starting_{start}").filter_query = query
     for field, values in more.items():
         for name, value in values.items():
-            setattr(getattr(asked, field), name, value)
+            setattr(getattr(request, field), name, value)
     return "GetLineageSubgraph", {
-        "lineage_subgraph_query_options": asked,
+        "lineage_subgraph_query_options": request,
         "read_mask": {"paths": mask},
     }

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-import service_requests as asking
+import service_requests
 import sqlite_stores
 import trustme
 from metadata_service import served
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
-from mlmd_lineage.server.dispatch import SERVICE, methods, writes
+from mlmd_lineage.server.backend import SERVICE, methods, writes
 from mlmd_lineage.server.settings import ServerSettings
 from mlmd_lineage.server.supervisor import Supervisor
 
@@ -64,8 +64,11 @@ def refused(store: Path, *options: str) -> str:
 
 
 def test_each_call_is_a_line_of_the_log(path: Path):
-    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
-        call = asking.caller(channel)
+    with (
+        served(path, "--read-only") as service,
+        service_requests.channel(service.address) as channel,
+    ):
+        call = service_requests.client(channel)
         assert call("GetArtifactsByID", artifact_ids=[4])[0] == 0
         assert call("GetArtifactType", type_name="secret value")[0] == 5
         assert call("PutArtifacts", artifacts=[{"type_id": 1, "uri": "secret value"}])[0] == 7
@@ -81,17 +84,23 @@ def test_each_call_is_a_line_of_the_log(path: Path):
 
 def test_nothing_is_written(path: Path):
     before = sqlite_stores.state_of(path)
-    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+    with (
+        served(path, "--read-only") as service,
+        service_requests.channel(service.address) as channel,
+    ):
         for method in filter(writes, methods()):
-            status, said = asking.caller(channel)(method)
+            status, said = service_requests.client(channel)(method)
             assert (status, "only reads" in said) == (7, True)
     assert sqlite_stores.state_of(path) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_calls_in_flight_are_finished(path: Path, number: int):
-    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
-        call = asking.caller(channel)
+    with (
+        served(path, "--read-only") as service,
+        service_requests.channel(service.address) as channel,
+    ):
+        call = service_requests.client(channel)
         with ThreadPoolExecutor(1) as other_thread:
             with locked(path):
                 waiting = other_thread.submit(call, "GetArtifacts")
@@ -111,7 +120,7 @@ def test_calls_that_take_too_long_are_ended(path: Path):
         ThreadPoolExecutor(1) as other_thread,
         locked(path),
     ):
-        waiting = other_thread.submit(asking.caller(channel), "GetArtifacts")
+        waiting = other_thread.submit(service_requests.client(channel), "GetArtifacts")
         time.sleep(0.5)
         assert service.stop() == 0
         assert waiting.result()[0] in {1, 14}
@@ -124,7 +133,9 @@ def test_a_worker_that_dies_takes_only_its_own_calls_along(path: Path):
         ThreadPoolExecutor(12) as other_threads,
     ):
         calls = [
-            asking.caller(stack.enter_context(grpc.insecure_channel(service.address, OWN)))
+            service_requests.client(
+                stack.enter_context(grpc.insecure_channel(service.address, OWN))
+            )
             for _ in range(12)
         ]
         for call in calls:
@@ -199,8 +210,8 @@ def test_garbage_and_clients_that_vanish_harm_nobody(path: Path):
             future = channel.unary_unary(f"/{SERVICE}/GetArtifacts").future(b"")
             channel.close()
             assert future.cancelled() or future.done()
-        with asking.channel(service.address) as channel:
-            assert asking.caller(channel)("GetArtifacts")[0] == 0
+        with service_requests.channel(service.address) as channel:
+            assert service_requests.client(channel)("GetArtifacts")[0] == 0
             ask = channel.unary_unary(f"/{SERVICE}/NoSuchMethod")
             with pytest.raises(grpc.RpcError) as caught:
                 ask(b"", timeout=20)
@@ -211,14 +222,14 @@ def test_garbage_and_clients_that_vanish_harm_nobody(path: Path):
 def test_a_call_whose_client_left_is_not_answered(path: Path):
     with (
         served(path, "--read-only") as service,
-        asking.channel(service.address) as channel,
+        service_requests.channel(service.address) as channel,
         ThreadPoolExecutor(30) as other_threads,
     ):
         ask = channel.unary_unary(f"/{SERVICE}/GetArtifacts")
         with locked(path):
             left = [other_threads.submit(_status, ask, 0.5) for _ in range(30)]
             assert {one.result() for one in left} == {4}
-        assert asking.caller(channel)("GetArtifacts")[0] == 0
+        assert service_requests.client(channel)("GetArtifacts")[0] == 0
         service.wait_for("GetArtifacts OK")
         # Those in hand; the others were never begun.
         service.wait_for("GetArtifacts CANCELLED", times=8)
@@ -237,8 +248,8 @@ def _status(ask: Any, timeout: float) -> int:
 
 @pytest.mark.native
 def test_messages_of_any_size(path: Path):
-    with served(path) as service, asking.channel(service.address) as channel:
-        call = asking.caller(channel)
+    with served(path) as service, service_requests.channel(service.address) as channel:
+        call = service_requests.client(channel)
         text = "ü" * 25_000_000
         artifact: Any = _proto.message("Artifact")(type_id=21)
         artifact.custom_properties["long"].string_value = text
@@ -254,9 +265,11 @@ def test_messages_of_any_size(path: Path):
         assert len(said) < 10_000
         with (
             served(path, "--read-only") as ours,
-            asking.channel(ours.address) as other,
+            service_requests.channel(ours.address) as other,
         ):
-            _, again = asking.caller(other)("GetArtifactsByID", artifact_ids=made.artifact_ids)
+            _, again = service_requests.client(other)(
+                "GetArtifactsByID", artifact_ids=made.artifact_ids
+            )
             assert again == found
 
 
@@ -269,7 +282,7 @@ def test_many_clients_at_once(path: Path, options: tuple[str, ...]):
         until = time.monotonic() + 1.5
 
         def use(number: int) -> int:
-            call = asking.caller(channels[number])
+            call = service_requests.client(channels[number])
             calls = 0
             while time.monotonic() < until:
                 wanted = ids[(number * 7 + calls) % len(ids)]
@@ -316,13 +329,13 @@ def test_tls_and_certificates_of_clients(path: Path, tmp_path: Path):
             client and b"".join(blob.bytes() for blob in client.cert_chain_pems),
         )
         with grpc.secure_channel(service.address, credentials, OWN) as channel:
-            return int(asking.caller(channel)("GetArtifactTypes")[0])
+            return int(service_requests.client(channel)("GetArtifactTypes")[0])
 
     with served(path, "--read-only", *tls) as service:
         assert status(service, authority, None) == 0
         assert status(service, stranger, None) == 14
-        with asking.channel(service.address) as channel:
-            assert asking.caller(channel)("GetArtifactTypes")[0] == 14
+        with service_requests.channel(service.address) as channel:
+            assert service_requests.client(channel)("GetArtifactTypes")[0] == 14
     with served(path, "--read-only", *tls, "--client-ca", str(tmp_path / "ca.pem")) as service:
         assert status(service, authority, authority) == 0
         assert status(service, authority, stranger) == 14
@@ -334,7 +347,10 @@ def test_health_and_reflection(path: Path):
     from grpc_health.v1 import health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-    with served(path, "--read-only") as service, asking.channel(service.address) as channel:
+    with (
+        served(path, "--read-only") as service,
+        service_requests.channel(service.address) as channel,
+    ):
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", SERVICE):
             found = health.Check(health_pb2.HealthCheckRequest(service=name))
@@ -360,7 +376,7 @@ def test_health_and_reflection(path: Path):
         # While it stops, a probe takes it out of the balance.
         with ThreadPoolExecutor(1) as other_thread:
             with locked(path):
-                waiting = other_thread.submit(asking.caller(channel), "GetArtifacts")
+                waiting = other_thread.submit(service_requests.client(channel), "GetArtifacts")
                 watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
                 assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
                 time.sleep(0.3)
@@ -431,6 +447,6 @@ def test_an_address_of_version_6(path: Path):
         pytest.skip("this machine has no IPv6")
     with (
         served(path, "--read-only", "--host", "::1") as service,
-        asking.channel(f"[::1]:{service.port}") as channel,
+        service_requests.channel(f"[::1]:{service.port}") as channel,
     ):
-        assert asking.caller(channel)("GetArtifactTypes")[0] == 0
+        assert service_requests.client(channel)("GetArtifactTypes")[0] == 0

@@ -81,7 +81,7 @@ def test_s3_tells_what_is_the_matter(code: int, error: str, state: str):
     with s3_server(code, told) as endpoint:
         reach = s3(endpoint).reach()
     assert reach.state == state
-    assert SECRET not in reach.told
+    assert SECRET not in reach.message
 
 
 def test_an_unreachable_server_is_no_matter_of_credentials():
@@ -109,7 +109,7 @@ def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     reach = GCSArtifactStore(path="gs://bucket/x").reach()
     assert reach.state == "not installed"
-    assert "pip install 'mlmd-lineage[gcs]'" in reach.told
+    assert "pip install 'mlmd-lineage[gcs]'" in reach.message
     with pytest.raises(ml.errors.ConfigurationError):
         reach.raise_for_state()
 

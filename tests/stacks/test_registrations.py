@@ -212,7 +212,7 @@ def test_a_path_of_the_user_does_not_depend_on_where_one_stands(registry: Regist
         ("", "line 1"),
         ("[]", "line 1"),
         ('{\n "version": 1,\n "stakcs": {}\n}', "line 3: stakcs: extra inputs"),
-        ('{\n "stacks": {},\n "stacks": {}\n}', "line 3: 'stacks' stands there twice"),
+        ('{\n "stacks": {},\n "stacks": {}\n}', "line 3: 'stacks' is given twice"),
         (
             '{\n "metadata_stores": {\n  "prod": {\n   "flavor": 5,\n   "uuid": "x"\n  }\n }\n}',
             "line 4: metadata_stores.prod.flavor",

@@ -10,7 +10,7 @@ import made_flavors
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.stacks import config, rules, stack_registry
+from mlmd_lineage.stacks import config_stack, rules, stack_registry
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.orchestrators import BUILT_IN as ORCHESTRATORS
 from mlmd_lineage.stacks.registry import Registry
@@ -211,14 +211,14 @@ def test_an_update_of_a_component_does_not_break_its_stacks(registry: Registry):
 
 
 def test_one_store_at_a_time_can_be_set(registry: Registry):
-    config.put(registry, METADATA, "mysql", {"host": "h1", "database": "d", "username": "u"})
+    config_stack.put(registry, METADATA, "mysql", {"host": "h1", "database": "d", "username": "u"})
     stack = ml.Stack()
     assert (stack.name, stack.metadata_store.host) == ("config", "h1")
     assert stack.artifact_store.name == "default"
-    config.put(registry, ARTIFACTS, "gcs", {"path": "gs://b/z"})
-    config.put(registry, METADATA, "mysql", {"host": "h2", "database": "d", "username": "u"})
+    config_stack.put(registry, ARTIFACTS, "gcs", {"path": "gs://b/z"})
+    config_stack.put(registry, METADATA, "mysql", {"host": "h2", "database": "d", "username": "u"})
     stack = ml.Stack()
     assert (stack.metadata_store.host, stack.artifact_store.path) == ("h2", "gs://b/z")
     with pytest.raises(ml.errors.ConfigurationError):
-        config.put(registry, METADATA, "mysql", {"host": "h3"})
+        config_stack.put(registry, METADATA, "mysql", {"host": "h3"})
     assert ml.Stack().metadata_store.host == "h2"

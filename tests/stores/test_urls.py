@@ -203,11 +203,11 @@ class TestOthers:
     @pytest.mark.parametrize(
         ("target", "match"),
         [
-            ("mysq://u@h/d", r"'mysq' is no kind of store .* mean 'mysql'"),
-            ("mysql+pymysql://u@h/d", r"no kind of store .* mean 'mysql'"),
+            ("mysq://u@h/d", r"'mysq' is not a kind of store .* mean 'mysql'"),
+            ("mysql+pymysql://u@h/d", r"not a kind of store .* mean 'mysql'"),
             ("postgresql+psycopg2://u@h/d", r"mean 'postgresql'"),
-            ("https://example.com/m.db", "'https' is no kind of store"),
-            ("s3://bucket/m.db", "'s3' is no kind of store"),
+            ("https://example.com/m.db", "'https' is not a kind of store"),
+            ("s3://bucket/m.db", "'s3' is not a kind of store"),
         ],
     )
     def test_other_schemes(self, target: str, match: str):

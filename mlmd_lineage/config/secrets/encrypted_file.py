@@ -1,4 +1,4 @@
-"""Secrets in an encrypted file, where there is no keyring.
+"""The encrypted file of secrets, for machines without a keyring.
 
 The key is ``MLMD_LINEAGE_SECRETS_KEY``, any text, from which the real key is derived by scrypt.
 Where that is not set, it is a random one in ``secrets.key`` beside the file, for its owner's eyes

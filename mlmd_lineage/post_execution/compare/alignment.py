@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mlmd_lineage.post_execution.compare import first_divergence, node_differences
-from mlmd_lineage.post_execution.compare.first_divergence import Aligned
+from mlmd_lineage.post_execution.compare.first_divergence import AlignedPair
 from mlmd_lineage.post_execution.compare.node_differences import Difference
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Alignment:
     """
 
     def __init__(self, ancestry: Ancestry, a: str, b: str) -> None:
-        self.pairs: dict[Pair, Aligned] = {}
+        self.pairs: dict[Pair, AlignedPair] = {}
         self._ancestry = ancestry
         self._doubts: set[str] = set()
         self._waiting: list[tuple[Pair, str, int]] = []
@@ -44,7 +44,7 @@ class Alignment:
         self._meet((a, b), "")
         for pair, role, hops in self._waiting:
             if pair not in self.pairs:
-                self.pairs[pair] = aligned = Aligned(pair, role, hops)
+                self.pairs[pair] = aligned = AlignedPair(pair, role, hops)
                 self._expand(aligned)
         first_divergence.find_first(ancestry, self.pairs)
 
@@ -53,12 +53,14 @@ class Alignment:
         """What the store does not tell."""
         return tuple(sorted(self._doubts))
 
-    def _meet(self, pair: Pair, role: str, below: Aligned | None = None, *, hops: int = 1) -> None:
+    def _meet(
+        self, pair: Pair, role: str, below: AlignedPair | None = None, *, hops: int = 1
+    ) -> None:
         self._waiting.append((pair, role, 0 if below is None else below.hops + hops))
         if below is not None and pair not in below.above:
             below.above.append(pair)
 
-    def _expand(self, aligned: Aligned) -> None:
+    def _expand(self, aligned: AlignedPair) -> None:
         a, b = aligned.pair
         kind, _, _ = (a or b or "").partition("/")
         if kind == "context":
@@ -70,10 +72,10 @@ class Alignment:
 
     # Runs
 
-    def _expand_runs(self, aligned: Aligned, a: str, b: str) -> None:
+    def _expand_runs(self, aligned: AlignedPair, a: str, b: str) -> None:
         one, other = self._by_path(a), self._by_path(b)
-        layout = self._ancestry.model.layout
-        names = [layout.pipelines[layout.runs[key].pipeline].name for key in (a, b)]
+        membership = self._ancestry.run_index.membership
+        names = [membership.pipelines[membership.runs[key].pipeline].name for key in (a, b)]
         aligned.role = " | ".join(sorted(set(names)))
         if a == b:
             return
@@ -92,7 +94,7 @@ class Alignment:
 
     # Steps
 
-    def _expand_steps(self, aligned: Aligned, a: int | None, b: int | None) -> None:
+    def _expand_steps(self, aligned: AlignedPair, a: int | None, b: int | None) -> None:
         ancestry = self._ancestry
         aligned.role = _role(self._step_role(number) for number in (a, b))
         if a is None or b is None:
@@ -117,14 +119,16 @@ class Alignment:
             self._pair_inputs(aligned, a, b)
 
     def _known(self, numbers: Iterable[int | None]) -> bool:
-        return all(number in self._ancestry.model.layout.homes for number in numbers)
+        return all(
+            number in self._ancestry.run_index.membership.runs_by_execution for number in numbers
+        )
 
     def _step_role(self, number: int | None) -> str | None:
         if number is None:
             return None
         return f"{self._ancestry.pipeline(number)}/{self._ancestry.path(number)}"
 
-    def _only_one(self, aligned: Aligned, a: int | None, b: int | None) -> None:
+    def _only_one(self, aligned: AlignedPair, a: int | None, b: int | None) -> None:
         number = a if a is not None else b
         assert number is not None
         there = [pd.NA if side is None else f"execution/{side}" for side in (a, b)]
@@ -137,7 +141,7 @@ class Alignment:
             if parent in self._steps and self._steps[parent] != aligned.pair:
                 self._meet(self._steps[parent], "", aligned)
 
-    def _pair_inputs(self, aligned: Aligned, a: int, b: int) -> None:
+    def _pair_inputs(self, aligned: AlignedPair, a: int, b: int) -> None:
         one, other = self._ancestry.inputs(a), self._ancestry.inputs(b)
         for name in sorted({*one, *other}):
             pairs = self._matched(one.get(name, ()), other.get(name, ()))
@@ -179,12 +183,12 @@ class Alignment:
         alone = [number for number in right if any(number in some for some in twins.values())]
         pairs += itertools.zip_longest(unmatched, alone)
 
-        def place(pair: tuple[int | None, int | None]) -> list[list[int]]:
+        def position(pair: tuple[int | None, int | None]) -> list[list[int]]:
             sides = zip(at, pair, strict=True)
             places = [places[n] for places, n in sides if n is not None]
             return [sorted(places), sorted(n for n in pair if n is not None)]
 
-        return sorted(pairs, key=place)
+        return sorted(pairs, key=position)
 
     def _maker_role(self, artifact: int) -> str | None:
         makers = self._ancestry.producers(artifact)
@@ -192,7 +196,7 @@ class Alignment:
 
     # Artifacts
 
-    def _expand_artifacts(self, aligned: Aligned, a: int, b: int) -> None:
+    def _expand_artifacts(self, aligned: AlignedPair, a: int, b: int) -> None:
         ancestry = self._ancestry
         aligned.role = _role(self._artifact_role(n) or aligned.role for n in (a, b))
         if a == b:

@@ -65,7 +65,7 @@ def is_content(name: str) -> bool:
     return name not in VOLATILE and CONTENT.search(name) is not None
 
 
-def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def user_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters without what Kubeflow tells an exit handler of the run that ended."""
     return {
         name: value
@@ -79,18 +79,18 @@ def is_volatile(name: str) -> bool:
     return name in VOLATILE or (name.startswith("__") and name.endswith("__"))
 
 
-def settled(text: str, passing: Collection[str]) -> str:
+def without_run_names(text: str, run_specific_names: Collection[str]) -> str:
     """Return a URI without the parts that say in which run, or by which execution, it was made.
 
-    >>> settled("/root/Trainer/model/22", {"22"})
+    >>> without_run_names("/root/Trainer/model/22", {"22"})
     '/root/Trainer/model/*'
 
     Args:
         text: A URI, or another text.
-        passing: Ids of executions, names of runs: whole parts of the URI.
+        run_specific_names: Ids of executions, names of runs: whole parts of the URI.
     """
     parts = re.split(r"([/:@?&=])", _UUID.sub("*", text))
-    return "".join("*" if part in passing else part for part in parts)
+    return "".join("*" if part in run_specific_names else part for part in parts)
 
 
 def contents_of(properties: Mapping[str, Any], uri: str | None) -> dict[str, Any]:
@@ -107,10 +107,10 @@ def contents_of(properties: Mapping[str, Any], uri: str | None) -> dict[str, Any
     return found
 
 
-def leaves(name: str, value: Any) -> dict[str, Any]:
+def flattened(name: str, value: Any) -> dict[str, Any]:
     """Return the values in a parameter by their paths; texts that hold JSON objects are opened.
 
-    >>> leaves("train_args", '{"num_steps": 20}')
+    >>> flattened("train_args", '{"num_steps": 20}')
     {'train_args.num_steps': 20}
     """
     opened = _opened(value)

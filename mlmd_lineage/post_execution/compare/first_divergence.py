@@ -20,7 +20,7 @@ Pair: TypeAlias = "tuple[str | None, str | None]"
 
 
 @dataclasses.dataclass(slots=True)
-class Aligned:
+class AlignedPair:
     """A pair of nodes.
 
     Attributes:
@@ -41,7 +41,7 @@ class Aligned:
     is_first: bool = False
 
 
-def find_first(ancestry: Ancestry, pairs: Mapping[Pair, Aligned]) -> None:
+def find_first(ancestry: Ancestry, pairs: Mapping[Pair, AlignedPair]) -> None:
     """Mark the pairs at which two lineages part first, and add what was merely made again."""
     graph: nx.DiGraph[Pair] = nx.DiGraph()
     graph.add_nodes_from(pairs)
@@ -51,8 +51,8 @@ def find_first(ancestry: Ancestry, pairs: Mapping[Pair, Aligned]) -> None:
     numbers = list(nx.topological_sort(whole))
     parts = [[pairs[pair] for pair in sorted(whole.nodes[n]["members"], key=str)] for n in numbers]
     causes, anything = set[int](), set[int]()
-    firsts: list[Aligned] = []
-    weak: list[Aligned] = []
+    firsts: list[AlignedPair] = []
+    weak: list[AlignedPair] = []
     for number, part in zip(numbers, parts, strict=True):
         before = set(whole.predecessors(number))
         caused, touched = bool(before & causes), bool(before & anything)
@@ -74,7 +74,7 @@ def find_first(ancestry: Ancestry, pairs: Mapping[Pair, Aligned]) -> None:
         aligned.is_first = True
 
 
-def _add_weak(ancestry: Ancestry, aligned: Aligned) -> None:
+def _add_weak(ancestry: Ancestry, aligned: AlignedPair) -> None:
     """Add what was made again, or came out otherwise, with nothing changed that is on record."""
     a, b = aligned.pair
     if a is None or b is None or a == b:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.post_execution.compare.impact_search import ImpactSearch
+    from mlmd_lineage.post_execution.compare.impact_search import AffectedNode
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
     from mlmd_lineage.readers.base import Reader
 
@@ -76,7 +76,7 @@ class Impact:
         node: str,
         label: str,
         trace: Trace,
-        found: tuple[ImpactSearch, ...],
+        found: tuple[AffectedNode, ...],
         unknown: tuple[str, ...] = (),
     ) -> None:
         """Keep an answer; ``Store.impact()`` makes it."""
@@ -231,7 +231,9 @@ def impact(
 def _names(reader: Reader, ancestry: Ancestry) -> set[str]:
     """Return the names by which types and the steps that were reached can be called."""
     types = {row[1] for row in reader.ask(lambda session: session.fetch("Type", {}))}
-    steps = {ancestry.record(number).name for number in ancestry.model.layout.homes}
+    steps = {
+        ancestry.record(number).name for number in ancestry.run_index.membership.runs_by_execution
+    }
     return types | {str(name).rsplit(".", 1)[-1] for name in types} | steps
 
 
@@ -247,7 +249,7 @@ def _count(number: int, what: str) -> str:
     return f"one {what}" if number == 1 else f"{number or 'no'} {what}s"
 
 
-def _section(title: str, rows: list[ImpactSearch]) -> list[str]:
+def _section(title: str, rows: list[AffectedNode]) -> list[str]:
     if not rows:
         return []
     lines = ["", title]

@@ -34,7 +34,7 @@ def _names(type_name: str, base_type: str | None) -> set[str]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ImpactSearch:
+class AffectedNode:
     """A model or a deployment that was reached; ``Impact.to_pandas()`` says what each means."""
 
     node: str
@@ -52,7 +52,7 @@ class ImpactSearch:
     reused_by: tuple[str, ...]
 
 
-def find(ancestry: Ancestry, trace: Trace, start: str, kinds: Kinds) -> tuple[ImpactSearch, ...]:
+def find(ancestry: Ancestry, trace: Trace, start: str, kinds: Kinds) -> tuple[AffectedNode, ...]:
     """Return the models and deployments in a trace, the nearest first."""
     return _Finder(ancestry, trace, start, kinds).found()
 
@@ -72,12 +72,12 @@ class _Finder:
             if self._hops[source] == self._hops[target] - 1:
                 self._above.setdefault(target, source)
 
-    def found(self) -> tuple[ImpactSearch, ...]:
+    def found(self) -> tuple[AffectedNode, ...]:
         rows = [row for key in self._hops if (row := self._row(key)) is not None]
         rows.sort(key=lambda row: (row.hops, int(row.node.partition("/")[2])))
         return tuple(rows)
 
-    def _row(self, key: str) -> ImpactSearch | None:
+    def _row(self, key: str) -> AffectedNode | None:
         kind, _, text = key.partition("/")
         number = int(text)
         if key == self._start:
@@ -104,9 +104,9 @@ class _Finder:
         }
         return self._reached(key, makers, described, deployed=deployed)
 
-    def _of_execution(self, key: str, number: int) -> ImpactSearch | None:
+    def _of_execution(self, key: str, number: int) -> AffectedNode | None:
         """Return a deployment that wrote no artifact."""
-        facts = self._ancestry.model.image.executions([number]).get(number)
+        facts = self._ancestry.run_index.store_image.executions([number]).get(number)
         if facts is None or not self._deploys(number) or self._ancestry.record(number).is_cached:
             return None
         if self._ancestry.made(number):
@@ -116,7 +116,7 @@ class _Finder:
         return self._reached(key, (number,), described, deployed=True)
 
     def _deploys(self, execution: int) -> bool:
-        facts = self._ancestry.model.image.executions([execution]).get(execution)
+        facts = self._ancestry.run_index.store_image.executions([execution]).get(execution)
         if facts is None:
             return False
         named = self._ancestry.record(execution).name in self._kinds.deployments
@@ -124,7 +124,7 @@ class _Finder:
 
     def _reached(
         self, key: str, makers: tuple[int, ...], described: dict[str, Any], *, deployed: bool
-    ) -> ImpactSearch:
+    ) -> AffectedNode:
         models = [model for maker in makers for model in self._models_of(maker)]
         came = [model for model in models if model in self._hops]
         path = self._path(key)
@@ -134,7 +134,7 @@ class _Finder:
             end = [] if key == f"execution/{maker}" else [key]
             path = (*self._path(nearest), f"execution/{maker}", *end)
         run = makers[0] if makers else None
-        return ImpactSearch(
+        return AffectedNode(
             node=key,
             kind="deployment" if deployed else "model",
             run=None if run is None else self._ancestry.run_name(run),
@@ -163,9 +163,9 @@ class _Finder:
 
     def _through_cache(self, execution: int, path: Iterable[str]) -> bool:
         """Tell whether a run took something on a way from a cache."""
-        homes = self._ancestry.model.layout.homes
-        run = homes[execution][0]
-        return any(run in {homes[n][0] for n in self._ancestry.reusers(key)} for key in path)
+        runs_of = self._ancestry.run_index.membership.runs_by_execution
+        run = runs_of[execution][0]
+        return any(run in {runs_of[n][0] for n in self._ancestry.reusers(key)} for key in path)
 
     def _reusers(self, key: str) -> tuple[str, ...]:
         found = self._ancestry.reusers(key)

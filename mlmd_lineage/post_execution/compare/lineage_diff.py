@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import html
 import json
@@ -10,41 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlmd_lineage.post_execution.compare import text_report
+from mlmd_lineage.post_execution.compare import text_report, value_text
 from mlmd_lineage.post_execution.compare.alignment import Alignment
-from mlmd_lineage.post_execution.compare.node_differences import NOTES, Difference
+from mlmd_lineage.post_execution.compare.node_differences import NOTES, Divergence
 from mlmd_lineage.post_execution.loading import closures
 from mlmd_lineage.snapshot.columns import TEXT
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.post_execution.compare.first_divergence import Aligned
+    from mlmd_lineage.post_execution.compare.first_divergence import AlignedPair
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
     from mlmd_lineage.readers.base import Reader
 
 _KINDS = {"artifact": "artifact", "execution": "execution", "context": "run"}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Divergence:
-    """Two nodes of the same role that differ by themselves.
-
-    Attributes:
-        role: The role that both play, such as ``churn/Trainer`` or ``churn/Trainer:model``.
-        kind: ``artifact``, ``execution`` or ``run``.
-        a, b: Their keys; None where one side has no such node.
-        hops: The number of edges between them and what was compared.
-        first: Whether nothing above them differs.
-        differences: How they differ.
-    """
-
-    role: str
-    kind: str
-    a: str | None
-    b: str | None
-    hops: int
-    first: bool
-    differences: tuple[Difference, ...]
 
 
 class LineageDiff:
@@ -127,7 +104,8 @@ class LineageDiff:
 
     def text(self) -> str:
         """Return the report in sentences, to be read by a person, or aloud."""
-        return text_report.report(self)
+        nodes = [(self.a, self.labels[0]), (self.b, self.labels[1])]
+        return text_report.report(nodes, self.divergences, self.shared, self.doubts)
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
@@ -170,7 +148,7 @@ def diff(reader: Reader, a: Node, b: Node) -> LineageDiff:
     return LineageDiff(one, other, closures.read(reader, {one, other}))
 
 
-def _divergence(aligned: Aligned) -> Divergence:
+def _divergence(aligned: AlignedPair) -> Divergence:
     a, b = aligned.pair
     return Divergence(
         role=aligned.role,
@@ -195,8 +173,8 @@ def _as_dict(pair: Divergence) -> dict[str, Any]:
             {
                 "what": found.what,
                 "name": found.name,
-                "value_a": text_report.plain(found.value_a),
-                "value_b": text_report.plain(found.value_b),
+                "value_a": value_text.json_value(found.value_a),
+                "value_b": value_text.json_value(found.value_b),
             }
             for found in pair.differences
         ]

@@ -44,6 +44,28 @@ class Difference:
         return self.what not in NOTES and self.what not in WEAK
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Divergence:
+    """Two nodes of the same role that differ by themselves.
+
+    Attributes:
+        role: The role that both play, such as ``churn/Trainer`` or ``churn/Trainer:model``.
+        kind: ``artifact``, ``execution`` or ``run``.
+        a, b: Their keys; None where one side has no such node.
+        hops: The number of edges between them and what was compared.
+        first: Whether nothing above them differs.
+        differences: How they differ.
+    """
+
+    role: str
+    kind: str
+    a: str | None
+    b: str | None
+    hops: int
+    first: bool
+    differences: tuple[Difference, ...]
+
+
 def of_steps(ancestry: Ancestry, a: int, b: int) -> list[Difference]:
     """Return how two executions differ: type, code, parameters, status.
 
@@ -100,14 +122,19 @@ def _cached(ancestry: Ancestry, a: int, b: int) -> list[Difference]:
 
 
 def _parameters(
-    one: Mapping[str, Any], other: Mapping[str, Any], passing: Collection[str]
+    one: Mapping[str, Any], other: Mapping[str, Any], run_specific_names: Collection[str]
 ) -> list[Difference]:
     found = []
-    sides = (_flat(content_identity.given(one)), _flat(content_identity.given(other)))
+    sides = (
+        _flat(content_identity.user_parameters(one)),
+        _flat(content_identity.user_parameters(other)),
+    )
     for difference in _values("parameter", *sides):
         values = [difference.value_a, difference.value_b]
         if all(isinstance(value, str) and len(value) for value in values):
-            same = {content_identity.settled(value, passing) for value in values}
+            same = {
+                content_identity.without_run_names(value, run_specific_names) for value in values
+            }
             if len(same) == 1:
                 continue
         name = difference.name
@@ -138,7 +165,7 @@ def _of_artifacts(  # noqa: PLR0913 - two artifacts, and how to call what differ
         return []
     found = []
     sides: list[dict[str, Any]] = []
-    passing = ancestry.passing(a) | ancestry.passing(b)
+    run_specific_names = ancestry.run_specific_names(a) | ancestry.run_specific_names(b)
     for number, facts in ((a, one), (b, other)):
         record = ancestry.artifact(number)
         properties = {**(record.properties if record is not None else {})}
@@ -149,7 +176,9 @@ def _of_artifacts(  # noqa: PLR0913 - two artifacts, and how to call what differ
     for difference in _values(what, *sides):
         values = (difference.value_a, difference.value_b)
         if all(isinstance(value, str) for value in values):
-            settled = {content_identity.settled(value, passing) for value in values}
+            settled = {
+                content_identity.without_run_names(value, run_specific_names) for value in values
+            }
             if len(settled) == 1:
                 continue
         told = content if content_identity.is_content(difference.name) else what
@@ -171,7 +200,7 @@ def types(ancestry: Ancestry, a: int, b: int) -> list[Difference]:
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found.update(content_identity.leaves(name, value))
+        found.update(content_identity.flattened(name, value))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The runs of a pipeline beside each other: the answer of ``pipeline.compare_runs()``."""
+"""A comparison of the runs of a pipeline: the answer of ``pipeline.compare_runs()``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.compare import text_report
+from mlmd_lineage.post_execution.base_view import moment
+from mlmd_lineage.post_execution.compare import value_text
 from mlmd_lineage.post_execution.compare.run_values import RunColumns
 from mlmd_lineage.snapshot.columns import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Hashable, Sequence
 
     from matplotlib.axes import Axes
 
-    from mlmd_lineage.post_execution.pipelines import PipelineView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
 _INPUTS = "inputs."
 
@@ -37,12 +37,18 @@ class RunComparison:
     """
 
     def __init__(
-        self, pipeline: str, runs: Sequence[PipelineRunView], *, only_changes: bool = False
+        self,
+        pipeline: str,
+        run_index: RunIndex,
+        keys: Sequence[str],
+        *,
+        only_changes: bool = False,
     ) -> None:
         """Compare runs, from the oldest to the newest; ``PipelineView.compare_runs()`` makes it."""
         self.pipeline = pipeline
         self.only_changes = only_changes
-        self._runs = tuple(runs)
+        self._run_index = run_index
+        self._keys = tuple(keys)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the runs from the oldest to the newest; the index, ``run``, holds their names.
@@ -62,32 +68,29 @@ class RunComparison:
 
     @functools.cached_property
     def _frame(self) -> pd.DataFrame:
-        columns = [RunColumns(run) for run in self._runs]
-        names = _in_order([list(found.found) for found in reversed(columns)])
-        frame = pd.DataFrame(
-            {
-                "status": pd.array([run.status for run in self._runs], TEXT),
-                "started": pd.DatetimeIndex(
-                    [run.started or pd.NaT for run in self._runs], tz="UTC"
-                ),
-                "duration": pd.to_timedelta([found.duration for found in columns]),
-            },
-            index=pd.Index(pd.array([run.name for run in self._runs], TEXT), name="run"),
-        )
-        outside = {name for found in columns for name in found.from_outside}
-        for name in names:
-            column = _column([found.found.get(name, pd.NA) for found in columns])
-            if name in outside or not name.startswith(_INPUTS) or _differs(column):
-                frame[name] = column
+        runs = [self._run_index.run(key) for key in self._keys]
+        found = [RunColumns(self._run_index, run) for run in runs]
+        names = [self._run_index.membership.runs[key].name for key in self._keys]
+        times = [moment(run.started) or pd.NaT for run in runs]
+        columns: dict[Hashable, Any] = {
+            "status": pd.array([run.status for run in runs], TEXT),
+            "started": pd.DatetimeIndex(times, tz="UTC"),
+            "duration": pd.to_timedelta([one.duration for one in found]),
+        }
         if self.only_changes:
-            paths = {name: path for found in columns for name, path in found.paths.items()}
-            kept = []
-            for name in map(str, frame):
-                there = [name not in paths or paths[name] in found.steps for found in columns]
-                if _differs(frame[name][there]):
-                    kept.append(name)
-            frame = frame[kept]
-        return frame
+            columns = {name: column for name, column in columns.items() if _differs(column)}
+        outside = {name for one in found for name in one.from_outside}
+        paths = {name: path for one in found for name, path in one.paths.items()}
+        for name in _in_order([list(one.found) for one in reversed(found)]):
+            values = [one.found.get(name, pd.NA) for one in found]
+            if self.only_changes:
+                held = [v for v, one in zip(values, found, strict=True) if paths[name] in one.steps]
+                kept = _differs(_column(held))
+            else:
+                kept = name in outside or not name.startswith(_INPUTS) or _differs(_column(values))
+            if kept:
+                columns[name] = _column(values)
+        return pd.DataFrame(columns, index=pd.Index(pd.array(names, TEXT), name="run"))
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -110,7 +113,7 @@ class RunComparison:
             ConfigurationError: There is no such column, or none of numbers; or matplotlib is not
                 installed.
         """
-        whole = RunComparison(self.pipeline, self._runs).to_pandas()
+        whole = RunComparison(self.pipeline, self._run_index, self._keys).to_pandas()
         if columns is None:
             named = [name for name in map(str, whole) if name.startswith("metrics.")]
         else:
@@ -143,41 +146,13 @@ class RunComparison:
 
     def __len__(self) -> int:
         """Return the number of runs."""
-        return len(self._runs)
+        return len(self._keys)
 
     def __repr__(self) -> str:
         return f"<RunComparison of {self.pipeline!r}: {len(self)} runs>"
 
     def _repr_html_(self) -> str:
         return str(self._frame.to_html(na_rep=""))
-
-
-def compare(
-    pipeline: PipelineView,
-    *,
-    last: int | None = None,
-    runs: Collection[str | PipelineRunView] | None = None,
-    only_changes: bool = False,
-) -> RunComparison:
-    """Return the runs of a pipeline beside each other; see ``PipelineView.compare_runs()``."""
-    if last is not None and (isinstance(last, bool) or last < 1):
-        message = f"last is {last!r}; give the number of runs to compare, 1 or more."
-        raise errors.ConfigurationError(message)
-    chosen = list(pipeline.runs)
-    if runs is not None:
-        if isinstance(runs, str):
-            message = f"runs is the text {runs!r}; give a list of runs or of their names."
-            raise errors.ConfigurationError(message)
-        wanted = {(pipeline.get_run(run) if isinstance(run, str) else run).node_key for run in runs}
-        strangers = wanted - {run.node_key for run in chosen}
-        if strangers:
-            named = ", ".join(sorted(strangers))
-            message = f"The pipeline {pipeline.name!r} has no run {named}."
-            raise errors.NotFoundError(message)
-        chosen = [run for run in chosen if run.node_key in wanted]
-    if last is not None:
-        chosen = chosen[-last:]
-    return RunComparison(pipeline.name, chosen, only_changes=only_changes)
 
 
 def _in_order(lists: Sequence[list[str]]) -> list[str]:
@@ -218,7 +193,7 @@ def _plain(value: Any) -> Any:
         return value.total_seconds()
     if hasattr(value, "isoformat"):
         return value.isoformat(timespec="milliseconds")
-    return text_report.plain(value)
+    return value_text.json_value(value)
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:

@@ -1,20 +1,21 @@
-"""One run as the values of a row: its parameters, its metrics, and what it took."""
+"""The values of one run in a comparison: its parameters, its metrics, and its inputs."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlmd_lineage.post_execution.compare import content_identity, text_report
+from mlmd_lineage.post_execution.compare import content_identity, value_text
+from mlmd_lineage.post_execution.step_metrics import metrics_of
+from mlmd_lineage.snapshot.tables import INPUT_EVENTS
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator
 
-    from mlmd_lineage.post_execution.artifacts import ArtifactView
-    from mlmd_lineage.post_execution.runs import PipelineRunView
-    from mlmd_lineage.post_execution.steps import StepView
+    from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
 
 class RunColumns:
@@ -28,70 +29,71 @@ class RunColumns:
         duration: How long the run took; None while it is running.
     """
 
-    def __init__(self, run: PipelineRunView) -> None:
+    def __init__(self, run_index: RunIndex, run: Run) -> None:
+        self._run_index = run_index
         self.found: dict[str, Any] = {}
         self.from_outside: set[str] = set()
+        self.paths: dict[str, str] = {}
         self.duration: dt.timedelta | None = None
         if run.started is not None and run.finished is not None:
-            self.duration = run.finished - run.started
+            self.duration = dt.timedelta(milliseconds=run.finished - run.started)
         # Of several attempts at a step the last one counts.
-        steps = {step.path: step for step in run.steps}
-        inside = _made_in(steps.values())
-        self.paths: dict[str, str] = {}
+        steps = {step.path: step for step in run.steps.values()}
         self.steps = frozenset(steps)
+        made = self._made_in(steps.values())
         for path, step in steps.items():
-            before = set(self.found)
-            self._take(path, step, inside)
-            self.paths.update(dict.fromkeys(set(self.found) - before, path))
+            for name, value in self._of_step(path, step, made):
+                self.found[name] = value
+                self.paths[name] = path
 
-    def _take(self, path: str, step: StepView, inside: set[int]) -> None:
+    def _of_step(self, path: str, step: Step, made: set[int]) -> Iterator[tuple[str, Any]]:
+        record = step.record
         # What a group was given it hands on to its steps; that of the root is the run's own.
-        if step.is_root or not step.is_dag:
-            self.found.update(_parameters(path, step))
-        if not step.is_dag:
-            for name, value in step.metrics.items():
-                self.found[f"metrics.{path}.{name}"] = value
-            for key, artifacts in step.input_artifacts.items():
-                column = f"inputs.{path}.{key}"
-                self.found[column] = ", ".join(map(identified, artifacts))
-                if any(artifact.id not in inside for artifact in artifacts):
-                    self.from_outside.add(column)
+        if record.is_root or not record.is_dag:
+            yield from self._parameters(path, step)
+        if record.is_dag:
+            return
+        for name, value in metrics_of(self._run_index, record).items():
+            yield f"metrics.{path}.{name}", value
+        for key, artifacts in record.inputs.items():
+            column = f"inputs.{path}.{key}"
+            if not made.issuperset(artifacts):
+                self.from_outside.add(column)
+            yield column, ", ".join(self._identified(n, record.dialect) for n in artifacts)
 
+    def _identified(self, artifact: int, dialect: str) -> str:
+        """Return an artifact's key, and what identifies its contents: ``artifact/33 (span 4)``."""
+        key = f"artifact/{artifact}"
+        record = self._run_index.artifact(artifact, dialect)
+        facts = self._run_index.store_image.artifact(artifact)
+        contents = content_identity.contents_of(
+            {} if record is None else record.properties, None if facts is None else facts.uri
+        )
+        told = ", ".join(f"{name} {value_text.in_full(value)}" for name, value in contents.items())
+        return f"{key} ({told})" if told else key
 
-def identified(artifact: ArtifactView) -> str:
-    """Return an artifact's key, and what identifies its contents where the store has that.
+    def _made_in(self, steps: Any) -> set[int]:
+        """Return the artifacts that steps of a run made, or handed out from a cache."""
+        numbers = [step.record.id for step in steps]
+        return {
+            event.artifact_id
+            for facts in self._run_index.store_image.executions(numbers).values()
+            for event in facts.events
+            if event.role not in {"resolves", "uses"} and event.type not in INPUT_EVENTS
+        }
 
-    >>> identified(step.input)
-    'artifact/33 (span 4)'
-    """
-    contents = content_identity.contents_of(artifact.properties, artifact.uri)
-    told = ", ".join(f"{name} {text_report.in_full(value)}" for name, value in contents.items())
-    return f"{artifact.node_key} ({told})" if told else artifact.node_key
-
-
-def _made_in(steps: Any) -> set[int]:
-    """Return the artifacts that steps of a run made, or handed out from a cache."""
-    return {
-        artifact.id
-        for step in steps
-        for artifacts in step.output_artifacts.values()
-        for artifact in artifacts
-        if not {event.role for event in step.events_of(artifact.id)} <= {"resolves", "uses"}
-    }
-
-
-def _parameters(path: str, step: StepView) -> Iterator[tuple[str, Any]]:
-    own = dict(step.parameters)
-    original = step.original_step
-    if original is not None:
-        own = {**original.parameters, **own}
-    for name, value in sorted(content_identity.given(own).items()):
-        for leaf, part in content_identity.leaves(name, value).items():
-            yield f"parameters.{path}.{leaf}", _simple(part)
+    def _parameters(self, path: str, step: Step) -> Iterator[tuple[str, Any]]:
+        own = dict(step.record.parameters)
+        original = None if step.record.is_dag else self._run_index.original(step.record.id)
+        if original is not None:
+            own = {**self._run_index.step(original)[1].record.parameters, **own}
+        for name, value in sorted(content_identity.user_parameters(own).items()):
+            for leaf, part in content_identity.flattened(name, value).items():
+                yield f"parameters.{path}.{leaf}", _simple(part)
 
 
 def _simple(value: Any) -> Any:
     """Return numbers and texts as they are, and what else there is as JSON."""
     if value is None:
         return pd.NA
-    return value if isinstance(value, (str, int, float, bool)) else text_report.in_full(value)
+    return value if isinstance(value, (str, int, float, bool)) else value_text.in_full(value)

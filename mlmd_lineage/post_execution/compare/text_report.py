@@ -1,26 +1,21 @@
-"""How comparisons speak: nodes, values and differences as people say them."""
+"""The text report of a lineage diff: nodes and differences in sentences."""
 
 from __future__ import annotations
 
-import base64
-import json
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mlmd_lineage.lineage.render.labels import printable, shortened
 from mlmd_lineage.post_execution.compare.node_differences import NOTES
+from mlmd_lineage.post_execution.compare.value_text import shown
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from mlmd_lineage.post_execution.compare.lineage_diff import Divergence, LineageDiff
-    from mlmd_lineage.post_execution.compare.node_differences import Difference
+    from mlmd_lineage.post_execution.compare.node_differences import Difference, Divergence
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
 
-_LONGEST = 80
 _NAMED = 8
 
 
@@ -28,7 +23,7 @@ def label(ancestry: Ancestry, key: str) -> str:
     """Return what a node is called: ``artifact/4 (Model of the run 2026-11-21T02:44)``."""
     kind, _, number = key.partition("/")
     if kind == "context":
-        return f"{key} (the run {ancestry.model.layout.runs[key].name})"
+        return f"{key} (the run {ancestry.run_index.membership.runs[key].name})"
     if kind == "execution":
         run = ancestry.run_name(int(number))
         return f"{key} ({ancestry.path(int(number))} of the run {run})"
@@ -37,37 +32,6 @@ def label(ancestry: Ancestry, key: str) -> str:
     makers = ancestry.producers(int(number))
     run = f" of the run {ancestry.run_name(makers[0])}" if makers else ""
     return f"{key} ({told}{run})"
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: null for NA, base64 for bytes, texts for NaN and infinity."""
-    simple = value
-    if value is pd.NA or value is None:
-        simple = None
-    elif isinstance(value, float) and not math.isfinite(value):
-        simple = str(value)
-    elif isinstance(value, bytes):
-        simple = base64.b64encode(value).decode()
-    elif isinstance(value, dict):
-        simple = {str(name): plain(item) for name, item in value.items()}
-    elif isinstance(value, (list, tuple)):
-        simple = [plain(item) for item in value]
-    elif not isinstance(value, (str, int, float, bool)):
-        simple = str(value)
-    return simple
-
-
-def shown(value: Any) -> str:
-    """Return a value as it stands in a sentence."""
-    if value is pd.NA:
-        return "absent"
-    return shortened(printable(in_full(value)) or '""', _LONGEST)
-
-
-def in_full(value: Any) -> str:
-    """Return a value as text: texts as they are, other values as JSON."""
-    simple = plain(value)
-    return simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False)
 
 
 def changed(found: Difference) -> str:
@@ -98,23 +62,31 @@ def changed(found: Difference) -> str:
     return f"{told} {sides}"
 
 
-def report(diff: LineageDiff) -> str:
-    """Return a diff in sentences."""
-    lines = [f"a is {diff.labels[0]}.", f"b is {diff.labels[1]}."]
-    if diff.a == diff.b:
+def report(
+    nodes: Sequence[tuple[str, str]],
+    divergences: Sequence[Divergence],
+    shared: Sequence[str],
+    doubts: Sequence[str],
+) -> str:
+    """Return a diff in sentences; ``nodes`` are the keys and the labels of both sides."""
+    (a, label_a), (b, label_b) = nodes
+    lines = [f"a is {label_a}.", f"b is {label_b}."]
+    if a == b:
         return "\n".join([*lines, "They are the same."])
-    if diff.identical:
+    found = [(pair, difference) for pair in divergences for difference in pair.differences]
+    notes = [(pair, difference) for pair, difference in found if difference.what in NOTES]
+    if len(notes) == len(found):
         lines.append("Nothing differs: they come from the same steps, data and parameters.")
     else:
-        lines += ["", *_first(diff.first), *_rest(diff)]
-    notes = [(p, d) for p in diff.divergences for d in p.differences if d.what in NOTES]
+        first = [pair for pair in divergences if pair.first]
+        lines += ["", *_first(first), *_rest(divergences)]
     if notes:
         lines += ["", "Of no effect on the results:"]
-        lines += _listed(f"{pair.role}: {changed(found)}" for pair, found in notes)
-    if diff.shared:
-        lines += ["", "Both come from the same:", *_listed(diff.shared)]
-    if diff.doubts:
-        lines += ["", "The store does not tell all:", *_listed(diff.doubts)]
+        lines += _listed(f"{pair.role}: {changed(difference)}" for pair, difference in notes)
+    if shared:
+        lines += ["", "Both come from the same:", *_listed(shared)]
+    if doubts:
+        lines += ["", "The store does not tell all:", *_listed(doubts)]
     return "\n".join(lines)
 
 
@@ -131,10 +103,10 @@ def _first(first: list[Divergence]) -> list[str]:
     return lines
 
 
-def _rest(diff: LineageDiff) -> list[str]:
+def _rest(divergences: Sequence[Divergence]) -> list[str]:
     rest = [
         f"{pair.role}: {changed(found)}"
-        for pair in diff.divergences
+        for pair in divergences
         for found in pair.differences
         if not pair.first and found.what not in NOTES
     ]

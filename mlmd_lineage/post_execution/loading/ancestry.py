@@ -21,24 +21,24 @@ class Ancestry:
     """The lineages of some nodes, with all that the dialects say of them.
 
     Attributes:
-        model: The steps and artifacts.
+        run_index: The steps and artifacts.
         traces: The closures from which who made what is known.
     """
 
     def __init__(
         self,
-        model: RunIndex,
+        run_index: RunIndex,
         traces: tuple[Trace, ...],
         resolvers: Mapping[int, Collection[int]],
     ) -> None:
         """Take all; ``resolvers`` are the executions that handed each artifact on."""
-        self.model = model
+        self.run_index = run_index
         self.traces = traces
         self._resolvers = resolvers
 
     def facts(self, artifact: int) -> ArtifactFacts | None:
         """Return an artifact, None where the store has no such row."""
-        return self.model.image.artifacts([artifact]).get(artifact)
+        return self.run_index.store_image.artifacts([artifact]).get(artifact)
 
     @functools.cache
     def producers(self, artifact: int) -> tuple[int, ...]:
@@ -47,13 +47,17 @@ class Ancestry:
         for trace in self.traces:
             if key in trace:
                 found = trace.producers(key)
-                return tuple(n for n in map(_number, found) if n in self.model.layout.homes)
+                return tuple(
+                    n
+                    for n in map(_number, found)
+                    if n in self.run_index.membership.runs_by_execution
+                )
         return ()
 
     @functools.cache
     def step(self, execution: int) -> Step:
         """Return an execution as a step."""
-        return self.model.step(execution)[1]
+        return self.run_index.step(execution)[1]
 
     def record(self, execution: int) -> StepRecord:
         """Return what the dialect says of an execution."""
@@ -62,24 +66,26 @@ class Ancestry:
     @functools.cache
     def original(self, execution: int) -> int:
         """Return the execution that made what a cached one reuses; otherwise itself."""
-        return self.model.original(execution) or execution
+        return self.run_index.original(execution) or execution
 
     @functools.cache
     def artifact(self, artifact: int) -> ArtifactRecord | None:
         """Return what its producer's dialect says of an artifact, or else the first that may."""
         made = self.producers(artifact)
-        spoken = self.record(made[0]).dialect if made else "plain"
-        return self.model.artifact(artifact, spoken)
+        dialect = self.record(made[0]).dialect if made else "plain"
+        return self.run_index.artifact(artifact, dialect)
 
     def pipeline(self, execution: int) -> str:
         """Return the name of an execution's pipeline."""
-        layout = self.model.layout
-        return layout.pipelines[layout.runs[layout.homes[execution][0]].pipeline].name
+        membership = self.run_index.membership
+        return membership.pipelines[
+            membership.runs[membership.runs_by_execution[execution][0]].pipeline
+        ].name
 
     def run_name(self, execution: int) -> str:
         """Return the name of an execution's run."""
-        layout = self.model.layout
-        return layout.runs[layout.homes[execution][0]].name
+        membership = self.run_index.membership
+        return membership.runs[membership.runs_by_execution[execution][0]].name
 
     @functools.cache
     def path(self, execution: int) -> str:
@@ -87,7 +93,9 @@ class Ancestry:
         parts: list[str] = []
         seen: set[int] = set()
         at: int | None = execution
-        while at is not None and at not in seen and at in self.model.layout.homes:
+        while (
+            at is not None and at not in seen and at in self.run_index.membership.runs_by_execution
+        ):
             seen.add(at)
             record = self.record(at)
             if record.is_dag and record.iteration is not None:
@@ -99,7 +107,7 @@ class Ancestry:
 
     def inputs(self, execution: int) -> dict[str, tuple[int, ...]]:
         """Return what an execution took, by its keys; internal inputs do not count."""
-        facts = self.model.image.executions([execution]).get(execution)
+        facts = self.run_index.store_image.executions([execution]).get(execution)
         if facts is None:
             return {}
         used = {event.artifact_id for event in facts.events if event.role == "uses"}
@@ -111,7 +119,7 @@ class Ancestry:
 
     def made(self, execution: int) -> set[int]:
         """Return the artifacts that an execution made itself."""
-        facts = self.model.image.executions([execution]).get(execution)
+        facts = self.run_index.store_image.executions([execution]).get(execution)
         events = facts.events if facts is not None else ()
         return {event.artifact_id for event in events if event.role == "produces"}
 
@@ -121,17 +129,17 @@ class Ancestry:
 
         It chose among what earlier runs had made, such as the latest blessed model.
         """
-        homes = self.model.layout.homes
-        run = homes[execution][0]
-        inside = (homes.get(number, [None])[0] for number in self._resolvers.get(artifact, ()))
-        made = (homes[number][0] for number in self.producers(artifact))
+        runs_of = self.run_index.membership.runs_by_execution
+        run = runs_of[execution][0]
+        inside = (runs_of.get(number, [None])[0] for number in self._resolvers.get(artifact, ()))
+        made = (runs_of[number][0] for number in self.producers(artifact))
         return run in set(inside) and run not in set(made)
 
     @functools.cached_property
     def _reuses(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
-        homes = sorted(self.model.layout.homes)
-        for number, facts in self.model.image.executions(homes).items():
+        executions = sorted(self.run_index.membership.runs_by_execution)
+        for number, facts in self.run_index.store_image.executions(executions).items():
             for event in facts.events:
                 if event.role == "reuses":
                     found.setdefault(event.artifact_id, []).append(number)
@@ -143,17 +151,19 @@ class Ancestry:
 
     def run(self, key: str) -> Run:
         """Return a run that was asked for."""
-        return self.model.run(key)
+        return self.run_index.run(key)
 
-    def passing(self, artifact: int) -> set[str]:
+    def run_specific_names(self, artifact: int) -> set[str]:
         """Return what in an artifact's URI says only by which execution and run it was made."""
         found: set[str] = set()
         for execution in self.producers(artifact):
-            entry = self.model.layout.runs[self.model.layout.homes[execution][0]]
+            entry = self.run_index.membership.runs[
+                self.run_index.membership.runs_by_execution[execution][0]
+            ]
             found |= {str(execution), entry.name}
-            if entry.place.run is not None:
-                properties = entry.place.run.properties
-                found |= {entry.place.run.name, str(properties.get("run_id", entry.name))}
+            if entry.identity.run is not None:
+                properties = entry.identity.run.properties
+                found |= {entry.identity.run.name, str(properties.get("run_id", entry.name))}
         return found
 
 

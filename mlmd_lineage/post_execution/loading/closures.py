@@ -10,7 +10,7 @@ from mlmd_lineage.lineage import keys, node_lookup, traversal
 from mlmd_lineage.lineage.query import Question
 from mlmd_lineage.post_execution.loading import loader
 from mlmd_lineage.post_execution.loading.ancestry import Ancestry
-from mlmd_lineage.post_execution.loading.fetch import Fetched
+from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
@@ -56,7 +56,7 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
     if found is not None:
         return found
     try:
-        return loader.run(reader, text, _no_answers).node_key
+        return loader.run(reader, text, None).node_key
     except errors.NotFoundError as no_run:
         try:
             return node_lookup.find_node(reader, text)
@@ -86,10 +86,6 @@ def check_alike(a: str, b: str) -> None:
         raise errors.ConfigurationError(message)
 
 
-def _no_answers(question: str, node: str, arguments: dict[str, object]) -> None:
-    """Stand where views would ask the store: these views are asked for their keys alone."""
-
-
 def read(reader: Reader, subjects: Collection[str]) -> Ancestry:
     """Read the lineages of artifacts, executions and runs in one transaction.
 
@@ -107,9 +103,9 @@ def read_around(reader: Reader, trace: Trace) -> Ancestry:
         where = {"artifact_id": sorted(artifacts), "type": OUTPUT_EVENTS}
         claims = session.fetch("Event", where) if artifacts else []
         executions = {*trace.index.execution_ids.tolist(), *(row[2] for row in claims)}
-        model = _model(session, executions, artifacts, [])
+        run_index = _run_index(session, executions, artifacts, [])
         whole = traversal.trace_within(session, "artifact", artifacts, _ONE_UP, up=True)
-        return Ancestry(model, (whole,) if artifacts else (), {})
+        return Ancestry(run_index, (whole,) if artifacts else (), {})
 
     return reader.ask(read_)
 
@@ -134,8 +130,8 @@ def _read(session: Session, subjects: Collection[str]) -> Ancestry:
     for row in session.fetch("Event", where) if artifacts else ():
         resolvers.setdefault(row[1], set()).add(row[2])
     executions.update(*resolvers.values())
-    model = _model(session, executions, starts["artifact"], runs)
-    return Ancestry(model, traces, resolvers)
+    run_index = _run_index(session, executions, starts["artifact"], runs)
+    return Ancestry(run_index, traces, resolvers)
 
 
 def _with_originals(session: Session, runs: list[int], executions: set[int]) -> set[int]:
@@ -144,45 +140,47 @@ def _with_originals(session: Session, runs: list[int], executions: set[int]) -> 
     members = set(fetched.members(runs)) | executions
     if runs:
         fetched.contexts(runs)
-    model = _model(session, members, set(), runs)
+    run_index = _run_index(session, members, set(), runs)
     for number in runs:
-        if f"context/{number}" not in model.layout.runs:
+        if f"context/{number}" not in run_index.membership.runs:
             message = f"There is no run context/{number} in {session.source}."
             raise errors.NotFoundError(message)
-    there = [n for n in members if n in model.layout.homes]
-    return members | {found for n in there if (found := model.original(n)) is not None}
+    there = [n for n in members if n in run_index.membership.runs_by_execution]
+    return members | {found for n in there if (found := run_index.original(n)) is not None}
 
 
-def _model(
+def _run_index(
     session: Session, executions: set[int], artifacts: set[int], runs: list[int]
 ) -> RunIndex:
     rows = _Rows(session)
     rows.contexts(runs)
     known = rows.fill(sorted(executions)) | rows.artifacts(artifacts)
     while True:
-        image = StoreImage(rows.tables(), known=frozenset(known), writing_types=rows.writing_types)
-        model = RunIndex(image, dialects())
-        model.limit(runs={f"context/{number}" for number in runs}, pipelines=())
-        image.executions(sorted(executions))  # decoded together, and kept
-        above = _groups(model, executions) - executions
+        store_image = StoreImage(
+            rows.tables(), known=frozenset(known), writing_types=rows.writing_types
+        )
+        run_index = RunIndex(store_image, dialects())
+        run_index.limit(runs={f"context/{number}" for number in runs}, pipelines=())
+        store_image.executions(sorted(executions))  # decoded together, and kept
+        above = _groups(run_index, executions) - executions
         if not above:
-            return model
+            return run_index
         executions |= above
         known |= rows.fill(sorted(above))
 
 
-def _groups(model: RunIndex, executions: set[int]) -> set[int]:
+def _groups(run_index: RunIndex, executions: set[int]) -> set[int]:
     """Return the groups of steps that hold some executions."""
     found = set()
     for number in executions:
-        if number in model.layout.homes:
-            parent = model.step(number)[1].record.parent_dag
+        if number in run_index.membership.runs_by_execution:
+            parent = run_index.step(number)[1].record.parent_dag
             if parent is not None:
                 found.add(parent)
     return found
 
 
-class _Rows(Fetched):
+class _Rows(FetchedRows):
     """The rows that lineages need."""
 
     def __init__(self, session: Session) -> None:

@@ -30,7 +30,7 @@ _SIBLINGS = 100
 _CACHE_CONTEXT = "execution_cache"
 
 
-class Fetched:
+class FetchedRows:
     """The rows fetched so far, each once."""
 
     def __init__(self, session: Session, original_properties: Collection[str]) -> None:
@@ -138,7 +138,7 @@ class Fetched:
         claims = self._claims(artifacts)
         named = _named(properties, self._original_properties)
         self._contexts(members)
-        others = (self._makers(claims) | named | self._same_cache(members)) - set(members)
+        others = (self._producers(claims) | named | self._same_cache(members)) - set(members)
         self._ask("Execution", "id", others)
         self._ask("ExecutionProperty", "execution_id", others)
         more = self._ask("Event", "execution_id", others)
@@ -169,7 +169,7 @@ class Fetched:
     def _executions(self) -> list[Row]:
         return list(self._rows.get("Execution", {}).values())
 
-    def _makers(self, claims: list[Row]) -> set[int]:
+    def _producers(self, claims: list[Row]) -> set[int]:
         """Return who made the artifacts that are claimed: not a cached one, if there is another."""
         texts = {
             row[0]: TEXT_STATES.get(row[5] or "")

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     Row = tuple[Any, ...]
 
 
-class Grouped:
+class GroupedRows:
     """A table's rows by a column of ids.
 
-    >>> Grouped(tables["Event"], "execution_id").of([7])
+    >>> GroupedRows(tables["Event"], "execution_id").of([7])
     {7: [(13, 4, 7, 3, 1795229076110), (14, 8, 7, 4, 1795229076231)]}
     """
 

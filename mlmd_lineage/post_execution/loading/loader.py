@@ -7,110 +7,105 @@ round that asks for them scans the table Association once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.post_execution.artifacts import ArtifactView
-from mlmd_lineage.post_execution.base_view import Views
-from mlmd_lineage.post_execution.loading.fetch import Fetched
+from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import TABLES, StoreImage
-from mlmd_lineage.post_execution.pipelines import PipelineView
-from mlmd_lineage.post_execution.runs import PipelineRunView
-from mlmd_lineage.post_execution.steps import StepView
+from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from mlmd_lineage.post_execution.lineage_queries import LineageQueries
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import Tables
-
-    Ask = Callable[[str, str, dict[str, Any]], Any]
 
 _MANY = 2000
 """From so many executions on, all there is in one read costs less than the asking."""
 
 
-def pipelines(reader: Reader, ask: Ask) -> list[PipelineView]:
+def pipelines(reader: Reader, lineage: LineageQueries | None) -> list[PipelineView]:
     """Return all pipelines of a store, in the order of their oldest runs."""
-    model = whole(reader.read(TABLES), ask)
-    return [PipelineView(model, key) for key in model.layout.pipelines]
+    run_index = whole(reader.read(TABLES), lineage)
+    return [PipelineView(run_index, key) for key in run_index.membership.pipelines]
 
 
-def pipeline(reader: Reader, name: str, ask: Ask) -> PipelineView:
+def pipeline(reader: Reader, name: str, lineage: LineageQueries | None) -> PipelineView:
     """Return a pipeline with all of its runs.
 
     Raises:
         NotFoundError: There is none of this name; the message suggests near names.
         AmbiguousNameError: There are several.
     """
-    model = reader.ask(lambda session: _part(session, name, ask))
-    keys = _pipelines_named(model, name) if model is not None else []
-    if model is None or not keys:
-        model = whole(reader.read(TABLES), ask)
-        keys = _pipelines_named(model, name)
+    run_index = reader.ask(lambda session: _part(session, name, lineage))
+    keys = _pipelines_named(run_index, name) if run_index is not None else []
+    if run_index is None or not keys:
+        run_index = whole(reader.read(TABLES), lineage)
+        keys = _pipelines_named(run_index, name)
     if not keys:
-        held = [entry.name for entry in model.layout.pipelines.values()]
-        raise _not_found(model, "pipeline", name, held)
-    return PipelineView(model, _one("pipeline", name, keys))
+        held = [entry.name for entry in run_index.membership.pipelines.values()]
+        raise _not_found(run_index, "pipeline", name, held)
+    return PipelineView(run_index, _one("pipeline", name, keys))
 
 
-def run(reader: Reader, name: str, ask: Ask) -> PipelineRunView:
+def run(reader: Reader, name: str, lineage: LineageQueries | None) -> PipelineRunView:
     """Return a run with all of its steps, and the steps of other runs that made what it took.
 
     Raises:
         NotFoundError: There is none of this name; the message suggests near names.
         AmbiguousNameError: There are several.
     """
-    model = reader.ask(lambda session: _part(session, name, ask, of_run=True))
-    keys = _runs_named(model, name) if model is not None else []
-    if model is None or not keys:
-        model = whole(reader.read(TABLES), ask)
-        keys = _runs_named(model, name)
+    run_index = reader.ask(lambda session: _part(session, name, lineage, of_run=True))
+    keys = _runs_named(run_index, name) if run_index is not None else []
+    if run_index is None or not keys:
+        run_index = whole(reader.read(TABLES), lineage)
+        keys = _runs_named(run_index, name)
     if not keys:
-        held = [entry.name for entry in model.layout.runs.values()]
-        raise _not_found(model, "run", name, held)
-    return PipelineRunView(model, _one("run", name, keys))
+        held = [entry.name for entry in run_index.membership.runs.values()]
+        raise _not_found(run_index, "run", name, held)
+    return PipelineRunView(run_index, _one("run", name, keys))
 
 
-def whole(tables: Tables, ask: Ask) -> RunIndex:
+def whole(tables: Tables, lineage: LineageQueries | None) -> RunIndex:
     """Return the runs of tables that hold all there is."""
-    return RunIndex(StoreImage(tables), dialects(), _views(ask))
+    return RunIndex(StoreImage(tables), dialects(), lineage)
 
 
-def _views(ask: Ask) -> Views:
-    return Views(PipelineView, PipelineRunView, StepView, ArtifactView, ask)
-
-
-def _part(session: Session, name: str, ask: Ask, *, of_run: bool = False) -> RunIndex | None:
+def _part(
+    session: Session, name: str, lineage: LineageQueries | None, *, of_run: bool = False
+) -> RunIndex | None:
     """Load what belongs to the contexts of a name; None where there is none, or too much."""
-    spoken = dialects()
-    names = {name for dialect in spoken for name in dialect.original_properties}
-    fetched = Fetched(session, names)
+    known_dialects = dialects()
+    names = {name for dialect in known_dialects for name in dialect.original_properties}
+    fetched = FetchedRows(session, names)
     contexts = fetched.contexts_named(name, or_run_id=of_run)
     members = fetched.members(contexts)
     if not contexts or (not of_run and len(members) > _MANY):
         return None
     known = fetched.fill(members)
-    image = StoreImage(
+    store_image = StoreImage(
         fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types
     )
-    model = RunIndex(image, spoken, _views(ask))
+    run_index = RunIndex(store_image, known_dialects, lineage)
     keys = {f"context/{number}" for number in contexts}
-    model.limit(runs=keys, pipelines=set() if of_run else keys)
-    return model
+    run_index.limit(runs=keys, pipelines=set() if of_run else keys)
+    return run_index
 
 
-def _pipelines_named(model: RunIndex, name: str) -> list[str]:
-    held = model.layout.pipelines
-    return [k for k, entry in held.items() if name in {entry.name, k} and model.holds_all_runs(k)]
+def _pipelines_named(run_index: RunIndex, name: str) -> list[str]:
+    held = run_index.membership.pipelines
+    return [
+        k for k, entry in held.items() if name in {entry.name, k} and run_index.holds_all_runs(k)
+    ]
 
 
-def _runs_named(model: RunIndex, name: str) -> list[str]:
+def _runs_named(run_index: RunIndex, name: str) -> list[str]:
     found = []
-    for key, entry in model.layout.runs.items():
-        if name in {entry.name, key, entry.run_id} and model.holds_run(key):
+    for key, entry in run_index.membership.runs.items():
+        if name in {entry.name, key, entry.run_id} and run_index.holds_run(key):
             found.append(key)
     return found
 
@@ -122,9 +117,11 @@ def _one(what: str, name: str, keys: list[str]) -> str:
     return keys[0]
 
 
-def _not_found(model: RunIndex, what: str, name: str, held: Iterable[str]) -> errors.NotFoundError:
+def _not_found(
+    run_index: RunIndex, what: str, name: str, held: Iterable[str]
+) -> errors.NotFoundError:
     names = list(dict.fromkeys(held))
     near = errors.did_you_mean(name, names)
     count = f"It has {len(names)} {what}s." if len(names) != 1 else f"Its only one is {names[0]!r}."
-    message = f"{model.image.source} has no {what} {name!r}.{near} {count}"
+    message = f"{run_index.store_image.source} has no {what} {name!r}.{near} {count}"
     return errors.NotFoundError(message)

@@ -53,7 +53,7 @@ class Run:
     finished: int | None
 
 
-def assembled(
+def assemble_run(
     key: str,
     executions: Iterable[ExecutionFacts],
     records: Mapping[int, StepRecord],

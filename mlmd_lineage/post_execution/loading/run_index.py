@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
+from mlmd_lineage.dialects import registry
 from mlmd_lineage.dialects.base import CACHED, FAILED
 from mlmd_lineage.dialects.records import RunDetails
-from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assembled
+from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
     from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity, StepRecord
-    from mlmd_lineage.post_execution.base_view import Views
+    from mlmd_lineage.post_execution.lineage_queries import LineageQueries
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
 _AHEAD = 1000
@@ -25,18 +26,21 @@ _AHEAD = 1000
 
 
 class RunIndex:
-    """The runs of an image, worked out when they are asked for and kept.
+    """The runs of a store image, assembled when they are asked for and kept.
 
     Attributes:
-        image: The rows.
+        store_image: The decoded rows.
     """
 
     def __init__(
-        self, image: StoreImage, dialects: Sequence[Dialect], views: Views | None = None
+        self,
+        store_image: StoreImage,
+        dialects: Sequence[Dialect],
+        lineage: LineageQueries | None = None,
     ) -> None:
-        """Take an image that holds all there is; ``limit()`` says otherwise."""
-        self.image = image
-        self._views = views
+        """Take an image that holds the whole store; ``limit()`` says otherwise."""
+        self.store_image = store_image
+        self._lineage = lineage
         self._whole_runs: frozenset[str] | None = None
         self._whole_pipelines: frozenset[str] | None = None
         self._dialects = dialects
@@ -44,15 +48,27 @@ class RunIndex:
         self._artifacts: dict[tuple[int, str], ArtifactRecord | None] = {}
 
     @property
-    def views(self) -> Views:
-        """How each kind of view is made; frames make none."""
-        assert self._views is not None
-        return self._views
+    def lineage(self) -> LineageQueries:
+        """The store that answers the lineage questions of views; frames ask none."""
+        assert self._lineage is not None
+        return self._lineage
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what can be assembled again; dialects are kept by their names."""
+        kept = ("store_image", "_lineage", "_whole_runs", "_whole_pipelines")
+        return {
+            **{name: self.__dict__[name] for name in kept},
+            "dialects": tuple(dialect.name for dialect in self._dialects),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        names = state.pop("dialects")
+        self.__dict__.update(state, _runs={}, _artifacts={}, _dialects=registry.named(names))
 
     @functools.cached_property
-    def layout(self) -> RunMembership:
+    def membership(self) -> RunMembership:
         """Which executions belong to which runs and pipelines."""
-        return RunMembership(self.image, self._dialects)
+        return RunMembership(self.store_image, self._dialects)
 
     # Runs
 
@@ -63,29 +79,29 @@ class RunIndex:
             NotLoadedError: Only some of its steps were loaded, for the sake of another run.
         """
         if not self.holds_run(key):
-            name = self.layout.runs[key].name
+            name = self.membership.runs[key].name
             message = (
                 f"Of the run {name!r} only those steps were read whose results another run took; "
                 f"store.get_run({name!r}) reads all of it."
             )
             raise errors.NotLoadedError(message)
         if key not in self._runs:
-            self._look_ahead(key)
-            self._runs[key] = self._worked_out(key)
+            self._decode_ahead(key)
+            self._runs[key] = self._assemble(key)
         return self._runs[key]
 
-    def _look_ahead(self, key: str) -> None:
+    def _decode_ahead(self, key: str) -> None:
         """Decode a run's executions with those of the runs after it: in one go it costs less."""
-        runs = self.layout.runs
+        runs = self.membership.runs
         executions = list(runs[key].executions)
-        if self.image.holds(executions):
+        if self.store_image.holds(executions):
             return
-        siblings = self.layout.pipelines[runs[key].pipeline].runs
+        siblings = self.membership.pipelines[runs[key].pipeline].runs
         for other in siblings[siblings.index(key) + 1 :]:
             if len(executions) >= _AHEAD:
                 break
             executions += runs[other].executions
-        self.image.executions(executions)
+        self.store_image.executions(executions)
 
     def runs_of(self, pipeline: str) -> list[str]:
         """Return the keys of a pipeline's runs, from the oldest to the newest.
@@ -93,7 +109,7 @@ class RunIndex:
         Raises:
             NotLoadedError: Not all of them were loaded.
         """
-        entry = self.layout.pipelines[pipeline]
+        entry = self.membership.pipelines[pipeline]
         if not self.holds_all_runs(pipeline):
             message = (
                 f"Only one run of the pipeline {entry.name!r} was read; "
@@ -104,7 +120,7 @@ class RunIndex:
 
     def limit(self, *, runs: Collection[str], pipelines: Collection[str]) -> None:
         """Say which runs, and which pipelines with all of their runs, are wholly loaded."""
-        held = self.layout.pipelines
+        held = self.membership.pipelines
         inner = [key for pipeline in pipelines if pipeline in held for key in held[pipeline].runs]
         self._whole_runs = frozenset([*runs, *inner])
         self._whole_pipelines = frozenset(pipelines)
@@ -121,26 +137,26 @@ class RunIndex:
         """Let go of all runs: they are worked out again when they are asked for."""
         self._runs.clear()
         self._artifacts.clear()
-        self.image.forget()
+        self.store_image.forget()
 
-    def _worked_out(self, key: str) -> Run:
-        entry = self.layout.runs[key]
-        facts = self.image.executions(entry.executions)
-        read = {number: self._step(found, entry.place) for number, found in facts.items()}
+    def _assemble(self, key: str) -> Run:
+        entry = self.membership.runs[key]
+        facts = self.store_image.executions(entry.executions)
+        read = {number: self._step(found, entry.identity) for number, found in facts.items()}
         records = {number: record for number, (record, _) in read.items()}
-        dialect = next((spoken for _, spoken in read.values()), None)
+        dialect = next((dialect for _, dialect in read.values()), None)
         details = RunDetails()
         if dialect is not None:
             parts = [(facts[number], record) for number, record in records.items()]
-            details = dialect.run(entry.place, parts)
-        return assembled(key, facts.values(), records, dialect, details)
+            details = dialect.run(entry.identity, parts)
+        return assemble_run(key, facts.values(), records, dialect, details)
 
-    def _step(self, execution: ExecutionFacts, place: RunIdentity) -> tuple[StepRecord, Dialect]:
-        first = self.layout.placed_by.get(execution.id, 0)
+    def _step(self, execution: ExecutionFacts, identity: RunIdentity) -> tuple[StepRecord, Dialect]:
+        first = self.membership.dialect_numbers.get(execution.id, 0)
         for number, dialect in enumerate(self._dialects[first:], first):
-            there = number == first or dialect.place(execution.contexts) is not None
+            there = number == first or dialect.identify_runs(execution.contexts) is not None
             if there and dialect.claims(execution):
-                return dialect.step(execution, place), dialect
+                return dialect.step(execution, identity), dialect
         message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
         raise errors.ConfigurationError(message)
 
@@ -152,14 +168,16 @@ class RunIndex:
         Raises:
             NotFoundError: There is no such execution.
         """
-        homes = self.layout.homes.get(number)
-        if not homes:
-            message = f"There is no execution/{number} in {self.image.source}."
+        runs_of = self.membership.runs_by_execution.get(number)
+        if not runs_of:
+            message = f"There is no execution/{number} in {self.store_image.source}."
             raise errors.NotFoundError(message)
-        key = homes[0]
+        key = runs_of[0]
         if self.holds_run(key):
             return key, self.run(key).steps[number]
-        record, _ = self._step(self.image.executions([number])[number], self.layout.runs[key].place)
+        record, _ = self._step(
+            self.store_image.executions([number])[number], self.membership.runs[key].identity
+        )
         status = record.status or "running"
         return key, Step(
             record=record,
@@ -182,44 +200,46 @@ class RunIndex:
         if not step.record.is_cached:
             return None
         seen, named = {number}, step.record.cached_from
-        while named is not None and named not in seen and named in self.layout.homes:
+        while (
+            named is not None and named not in seen and named in self.membership.runs_by_execution
+        ):
             seen.add(named)
             record = self.step(named)[1].record
             if not record.is_cached or record.cached_from is None:
                 return named
             named = record.cached_from
         outputs = {a for found in step.record.outputs.values() for a in found}
-        makers = {self.maker(artifact) for artifact in outputs} - {None, number}
+        makers = {self.producer(artifact) for artifact in outputs} - {None, number}
         if makers:
             return max(maker for maker in makers if maker is not None)
         return self._same_cache(number)
 
     def _same_cache(self, number: int) -> int | None:
-        facts = self.image.executions([number])[number]
+        facts = self.store_image.executions([number])[number]
         for context in facts.contexts:
             if context.type == "execution_cache":
-                earlier = [n for n in self.image.members(context.id) if n < number]
-                others = self.image.executions(earlier)
+                earlier = [n for n in self.store_image.members(context.id) if n < number]
+                others = self.store_image.executions(earlier)
                 made = [n for n, e in others.items() if e.state not in {CACHED, FAILED}]
                 if made:
                     return max(made)
         return None
 
-    def maker(self, artifact: int) -> int | None:
+    def producer(self, artifact: int) -> int | None:
         """Return the execution that made an artifact, None where nobody did.
 
         Raises:
             NotLoadedError: Its outputs were not loaded.
         """
-        found = self.image.maker(artifact)
-        known = self.image.known
+        found = self.store_image.producer(artifact)
+        known = self.store_image.known
         if known is not None and artifact not in known:
             message = (
                 f"Who made artifact/{artifact} was not read; ask the run that holds it, or "
                 f"store.upstream('artifact/{artifact}')."
             )
             raise errors.NotLoadedError(message)
-        return found if found in self.layout.homes else None
+        return found if found in self.membership.runs_by_execution else None
 
     # Artifacts
 
@@ -227,7 +247,7 @@ class RunIndex:
         """Return what a dialect knows of an artifact, None where it has no row."""
         key = number, dialect
         if key not in self._artifacts:
-            facts = self.image.artifact(number)
-            spoken = next((d for d in self._dialects if d.name == dialect), self._dialects[-1])
-            self._artifacts[key] = None if facts is None else spoken.artifact(facts)
+            facts = self.store_image.artifact(number)
+            named = next((d for d in self._dialects if d.name == dialect), self._dialects[-1])
+            self._artifacts[key] = None if facts is None else named.artifact(facts)
         return self._artifacts[key]

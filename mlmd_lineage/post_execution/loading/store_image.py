@@ -1,4 +1,4 @@
-"""An image of a store, or of the part of it that a question needs, decoded as it is asked for.
+"""The rows of a store, or of the part of it that a question needs, decoded on demand.
 
 It holds MLMD's tables, and never asks the store again. What lies outside the part that was loaded
 is known to be unknown: asking for it raises ``NotLoadedError`` instead of saying that it is not
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.post_execution.loading.grouped_rows import Grouped, rows_of
+from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows, rows_of
 from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.text_states import execution_states_of
 from mlmd_lineage.snapshot.values import value_of, values_by_owner
@@ -68,10 +68,22 @@ class StoreImage:
         self.known = known
         self._tables = tables
         self._more_writing_types = writing_types
+        self._clear()
+
+    def _clear(self) -> None:
         self._executions: dict[int, ExecutionFacts] = {}
         self._artifacts: dict[int, ArtifactFacts] = {}
         self._contexts: dict[int, ContextFacts] = {}
         self._in_making: set[int] = set()
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Leave out what was decoded: it is decoded again when it is asked for."""
+        return self._tables, self.known, self._more_writing_types
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._tables, self.known, self._more_writing_types = state
+        self.source = self._tables.source
+        self._clear()
 
     # Types
 
@@ -142,8 +154,8 @@ class StoreImage:
         return {number: part.tolist() for number, part in zip(found.tolist(), parts, strict=True)}
 
     @functools.cached_property
-    def _members(self) -> Grouped:
-        return Grouped(self._tables["Association"], "context_id")
+    def _members(self) -> GroupedRows:
+        return GroupedRows(self._tables["Association"], "context_id")
 
     def members(self, context: int) -> list[int]:
         """Return the ids of a context's executions, in order."""
@@ -169,16 +181,16 @@ class StoreImage:
         return dict(zip(ids, execution_states_of(self._tables).to_pylist(), strict=True))
 
     @functools.cached_property
-    def _parts(self) -> dict[str, Grouped]:
+    def _parts(self) -> dict[str, GroupedRows]:
         tables = self._tables
         events = tables["Event"].append_column("role", pa.array(self._roles, pa.uint8()))
         return {
-            "Execution": Grouped(tables["Execution"], "id"),
-            "ExecutionProperty": Grouped(tables["ExecutionProperty"], "execution_id"),
-            "Event": Grouped(events, "execution_id"),
-            "EventPath": Grouped(tables["EventPath"], "event_id"),
-            "Artifact": Grouped(tables["Artifact"], "id"),
-            "ArtifactProperty": Grouped(tables["ArtifactProperty"], "artifact_id"),
+            "Execution": GroupedRows(tables["Execution"], "id"),
+            "ExecutionProperty": GroupedRows(tables["ExecutionProperty"], "execution_id"),
+            "Event": GroupedRows(events, "execution_id"),
+            "EventPath": GroupedRows(tables["EventPath"], "event_id"),
+            "Artifact": GroupedRows(tables["Artifact"], "id"),
+            "ArtifactProperty": GroupedRows(tables["ArtifactProperty"], "artifact_id"),
         }
 
     @functools.cached_property
@@ -294,7 +306,7 @@ class StoreImage:
         return roles
 
     @functools.cached_property
-    def _makers(self) -> Mapping[int, int]:
+    def _producers(self) -> Mapping[int, int]:
         """For each artifact the execution that made it: the earliest, if there are several."""
         events = self._tables["Event"]
         made = np.flatnonzero(self._roles == role_rules.PRODUCES)
@@ -305,9 +317,9 @@ class StoreImage:
         order = np.lexsort(columns[:3])[::-1]
         return dict(zip(columns[2][order].tolist(), columns[3][order].tolist(), strict=True))
 
-    def maker(self, artifact: int) -> int | None:
+    def producer(self, artifact: int) -> int | None:
         """Return the execution that made an artifact, None where nobody did."""
-        return self._makers.get(artifact)
+        return self._producers.get(artifact)
 
 
 @contextlib.contextmanager
@@ -322,7 +334,9 @@ def _without_gc() -> Iterator[None]:
             gc.enable()
 
 
-def _values(part: Grouped, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+def _values(
+    part: GroupedRows, ids: Sequence[int]
+) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Return the declared and the custom properties of some nodes, each in the order of names."""
     found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
     for number, row in sorted(part.rows(ids), key=lambda item: (item[0], item[1][1])):

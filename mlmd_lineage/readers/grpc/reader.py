@@ -11,11 +11,11 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from mlmd_lineage.readers.grpc.calls import ServiceClient
-from mlmd_lineage.readers.grpc.port_forward import KubectlPortForward
 from mlmd_lineage.readers.grpc.session import WireSession
 from mlmd_lineage.readers.grpc.status_errors import Address
 from mlmd_lineage.readers.grpc.tables import WholeRead
 from mlmd_lineage.snapshot.tables import Tables, wanted
+from mlmd_lineage.stores.kubectl import KubectlPortForward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores import KubeflowMetadataStore
 
 T = TypeVar("T")
+
+_SERVICE = "svc/metadata-grpc-service"
+_PORT = 8080  # of Kubeflow's service, whatever container is behind it
 
 
 class KubeflowReader:
@@ -49,6 +52,8 @@ class KubeflowReader:
             return ServiceClient(store, Address(store.host, store.port, store.location()))
         with self._lock:
             if self._forward is None or not self._forward.is_open:
-                self._forward = KubectlPortForward(store.kube_context, store.kube_namespace)
+                self._forward = KubectlPortForward(
+                    store.kube_context, store.kube_namespace, _SERVICE, _PORT
+                )
             port = self._forward.port
         return ServiceClient(store, Address("127.0.0.1", port, store.location()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import server_stores
-import service_requests as asking
+import service_requests
 from metadata_service import served
 
 import mlmd_lineage as ml
@@ -102,8 +102,8 @@ def test_the_methods_that_the_library_lacks(tmp_path: Path):
     path = tmp_path / "metadata.db"
     with only_ours():
         server_stores.fill_natively(ml.SQLiteMetadataStore(uri=path), 10)
-    with served(path) as service, asking.channel(service.address) as channel:
-        call = asking.caller(channel)
+    with served(path) as service, service_requests.channel(service.address) as channel:
+        call = service_requests.client(channel)
         status, found = call("GetParentContextsByContexts", context_ids=[1, 2, 3, 999])
         assert status == 0
         assert {c: [p.id for p in held.parent_contexts] for c, held in found.contexts.items()} == {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import odd_stores
 import pytest
 import server_stores
-import service_requests as asking
+import service_requests
 import sqlite_stores
 from metadata_service import served
 from native_library import NEEDS_FILTERS
@@ -33,9 +33,9 @@ class Two:
         self.native = native
         self.ours = ours
 
-    def differences(self, asked: Iterator[asking.Request]) -> list[str]:
+    def differences(self, requests: Iterator[service_requests.Request]) -> list[str]:
         found = []
-        for method, fields in asked:
+        for method, fields in requests:
             expected, answer = self.native(method, **fields), self.ours(method, **fields)
             if answer[0] != expected[0] or _plain(answer[1]) != _plain(expected[1]):
                 found.append(
@@ -79,26 +79,26 @@ def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     else:
         stores = request.getfixturevalue("shared_stores")
         shutil.copyfile(stores / f"{request.param}.db", path)
-    with served(path) as native, asking.channel(native.address) as channel:
-        yield Two(path, asking.caller(channel), asking.reading(path))
+    with served(path) as native, service_requests.channel(native.address) as channel:
+        yield Two(path, service_requests.client(channel), service_requests.reader_client(path))
 
 
 @pytest.mark.native
 def test_every_answer_is_the_librarys(two: Two):
-    asked = list(asking.about(two.tables))
-    assert two.differences(iter(asked)) == []
+    requests = list(service_requests.requests_about(two.tables))
+    assert two.differences(iter(requests)) == []
 
 
 @pytest.mark.native
 @NEEDS_FILTERS
 def test_every_lineage_is_the_librarys(two: Two):
-    assert two.differences(asking.of_lineage(two.tables)) == []
+    assert two.differences(service_requests.lineage_requests(two.tables)) == []
 
 
 @pytest.mark.native
 @NEEDS_FILTERS
 def test_every_filtered_list_is_the_librarys(two: Two):
-    assert two.differences(asking.with_filters(two.tables)) == []
+    assert two.differences(service_requests.filter_requests(two.tables)) == []
 
 
 class Reading(NamedTuple):
@@ -114,17 +114,17 @@ def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     path = DEMO_STORE
     if request.param == "archive":
         path = snapshot.save(tmp_path_factory.mktemp("archive") / "archive")
-    return Reading(snapshot, asking.reading(path))
+    return Reading(snapshot, service_requests.reader_client(path))
 
 
 @pytest.mark.parametrize("kind", ["Artifact", "Execution", "Context"])
 @pytest.mark.parametrize("size", [1, 9, 100])
 def test_pages_make_the_whole_list(reading: Reading, kind: str, size: int):
     numbers = reading.tables[kind]["id"].to_pylist()
-    for order in asking.orders(size):
+    for order in service_requests.orders(size):
         got = [
             node
-            for page in asking.pages(reading.call, f"Get{kind}s", options=order)
+            for page in service_requests.pages(reading.call, f"Get{kind}s", options=order)
             for node in getattr(page, f"{kind.lower()}s")
         ]
         assert sorted(node.id for node in got) == numbers
@@ -135,13 +135,15 @@ def test_pages_make_the_whole_list(reading: Reading, kind: str, size: int):
 
 def test_a_large_page_is_whole(reading: Reading):
     # Where more than 100 are asked for, MLMD gives 101, and does not say that more follow.
-    status, page = reading.call("GetExecutions", options=asking.options(max_result_size=5000))
+    status, page = reading.call(
+        "GetExecutions", options=service_requests.options(max_result_size=5000)
+    )
     assert (status, len(page.executions), page.next_page_token) == (0, 57, "")
 
 
 def test_a_token_goes_with_its_order(reading: Reading):
-    _, page = reading.call("GetArtifacts", options=asking.options(max_result_size=3))
-    again = asking.options(
+    _, page = reading.call("GetArtifacts", options=service_requests.options(max_result_size=3))
+    again = service_requests.options(
         max_result_size=3, next_page_token=page.next_page_token, order_by_field={"field": 1}
     )
     status, said = reading.call("GetArtifacts", options=again)
@@ -173,12 +175,12 @@ def test_old_schemas_are_served(tmp_path: Path, version: int):
     path = sqlite_stores.new_store(tmp_path / "old.db", version=version)
     before = sqlite_stores.state_of(path)
     tables = ml.connect(path).snapshot()
-    call = asking.reading(path)
-    for method, fields in asking.about(tables):
+    call = service_requests.reader_client(path)
+    for method, fields in service_requests.requests_about(tables):
         assert call(method, **fields)[0] in {0, 3, 5}, method
     for kind in ("artifact", "execution", "context"):
         table = kind.capitalize()
-        _, page = call(f"Get{table}s", options=next(asking.orders(100)))
+        _, page = call(f"Get{table}s", options=next(service_requests.orders(100)))
         found = {node.id: node.name for node in getattr(page, f"{kind}s")}
         rows = tables[table].to_pylist()
         assert found == {row["id"]: row["name"] or "" for row in rows}
@@ -204,7 +206,7 @@ def test_a_bad_row_does_not_hide_the_others(tmp_path: Path):
             "Event": odd_stores.events([(1, 1, 4), (9, 1, 3), (2, 1, 9)]),
         },
     )
-    call = asking.reading(path)
+    call = service_requests.reader_client(path)
     status, found = call("GetArtifacts")
     assert (status, [a.id for a in found.artifacts]) == (0, [1, 2])
     [first, second] = found.artifacts

@@ -1,11 +1,10 @@
-"""An artifact as a step took it or made it."""
+"""The fields of an artifact view: all that the store says of the artifact itself."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.post_execution import materializers
 from mlmd_lineage.post_execution.base_view import BaseView, moment
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES
 
@@ -15,35 +14,32 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.dialects.facts import ArtifactFacts
     from mlmd_lineage.dialects.records import ArtifactRecord
-    from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
-    from mlmd_lineage.post_execution.steps import StepView
+    from mlmd_lineage.post_execution.step_fields import StepFields
 
 
-class ArtifactView(BaseView):
-    """An artifact, as an input or an output of a step.
-
-    >>> model = run.get_step("Trainer").outputs["model"]
-    >>> model.uri, model.producer_step.name
-    >>> model.upstream().nodes
-    """
+class ArtifactFields(BaseView):
+    """What the store says of an artifact, as an input or an output of a step."""
 
     __slots__ = ("_step",)
 
-    _step: StepView
+    _step: StepFields
 
-    def __init__(self, model: RunIndex, number: int, step: StepView) -> None:
+    def __init__(self, run_index: RunIndex, number: int, step: StepFields) -> None:
         """Views are made by the store."""
-        super().__init__(model, f"artifact/{number}")
+        super().__init__(run_index, f"artifact/{number}")
         object.__setattr__(self, "_step", step)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self._run_index, self.id, self._step
 
     @property
     def _facts(self) -> ArtifactFacts | None:
-        return self._model.image.artifact(self.id)
+        return self._run_index.store_image.artifact(self.id)
 
     @property
     def _record(self) -> ArtifactRecord | None:
-        return self._model.artifact(self.id, self._step.dialect)
+        return self._run_index.artifact(self.id, self._step.dialect)
 
     @property
     def id(self) -> int:
@@ -108,24 +104,6 @@ class ArtifactView(BaseView):
         return moment(facts.created or None) if facts is not None else None
 
     @property
-    def step(self) -> StepView:
-        """The step whose input or output this is."""
-        return self._step
-
-    @property
-    def producer_step(self) -> StepView | None:
-        """The step that really made it, in whatever run; None where nobody did.
-
-        A cached step only claims what another made, and a resolver hands it on.
-
-        Raises:
-            NotLoadedError: The step was read for the sake of another run, and who made its
-                inputs was not.
-        """
-        maker = self._model.maker(self.id)
-        return None if maker is None else self._model.views.step(self._model, maker, None)
-
-    @property
     def parent_step_id(self) -> int | None:
         """The id of the step of the same run that handed it on: for an output, its own step."""
         return self._step.handed_on(self.id)
@@ -133,7 +111,7 @@ class ArtifactView(BaseView):
     @property
     def is_cached(self) -> bool:
         """Whether another step than the one that hands it on in this run made it."""
-        maker = self._model.maker(self.id)
+        maker = self._run_index.producer(self.id)
         return maker is not None and maker != self.parent_step_id
 
     @property
@@ -141,33 +119,6 @@ class ArtifactView(BaseView):
         """Whether it never came to be: the step that announced it has not finished."""
         roles = {event.role for event in self._step.events_of(self.id)}
         return bool(roles & {"phantom", "pending"})
-
-    def read(self, *, file: str | None = None, allow_pickle: bool = False) -> Any:
-        """Return what it holds: JSON, text, CSV, Parquet, NumPy, or what a materializer reads.
-
-        >>> run.get_step("evaluator").outputs["accuracy"].read()
-        0.97
-
-        A function that was registered for its type or its ``data_type`` goes first; see
-        ``register_materializer``.
-
-        Args:
-            file: Which file, where its URI is a folder of several.
-            allow_pickle: Unpickle files. A pickle may run any code of whoever wrote it: allow it
-                only for artifacts whose origin you trust.
-
-        Raises:
-            ArtifactReadError: There is nothing at its URI, or nothing that can be read.
-        """
-        return materializers.read(self, file=file, allow_pickle=allow_pickle)
-
-    def upstream(self, **arguments: Any) -> Trace:
-        """Ask the store what it came from; the arguments are those of ``store.upstream()``."""
-        return self._model.views.ask("upstream", self._key, arguments)  # type: ignore[no-any-return]
-
-    def downstream(self, **arguments: Any) -> Trace:
-        """Ask the store what came from it; the arguments are those of ``store.downstream()``."""
-        return self._model.views.ask("downstream", self._key, arguments)  # type: ignore[no-any-return]
 
     def _shown(self) -> Mapping[str, Any]:
         return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import server_stores
-import service_requests as asking
+import service_requests
 
 import mlmd_lineage as ml
 
@@ -25,16 +25,23 @@ def database(request: pytest.FixtureRequest) -> server_stores.Database:
 
 
 def test_the_answers_are_those_of_sqlite(database: server_stores.Database):
-    theirs, ours = asking.reading(database.store()), asking.reading(DEMO_STORE)
+    theirs, ours = (
+        service_requests.reader_client(database.store()),
+        service_requests.reader_client(DEMO_STORE),
+    )
     tables = ml.connect(DEMO_STORE).snapshot()
-    asked = [*asking.about(tables), *asking.with_filters(tables), *asking.of_lineage(tables)]
-    for method, fields in asked[::8]:
+    requests = [
+        *service_requests.requests_about(tables),
+        *service_requests.filter_requests(tables),
+        *service_requests.lineage_requests(tables),
+    ]
+    for method, fields in requests[::8]:
         expected, found = ours(method, **fields), theirs(method, **fields)
         assert found == expected, (method, fields)
 
 
 def test_connections_are_kept_and_made_anew_when_they_are_lost(database: server_stores.Database):
-    call = asking.reading(database.store())
+    call = service_requests.reader_client(database.store())
     user = database.server.user
     before = database.connections(user)
     for _ in range(20):
@@ -57,7 +64,7 @@ def test_connections_are_kept_and_made_anew_when_they_are_lost(database: server_
 
 
 def test_what_was_written_is_read(database: server_stores.Database):
-    call = asking.reading(database.store())
+    call = service_requests.reader_client(database.store())
     _, before = call("GetArtifacts")
     database.run("UPDATE Artifact SET uri = 'changed' WHERE id = 4")
     _, after = call("GetArtifactsByID", artifact_ids=[4])

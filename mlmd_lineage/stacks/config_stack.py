@@ -1,4 +1,4 @@
-"""One stack of which one store at a time is set, as the first versions of the seed did."""
+"""The stack ``config``, one store of which is set at a time."""
 
 from __future__ import annotations
 

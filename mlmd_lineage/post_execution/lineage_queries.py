@@ -1,0 +1,41 @@
+"""The lineage questions that a view passes on to its store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.lineage.query import Time
+
+
+class LineageQueries(Protocol):
+    """What answers lineage questions: a ``Store``."""
+
+    def upstream(  # noqa: PLR0913 - each stands alone
+        self,
+        node: str,
+        *,
+        max_hops: int | None = None,
+        until: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return what a node came from."""
+
+    def downstream(  # noqa: PLR0913 - each stands alone
+        self,
+        node: str,
+        *,
+        max_hops: int | None = None,
+        until: str | Collection[str] | None = None,
+        types: str | Collection[str] | None = None,
+        reuse: bool = False,
+        internal: bool = False,
+        as_of: Time | None = None,
+    ) -> Trace:
+        """Return what came from a node."""

@@ -1,0 +1,104 @@
+"""The fields of a run view."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.post_execution.base_view import BaseView, moment
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from mlmd_lineage.dialects.records import Status
+    from mlmd_lineage.post_execution.loading.run_assembly import Run
+
+
+class RunFields(BaseView):
+    """What the store says of a run."""
+
+    __slots__ = ()
+
+    @property
+    def _run(self) -> Run:
+        return self._run_index.run(self._key)
+
+    @property
+    def id(self) -> int:
+        """The id of the context that stands for it, or of the execution that is all of it."""
+        return int(self._key.partition("/")[2])
+
+    @property
+    def node_key(self) -> str:
+        """The key of that context or execution."""
+        return self._key
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._run_index.membership.runs[self._key].name
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that reads it, such as ``tfx``."""
+        return self._run.dialect
+
+    @property
+    def pipeline_name(self) -> str:
+        """The name of its pipeline."""
+        membership = self._run_index.membership
+        return membership.pipelines[membership.runs[self._key].pipeline].name
+
+    @property
+    def status(self) -> Status:
+        """``completed``, ``failed``, ``running`` or ``canceled``, from its steps.
+
+        One failed step fails a run, unless it was tried again; one running step keeps it running.
+        A run whose steps were all cached has completed; see ``is_cached``.
+        """
+        return self._run.status
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether all of its steps were cached, so that nothing was executed."""
+        return self._run.is_cached
+
+    @property
+    def state(self) -> str | None:
+        """The state as MLMD holds it, for platforms whose runs have one of their own."""
+        return next((s.record.state for s in self._run.steps.values() if s.record.is_root), None)
+
+    def get_step_names(self) -> list[str]:
+        """Return the names of the steps in their order, each once."""
+        return list(dict.fromkeys(s.record.name for s in self._run.steps.values()))
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the run as a whole was given (Kubeflow 2); elsewhere the steps have parameters."""
+        return MappingProxyType(dict(self._run.details.parameters))
+
+    @property
+    def runtime_configuration(self) -> Mapping[str, Any]:
+        """How it was started, where the platform says so (ZenML, Kubeflow 2)."""
+        return MappingProxyType(dict(self._run.details.runtime_configuration))
+
+    @property
+    def started(self) -> dt.datetime | None:
+        """When its first step was recorded, in UTC."""
+        return moment(self._run.started)
+
+    @property
+    def finished(self) -> dt.datetime | None:
+        """When its last step was recorded last, in UTC; None while it is running."""
+        return moment(self._run.finished)
+
+    def _shown(self) -> Mapping[str, Any]:
+        shown: dict[str, Any] = {"name": self.name, "pipeline": self.pipeline_name}
+        if self._run_index.holds_run(self._key):
+            shown |= {
+                "status": self.status,
+                "steps": len(self._run.steps),
+                "started": self.started,
+            }
+        return shown

@@ -1,0 +1,57 @@
+"""The backend protocol: what answers the service's methods for one store.
+
+``NativeBackend`` hands the bytes on to MLMD's own library, ``ReaderBackend`` answers from this
+library's readers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from mlmd_lineage import _proto
+from mlmd_lineage.server.status import StatusCode, StatusError
+
+SERVICE = "ml_metadata.MetadataStoreService"
+"""The service's full name in gRPC."""
+
+
+class Backend(Protocol):
+    """What answers the service's methods for one store."""
+
+    def call(self, method: str, request: bytes) -> bytes:
+        """Return the serialized response to a serialized request.
+
+        Raises:
+            StatusError: The call is answered by a status and has no response.
+        """
+
+
+def methods() -> tuple[str, ...]:
+    """Return the names of the service's methods."""
+    return tuple(_proto.service().methods_by_name)
+
+
+def writes(method: str) -> bool:
+    """Tell whether a method changes the store."""
+    return method.startswith("Put")
+
+
+def unimplemented(method: str) -> StatusError:
+    """Return the status of a method that a backend does not have."""
+    return StatusError(StatusCode.UNIMPLEMENTED, f"{method} is not implemented by this server.")
+
+
+def parse_request(method: str, data: bytes) -> Any:
+    """Return a method's request as a message.
+
+    Raises:
+        StatusError: The bytes are not such a message.
+    """
+    from google.protobuf.message import DecodeError
+
+    name = f"{method}Request"
+    try:
+        return _proto.message(name).FromString(data)
+    except (DecodeError, RuntimeError):
+        message = f"The bytes of the call are not a serialized {name}."
+        raise StatusError(StatusCode.INVALID_ARGUMENT, message) from None
