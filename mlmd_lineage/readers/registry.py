@@ -44,10 +44,10 @@ def reader_for(store: BaseMetadataStore) -> Reader:
         from mlmd_lineage.readers.parquet import ArchiveReader
 
         return ArchiveReader(store)
-    return reader_for(_built_in(store))
+    return reader_for(built_in(store))
 
 
-def _built_in(store: BaseMetadataStore) -> BaseMetadataStore:
+def built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the built-in store that a ConnectionConfig means."""
     with _proto.only_ours():
         config: Any = store.connection_config()

@@ -8,6 +8,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import PutRefusedError
+from mlmd_lineage.stores import metadata_store_from
+from mlmd_lineage.writing.registry import writer_for
 from mlmd_lineage.writing.schema import TABLES
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection
 from mlmd_lineage.writing.sql.writer import put_in
@@ -15,6 +17,8 @@ from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from servers import Server
 
 STATUS = {
     "OK": 0,
@@ -112,3 +116,47 @@ def comparable(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> lis
     if table == "EventPath":
         return made
     return sorted(made, key=lambda row: [str(value) for value in row.values()])
+
+
+class ServerTwin:
+    """A store on a server that we write."""
+
+    def __init__(self, url: str) -> None:
+        self.writer = writer_for(metadata_store_from(url))
+        self.writer.create()
+
+    def put(self, request: Any) -> tuple[int, Any]:
+        return put_code(lambda: self.writer.put(request))
+
+
+def server_config(server: Server, database: str) -> Any:
+    from ml_metadata.proto import metadata_store_pb2
+
+    config = metadata_store_pb2.ConnectionConfig()
+    if server.scheme == "mysql":
+        config.mysql.host, config.mysql.port = server.host, server.port
+        config.mysql.user, config.mysql.password = server.user, server.password
+        config.mysql.database = database
+        config.mysql.skip_db_creation = True
+    else:
+        config.postgresql.host, config.postgresql.port = server.host, str(server.port)
+        config.postgresql.user, config.postgresql.password = server.user, server.password
+        config.postgresql.dbname = database
+        config.postgresql.skip_db_creation = True
+    return config
+
+
+def server_rows(server: Server, database: str) -> dict[str, Any]:
+    """Return what a store holds, without the times at which it was written."""
+    found = {}
+    with contextlib.closing(server.connect(server, database)) as connection:
+        for table in TABLES:
+            with contextlib.closing(connection.cursor()) as cursor:
+                name = table if server.scheme == "mysql" else table.lower()
+                cursor.execute(f"SELECT * FROM {server.quote}{name}{server.quote}")
+                names = [column[0] for column in cursor.description]
+                rows = [tuple(row) for row in cursor.fetchall()]
+            if table == "EventPath":
+                rows.sort(key=lambda row: row[0])  # a server may give them in another order
+            found[table] = comparable(table, names, rows)
+    return found

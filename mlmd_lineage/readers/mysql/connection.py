@@ -100,7 +100,7 @@ def with_connection(
     Raises:
         StoreError: What an error of PyMySQL or of the socket means.
     """
-    connection = (kept and kept.take()) or _opened(store)
+    connection = (kept and kept.take()) or opened(store)
     failure: errors.StoreError
     done = False
     try:
@@ -111,7 +111,7 @@ def with_connection(
     except errors.MLMDLineageError:
         raise
     except (pymysql.Error, OSError) as error:
-        failure = _explained(error, store)
+        failure = explained(error, store)
     else:
         return answer
     finally:
@@ -125,7 +125,12 @@ def with_connection(
     raise failure
 
 
-def _opened(store: MySQLMetadataStore) -> Connection[Any]:
+def opened(store: MySQLMetadataStore) -> Connection[Any]:
+    """Return a new connection, on which each statement is a transaction of its own.
+
+    Raises:
+        StoreError: There is none to be had.
+    """
     connection: Connection[Any] = pymysql.Connection(
         # The certificate is checked against this name; the address is where to connect.
         host=store.host,
@@ -154,7 +159,7 @@ def _opened(store: MySQLMetadataStore) -> Connection[Any]:
     except (pymysql.Error, OSError) as error:
         # PyMySQL says no more than that the connection is lost.
         timed_out = "timed out" in str(error)
-        failure = _explained(TimeoutError() if timed_out else error, store)
+        failure = explained(TimeoutError() if timed_out else error, store)
     except RuntimeError:
         failure = errors.AuthenticationError(
             f"{store.location()} asks for the password in a way that needs either TLS (give the "
@@ -230,7 +235,7 @@ def _tls(store: MySQLMetadataStore) -> ssl.SSLContext | None:
     raise failure
 
 
-def _explained(error: pymysql.Error | OSError, store: MySQLMetadataStore) -> errors.StoreError:
+def explained(error: pymysql.Error | OSError, store: MySQLMetadataStore) -> errors.StoreError:
     """Return the error of ours that an error of PyMySQL or of the socket means."""
     cause = getattr(error, "original_exception", None) or error
     if isinstance(cause, ssl.SSLError):

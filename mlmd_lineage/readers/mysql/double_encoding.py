@@ -41,14 +41,23 @@ def once_encoded(text: str) -> str:
         return text
 
 
+def twice_encoded(text: str) -> str:
+    """Return what a text is in the database when MLMD has sent it; ``once_encoded`` undoes it.
+
+    >>> twice_encoded("Zürich")
+    'ZÃ¼rich'
+    """
+    if text.isascii():
+        return text
+    return codecs.charmap_decode(text.encode(errors="replace"), "strict", _LETTERS)[0]
+
+
 def spellings(texts: Collection[int | str]) -> list[int | str]:
     """Return all ways in which texts may stand in the database; numbers stay as they are."""
     found = dict.fromkeys(texts)
     for text in texts:
         if isinstance(text, str) and not text.isascii():
-            found[codecs.charmap_decode(text.encode(errors="replace"), "strict", _LETTERS)[0]] = (
-                None
-            )
+            found[twice_encoded(text)] = None
     return list(found)
 
 

@@ -116,34 +116,44 @@ def with_connection(
     Raises:
         StoreError: What an error of the driver means.
     """
+    connection = (kept and kept.take()) or opened(store)
+    failure: errors.StoreError
+    done = False
+    try:
+        answer = work(connection)
+        if kept is not None:
+            with connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+            done = True
+    except Error as error:
+        failure = explained(error, store)
+    else:
+        return answer
+    finally:
+        if kept is not None and done:
+            kept.give(connection)
+        else:
+            connection.close()
+            if kept is not None:
+                kept.drop()
+    # Out here no driver's error hangs on ours, whose frames might show more than they should.
+    raise failure
+
+
+def opened(store: PostgreSQLMetadataStore) -> dbapi.Connection:
+    """Return a new connection, on which each statement is a transaction of its own.
+
+    Raises:
+        StoreError: There is none to be had.
+    """
     failure: errors.StoreError
     try:
         # The password stands in no variable, which a traceback may show.
-        connection = (kept and kept.take()) or dbapi.connect(_parameters(store), autocommit=True)
+        return dbapi.connect(_parameters(store), autocommit=True)
     except Error as error:
         failure = _refused(error, store)
     except BaseException as error:  # noqa: BLE001 - an interrupt, whose frames hold the parameters
         raise error.with_traceback(None) from None
-    else:
-        done = False
-        try:
-            answer = work(connection)
-            if kept is not None:
-                with connection.cursor() as cursor:
-                    cursor.execute("ROLLBACK")
-                done = True
-        except Error as error:
-            failure = _failed(error, store)
-        else:
-            return answer
-        finally:
-            if kept is not None and done:
-                kept.give(connection)
-            else:
-                connection.close()
-                if kept is not None:
-                    kept.drop()
-    # Out here no driver's error hangs on ours, whose frames might show more than they should.
     raise failure
 
 
@@ -224,7 +234,12 @@ def _refused(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
     return ours(f"{store.location()} {rest}")
 
 
-def _failed(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
+def is_lost(error: Error) -> bool:
+    """Tell whether an error means that the connection is gone, or the server going."""
+    return error.sqlstate in _LOST or bool(_LOST_WORDS.search(str(error)))
+
+
+def explained(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
     """Return the error of ours that a failure of a statement means."""
     where = store.location()
     text = str(error)
@@ -240,7 +255,7 @@ def _failed(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
             f"{where}: a table stayed locked for {LOCK_SECONDS} seconds; someone alters it. Try "
             "again later."
         )
-    if code in _LOST or _LOST_WORDS.search(text):
+    if is_lost(error):
         return LostConnectionError(
             f"{where}: the connection was lost while it was read. Try again."
         )

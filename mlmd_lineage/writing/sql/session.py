@@ -125,7 +125,7 @@ class WriteSession(ABC):
             rows += self.select(f"{start}{self.quote(by)} IN ({marks}){tail}", (*chunk, *more))
         return rows
 
-    def update(self, table: str, columns: Sequence[str], values: Sequence[Any], number: int) -> None:
+    def update(self, table: str, columns: Sequence[str], row: Sequence[Any], number: int) -> None:
         """Set columns of the row with an id.
 
         Raises:
@@ -136,7 +136,7 @@ class WriteSession(ABC):
         settings = ", ".join(f"{self.quote(column)} = ?" for column in columns)
         statement = f"UPDATE {self.quote(table)} SET {settings} WHERE id = ?"  # noqa: S608 - no user text
         try:
-            self.execute(statement, (*self.checked(table, columns, values), number))
+            self.execute(statement, (*self.checked(table, columns, row), number))
         except AlreadyExistsError as error:
             raise PutRefusedError(str(error), "INTERNAL") from None
 
