@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+    from mlmd_lineage.writing.writer import Writer, message
 
 __version__ = "0.1.0"
 
@@ -76,8 +77,10 @@ __all__ = [
     "Store",
     "StoreFrames",
     "Trace",
+    "Writer",
     "connect",
     "errors",
+    "message",
     "register_dialect",
     "register_materializer",
     "testing",
@@ -113,7 +116,9 @@ _DEFINED_IN = {
     "Store": "store",
     "StoreFrames": "post_execution.frames",
     "Trace": "lineage.graph",
+    "Writer": "writing.writer",
     "connect": "store",
+    "message": "writing.writer",
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
 }

@@ -9,11 +9,15 @@ from mlmd_lineage.stacks.names import is_name
 from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from
 
 
-def opened(target: object) -> BaseMetadataStore:
+def opened(target: object, *, create: bool = False) -> BaseMetadataStore:
     """Return the metadata store that a target means; the active stack's where it is None.
 
     A name that is registered means that store. Whatever cannot be a name (it holds a dot, a slash
     or a colon) is never looked up, and costs nothing more than before.
+
+    Args:
+        target: The target.
+        create: A mere word that is not registered is the path of a file to be made.
 
     Raises:
         ConfigurationError: The target cannot be a store.
@@ -34,7 +38,7 @@ def opened(target: object) -> BaseMetadataStore:
     known = view.components(kind)
     there = os.path.exists(target)  # noqa: PTH110 - a name is no path yet
     if target not in known:
-        if there:
+        if there or create:
             return metadata_store_from(target)
         near = errors.did_you_mean(target, known)
         message = (

@@ -55,7 +55,7 @@ def put_batch(transaction: Transaction, request: Any) -> Mapping[str, Any]:
     edges.put_events(transaction, events_of_edges(request.event_edges, ids))
     _put_memberships(transaction, request.memberships, ids)
     parents = [
-        (_named(edge, "child", context_ids), _named(edge, "parent", context_ids))
+        (node_id(edge, "child", context_ids), node_id(edge, "parent", context_ids))
         for edge in request.parent_contexts
     ]
     edges.put_parent_contexts(transaction, parents, reuse=options.reuse_parent_contexts)
@@ -81,13 +81,18 @@ def _typed(transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]) -> Se
     found = []
     for node in nodes:
         if not node.HasField("type_id") and not node.HasField("id") and node.type:
-            copy = type(node)()
-            copy.CopyFrom(node)
-            copy.type_id = numbers[node.type]
-            found.append(copy)
+            found.append(typed_copy(node, numbers[node.type]))
         else:
             found.append(node)
     return found
+
+
+def typed_copy(node: Any, type_id: int) -> Any:
+    """Return a node with the id of its type."""
+    copy = type(node)()
+    copy.CopyFrom(node)
+    copy.type_id = type_id
+    return copy
 
 
 def _put_memberships(
@@ -100,8 +105,8 @@ def _put_memberships(
             message = "A membership has no member. Give it an artifact or an execution."
             raise PutRefusedError(message)
         name = member.partition("_")[0]
-        context = _named(edge, "context", ids["context"])
-        pairs[name].append((context, _named(edge, "member", ids[name])))
+        context = node_id(edge, "context", ids["context"])
+        pairs[name].append((context, node_id(edge, "member", ids[name])))
     edges.put_attributions(
         transaction, edges.checked_pairs(transaction, pairs["artifact"], "Artifact")
     )
@@ -110,8 +115,12 @@ def _put_memberships(
     )
 
 
-def _named(edge: Any, oneof: str, numbers: Sequence[int]) -> int:
-    """Return the id of the node that an edge names by its id or its place."""
+def node_id(edge: Any, oneof: str, numbers: Sequence[int]) -> int:
+    """Return the id of the node that an edge names by its id or its place.
+
+    Raises:
+        PutRefusedError: It names none.
+    """
     field = edge.WhichOneof(oneof)
     if field is None:
         message = f"An edge of a batch has no {oneof}. Give its place or its id."

@@ -22,8 +22,8 @@ StoreArgument: TypeAlias = Annotated[
 ]
 
 
-def opened(target: str) -> Store:
-    """Return the store that an argument means."""
+def opened(target: str, *, create: bool = False) -> Store:
+    """Return the store that an argument means, made where it is not there if ``create`` says so."""
     from mlmd_lineage.store import connect
 
-    return connect(target)
+    return connect(target, create=create)

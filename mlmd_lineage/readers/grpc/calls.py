@@ -49,7 +49,7 @@ _TRANSIENT = {"UNAVAILABLE", "ABORTED", "CANCELLED", "RESOURCE_EXHAUSTED", "DEAD
 _SMALLER_HELPS = {"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 _BAD_ROW = {"INTERNAL", "UNKNOWN", "DATA_LOSS", "INVALID_ARGUMENT"}
 # How gRPC says in INTERNAL or UNKNOWN that it was the connection that broke.
-_BROKEN = ("RST_STREAM", "Stream removed", "GOAWAY")
+BROKEN = ("RST_STREAM", "Stream removed", "GOAWAY")
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -179,7 +179,7 @@ class ServiceClient:
         if call.method in self._missing:
             raise _missing(self.address, call.method)
         if number not in self._channels:
-            self._channels[number] = self._channel()
+            self._channels[number] = channel(self._store, self.address)
         key = (number, call.method)
         if key not in self._methods:
             path = f"/{SERVICE}/{call.method}"
@@ -187,11 +187,8 @@ class ServiceClient:
         return self._methods[key].future(
             call.request.SerializeToString(),
             timeout=self._store.timeout,
-            metadata=self._headers(),  # a variable of this frame would show in tracebacks
+            metadata=headers(self._store),  # a variable of this frame would show in tracebacks
         )
-
-    def _headers(self) -> list[tuple[str, str]]:
-        return [(name, text.get_secret_value()) for name, text in self._store.headers.items()]
 
     def _outcome(self, future: Any) -> bytes | Status:
         import grpc
@@ -201,7 +198,7 @@ class ServiceClient:
         except grpc.FutureCancelledError:
             return Status("CANCELLED", "")
         except grpc.RpcError as error:
-            return Status.of(error, self._headers())
+            return Status.of(error, headers(self._store))
         return answer
 
     def _finish(
@@ -237,7 +234,7 @@ class ServiceClient:
                 return call.refused(status)
             self._missing.add(call.method)
             raise _missing(self.address, call.method)
-        broken = any(words in status.details for words in _BROKEN)
+        broken = any(words in status.details for words in BROKEN)
         bad_row = status.code in _BAD_ROW and not broken
         if bad_row or status.code in _SMALLER_HELPS:
             parts = call.smaller() if call.smaller is not None else ()
@@ -272,18 +269,24 @@ class ServiceClient:
         self._failures += 1
         self._waited = time.monotonic()
 
-    def _channel(self) -> Any:
-        import grpc
 
-        store = self._store
-        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-        target = f"{host}:{self.address.port}"
-        if not store.tls:
-            return grpc.insecure_channel(target, options=_OPTIONS)
-        credentials = grpc.ssl_channel_credentials(
-            *(path and path.read_bytes() for path in (store.ssl_ca, store.ssl_key, store.ssl_cert))
-        )
-        return grpc.secure_channel(target, credentials, options=_OPTIONS)
+def channel(store: KubeflowMetadataStore, address: Address) -> Any:
+    """Return a new gRPC channel to a service, with the store's certificates where it has some."""
+    import grpc
+
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    target = f"{host}:{address.port}"
+    if not store.tls:
+        return grpc.insecure_channel(target, options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(
+        *(path and path.read_bytes() for path in (store.ssl_ca, store.ssl_key, store.ssl_cert))
+    )
+    return grpc.secure_channel(target, credentials, options=_OPTIONS)
+
+
+def headers(store: KubeflowMetadataStore) -> list[tuple[str, str]]:
+    """Return what is sent with each call; never in a variable, which a traceback may show."""
+    return [(name, text.get_secret_value()) for name, text in store.headers.items()]
 
 
 def _missing(address: Address, method: str) -> errors.ReadError:

@@ -38,15 +38,16 @@ class KubeflowReader:
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables: of the nodes that were there when it began."""
-        with self._opened() as service:
+        with self.client() as service:
             return WholeRead(service, wanted(tables)).tables()
 
     def ask(self, question: Callable[[WireSession], T]) -> T:
         """Answer a question; what is asked for twice within it is read once."""
-        with self._opened() as service:
+        with self.client() as service:
             return question(WireSession(service))
 
-    def _opened(self) -> ServiceClient:
+    def client(self) -> ServiceClient:
+        """Return a connection to the service, over a forwarded port where the store says so."""
         store = self._store
         if store.kube_context is None or store.kube_namespace is None:
             return ServiceClient(store, Address(store.host, store.port, store.location()))

@@ -1,0 +1,37 @@
+"""``mlmd-lineage init``: make an empty store."""
+
+from __future__ import annotations
+
+import typer
+
+from mlmd_lineage.cli.common.command import Command, examples, printable
+from mlmd_lineage.cli.common.options import StoreArgument
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "init",
+        cls=Command,
+        epilog=examples(
+            "init metadata.db",
+            "init mysql://mlmd@db.example/metadb",
+            "init postgresql://mlmd@db.example/metadb",
+        ),
+    )(_init)
+
+
+def _init(store: StoreArgument) -> None:
+    """Make MLMD's tables where there are none.
+
+    In an SQLite file, which is made too, or in a database that is there. ml-metadata 1.11 to 1.21
+    opens it as its own. A store that is there already stays as it is, and is never migrated.
+    """
+    from mlmd_lineage.stacks.target_resolution import opened
+    from mlmd_lineage.writing.registry import writer_for
+
+    found = opened(store, create=True)
+    with writer_for(found) as writer:
+        made = writer.create()
+    what = "Made an empty store" if made else "There is a store already, left as it is"
+    typer.echo(f"{what}: {printable(found.location())}.")
