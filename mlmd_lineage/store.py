@@ -64,9 +64,10 @@ def connect(
         if create:
             with store.writer() as writer:
                 writer.create()
-        return store
     except errors.MLMDLineageError as error:
         failure = error.with_traceback(None)
+    else:
+        return store
     # Tracebacks may show the variables of their frames, and here a URL may hold a password.
     del target
     failure.__context__ = failure.__cause__ = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mlmd_lineage.cli.common.command import Command, examples, printable
-from mlmd_lineage.cli.common.options import StoreArgument
+from mlmd_lineage.cli.common.options import StoreArgument  # noqa: TC001 - typer reads it
 
 
 def register(app: typer.Typer) -> None:

@@ -16,7 +16,9 @@ _STEP = ("event_id", "is_index_step", "step_index", "step_key")
 UNKNOWN_EVENT = 0
 
 
-def put_events(transaction: Transaction, events: Iterable[tuple[Any, int | None, int | None]]) -> None:
+def put_events(
+    transaction: Transaction, events: Iterable[tuple[Any, int | None, int | None]]
+) -> None:
     """Insert events with their paths.
 
     Args:
@@ -33,24 +35,32 @@ def put_events(transaction: Transaction, events: Iterable[tuple[Any, int | None,
     waiting: list[tuple[Any, int, int]] = []
     try:
         for event, artifact, execution in given:
-            if artifact is None or execution is None:
-                which = "artifact_id" if artifact is None else "execution_id"
-                message = f"An event has no {which}. Say which nodes it joins."
-                raise PutRefusedError(message)
-            if event.type == UNKNOWN_EVENT:
-                message = "An event has no type, such as INPUT or OUTPUT. Give it one."
-                raise PutRefusedError(message)
-            if artifact not in artifacts or execution not in executions:
-                name, number = (
-                    ("execution", execution) if artifact in artifacts else ("artifact", artifact)
-                )
-                message = f"An event names the {name} with id {number}, and there is none."
-                raise PutRefusedError(message)
-            waiting.append((event, artifact, execution))
+            waiting.append(_checked(event, artifact, execution, artifacts, executions))
     except PutRefusedError:
         _insert_events(transaction, waiting)  # what is wrong with an event before it counts
         raise
     _insert_events(transaction, waiting)
+
+
+def _checked(
+    event: Any,
+    artifact: int | None,
+    execution: int | None,
+    artifacts: set[int],
+    executions: set[int],
+) -> tuple[Any, int, int]:
+    if artifact is None or execution is None:
+        which = "artifact_id" if artifact is None else "execution_id"
+        message = f"An event has no {which}. Say which nodes it joins."
+    elif event.type == UNKNOWN_EVENT:
+        message = "An event has no type, such as INPUT or OUTPUT. Give it one."
+    elif artifact not in artifacts:
+        message = f"An event names the artifact with id {artifact}, and there is none."
+    elif execution not in executions:
+        message = f"An event names the execution with id {execution}, and there is none."
+    else:
+        return event, artifact, execution
+    raise PutRefusedError(message)
 
 
 def _insert_events(transaction: Transaction, events: Sequence[tuple[Any, int, int]]) -> None:
@@ -100,9 +110,7 @@ def put_associations(transaction: Transaction, pairs: Iterable[tuple[int, int]])
 def _put_memberships(
     transaction: Transaction, table: str, member: str, pairs: Iterable[tuple[int, int]]
 ) -> None:
-    transaction.session.insert_missing(
-        table, ("context_id", member), list(dict.fromkeys(pairs))
-    )
+    transaction.session.insert_missing(table, ("context_id", member), list(dict.fromkeys(pairs)))
 
 
 def check_memberships(
@@ -166,25 +174,30 @@ def put_parent_contexts(
     parents = _ancestors(transaction, ends | {parent for _, parent in pairs})
     try:
         for child, parent in pairs:
-            if child not in contexts or parent not in contexts or child == parent:
-                message = f"There are no contexts with ids {child} and {parent}, one above the other."
-                if child == parent and child in contexts:
-                    message = f"The context with id {child} cannot be its own parent."
-                raise PutRefusedError(message)
             if reuse and parent in parents.get(child, ()):
                 continue
-            if _reaches(parents, parent, child):
-                message = (
-                    f"The context with id {parent} cannot be the parent of {child}, which is "
-                    "above it already."
-                )
-                raise PutRefusedError(message)
+            _check_parent(child, parent, contexts, parents)
             parents.setdefault(child, set()).add(parent)
             waiting.append((child, parent))
     except PutRefusedError:
-        flush()
+        flush()  # what is wrong with a pair before it counts
         raise
     flush()
+
+
+def _check_parent(
+    child: int, parent: int, contexts: set[int], parents: dict[int, set[int]]
+) -> None:
+    if child not in contexts or parent not in contexts:
+        missing = parent if child in contexts else child
+        message = f"A parent context names the context with id {missing}, and there is none."
+    elif child == parent:
+        message = f"The context with id {child} cannot be its own parent."
+    elif _reaches(parents, parent, child):
+        message = f"The context {parent} cannot be the parent of {child}: it is below it already."
+    else:
+        return
+    raise PutRefusedError(message)
 
 
 def _ancestors(transaction: Transaction, contexts: set[int]) -> dict[int, set[int]]:

@@ -1,4 +1,4 @@
-"""What to do about a put whose answer was lost: whether it may be repeated, and whether it was done.
+"""Puts whose answers were lost: whether one may be repeated, and whether it was done.
 
 A put that inserts a node with a name or an external id of its own cannot be done twice: MLMD
 refuses the second one, and what is there then tells whether it is what was put.
@@ -39,7 +39,7 @@ def can_repeat(method: str, request: Message) -> bool:
     new = [(kind, node) for kind, _, node in _nodes(method, given) if not node.HasField("id")]
     if any(_is_own(kind, node, given) for kind, node in new):
         return True
-    # Updates alone set the same once more; edges without a new node are refused when they are there.
+    # Updates set the same once more; an edge that is there already would be refused.
     return not new and not _has_edges(method, given)
 
 

@@ -55,7 +55,7 @@ class _Stored(NamedTuple):
     properties: dict[tuple[str, bool], tuple[Any, ...]]
 
 
-def put_nodes(
+def put_nodes(  # noqa: PLR0913 - what MLMD's methods differ in
     transaction: Transaction,
     kind: NodeKind,
     nodes: Sequence[Any],
@@ -156,8 +156,8 @@ def _check_properties(
         wanted = declared.get(name)
         if wanted is None:
             message = (
-                f"The type with id {node.type_id} declares no property {name!r}. Put it as a custom "
-                "property, or add it to the type with can_add_fields."
+                f"The type with id {node.type_id} declares no property {name!r}. Put it as a "
+                "custom property, or add it to the type with can_add_fields."
             )
             raise PutRefusedError(message)
         if values.TYPE_OF[value.WhichOneof("value")] != wanted:
@@ -184,6 +184,7 @@ def _insert(transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]) -> l
     encoded = [_encoded(node, _everything, _everything) for node in nodes]
     named = ("name",) if kind is not CONTEXT else ()
     columns = ("type_id", *kind.attributes, *named, *_TIMES)
+    rows: list[tuple[Any, ...]]
     if kind is ARTIFACT:
         rows = [
             (
@@ -224,11 +225,7 @@ def _insert(transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]) -> l
     session.insert_properties(
         kind.properties,
         kind.id_column,
-        (
-            (number, *row)
-            for number, found in zip(ids, encoded, strict=True)
-            for row in found
-        ),
+        ((number, *row) for number, found in zip(ids, encoded, strict=True) for row in found),
     )
     transaction.created[kind.table].update(ids)
     return ids
@@ -355,7 +352,7 @@ def _update_properties(
         else:
             gone.append(key)
     for key in gone:
-        session.delete_property(kind.properties, kind.id_column, node.id, *key)
+        session.delete_property(kind.properties, kind.id_column, node.id, key[0], custom=key[1])
         del before.properties[key]
     session.insert_properties(
         kind.properties,

@@ -98,17 +98,15 @@ def _put_memberships(transaction: Transaction, request: Any) -> Mapping[str, Any
 
 
 def _put_parent_contexts(transaction: Transaction, request: Any) -> Mapping[str, Any]:
-    pairs = []
-    try:
-        for edge in request.parent_contexts:
-            if not edge.HasField("child_id") or not edge.HasField("parent_id"):
-                message = "A parent context needs a child_id and a parent_id. Give both."
-                raise PutRefusedError(message)
-            pairs.append((edge.child_id, edge.parent_id))
-    except PutRefusedError:
-        edges.put_parent_contexts(transaction, pairs)  # what is wrong before it counts
-        raise
-    edges.put_parent_contexts(transaction, pairs)
+    given = [
+        edge.HasField("child_id") and edge.HasField("parent_id") for edge in request.parent_contexts
+    ]
+    whole = given.index(False) if False in given else len(given)
+    pairs = [(edge.child_id, edge.parent_id) for edge in request.parent_contexts[:whole]]
+    edges.put_parent_contexts(transaction, pairs)  # what is wrong before it counts
+    if whole < len(given):
+        message = "A parent context needs a child_id and a parent_id. Give both."
+        raise PutRefusedError(message)
     return {}
 
 
@@ -158,9 +156,7 @@ def _put_artifacts_of(
     return found
 
 
-def by_external_id(
-    transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]
-) -> list[Any]:
+def by_external_id(transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]) -> list[Any]:
     """Return nodes, those without an id with that of the stored one of their external id."""
     wanted = {n.external_id for n in nodes if n.external_id and not n.HasField("id")}
     stored = {
@@ -198,9 +194,7 @@ def _check_event_of_pair(pair: Any, artifact_id: int, execution: Any) -> None:
         raise PutRefusedError(message)
 
 
-def _put_contexts_of(
-    transaction: Transaction, contexts: Sequence[Any], options: Any
-) -> list[int]:
+def _put_contexts_of(transaction: Transaction, contexts: Sequence[Any], options: Any) -> list[int]:
     reuse = options.reuse_context_if_already_exist
     if not options.force_reuse_context:
         return _put_contexts(transaction, contexts, reuse=reuse)
@@ -216,9 +210,7 @@ def _put_contexts_of(
     return ids
 
 
-def _put_contexts(
-    transaction: Transaction, contexts: Sequence[Any], *, reuse: bool
-) -> list[int]:
+def _put_contexts(transaction: Transaction, contexts: Sequence[Any], *, reuse: bool) -> list[int]:
     if reuse:
         return reuse_contexts(transaction, contexts)
     return put_nodes(transaction, CONTEXT, contexts, check=check_named)
@@ -292,12 +284,14 @@ def events_of_edges(
 def _end(edge: Any, name: str, ids: Mapping[str, Sequence[int]]) -> int | None:
     index = f"{name}_index"
     if not edge.HasField(index):
-        return _given(edge.event, f"{name}_id")
+        given: int | None = _given(edge.event, f"{name}_id")
+        return given
     place, numbers = getattr(edge, index), ids[name]
     if not 0 <= place < len(numbers):
         message = f"An event edge has {index} {place}, and there are {len(numbers)}."
         raise PutRefusedError(message, "OUT_OF_RANGE")
-    return numbers[place]
+    found: int = numbers[place]
+    return found
 
 
 PUTS: Mapping[str, Put] = {

@@ -37,7 +37,11 @@ class Transaction:
     def __init__(self, session: WriteSession, now: int) -> None:
         self.session = session
         self.now = now
-        self.created: dict[str, set[int]] = {"Artifact": set(), "Execution": set(), "Context": set()}
+        self.created: dict[str, set[int]] = {
+            "Artifact": set(),
+            "Execution": set(),
+            "Context": set(),
+        }
         self._types: dict[int, tuple[int, dict[str, int]]] = {}
 
     def load_types(self, ids: Collection[int]) -> None:
@@ -70,9 +74,7 @@ class Transaction:
             raise PutRefusedError(message, "NOT_FOUND")
         return found[1]
 
-    def named_contexts(
-        self, wanted: Iterable[tuple[int, str]]
-    ) -> dict[tuple[int, str], int]:
+    def named_contexts(self, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
         """Return the ids of the contexts of some types and names, as far as there are any."""
         by_type: dict[int, list[str]] = {}
         for type_id, name in wanted:

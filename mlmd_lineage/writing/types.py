@@ -27,7 +27,6 @@ _BASE_TYPES = {
     },
     schema.CONTEXT: {},
 }
-_KIND_NAMES = {schema.ARTIFACT: "artifact", schema.EXECUTION: "execution", schema.CONTEXT: "context"}
 
 
 def put_type(
@@ -93,15 +92,23 @@ def _find(
 def _create(transaction: Transaction, kind: int, given: Any) -> int:
     session = transaction.session
     external_id = given.external_id if given.HasField("external_id") else None
-    if external_id is not None and session.fetch("Type", ("id",), "external_id", [external_id],
-                                     and_equal=("type_kind", kind)):
+    if external_id is not None and session.fetch(
+        "Type", ("id",), "external_id", [external_id], and_equal=("type_kind", kind)
+    ):
         message = f"Another type has the external_id {external_id!r}. It names one thing only."
         raise AlreadyExistsError(message)
     try:
         [number] = session.insert_new(
             "Type",
-            ("name", "version", "type_kind", "description", "input_type", "output_type",
-             "external_id"),
+            (
+                "name",
+                "version",
+                "type_kind",
+                "description",
+                "input_type",
+                "output_type",
+                "external_id",
+            ),
             [
                 (
                     given.name,

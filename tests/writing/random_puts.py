@@ -16,8 +16,14 @@ EXECUTION_TYPES = [12]
 CONTEXT_TYPES = [13]
 NAMES = ["a", "b", "c d", ""]
 EXTERNAL_IDS = ["x", "y", ""]
-PROPERTIES = {"i": "INT", "s": "STRING", "d": "DOUBLE", "st": "STRUCT", "p": "PROTO", "b": "BOOLEAN"}
-
+PROPERTIES = {
+    "i": "INT",
+    "s": "STRING",
+    "d": "DOUBLE",
+    "st": "STRUCT",
+    "p": "PROTO",
+    "b": "BOOLEAN",
+}
 
 
 def value(text: str) -> Any:
@@ -28,7 +34,7 @@ VALUES: dict[str, list[Any]] = {
     "INT": [value(f"int_value: {number}") for number in (0, -1, 2**31 - 1)],
     "DOUBLE": [value(f"double_value: {number}") for number in (0.0, 0.5, -1.25, 3e10)],
     "STRING": [
-        message("Value")(string_value=text) for text in ("", "x", "Zürich's \\ \"日本\" %s ?", "1")
+        message("Value")(string_value=text) for text in ("", "x", 'Zürich\'s \\ "日本" %s ?', "1")
     ],
     "STRUCT": [
         value("struct_value {}"),
@@ -108,9 +114,7 @@ def node(name: str, types: list[int], states: list[int], *, known: bool) -> Any:
     fields = {
         "id": maybe(IDS, 3) if known else (lambda _: None),
         "type_id": maybe(mostly(types, [99, 5, 12 if types != EXECUTION_TYPES else 10]), 12),
-        "name": maybe(sampled_from(NAMES)) if name != "Context" else maybe(
-            sampled_from(NAMES), 15
-        ),
+        "name": maybe(sampled_from(NAMES)) if name != "Context" else maybe(sampled_from(NAMES), 15),
         "external_id": maybe(sampled_from(EXTERNAL_IDS)),
         "properties": declared_properties,
         "custom_properties": CUSTOM,
@@ -162,9 +166,8 @@ _PATHS = lists(
 )
 
 
-def MASKS(random: Random) -> Any:  # noqa: N802 - it stands among the others
+def a_mask(random: Random) -> Any:
     return {"paths": _PATHS(random)}
-
 
 
 STEPS = one_of(
@@ -196,9 +199,7 @@ def a_type(name: str) -> Any:
         "base_type": rarely(sampled_from(kinds[name]), 3 if name != "ContextType" else 20),
     }
     if name == "ExecutionType":
-        fields["input_type"] = maybe(
-            sampled_from([{"any": {}}, {"simple": {"name": "Ü"}}])
-        )
+        fields["input_type"] = maybe(sampled_from([{"any": {}}, {"simple": {"name": "Ü"}}]))
     return built(name, **fields)
 
 
@@ -247,13 +248,13 @@ def requests() -> Made:
         built(
             "PutArtifactsRequest",
             artifacts=lists(artifacts()),
-            update_mask=maybe(MASKS),
+            update_mask=maybe(a_mask),
             options=maybe(
                 built("PutArtifactsRequest.Options", abort_if_latest_updated_time_changed=FLAG)
             ),
         ),
-        built("PutExecutionsRequest", executions=lists(executions()), update_mask=maybe(MASKS)),
-        built("PutContextsRequest", contexts=lists(contexts()), update_mask=maybe(MASKS)),
+        built("PutExecutionsRequest", executions=lists(executions()), update_mask=maybe(a_mask)),
+        built("PutContextsRequest", contexts=lists(contexts()), update_mask=maybe(a_mask)),
         built("PutEventsRequest", events=lists(events())),
         built(
             "PutAttributionsAndAssociationsRequest",

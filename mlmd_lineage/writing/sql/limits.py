@@ -44,9 +44,7 @@ class Limits:
         self._source = source
         self._limits = {(table.lower(), name.lower()): limit for table, name, limit in columns}
 
-    def check(
-        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-    ) -> None:
+    def check(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Check rows before they are inserted; each text as it will stand in the database.
 
         Raises:

@@ -77,9 +77,11 @@ class MySQLWriteSession(ServerWriteSession):
         except pymysql.Error as error:
             number, said = (*error.args, "", "")[:2]
             if number == ER.DUP_ENTRY:
-                raise AlreadyExistsError(f"{self.source} refuses it: {said}.") from None
+                message = f"{self.source} refuses it: {said}."
+                raise AlreadyExistsError(message) from None
             if number in _TOO_MUCH:
-                raise PutRefusedError(f"{self.source} cannot hold this: {said}.") from None
+                message = f"{self.source} cannot hold this: {said}."
+                raise PutRefusedError(message) from None
             raise
 
     def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
@@ -101,10 +103,14 @@ class MySQLWriteSession(ServerWriteSession):
 
     def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Insert the rows whose unique key is not there yet."""
-        for statement, _ in self.inserting(table, columns, rows, " ON DUPLICATE KEY UPDATE id = id"):
+        for statement, _ in self.inserting(
+            table, columns, rows, " ON DUPLICATE KEY UPDATE id = id"
+        ):
             self.run(statement)
 
-    def delete_property(self, table: str, owner: str, number: int, name: str, custom: bool) -> None:  # noqa: FBT001, PLR0913, PLR0917 - a key
+    def delete_property(
+        self, table: str, owner: str, number: int, name: str, *, custom: bool
+    ) -> None:
         """Delete one property, whichever way its name is spelled."""
         names = ", ".join(self.literal(way) for way in self.spellings([name]))
         self.run(

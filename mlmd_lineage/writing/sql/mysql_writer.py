@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import ER
 
-from mlmd_lineage import errors
 from mlmd_lineage.readers.mysql.connection import explained, opened
 from mlmd_lineage.writing import schema
 from mlmd_lineage.writing.sql import versions
@@ -17,6 +16,7 @@ from mlmd_lineage.writing.sql.server_writer import LOCK_SECONDS, Failure, Server
 if TYPE_CHECKING:
     from pymysql.connections import Connection
 
+    from mlmd_lineage import errors
     from mlmd_lineage.stores import MySQLMetadataStore
     from mlmd_lineage.writing.sql.limits import Limits
 
@@ -92,8 +92,8 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
                 f"{looking.quote(column)} <=> {looking.literal(value)}"
                 for column, value in zip(columns, looking.checked(table, columns, row), strict=True)
             )
-            statement = f"SELECT 1 FROM {looking.quote(table)} WHERE {conditions} LOCK IN SHARE MODE"  # noqa: S608 - literals
-            return bool(looking.run(statement))
+            start = f"SELECT 1 FROM {looking.quote(table)} WHERE "  # noqa: S608 - a table's name
+            return bool(looking.run(f"{start}{conditions} LOCK IN SHARE MODE"))
         finally:
             connection.close()
 

@@ -72,9 +72,11 @@ class PostgreSQLWriteSession(ServerWriteSession):
         except Error as error:
             said = _said(error)
             if error.sqlstate == _UNIQUE:
-                raise AlreadyExistsError(f"{self.source} refuses it: {said}.") from None
+                message = f"{self.source} refuses it: {said}."
+                raise AlreadyExistsError(message) from None
             if error.sqlstate in _TOO_MUCH:
-                raise PutRefusedError(f"{self.source} cannot hold this: {said}.") from None
+                message = f"{self.source} cannot hold this: {said}."
+                raise PutRefusedError(message) from None
             raise
 
     def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
@@ -124,7 +126,5 @@ class PostgreSQLWriteSession(ServerWriteSession):
         if isinstance(value, bytes):
             return f"'\\x{value.hex()}'::bytea"
         if isinstance(value, float):
-            if not math.isfinite(value):
-                return f"'{value}'::float8"
-            return f"{value!r}::float8"
+            return f"{value!r}::float8" if math.isfinite(value) else f"'{value}'::float8"
         return str(value)

@@ -136,9 +136,7 @@ class ServerWriteSession(WriteSession):
             for value in row
         )
 
-    def update(
-        self, table: str, columns: Sequence[str], row: Sequence[Any], number: int
-    ) -> None:
+    def update(self, table: str, columns: Sequence[str], row: Sequence[Any], number: int) -> None:
         """Set columns of the row with an id."""
         self.limits.check(table, columns, [self.checked(table, columns, row)])
         super().update(table, columns, row, number)

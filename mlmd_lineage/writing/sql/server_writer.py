@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import random
 import threading
@@ -161,9 +162,9 @@ class ServerWriter(SQLWriter, Generic[C, S]):
         if what is Failure.FINAL:
             raise failure
         self._kept.drop()  # where one connection was lost, the others may be too
-        if committing and session is not None and session.proof is not None:
-            if self._was_committed(session):
-                return answer
+        proven = committing and session is not None and session.proof is not None
+        if proven and session is not None and self._was_committed(session):
+            return answer
         raise _AgainError(failure)
 
     def _was_committed(self, session: S) -> bool:
@@ -171,8 +172,10 @@ class ServerWriter(SQLWriter, Generic[C, S]):
         while time.monotonic() < end:
             try:
                 return self.was_committed(session)
-            except (errors.StoreError, *self.driver_errors) as error:
-                failure = str(error if isinstance(error, errors.StoreError) else self._failed(error))
+            except errors.StoreError as error:
+                failure = str(error)
+            except self.driver_errors as error:
+                failure = str(self._failed(error))
             time.sleep(_MOST_PAUSE)
         message = (
             f"The connection to {self.source} was lost while a write was committed, and whether it "
@@ -202,10 +205,8 @@ class ServerWriter(SQLWriter, Generic[C, S]):
     def _drop(self, connection: C | None) -> None:
         if connection is None:
             return
-        try:
+        with contextlib.suppress(*self.driver_errors):
             connection.close()  # type: ignore[attr-defined]  # every driver's has it
-        except self.driver_errors:
-            pass
 
     def _failed(self, error: Exception) -> errors.StoreError:
         """Return the error of ours that an error of the driver means in the midst of a write."""

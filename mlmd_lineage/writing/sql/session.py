@@ -59,9 +59,7 @@ class WriteSession(ABC):
         """
 
     @abstractmethod
-    def insert_missing(
-        self, table: str, columns: Sequence[str], rows: Sequence[Row]
-    ) -> None:
+    def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Insert the rows whose unique key is not there yet."""
 
     @abstractmethod
@@ -115,7 +113,8 @@ class WriteSession(ABC):
         """
         rows: list[Row] = []
         start = f"SELECT {', '.join(map(self.quote, columns))} FROM {self.quote(table)} WHERE "  # noqa: S608 - no user text
-        tail, more = self.locking if lock else "", ()
+        tail: str = self.locking if lock else ""
+        more: tuple[Any, ...] = ()
         if and_equal is not None:
             tail = f" AND {self.quote(and_equal[0])} = ?{tail}"
             more = (and_equal[1],)
@@ -140,7 +139,9 @@ class WriteSession(ABC):
         except AlreadyExistsError as error:
             raise PutRefusedError(str(error), "INTERNAL") from None
 
-    def delete_property(self, table: str, owner: str, number: int, name: str, custom: bool) -> None:  # noqa: FBT001, PLR0913, PLR0917 - a key
+    def delete_property(
+        self, table: str, owner: str, number: int, name: str, *, custom: bool
+    ) -> None:
         """Delete one property."""
         self.execute(
             f"DELETE FROM {self.quote(table)} WHERE {owner} = ? AND {self.quote('name')} = ? "  # noqa: S608 - no user text
@@ -148,7 +149,7 @@ class WriteSession(ABC):
             (number, name, custom),
         )
 
-    def checked(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002, PLR6301 - SQLite's columns hold whatever they are given
+    def checked(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002 - SQLite's columns hold whatever they are given
         """Return a row as the columns take it.
 
         Raises:

@@ -36,7 +36,7 @@ def serve(connection: Connection) -> NoReturn:
                 connection.send(("done",))
                 continue
             try:
-                done = {"put": _put, "create": _create}[kind](opened, *arguments)
+                done = _put(opened, *arguments) if kind == "put" else _create(opened, *arguments)
             except errors.MLMDLineageError as error:
                 connection.send(("failed", type(error).__name__, *error.args))
             else:

@@ -32,9 +32,11 @@ class WriterProcess(SubprocessClient):
             sent = True
             return self.answer()[1]
         except errors.ReadError as error:
-            said = str(error).replace("Reading", "Writing", 1).replace(" that read ", " that wrote ")
+            said = str(error).replace("Reading", "Writing", 1)
+        said = said.replace(" that read ", " that wrote ")
         if not sent:
-            raise errors.WriteError(f"{said} Nothing was written. Try again.")
+            message = f"{said} Nothing was written. Try again."
+            raise errors.WriteError(message)
         message = f"{said} It cannot be known whether it was committed. Read the store to see."
         raise errors.UncertainWriteError(message)
 
