@@ -1,4 +1,4 @@
-"""What ``connect()`` returns: one store, and all that can be asked of it."""
+"""The store that ``connect()`` returns: its frames, lineage, pipelines and comparisons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.lineage.query import Time
+    from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.frames import StoreFrames
@@ -53,7 +53,7 @@ def connect(
 
     Raises:
         ConfigurationError: The target cannot be a store.
-        StoreNotFoundError: It is a mere word, and neither registered nor a file or folder here.
+        StoreNotFoundError: It is a word that is neither registered nor a file or folder here.
         AmbiguousNameError: It is both.
         StoreError: The tables cannot be made.
     """
@@ -227,7 +227,7 @@ class Store:
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.query import Question
+        from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
             max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
@@ -250,7 +250,7 @@ class Store:
         >>> store.downstream("artifact/1", until="Model").nodes
         """
         from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.query import Question
+        from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
             max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
@@ -266,12 +266,12 @@ class Store:
         internal: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
-        """Return all ways from one node to another, without reading the store.
+        """Return all paths from one node to another, without reading the store.
 
         >>> store.between("artifact/1", "artifact/46").nodes
         """
         from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.query import Question
+        from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
             max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of

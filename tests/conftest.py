@@ -26,6 +26,11 @@ MISSING = pytest.StashKey[dict[str, str]]()
 """What this machine lacks, by the name of the tests that were skipped for it."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--no-servers``."""
+    parser.addoption("--no-servers", action="store_true", help="skip what needs a database server")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let a terminated session stop its servers, as an interrupted one does.
 
@@ -139,6 +144,9 @@ def _started(
     config: pytest.Config, tests: str, starting: AbstractContextManager[servers.Server]
 ) -> Iterator[servers.Server]:
     """Run a server, or note and say why it cannot be had."""
+    if config.option.no_servers:
+        config.stash[MISSING][tests] = reason = "--no-servers was given"
+        pytest.skip(f"{tests}: {reason}")
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(starting)

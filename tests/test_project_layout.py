@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import graphlib
 import importlib
 import os
@@ -22,18 +21,28 @@ PACKAGE = ROOT / "mlmd_lineage"
 
 TOP_LEVEL = [
     ".ci/run",
+    ".pre-commit-config.yaml",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
+    "RELEASING.md",
+    "SECURITY.md",
     "benchmarks",
+    "constraints-run.txt",
+    "constraints.txt",
     "docs",
     "mlmd_lineage/py.typed",
     "notebooks",
     "proto",
     "pyproject.toml",
     "scripts/demo",
+    "scripts/lock",
+    "scripts/sbom",
     "scripts/test",
     "scripts/test-debian13",
+    "scripts/test-oldest",
+    "scripts/wheels",
     "setup.cfg",
     "setup.py",
     "tests",
@@ -123,6 +132,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "readers",
         "readers.base",
         "filters",
+        "lineage",
         "store",
     },
     "cli": {
@@ -139,6 +149,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
 }
+
+# Parts whose modules still name each other in type hints.
+HINT_CIRCLES = {"snapshot"}
 
 # What `import mlmd_lineage` must leave alone: slow to load, or not on every machine.
 NOT_EAGER = {
@@ -226,13 +239,6 @@ def test_scripts_run(name: str):
     assert os.access(ROOT / name, os.X_OK)
 
 
-def test_the_changelog_names_the_version():
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg", encoding="utf-8")
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"\n## {config['metadata']['version']}" in changelog
-
-
 def test_the_parts_form_no_circle():
     graphlib.TopologicalSorter(MAY_IMPORT).prepare()
 
@@ -245,7 +251,8 @@ def test_imports_go_one_way(module: Path):
 
 def test_the_modules_form_no_circle():
     graph = {
-        name_of(module): set(imports(module, hints=False)) - {name_of(module)}
+        name_of(module): set(imports(module, hints=part_of(name_of(module)) not in HINT_CIRCLES))
+        - {name_of(module)}
         for module in modules()
         if module != PACKAGE / "__init__.py"  # it names the others for its readers' sake
     }

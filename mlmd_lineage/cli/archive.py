@@ -1,4 +1,4 @@
-"""``mlmd-lineage snapshot``: keep all of a store in Parquet files."""
+"""Command ``mlmd-lineage snapshot``: saves a store as Parquet files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.common.command import Command, examples, printable, progress
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
+from mlmd_lineage.cli.common.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +39,7 @@ def _snapshot(
     if "://" in folder:
         message = "DIR is a folder of this machine, not a URL."
         raise typer.BadParameter(message)
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         snapshot = source.snapshot()
     with progress(f"Writing {folder}"):

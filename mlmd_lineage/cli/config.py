@@ -1,4 +1,4 @@
-"""``mlmd-lineage config``: the short form of the first versions."""
+"""Commands ``mlmd-lineage config``: the short form of the first versions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.common import attribute_options
+from mlmd_lineage.cli.common import attributes
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
-from mlmd_lineage.cli.common.registration_tables import FormatOption, say
+from mlmd_lineage.cli.common.registration_tables import FormatOption, print_result
 
-# What the first versions called them.
+# Their names in the first versions.
 _OLD_NAMES = {"passwd": "password", "user": "username", "db": "database"}
 
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     metadata.command(
         "set",
         cls=Command,
-        context_settings=attribute_options.ANYTHING,
+        context_settings=attributes.ACCEPT_ANY,
         epilog=examples(
             "config metadata set sqlite --uri metadata.db",
             "config metadata set mysql --host db --port 3306 --username u --passwd --database d",
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     artifacts.command(
         "set",
         cls=Command,
-        context_settings=attribute_options.ANYTHING,
+        context_settings=attributes.ACCEPT_ANY,
         epilog=examples("config artifacts set gs://bucket/folder", "config artifacts set /data"),
     )(_artifacts_set)
     group.add_typer(metadata, name="metadata")
@@ -64,10 +64,7 @@ def _metadata_set(
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Register or change the metadata store 'config', and make its stack the active one."""
-    given = {
-        _OLD_NAMES.get(key, key): value
-        for key, value in attribute_options.attributes(ctx.args).items()
-    }
+    given = {_OLD_NAMES.get(key, key): value for key, value in attributes.parsed(ctx.args).items()}
     _put("metadata_store", flavor, given, format_)
 
 
@@ -82,7 +79,7 @@ def _artifacts_set(
     """Register or change the artifact store 'config', and make its stack the active one."""
     from mlmd_lineage.stacks.artifact_stores import flavor_of
 
-    given = attribute_options.attributes(ctx.args)
+    given = attributes.parsed(ctx.args)
     _put("artifact_store", flavor_of(path), {**given, "path": path}, format_)
 
 
@@ -98,11 +95,11 @@ def _put(
     loaded = registry.view().flavor(kind, flavor).load()
     fields.checked_fields(loaded, given)
     secret, flags = fields.secret_fields(loaded), fields.flag_fields(loaded)
-    values = attribute_options.with_values(given, secret, flags)
+    values = attributes.with_values(given, secret, flags)
     component = config_stack.put(registry, kind, flavor, values)
-    told = (
-        f"The {kind.words} of the stack '{config_stack.NAME}' is {component.location()}; it is the "
-        "active stack."
+    message = (
+        f"The {kind.words} of the stack '{config_stack.NAME}' is {component.location()}; "
+        "it is the active stack."
     )
     done = {"stack": config_stack.NAME, kind.name: config_stack.NAME, "flavor": flavor}
-    say(told, done, format_)
+    print_result(message, done, format_)

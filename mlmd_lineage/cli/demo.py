@@ -1,4 +1,4 @@
-"""``mlmd-lineage demo``: three questions to a real TFX store that comes with the package."""
+"""Command ``mlmd-lineage demo``: three questions to a TFX store that comes with the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage.cli import lineage
 from mlmd_lineage.cli.common import lineage_tree, output
 from mlmd_lineage.cli.common.command import Command, examples
-from mlmd_lineage.cli.common.options import opened
+from mlmd_lineage.cli.common.options import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _demo() -> None:
     Each question comes with the command that asks it, and with the same in Python.
     """
     with demo_store() as path:
-        store = opened(path)
+        store = open_store(path)
         output.print_line("A TFX store comes with this package: penguins, sorted by some models.")
         output.print_line(f"  $ DEMO={shlex.quote(path)}", "green")
         output.print_line(f"  >>> store = mlmd_lineage.connect({path!r})", "green")

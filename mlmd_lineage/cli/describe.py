@@ -1,4 +1,4 @@
-"""``mlmd-lineage describe``: what a store is, and what it holds."""
+"""Command ``mlmd-lineage describe``: what a store is, and what it holds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.command import Command, examples, printable, progress
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def _describe(
     ] = DescriptionFormat.table,
 ) -> None:
     """Show what a store is and holds, and what in it is not as it should be."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         described = description(source, source.snapshot())
     if format_ is DescriptionFormat.json:

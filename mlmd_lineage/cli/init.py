@@ -1,11 +1,12 @@
-"""``mlmd-lineage init``: make an empty store."""
+"""Command ``mlmd-lineage init``: creates an empty store."""
 
 from __future__ import annotations
 
 import typer
 
-from mlmd_lineage.cli.common.command import Command, examples, printable
+from mlmd_lineage.cli.common.command import Command, examples
 from mlmd_lineage.cli.common.options import StoreArgument  # noqa: TC001 - typer reads it
+from mlmd_lineage.cli.common.text import printable
 
 
 def register(app: typer.Typer) -> None:

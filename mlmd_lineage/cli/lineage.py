@@ -1,4 +1,4 @@
-"""``mlmd-lineage upstream``, ``downstream`` and ``between``."""
+"""Commands ``mlmd-lineage upstream``, ``downstream`` and ``between``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from mlmd_lineage.cli.common import lineage_tree, output
 from mlmd_lineage.cli.common.command import Command, examples, progress
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
 from mlmd_lineage.cli.common.output import LineageFormat
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import Trace
 
-_NAMED = 3  # how many nodes of a boundary are named
+_NAMED = 3  # nodes of a boundary that are named
 
 _NODE_HELP = "artifact/5, execution/3, 5 (an artifact), a URI, a name, or Type:name."
 NodeArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NODE", help=_NODE_HELP)]
@@ -125,7 +125,8 @@ def _upstream(  # noqa: PLR0913 - the options of one question
     """Show what a node came from: the data, steps and models behind it."""
     bounds = {"max_hops": max_hops, "until": until, "types": types}
     question = {"reuse": reuse, "internal": internal, "as_of": as_of} | bounds
-    _answer("upstream", store, (node,), question, Shown(format_, limit, only or (), edges))
+    options = OutputOptions(format_, limit, only or (), edges)
+    _answer("upstream", store, (node,), question, options)
 
 
 def _downstream(  # noqa: PLR0913 - the options of one question
@@ -146,7 +147,9 @@ def _downstream(  # noqa: PLR0913 - the options of one question
     """Show what came from a node: whatever was made with it."""
     bounds = {"max_hops": max_hops, "until": until, "types": types}
     question = {"reuse": reuse, "internal": internal, "as_of": as_of} | bounds
-    _answer("downstream", store, (node,), question, Shown(format_, limit, only or (), edges))
+    _answer(
+        "downstream", store, (node,), question, OutputOptions(format_, limit, only or (), edges)
+    )
 
 
 def _between(  # noqa: PLR0913 - the options of one question
@@ -162,14 +165,20 @@ def _between(  # noqa: PLR0913 - the options of one question
     limit: LimitOption = None,
     format_: FormatOption = LineageFormat.table,
 ) -> None:
-    """Show all ways from A to B, in the direction of the data."""
+    """Show all paths from A to B, in the direction of the data."""
     question = {"reuse": reuse, "internal": internal, "as_of": as_of}
-    _answer("between", store, (source, target), question, Shown(format_, limit, only or (), edges))
+    _answer(
+        "between",
+        store,
+        (source, target),
+        question,
+        OutputOptions(format_, limit, only or (), edges),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
-    """What of an answer is written, and how."""
+class OutputOptions:
+    """Options that say what of an answer is written, and in which format."""
 
     format: LineageFormat = LineageFormat.table
     limit: int | None = None
@@ -177,7 +186,7 @@ class Shown:
     edges: bool = False
 
     def check(self) -> None:
-        """Refuse options that say nothing about the format, rather than ignore them."""
+        """Refuse options that do not apply to the format, rather than ignore them."""
         if self.format not in {LineageFormat.table, LineageFormat.csv}:
             for option, value in (("--only", self.only), ("--edges", self.edges)):
                 if value:
@@ -192,60 +201,60 @@ class Shown:
 
 
 def _answer(
-    what: str, target: str, nodes: tuple[str, ...], question: dict[str, Any], shown: Shown
+    what: str, target: str, nodes: tuple[str, ...], question: dict[str, Any], options: OutputOptions
 ) -> None:
     from mlmd_lineage.snapshot.tables import KINDS
     from mlmd_lineage.snapshot.type_names import full_names
 
-    shown.check()
-    store = opened(target)
+    options.check()
+    store = open_store(target)
     with progress(f"Asking {store.location}"):
         keys = [store.find_node(node) for node in nodes]
         trace: Trace = getattr(store, what)(*keys, **question)
-        only = full_names(trace.tables, shown.only, KINDS["artifact"], KINDS["execution"])
-        shown = dataclasses.replace(shown, only=only)
+        only = full_names(trace.tables, options.only, KINDS["artifact"], KINDS["execution"])
+        options = dataclasses.replace(options, only=only)
         trace.complete  # noqa: B018 - found while the progress is shown
-    show(trace, shown)
+    print_trace(trace, options)
     if what == "between" and not len(trace) and len(store.between(*reversed(keys), **question)):
-        typer.echo(f"{keys[0]} came from {keys[1]}: ask for them the other way round.", err=True)
+        typer.echo(f"{keys[0]} came from {keys[1]}: give them in the other order.", err=True)
 
 
-def show(trace: Trace, shown: Shown) -> None:
+def print_trace(trace: Trace, options: OutputOptions) -> None:
     """Print an answer."""
-    if shown.format is LineageFormat.csv:
-        output.print_csv(trace.edges if shown.edges else node_rows(trace, shown.only))
+    if options.format is LineageFormat.csv:
+        output.print_csv(trace.edges if options.edges else node_rows(trace, options.only))
         if not trace.complete:
             typer.echo(summary(trace), err=True)
-    elif shown.format is LineageFormat.table:
-        _show_table(trace, shown)
+    elif options.format is LineageFormat.table:
+        _print_table(trace, options)
     else:
-        typer.echo(getattr(trace, f"to_{shown.format.value}")().rstrip("\n"))
+        typer.echo(getattr(trace, f"to_{options.format.value}")().rstrip("\n"))
 
 
-def _show_table(trace: Trace, shown: Shown) -> None:
+def _print_table(trace: Trace, options: OutputOptions) -> None:
     terminal = output.on_terminal()
-    limit = shown.limit
+    limit = options.limit
     if limit is None:
         limit = lineage_tree.SHOWN_NODES if terminal else 0
-    rows = trace.edges if shown.edges else node_rows(trace, shown.only)
+    rows = trace.edges if options.edges else node_rows(trace, options.only)
     hidden = max(len(rows) - limit, 0) if limit else 0
     part = rows.head(limit or len(rows))
     if not terminal:
         output.print_plain(part)
-    elif shown.edges or shown.only:
+    elif options.edges or options.only:
         if len(rows):
             output.print_table(part.drop(columns=["artifact_id", "execution_id"], errors="ignore"))
     else:
         lineage_tree.print_tree(trace, limit or None)
-    said = [summary(trace)]
+    notes = [summary(trace)]
     if hidden:
-        what = "edges" if shown.edges else "nodes"
-        first = "first" if shown.edges else "nearest"
-        said.append(
+        what = "edges" if options.edges else "nodes"
+        first = "first" if options.edges else "nearest"
+        notes.append(
             f"Only the {first} {limit:,} {what} are shown, not {hidden:,} more; "
             "--limit 0 shows all."
         )
-    for line in said:
+    for line in notes:
         if terminal:
             output.print_line(line, "dim" if trace.complete else "bold yellow")
         else:
@@ -270,7 +279,7 @@ def node_rows(trace: Trace, only: Collection[str] = ()) -> pd.DataFrame:
 def summary(trace: Trace) -> str:
     """Return a line that says whether the answer is complete, or by what it is cut and where."""
     if not len(trace):
-        return "No way leads from the one to the other."
+        return "There is no path from the first to the second."
     artifacts = sum(key.startswith("artifact") for key in trace)
     executions = len(trace) - artifacts
     counted = f"{_counted(artifacts, 'artifact')} and {_counted(executions, 'execution')}"

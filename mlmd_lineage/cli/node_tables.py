@@ -1,4 +1,4 @@
-"""``mlmd-lineage artifacts``, ``executions``, ``contexts``, ``events`` and ``types``."""
+"""Commands ``mlmd-lineage artifacts``, ``executions``, ``contexts``, ``events`` and ``types``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 import typer
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.command import Command, examples, printable, progress
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
 from mlmd_lineage.cli.common.output import Format
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +71,8 @@ def _artifacts(  # noqa: PLR0913 - the options of a command
     format_: FormatOption = Format.table,
 ) -> None:
     """List the artifacts: datasets, models, metrics."""
-    shown = _Shown(limit, format_, properties=properties)
-    _nodes("artifacts", opened(store), type_name, where, shown)
+    options = _OutputOptions(limit, format_, properties=properties)
+    _nodes("artifacts", open_store(store), type_name, where, options)
 
 
 def _executions(  # noqa: PLR0913 - the options of a command
@@ -84,8 +85,8 @@ def _executions(  # noqa: PLR0913 - the options of a command
     format_: FormatOption = Format.table,
 ) -> None:
     """List the executions: the steps that ran."""
-    shown = _Shown(limit, format_, properties=properties)
-    _nodes("executions", opened(store), type_name, where, shown)
+    options = _OutputOptions(limit, format_, properties=properties)
+    _nodes("executions", open_store(store), type_name, where, options)
 
 
 def _contexts(  # noqa: PLR0913 - the options of a command
@@ -98,8 +99,8 @@ def _contexts(  # noqa: PLR0913 - the options of a command
     format_: FormatOption = Format.table,
 ) -> None:
     """List the contexts: pipelines, runs, experiments."""
-    shown = _Shown(limit, format_, properties=properties)
-    _nodes("contexts", opened(store), type_name, where, shown)
+    options = _OutputOptions(limit, format_, properties=properties)
+    _nodes("contexts", open_store(store), type_name, where, options)
 
 
 def _events(
@@ -109,10 +110,10 @@ def _events(
     format_: FormatOption = Format.table,
 ) -> None:
     """List the events: which execution took or made which artifact."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         frame = source.frames.events()
-    _print("events", frame, _Shown(limit, format_))
+    _print("events", frame, _OutputOptions(limit, format_))
 
 
 def _types(
@@ -122,14 +123,14 @@ def _types(
     format_: FormatOption = Format.table,
 ) -> None:
     """List the types, and the properties that each declares."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         frame = source.frames.types()
-    _print("types", frame, _Shown(limit, format_))
+    _print("types", frame, _OutputOptions(limit, format_))
 
 
-class _Shown(NamedTuple):
-    """What of a frame is printed, and how."""
+class _OutputOptions(NamedTuple):
+    """Options that say what of a frame is printed, and in which format."""
 
     limit: int | None
     format: Format
@@ -137,7 +138,7 @@ class _Shown(NamedTuple):
 
 
 def _nodes(
-    what: str, store: Store, type_name: str | None, where: str | None, shown: _Shown
+    what: str, store: Store, type_name: str | None, where: str | None, options: _OutputOptions
 ) -> None:
     with progress(f"Reading {store.location}"):
         more: dict[str, Any] = {}
@@ -146,25 +147,27 @@ def _nodes(
             read = getattr(store, f"find_{what}")
         else:
             read = getattr(store.frames, what)
-            if what == "artifacts" and shown.format is Format.table and output.on_terminal():
-                more["runs"] = False  # who made each has no room on a terminal, and takes longer
-        frame = read(type=type_name, properties=shown.properties, **more)
-    _print(what, frame, shown)
+            if what == "artifacts" and options.format is Format.table and output.on_terminal():
+                more["runs"] = (
+                    False  # a terminal is too narrow for the producers, and they take longer
+                )
+        frame = read(type=type_name, properties=options.properties, **more)
+    _print(what, frame, options)
 
 
-def _print(what: str, frame: pd.DataFrame, shown: _Shown) -> None:
-    limit = shown.limit
+def _print(what: str, frame: pd.DataFrame, options: _OutputOptions) -> None:
+    limit = options.limit
     total = len(frame)
     if limit is not None:
         frame = frame.head(limit) if limit >= 0 else frame.tail(-limit)
-    if shown.format is Format.json:
+    if options.format is Format.json:
         output.print_json_rows(frame)
-    elif shown.format is Format.csv:
+    elif options.format is Format.csv:
         output.print_csv(frame)
     elif not output.on_terminal():
         output.print_plain(frame)
     else:
-        if shown.properties:
+        if options.properties:
             _print_blocks(what[:-1], frame)
         elif len(frame):
             output.print_table(frame)

@@ -1,4 +1,4 @@
-"""``mlmd-lineage pipelines``, ``runs``, ``steps``, ``compare``, ``diff`` and ``impact``."""
+"""Commands ``mlmd-lineage pipelines``, ``runs``, ``steps``, ``compare``, ``diff``, ``impact``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
 from mlmd_lineage.cli.common.output import Format
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ _SHOWN = {
     "runs": ["name", "pipeline_name", "status", "steps", "started"],
     "steps": ["path", "run_name", "status", "original_execution_id", "started"],
 }
-"""The columns that people look at."""
+"""The columns of a terminal."""
 _SAME = {"run_name", "pipeline_name"}
-"""The columns that tell nothing where all rows have the same."""
+"""The columns that are left out where all rows have the same value."""
 
 _NODE_HELP = "artifact/5, execution/3, 5 (an artifact), a URI, a name, or Type:name."
 FormatOption: TypeAlias = Annotated[
@@ -78,7 +78,7 @@ def _pipelines(
     store: StoreArgument, *, limit: LimitOption = None, format_: FormatOption = Format.table
 ) -> None:
     """List the pipelines, whatever platform wrote them."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         frame = source.frames.pipelines()
     _print("pipelines", frame, limit, format_)
@@ -92,7 +92,7 @@ def _runs(
     format_: FormatOption = Format.table,
 ) -> None:
     """List the runs of pipelines, the oldest of each pipeline first."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         key = None if pipeline is None else source.get_pipeline(pipeline).node_key
         frame = source.frames.runs()
@@ -110,7 +110,7 @@ def _steps(
     format_: FormatOption = Format.table,
 ) -> None:
     """List the steps of runs: what was executed, what was taken from a cache, what failed."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         keys = {
             "run": None if run is None else source.get_run(run).node_key,
@@ -163,7 +163,7 @@ def _compare(  # noqa: PLR0913 - the options of one question
     format_: FormatOption = Format.table,
 ) -> None:
     """Show the runs of a pipeline beside each other: parameters, metrics, inputs."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Reading {source.location}"):
         compared = source.get_pipeline(pipeline).compare_runs(
             last=last, runs=run or None, only_changes=only_changes
@@ -215,8 +215,8 @@ def _diff(
     ] = False,
     format_: FormatOption = Format.table,
 ) -> None:
-    """Tell why two models, artifacts, steps or runs differ, and where they part first."""
-    source = opened(store)
+    """Show why two models, artifacts, steps or runs differ, and where they first diverge."""
+    source = open_store(store)
     with progress(f"Asking {source.location}"):
         found = source.diff(a, b)
     if format_ is Format.json:
@@ -250,7 +250,7 @@ def _impact(  # noqa: PLR0913 - the options of one question
     format_: FormatOption = Format.table,
 ) -> None:
     """Show every model and deployment that an artifact reached: after a bad dataset, say."""
-    source = opened(store)
+    source = open_store(store)
     with progress(f"Asking {source.location}"):
         found = source.impact(node, models=models or None, deployments=deployments or None)
     if format_ is Format.json:

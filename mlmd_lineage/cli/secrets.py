@@ -1,4 +1,4 @@
-"""``mlmd-lineage secret``: passwords and keys that registrations refer to."""
+"""Commands ``mlmd-lineage secret``: passwords and keys that registrations refer to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.common import attribute_options, completion
+from mlmd_lineage.cli.common import attributes, completion
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
-from mlmd_lineage.cli.common.registration_tables import FormatOption, print_rows, say
+from mlmd_lineage.cli.common.registration_tables import FormatOption, print_result, print_rows
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command(
         "register",
         cls=Command,
-        context_settings=attribute_options.ANYTHING,
+        context_settings=attributes.ACCEPT_ANY,
         epilog=examples(
             "secret register prod --password",
             "secret register prod --password=@password.txt --ssl-ca=@ca.pem",
@@ -56,13 +56,13 @@ def _register(
     if name.startswith("-"):
         message = "NAME comes first, before its values."
         raise typer.BadParameter(message)
-    keys = attribute_options.attributes(ctx.args)
-    values = attribute_options.with_values(keys, secret=set(keys), flags=())
+    keys = attributes.parsed(ctx.args)
+    values = attributes.with_values(keys, secret=set(keys), flags=())
     kept = secret_store.register(name, values, replace=replace)
     where = "the keyring" if kept == "keyring" else "an encrypted file"
     references = ", ".join(secret_store.reference(name, key) for key in values)
-    told = f"Registered the secret '{name}' in {where}; refer to it as {references}."
-    say(told, {"name": name, "keys": sorted(values), "kept_in": kept}, format_)
+    message = f"Registered the secret '{name}' in {where}; refer to it as {references}."
+    print_result(message, {"name": name, "keys": sorted(values), "kept_in": kept}, format_)
 
 
 def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
@@ -98,4 +98,4 @@ def _delete(
     from mlmd_lineage.stacks import registry
 
     registry.delete_secret(registry.Registry(), name)
-    say(f"Deleted the secret '{name}'.", {"deleted": name}, format_)
+    print_result(f"Deleted the secret '{name}'.", {"deleted": name}, format_)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.common.command import Command, examples, printable
-from mlmd_lineage.cli.common.options import StoreArgument, opened
+from mlmd_lineage.cli.common.command import Command, examples
+from mlmd_lineage.cli.common.options import StoreArgument, open_store
+from mlmd_lineage.cli.common.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +34,9 @@ def _serve(  # noqa: PLR0913 - each stands alone
         int, typer.Option(metavar="PORT", help="The port; 0 to have one chosen.")
     ] = 8080,
     workers: Annotated[int, typer.Option(metavar="N", help="How many processes answer.")] = 1,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make MLMD's tables where there are none.")
+    ] = False,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Refuse all that would write.")
     ] = False,
@@ -59,7 +63,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.server.supervisor import Supervisor
 
-    source = opened(store)
+    source = open_store(store, create=create)
     settings = ServerSettings(
         host=host,
         port=port,

@@ -1,4 +1,4 @@
-"""``mlmd-lineage stack``: what belongs together, and which of it is in use."""
+"""Commands ``mlmd-lineage stack``: which components belong together, and which are in use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli import component_lifecycle
 from mlmd_lineage.cli.common import completion
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
@@ -17,9 +16,10 @@ from mlmd_lineage.cli.common.registration_tables import (
     FormatOption,
     GlobalOption,
     print_properties,
+    print_result,
     print_rows,
-    say,
 )
+from mlmd_lineage.cli.components import lifecycle
 
 if TYPE_CHECKING:
     from mlmd_lineage.stacks.registration_view import FoundStack
@@ -145,8 +145,8 @@ def _register(  # noqa: PLR0913 - the parts of a stack
         decouple_stores=decouple_stores,
         activate=activate,
     )
-    told = f"Registered the stack '{name}'{', the active one now' if activate else ''}."
-    say(told, _row(found), format_)
+    message = f"Registered the stack '{name}'{', the active one now' if activate else ''}."
+    print_result(message, _row(found), format_)
 
 
 def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
@@ -171,8 +171,8 @@ def _describe(
         "decouple_stores": stack.record.decouple_stores,
     }
     for kind_name, component in view.parts(stack.record).items():
-        told = f"{component.name} ({component.FLAVOR}): {component.location()}"
-        described[kind_name] = told
+        shown = f"{component.name} ({component.FLAVOR}): {component.location()}"
+        described[kind_name] = shown
     heading = f"stack '{stack.name}'{' (active)' if stack.name == active.name else ''}"
     print_properties(heading, described, format_, "STACK_PROPERTY")
 
@@ -187,13 +187,13 @@ def _set(
     from mlmd_lineage.stacks import stack_registry
 
     found = stack_registry.activate(_registry(user=user), name)
-    say(f"The active stack is '{name}'.", _row(found), format_)
+    print_result(f"The active stack is '{name}'.", _row(found), format_)
 
 
 def _get(*, format_: FormatOption = DescriptionFormat.table) -> None:
     """Show which stack is the active one."""
     found = _registry().view().active()
-    say(found.name, _row(found), format_)
+    print_result(found.name, _row(found), format_)
 
 
 def _update(  # noqa: PLR0913 - the parts of a stack
@@ -226,7 +226,7 @@ def _update(  # noqa: PLR0913 - the parts of a stack
     registry = _registry()
     name = name or registry.view().active().name
     found = stack_registry.update(registry, name, components, decouple_stores=decouple_stores)
-    say(f"Updated the stack '{name}'.", _row(found), format_)
+    print_result(f"Updated the stack '{name}'.", _row(found), format_)
 
 
 def _rename(
@@ -239,7 +239,7 @@ def _rename(
     from mlmd_lineage.stacks import stack_registry
 
     stack_registry.rename(_registry(), name, new)
-    say(f"Renamed the stack '{name}' to '{new}'.", {"name": new, "was": name}, format_)
+    print_result(f"Renamed the stack '{name}' to '{new}'.", {"name": new, "was": name}, format_)
 
 
 def _copy(
@@ -253,13 +253,13 @@ def _copy(
     from mlmd_lineage.stacks import stack_registry
 
     found = stack_registry.copy(_registry(user=user), name, new)
-    say(f"Copied the stack '{name}' to '{new}'.", _row(found), format_)
+    print_result(f"Copied the stack '{name}' to '{new}'.", _row(found), format_)
 
 
 def _delete(
     name: NameArgument,
     *,
-    yes: component_lifecycle.YesOption = False,
+    yes: lifecycle.YesOption = False,
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Forget a stack that is not the active one; its components stay registered."""
@@ -267,9 +267,9 @@ def _delete(
 
     registry = _registry()
     registry.view().stack(name)
-    component_lifecycle.ask(f"Delete the stack '{name}'?", yes=yes)
+    lifecycle.ask(f"Delete the stack '{name}'?", yes=yes)
     stack_registry.delete(registry, name)
-    say(f"Deleted the stack '{name}'.", {"deleted": name}, format_)
+    print_result(f"Deleted the stack '{name}'.", {"deleted": name}, format_)
 
 
 def _up(name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table) -> None:
@@ -277,25 +277,25 @@ def _up(name: ActiveArgument = None, *, format_: FormatOption = DescriptionForma
     view = _registry().view()
     stack = view.stack(name) if name else view.active()
     view.check_stack(stack.name, stack.record)
-    with component_lifecycle.telling(format_) as tell:
+    with lifecycle.reporting(format_) as report:
         for component in view.parts(stack.record).values():
-            component_lifecycle.up(component, tell)
+            lifecycle.up(component, report)
 
 
 def _down(
     name: ActiveArgument = None,
     *,
-    force: component_lifecycle.ForceOption = False,
-    delete_data: component_lifecycle.DeleteDataOption = False,
-    yes: component_lifecycle.YesOption = False,
+    force: lifecycle.ForceOption = False,
+    delete_data: lifecycle.DeleteDataOption = False,
+    yes: lifecycle.YesOption = False,
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
     """Stop the components of a stack that 'up' started."""
     view = _registry().view()
     stack = view.stack(name) if name else view.active()
-    how = component_lifecycle.Down(force=force, delete_data=delete_data, yes=yes)
-    with component_lifecycle.telling(format_) as tell:
-        component_lifecycle.down(list(view.parts(stack.record).values()), how, tell)
+    options = lifecycle.DownOptions(force=force, delete_data=delete_data, yes=yes)
+    with lifecycle.reporting(format_) as report:
+        lifecycle.down(list(view.parts(stack.record).values()), options, report)
 
 
 def _export(
@@ -323,8 +323,8 @@ def _export(
         message = f"{file} exists already; give another name."
         raise typer.BadParameter(message)
     write_whole(file, f"{text}\n".encode())
-    told = f"Exported the stack '{document['name']}' to {file}."
-    say(told, {"exported": document["name"], "file": str(file)}, format_)
+    message = f"Exported the stack '{document['name']}' to {file}."
+    print_result(message, {"exported": document["name"], "file": str(file)}, format_)
 
 
 def _import(
@@ -348,4 +348,4 @@ def _import(
         raise typer.BadParameter(message)
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     found = stack_export.imported(_registry(user=user), text, name, decouple_stores=decouple_stores)
-    say(f"Imported the stack '{found.name}'.", _row(found), format_)
+    print_result(f"Imported the stack '{found.name}'.", _row(found), format_)

@@ -1,1 +1,1 @@
-"""How each platform writes pipelines, runs and steps into MLMD, one small file each."""
+"""Dialects: the ways in which platforms write pipelines, runs and steps, one module a platform."""

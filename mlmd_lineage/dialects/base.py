@@ -1,9 +1,9 @@
-"""The interface of a dialect, and what the dialects share.
+"""The base class of dialects, and functions that dialects share.
 
-A dialect knows how one platform writes pipelines, runs and steps into MLMD. It is asked in two
-steps: where an execution belongs, which its contexts tell, and what it is, which all of its rows
-tell. Each execution is claimed by the first registered dialect that recognises it, so that one
-store may mix several.
+A dialect reads what one platform wrote into MLMD as pipelines, runs and steps. It is called twice
+for each execution: to identify its runs, from its contexts alone, and to read it as a step, from
+all of its rows. The first registered dialect that recognises an execution reads it, so that one
+store may hold executions of several platforms.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ METRICS_BASE_TYPE = "mlmd.Metrics"
 
 
 class Dialect:
-    """How one platform says pipeline, run and step; override what differs.
+    """The way in which one platform writes pipelines, runs and steps; override what differs.
 
     >>> class Airflow(Dialect):
     ...     name = "airflow"
@@ -54,7 +54,7 @@ class Dialect:
     """
 
     name: str
-    """The dialect's name, as it stands in the column ``dialect``."""
+    """The dialect's name, which frames have in the column ``dialect``."""
     original_properties: tuple[str, ...] = ()
     """The properties in which a cached execution names the one whose results it reuses."""
     canceled_is_skipped = False
@@ -69,7 +69,7 @@ class Dialect:
         raise NotImplementedError
 
     def claims(self, execution: ExecutionFacts) -> bool:
-        """Tell whether an execution that ``identify_runs`` recognised is this platform's indeed."""
+        """Tell whether an execution that ``identify_runs`` recognised is really this platform's."""
         del execution
         return True
 
@@ -98,7 +98,7 @@ class Dialect:
         return execution.name or last_part(execution.type)
 
     def status(self, execution: ExecutionFacts) -> tuple[Status, bool]:
-        """Return a step's status, and whether its results are another's."""
+        """Return a step's status, and whether it is cached: another execution made its results."""
         status = status_of(execution)
         return status, status == "cached"
 
@@ -107,7 +107,7 @@ class Dialect:
         return {"parameters": {**execution.custom_properties, **execution.properties}}
 
     def keys(self, event: EventFacts) -> Sequence[tuple[str, int]]:
-        """Return the keys under which a step takes or makes an artifact, each with its index.
+        """Return the keys under which a step uses or produces an artifact, each with its index.
 
         Where the path has none, it is the artifact's type.
         """
@@ -179,7 +179,7 @@ def started(execution: ExecutionFacts) -> int | None:
 
 
 def finished(execution: ExecutionFacts) -> int | None:
-    """Return when an execution was last heard of."""
+    """Return when an execution was last updated."""
     times = [execution.updated]
     times += [event.time for event in execution.events if event.type not in INPUT_EVENTS]
     return max(times) or None
@@ -225,7 +225,7 @@ def is_internal(name: str) -> bool:
 def split_properties(
     properties: Mapping[str, Any], internal: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the properties that are the user's, and those whose names are internal."""
+    """Return the user's properties, and those with internal names."""
     own = {name: value for name, value in properties.items() if not internal(name)}
     rest = {name: value for name, value in properties.items() if internal(name)}
     return own, rest
@@ -274,11 +274,11 @@ def group_status(
 ) -> Status:
     """Return the status of a group of steps: from its children, not from its own state.
 
-    Kubeflow's own state of a DAG is not to be trusted: up to 2.3 it stays RUNNING, up to 2.16 only
+    Kubeflow's own state of a DAG is unreliable: up to 2.3 it stays RUNNING, up to 2.16 only
     the direct parent of a step is updated, and a cached step updates none (kubeflow/pipelines
     #10175, #11572, #11979, #12131, #13321, #13591, #13888). Where all children that exist have
     finished, but fewer exist than should, it is running; unless one was skipped, as then those
-    that follow it never come to be.
+    that follow it never get an execution.
 
     Args:
         state: The group's own state, MLMD's name.

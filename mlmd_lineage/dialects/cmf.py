@@ -1,4 +1,4 @@
-"""HPE's Common Metadata Framework: a pipeline of stages, each with its executions.
+"""The dialect of HPE's Common Metadata Framework: a pipeline of stages, each with its executions.
 
 Source: ``cmflib/cmf.py`` and ``cmflib/metadata_helper.py`` of HewlettPackard/cmf. It records
 neither runs nor states: all executions of a pipeline are one run of it.

@@ -1,4 +1,4 @@
-"""What a dialect is shown: single executions, contexts, artifacts and events, decoded.
+"""The decoded rows that a dialect reads: executions, contexts, artifacts and events.
 
 The names are MLMD's own. Times are milliseconds since 1970-01-01 UTC, 0 where there is none.
 """

@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines 1, as its metadata-writer recorded finished pods.
+"""The dialect of Kubeflow Pipelines 1, whose metadata-writer recorded finished pods.
 
 Source: ``backend/metadata_writer/src/`` of kubeflow/pipelines, the same from 1.0.4 on. A cached
 step writes nothing: the run has a gap, and the steps after it take artifacts of another run.

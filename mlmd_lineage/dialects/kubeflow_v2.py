@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines 2.0 to 2.17, and the v2-compatible mode of 1.6 to 1.8.
+"""The dialect of Kubeflow Pipelines 2.0 to 2.17, and of the v2-compatible mode of 1.6 to 1.8.
 
 Source: ``backend/src/v2/metadata/client.go`` of kubeflow/pipelines (``v2/metadata/client.go`` in
 1.6 to 1.8, where the types began with ``kfp.`` at first). All types are without a schema:
@@ -63,7 +63,7 @@ class KubeflowV2(Dialect):
         return status, cached or status == "cached"
 
     def step(self, execution: ExecutionFacts, identity: RunIdentity) -> StepRecord:
-        """Return an execution as a step; a DAG's status is left open, as its children tell it."""
+        """Return an execution as a step; the status of a DAG follows from its children later."""
         record = super().step(execution, identity)
         if not record.is_dag:
             return dataclasses.replace(record, entrypoint_name=record.display_name or record.name)
@@ -76,7 +76,7 @@ class KubeflowV2(Dialect):
         )
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
-        """Return parameters, and where the step stands in the tree of DAGs."""
+        """Return parameters, and the step's position in the tree of DAGs."""
         found = merged(execution)
         parent = _parent(found)
         is_dag = _is_dag(execution)

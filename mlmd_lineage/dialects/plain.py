@@ -1,4 +1,4 @@
-"""Executions that no known platform wrote, grouped by their contexts."""
+"""The dialect of executions that no known platform wrote: they are grouped by their contexts."""
 
 from __future__ import annotations
 

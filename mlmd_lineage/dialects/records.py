@@ -47,13 +47,13 @@ class StepRecord:
         inputs, outputs: The ids of the artifacts by their keys.
         parameters: What it was given, as Python values.
         output_parameters: The values that it returned, other than artifacts.
-        internal_properties: The properties that are the platform's own affair.
+        internal_properties: The properties that the platform keeps for its own use.
         display_name: The name that the platform shows, where that is another.
         incidental_outputs: The keys of outputs that are the platform's, such as logs.
         cached_from: The id of the execution whose results it reuses, where the platform says so.
         is_dag, is_root: Whether it is a group of steps; and that of all steps of its run.
         parent_dag: The id of the execution of the group that holds it.
-        iteration: The number of the pass through a loop that it stands for.
+        iteration: The number of its iteration of a loop.
         expected_children: How many steps a group should have, where the platform says so.
         started, finished: Milliseconds since 1970-01-01 UTC; None where it is not known.
     """

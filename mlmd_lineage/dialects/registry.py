@@ -1,4 +1,4 @@
-"""The dialects that are asked, in order: the user's own first, ``plain`` last."""
+"""The registry of dialects, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _registered: list[Dialect] = []
 
 
 def register_dialect(dialect: Dialect | type[Dialect]) -> Callable[[], None]:
-    """Ask a dialect before the built-in ones; return what takes it back.
+    """Try a dialect before the built-in ones; return a function that unregisters it.
 
-    >>> forget = register_dialect(Airflow)
+    >>> unregister = register_dialect(Airflow)
 
     Raises:
         ConfigurationError: It is not a dialect.
@@ -37,15 +37,15 @@ def register_dialect(dialect: Dialect | type[Dialect]) -> Callable[[], None]:
     made = _checked(dialect, "It")
     _registered.insert(0, made)
 
-    def forget() -> None:
+    def unregister() -> None:
         if made in _registered:
             _registered.remove(made)
 
-    return forget
+    return unregister
 
 
 def dialects() -> tuple[Dialect, ...]:
-    """Return all dialects in the order in which they are asked."""
+    """Return all dialects in the order in which they are tried."""
     return (*_registered, *_installed(), *_BUILT_IN)
 
 
@@ -73,10 +73,10 @@ def _installed() -> tuple[Dialect, ...]:
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
         try:
             loaded = point.load()
-        except Exception as error:  # what a package raises when it is imported is its own affair
+        except Exception as error:  # a package may raise anything when it is imported
             message = (
                 f"The dialect {point.name!r} cannot be loaded from {point.value!r}: "
-                f"{type(error).__name__}: {error}. Mend or uninstall its package."
+                f"{type(error).__name__}: {error}. Repair or uninstall its package."
             )
             raise errors.ConfigurationError(message) from error
         found.append(_checked(loaded, f"The entry point {point.name!r} of {GROUP}"))

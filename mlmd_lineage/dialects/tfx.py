@@ -1,6 +1,6 @@
-"""TensorFlow Extended: the IR dialect of TFX 1.0 and later, and the legacy one.
+"""The dialect of TensorFlow Extended: that of the IR of TFX 1.0 and later, and the legacy one.
 
-The IR dialect is that of LocalDagRunner, of Beam since 1.0 and of Kubeflow; the legacy one that of
+The IR is written by LocalDagRunner, of Beam since 1.0 and of Kubeflow; the legacy form by
 InteractiveContext, where each cell of a notebook is a run of its own, and of BeamDagRunner before
 1.0. Sources: ``tfx/dsl/compiler/compiler.py`` and ``tfx/orchestration/portable/mlmd/`` for the
 first, ``tfx/orchestration/metadata.py`` of TFX 0.15 to 0.30 for the second.
@@ -39,7 +39,7 @@ _RESERVED = {
 
 
 class TFX(Dialect):
-    """TFX, in both of its ways of writing."""
+    """TFX, in both of its forms."""
 
     name = "tfx"
 
@@ -122,7 +122,7 @@ def _innermost_first(
 
 
 def _paired(runs: Sequence[ContextFacts], pipelines: Sequence[ContextFacts]) -> list[RunIdentity]:
-    """Tell each run's pipeline: by its parents, its properties, its name, or its turn."""
+    """Pair each run with its pipeline: by its parents, properties or name, else in their order."""
     identities: dict[int, RunIdentity] = {}
     left = {pipeline.id: pipeline for pipeline in pipelines}
     rules = (

@@ -1,4 +1,4 @@
-"""ZenML 0.5 to 0.13, which ran its steps as TFX components and kept MLMD's contexts of TFX.
+"""The dialect of ZenML 0.5 to 0.13, which ran its steps as TFX components, with TFX's contexts.
 
 Sources: ``zenml/metadata_stores/base_metadata_store.py`` and ``zenml/steps/utils.py`` of 0.5.0 to
 0.13.2. What 0.13.2 itself says wrongly of a store is listed in ``docs/dialects.md``.

@@ -1,7 +1,7 @@
-"""The few nodes among which those of a filter must be, where no SQL can be run.
+"""Narrows a filter to candidate nodes by look-ups, where no SQL can be run.
 
 A service answers look-ups, by id, name, URI and the like, in one call, and its whole store in many.
-So each alternative of a filter is looked up by the best of its conditions that names what it wants.
+So each operand of a filter's disjunctive normal form is looked up by its most selective condition.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def candidates(session: Session, kind: NodeSchema, condition: Expression) -> set
     """
     ids: set[int] = set()
     for conditions in disjunctive_form.alternatives(condition):
-        known = [looked for looked in map(_look_ups, conditions) if looked]
+        known = [looked for looked in map(_lookups, conditions) if looked]
         if not known:
             return None
         best = min(known, key=lambda looked: max(_rank(column) for column, _ in looked))
@@ -42,16 +42,16 @@ def candidates(session: Session, kind: NodeSchema, condition: Expression) -> set
     return ids
 
 
-def _look_ups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
+def _lookups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
     """Return the fields of which one has one of some values where a condition is true.
 
     There are none where the condition says no such thing.
     """
     if isinstance(condition, syntax_tree.Or):
-        parts = [_look_ups(part) for part in condition.operands]
+        parts = [_lookups(part) for part in condition.operands]
         return [one for part in parts for one in part] if all(parts) else []
-    column = disjunctive_form.looked_up(condition)
-    if column is None or column.place.prefix in PROPERTIES:
+    column = disjunctive_form.lookup_column(condition)
+    if column is None or column.field_row.prefix in PROPERTIES:
         return []
     values = _values(condition)
     # A service cannot tell an empty text from none.
@@ -61,7 +61,7 @@ def _look_ups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
 def _rank(column: Column) -> tuple[bool, bool, int]:
     """Return how much asking for a column costs, beside others."""
     found = _BEST.index(column.column) if column.column in _BEST else 0
-    return column.place.is_type, bool(column.place.prefix), found
+    return column.field_row.is_type, bool(column.field_row.prefix), found
 
 
 def _values(condition: Expression) -> list[int | str]:
@@ -79,7 +79,7 @@ def _with(
     session: Session, kind: NodeSchema, column: Column, values: Collection[int | str]
 ) -> set[int]:
     """Return the nodes that have one of some values in a field, their own or a neighbour's."""
-    relation = RELATIONS[kind.name].get(column.place.prefix)
+    relation = RELATIONS[kind.name].get(column.field_row.prefix)
     if relation is None:
         return _nodes(session, kind, column, values)
     ids: Collection[int | str] = values
@@ -94,7 +94,7 @@ def _nodes(
     session: Session, kind: NodeSchema, column: Column, values: Collection[int | str]
 ) -> set[int]:
     where = {column.column: values}
-    if column.place.is_type:
+    if column.field_row.is_type:
         types = session.fetch("Type", {})
         where = {"type_id": [row[0] for row in types if row[1] in values]}
     elif column.column == "id":

@@ -1,8 +1,8 @@
-"""A condition as alternatives, each a list of conditions that all hold.
+"""Rewrites a filter into disjunctive normal form: an OR of ANDs.
 
-So each alternative can go to the database by its own, with the indexes that serve it: MLMD's own
-way, one statement that joins all neighbours, loses the rows which have not all of them. Conditions
-are true, false or unknown, as in SQL.
+Each operand of the OR becomes a statement of its own, with the indexes that serve it. MLMD itself
+writes one statement that joins all neighbours, which loses the rows that do not have all of them.
+Conditions are true, false or unknown, as in SQL.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.filters.syntax_tree import Expression
 
 MOST_ALTERNATIVES = 32
-"""If there were more, what mixes places stays as it is, and is looked at row by row."""
+"""Beyond that an OR over several rows stays as it is, and is evaluated row by row."""
 
 _SELECTIVE = {"id", "name", "uri", "external_id", "artifact_id", "execution_id"}
 
@@ -32,22 +32,22 @@ def alternatives(condition: Expression) -> list[list[Expression]]:
     return _alternatives(_without_outer_not(condition, negated=False))
 
 
-def base(place: FieldRow) -> FieldRow:
-    """Return the place of the node whose type a place is, or the place itself."""
-    return FieldRow(place.prefix, place.name) if place.is_type else place
+def base(field_row: FieldRow) -> FieldRow:
+    """Return the row of the node whose type a row is, or the row itself."""
+    return FieldRow(field_row.prefix, field_row.name) if field_row.is_type else field_row
 
 
-def places_of(expression: Expression) -> set[FieldRow]:
-    """Return the places that an expression mentions, those of types as those of their nodes."""
-    return {base(column.place) for column in syntax_tree.columns_of(expression)}
+def field_rows_of(expression: Expression) -> set[FieldRow]:
+    """Return the rows that an expression mentions, those of types as those of their nodes."""
+    return {base(column.field_row) for column in syntax_tree.columns_of(expression)}
 
 
 def needs(expression: Expression, missing: Collection[FieldRow]) -> bool:
-    """Tell whether a condition is never true where all fields of some places are NULL."""
+    """Tell whether a condition is never true where all fields of some rows are NULL."""
     return True not in _truths(expression, missing)
 
 
-def looked_up(condition: Expression) -> Column | None:
+def lookup_column(condition: Expression) -> Column | None:
     """Return the column that has one of few values where a condition is true, if there is one."""
     if isinstance(condition, syntax_tree.Comparison) and condition.operator == "=":
         sides: tuple[Expression, ...] = (condition.left, condition.right)
@@ -72,8 +72,8 @@ def _without_outer_not(condition: Expression, *, negated: bool) -> Expression:
 
 
 def _alternatives(condition: Expression) -> list[list[Expression]]:
-    if isinstance(condition, syntax_tree.Or) and len(places_of(condition)) > 1:
-        found = [one for part in _by_place(condition) for one in _alternatives(part)]
+    if isinstance(condition, syntax_tree.Or) and len(field_rows_of(condition)) > 1:
+        found = [one for part in _by_field_row(condition) for one in _alternatives(part)]
     elif isinstance(condition, syntax_tree.And):
         lists = [_alternatives(part) for part in condition.operands]
         count = 1
@@ -87,79 +87,85 @@ def _alternatives(condition: Expression) -> list[list[Expression]]:
     return found if len(found) <= MOST_ALTERNATIVES else [[condition]]
 
 
-def _by_place(condition: syntax_tree.Or) -> Iterator[Expression]:
-    """Yield the parts of an OR; those that are about one place together."""
+def _by_field_row(condition: syntax_tree.Or) -> Iterator[Expression]:
+    """Yield the operands of an OR, those about one row as one."""
     alike: dict[FieldRow, list[Expression]] = {}
     for part in condition.operands:
-        places = places_of(part)
-        if len(places) == 1 and not isinstance(part, syntax_tree.And):
-            alike.setdefault(places.pop(), []).append(part)
+        field_rows = field_rows_of(part)
+        if len(field_rows) == 1 and not isinstance(part, syntax_tree.And):
+            alike.setdefault(field_rows.pop(), []).append(part)
         else:
             yield part
     for parts in alike.values():
         yield syntax_tree.Or(tuple(parts), condition.at) if len(parts) > 1 else parts[0]
 
 
-def _truths(said: Expression, missing: Collection[FieldRow]) -> _Truths:
-    """Return what a condition may be where all fields of some places are NULL."""
-    if isinstance(said, Literal):
-        found: _Truths = frozenset({bool(said.value)})
-    elif isinstance(said, syntax_tree.Not):
-        found = _opposite(_truths(said.operand, missing))
-    elif isinstance(said, (syntax_tree.And, syntax_tree.Or)):
-        found = _combined(said, (_truths(part, missing) for part in said.operands))
-    elif isinstance(said, syntax_tree.Is):
-        found = _is(said, missing)
-    elif isinstance(said, syntax_tree.Between) and not _is_null(said.operand, missing):
-        null = _is_null(said.low, missing) or _is_null(said.high, missing)
-        found = frozenset({said.negated, None}) if null else _ANY
+def _truths(expression: Expression, missing: Collection[FieldRow]) -> _Truths:
+    """Return what a condition may be where all fields of some rows are NULL."""
+    if isinstance(expression, Literal):
+        found: _Truths = frozenset({bool(expression.value)})
+    elif isinstance(expression, syntax_tree.Not):
+        found = _opposite(_truths(expression.operand, missing))
+    elif isinstance(expression, (syntax_tree.And, syntax_tree.Or)):
+        found = _combined(expression, (_truths(part, missing) for part in expression.operands))
+    elif isinstance(expression, syntax_tree.Is):
+        found = _is(expression, missing)
+    elif isinstance(expression, syntax_tree.Between) and not _is_null(expression.operand, missing):
+        null = _is_null(expression.low, missing) or _is_null(expression.high, missing)
+        found = frozenset({expression.negated, None}) if null else _ANY
     else:
-        operands = syntax_tree.parts_of(said)
-        if isinstance(said, syntax_tree.In) and all(_is_null(item, missing) for item in said.items):
-            operands = iter(said.items)
-        elif isinstance(said, (syntax_tree.Between, syntax_tree.In, syntax_tree.Like)):
-            operands = iter((said.operand,))
-        elif isinstance(said, Column):
-            operands = iter((said,))
+        operands = syntax_tree.parts_of(expression)
+        if isinstance(expression, syntax_tree.In) and all(
+            _is_null(item, missing) for item in expression.items
+        ):
+            operands = iter(expression.items)
+        elif isinstance(expression, (syntax_tree.Between, syntax_tree.In, syntax_tree.Like)):
+            operands = iter((expression.operand,))
+        elif isinstance(expression, Column):
+            operands = iter((expression,))
         found = frozenset({None}) if any(_is_null(part, missing) for part in operands) else _ANY
     return found
 
 
-def _is(said: syntax_tree.Is, missing: Collection[FieldRow]) -> _Truths:
-    if _is_null(said.operand, missing):
-        found: _Truths = frozenset({said.what is None})
-    elif _is_condition(said.operand):
-        found = frozenset(truth is said.what for truth in _truths(said.operand, missing))
+def _is(expression: syntax_tree.Is, missing: Collection[FieldRow]) -> _Truths:
+    if _is_null(expression.operand, missing):
+        found: _Truths = frozenset({expression.what is None})
+    elif _is_condition(expression.operand):
+        found = frozenset(
+            truth is expression.what for truth in _truths(expression.operand, missing)
+        )
     else:
         found = frozenset({True, False})
-    return _opposite(found) if said.negated else found
+    return _opposite(found) if expression.negated else found
 
 
-def _is_condition(said: Expression) -> bool:
-    if isinstance(said, Literal):
-        return isinstance(said.value, bool)
+def _is_condition(expression: Expression) -> bool:
+    if isinstance(expression, Literal):
+        return isinstance(expression.value, bool)
     return not isinstance(
-        said, (Column, syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)
+        expression, (Column, syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)
     )
 
 
-def _is_null(said: Expression, missing: Collection[FieldRow]) -> bool:
+def _is_null(expression: Expression, missing: Collection[FieldRow]) -> bool:
     """Tell whether a value is surely NULL."""
-    if isinstance(said, Literal):
-        return said.value is None
-    if isinstance(said, Column):
-        return said.place in missing
-    if isinstance(said, (syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)):
-        return any(_is_null(part, missing) for part in syntax_tree.parts_of(said))
-    return _truths(said, missing) == {None}
+    if isinstance(expression, Literal):
+        return expression.value is None
+    if isinstance(expression, Column):
+        return expression.field_row in missing
+    if isinstance(
+        expression, (syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)
+    ):
+        return any(_is_null(part, missing) for part in syntax_tree.parts_of(expression))
+    return _truths(expression, missing) == {None}
 
 
 def _opposite(truths: _Truths) -> _Truths:
     return frozenset(None if truth is None else not truth for truth in truths)
 
 
-def _combined(said: syntax_tree.And | syntax_tree.Or, parts: Iterable[_Truths]) -> _Truths:
-    strong = isinstance(said, syntax_tree.Or)  # TRUE decides an OR, FALSE an AND
+def _combined(expression: syntax_tree.And | syntax_tree.Or, parts: Iterable[_Truths]) -> _Truths:
+    strong = isinstance(expression, syntax_tree.Or)  # TRUE decides an OR, FALSE an AND
     found: _Truths = frozenset({not strong})
     for part in parts:
         found = frozenset(

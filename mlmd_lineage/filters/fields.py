@@ -1,7 +1,7 @@
-"""What the fields of a filter mean: in which row of which table each stands, and its type.
+"""The fields of a filter: the row of which table each stands in, and its type.
 
 The fields are those that MLMD documents for ``filter_query``, and some of their like.
- A type is ``int``, ``double``, ``text``, ``bool`` or one of the enums in ``ENUMS``.
+A type is ``int``, ``double``, ``text``, ``bool`` or one of the enums in ``ENUMS``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ PROPERTIES: Mapping[str, bool] = MappingProxyType({"properties": False, "custom_
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Relation:
-    """How a node's neighbours are found: a table of pairs, and what they are."""
+    """A table of pairs that leads from a node to its neighbours."""
 
     table: str
     owner: str

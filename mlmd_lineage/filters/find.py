@@ -1,9 +1,7 @@
-"""Which nodes a filter finds: what the rest of the house asks this room.
+"""Finds the nodes that a filter selects: the entry point of this package.
 
-``find_ids(read, kind, where)`` is the one way in. ``read`` is an open ``Session`` (what
-``Reader.ask`` hands over) or ``Tables`` that were read; ``kind`` is ``artifact``, ``execution`` or
-``context``; ``where`` is the filter's text. It returns ids in their order, and raises
-``errors.FilterError`` with the place of the mistake.
+``find_ids(read, kind, where)`` takes an open ``Session``, such as ``Reader.ask`` gives, or
+``Tables`` that were read.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.filters import memory_database, sql_statements
 from mlmd_lineage.filters.candidates import candidates
-from mlmd_lineage.filters.semantics import understand
+from mlmd_lineage.filters.semantics import analyze
 from mlmd_lineage.snapshot.tables import KINDS, Tables
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ def find_ids(read: Session | Tables, kind: NodeKind, where: str) -> list[int]:
         FilterError: The filter cannot be understood; the message says where in it, and why.
         StoreError: The store cannot be read.
     """
-    condition = understand(where, kind)
+    condition = analyze(where, kind)
     if isinstance(read, Tables):
         return sorted(
             memory_database.find(memory_database.from_tables(read.__getitem__), kind, condition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.filters.find import find_ids
-from mlmd_lineage.filters.semantics import understand
+from mlmd_lineage.filters.semantics import analyze
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
@@ -30,7 +30,7 @@ def found(
         type_name: Only those of this type, in any of its versions, or with this base type.
         properties: Read the properties too.
     """
-    understand(where, kind)  # a mistake needs no store
+    analyze(where, kind)  # a mistake needs no store
     tables = reader.ask(lambda session: _tables(session, kind, where, type_name, properties))
     frames = Frames.of(tables)
     make = {

@@ -1,4 +1,4 @@
-"""From a filter's text to its tree, or to an error that says where it goes wrong.
+"""Parses a filter into its syntax tree, or says where it goes wrong.
 
 The language is the part of ZetaSQL's expressions that MLMD documents for ``filter_query``
 (``ListOperationOptions`` in ``metadata_store.proto``), and some of its like. Precedence is its:
@@ -126,12 +126,12 @@ def parse(text: str) -> Expression:
     except MistakeError as error:
         raise failed(text, error.at, str(error)) from None
     assert isinstance(made, _Made)
-    said: Expression = made.tree
-    return said
+    expression: Expression = made.tree
+    return expression
 
 
 def failed(text: str, at: int, what: str) -> errors.FilterError:
-    """Return the error that says what is wrong at a place of a filter.
+    """Return the error that says what is wrong, and where in a filter.
 
     Args:
         text: The filter.

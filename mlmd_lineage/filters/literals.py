@@ -1,4 +1,4 @@
-"""From how numbers, texts and names are written in a filter to what they are.
+"""Decodes the numbers, texts and names of a filter.
 
 The rules are ZetaSQL's: https://github.com/google/zetasql/blob/master/docs/lexical.md
 """

@@ -1,7 +1,7 @@
-"""A small database in memory that holds what one filter asks about.
+"""An SQLite database in memory that holds the rows one filter asks about.
 
 Where the rows are in no database, as in an archive, or the database cannot decide what the filter
-asks, the same statement is run here. So there is one way in which conditions are understood.
+asks, the same statement is run here, so that conditions mean the same everywhere.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def _fill(
 ) -> None:
     """Hold the rows that a condition asks about."""
     columns = list(syntax_tree.columns_of(condition))
-    places = {disjunctive_form.base(column.place) for column in columns}
+    field_rows = {disjunctive_form.base(column.field_row) for column in columns}
     relations = {
-        p: RELATIONS[kind.name][p.prefix] for p in places if p.prefix in RELATIONS[kind.name]
+        p: RELATIONS[kind.name][p.prefix] for p in field_rows if p.prefix in RELATIONS[kind.name]
     }
     tables: dict[str, set[str]] = {kind.table: {"id"}}
     wheres: dict[str, dict[str, Collection[int | str]]] = {}
@@ -132,20 +132,20 @@ def _fill(
         if relation.kind:
             tables.setdefault(KINDS[relation.kind].table, set()).add("id")
     for column in columns:
-        place = disjunctive_form.base(column.place)
-        if place.prefix in PROPERTIES:
+        field_row = disjunctive_form.base(column.field_row)
+        if field_row.prefix in PROPERTIES:
             names = wheres.setdefault(kind.properties, {}).setdefault("name", set())
             assert isinstance(names, set)
-            names.add(place.name)
+            names.add(field_row.name)
             needed = {kind.id_column, "name", "is_custom_property", column.column}
             tables.setdefault(kind.properties, set()).update(needed)
             continue
-        found = relations.get(place)
+        found = relations.get(field_row)
         table = kind.table
         if found is not None:
             table = KINDS[found.kind].table if found.kind else found.table
-        tables[table].add("type_id" if column.place.is_type else column.column)
-        if column.place.is_type:
+        tables[table].add("type_id" if column.field_row.is_type else column.column)
+        if column.field_row.is_type:
             tables["Type"] = {"id", "name"}
     if ids is not None:
         _narrow(wheres, kind, relations.values(), sorted(ids))

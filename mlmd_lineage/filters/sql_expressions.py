@@ -1,4 +1,4 @@
-r"""How each database writes a condition, so that all of them answer the same.
+r"""Writes conditions in the SQL of each database, so that all of them answer the same.
 
 Texts compare by their letters' numbers, as in SQLite: neither MySQL's collations nor PostgreSQL's
 locales count. LIKE takes ASCII's letters for the same in both cases, as MLMD does on SQLite and
@@ -55,7 +55,7 @@ class Writer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.rows: dict[FieldRow, Row] = {}
-        """The rows in which the fields of each place stand."""
+        """The row of the statement in which each field stands."""
         self.parameters: list[str] = []
         self.exact = True
         """Whether what was written is true for no row but those it should be true for."""
@@ -81,121 +81,128 @@ class Writer:
         same = ", ".join([f"CAST({self._database.placeholder} AS BINARY)"] * len(spelled))
         return f"({name} IN ({near}) AND CAST(CONVERT({name} USING utf8mb4) AS BINARY) IN ({same}))"
 
-    def condition(self, said: Expression) -> str | None:
+    def condition(self, expression: Expression) -> str | None:
         """Return a condition; None where nothing is known that must hold."""
-        if isinstance(said, (syntax_tree.And, syntax_tree.Or)):
-            is_and = isinstance(said, syntax_tree.And)
-            if self.is_mysql and not is_and and not all(map(self._is_possible, said.operands)):
+        if isinstance(expression, (syntax_tree.And, syntax_tree.Or)):
+            is_and = isinstance(expression, syntax_tree.And)
+            if (
+                self.is_mysql
+                and not is_and
+                and not all(map(self._is_possible, expression.operands))
+            ):
                 self.exact = False
                 return None
-            parts = [self.condition(part) for part in said.operands]
+            parts = [self.condition(part) for part in expression.operands]
             word = " AND " if is_and else " OR "
             return _balanced([part for part in parts if part is not None], word)
-        if not self.is_mysql or _is_exact(said):
-            return self._truth(said)
+        if not self.is_mysql or _is_exact(expression):
+            return self._truth(expression)
         self.exact = False
-        return self._wider(said) if self._is_possible(said) else None
+        return self._wider(expression) if self._is_possible(expression) else None
 
-    def _is_possible(self, said: Expression) -> bool:
+    def _is_possible(self, expression: Expression) -> bool:
         """Tell whether something can be written that is true wherever a condition is."""
-        if isinstance(said, syntax_tree.Or):
-            return all(map(self._is_possible, said.operands))
-        if isinstance(said, syntax_tree.And):
-            return any(map(self._is_possible, said.operands))
-        if isinstance(said, syntax_tree.Like) and isinstance(said.operand, Column):
-            return not said.negated
-        return _is_exact(said)
+        if isinstance(expression, syntax_tree.Or):
+            return all(map(self._is_possible, expression.operands))
+        if isinstance(expression, syntax_tree.And):
+            return any(map(self._is_possible, expression.operands))
+        if isinstance(expression, syntax_tree.Like) and isinstance(expression.operand, Column):
+            return not expression.negated
+        return _is_exact(expression)
 
-    def _wider(self, said: Expression) -> str:
+    def _wider(self, expression: Expression) -> str:
         """Return a condition on texts of MySQL that is true wherever another one is."""
-        assert isinstance(said, syntax_tree.Like)
-        assert isinstance(said.operand, Column)
-        row = self.rows[said.operand.place]
-        placeholder = self._database.text_placeholder(row.table, said.operand.column)
+        assert isinstance(expression, syntax_tree.Like)
+        assert isinstance(expression.operand, Column)
+        row = self.rows[expression.operand.field_row]
+        placeholder = self._database.text_placeholder(row.table, expression.operand.column)
         # A letter that is not of ASCII may stand as several.
-        letters = _pattern(said, lambda letter: letter if letter.isascii() else "%", one="%")
+        letters = _pattern(expression, lambda letter: letter if letter.isascii() else "%", one="%")
         self.parameters.append(letters.translate(_LOWER))
-        return f"LOWER({self._value(said.operand)}) LIKE {placeholder} ESCAPE '!'"
+        return f"LOWER({self._value(expression.operand)}) LIKE {placeholder} ESCAPE '!'"
 
-    def _truth(self, said: Expression) -> str:
-        """Return a condition, just as it is said."""
-        negation = "NOT " if getattr(said, "negated", False) else ""
-        if isinstance(said, (syntax_tree.And, syntax_tree.Or)):
-            word = " AND " if isinstance(said, syntax_tree.And) else " OR "
-            written = _balanced([self._truth(part) for part in said.operands], word) or ""
-        elif isinstance(said, syntax_tree.Not):
-            written = f"(NOT {self._truth(said.operand)})"
-        elif isinstance(said, syntax_tree.Is):
-            what = {None: "NULL", True: "TRUE", False: "FALSE"}[said.what]
-            written = f"({self._value(said.operand)} IS {negation}{what})"
-        elif isinstance(said, syntax_tree.Comparison):
-            written = self._comparison(said)
-        elif isinstance(said, syntax_tree.In):
-            written = f"({negation}{self._in(said)})"
-        elif isinstance(said, syntax_tree.Between):
-            operand, low = self._value_ordered(said.operand), self._value(said.low)
-            written = f"({operand} {negation}BETWEEN {low} AND {self._value(said.high)})"
-        elif isinstance(said, syntax_tree.Like):
-            written = f"({negation}{self._like(said)})"
+    def _truth(self, expression: Expression) -> str:
+        """Return a condition exactly as the filter has it."""
+        negation = "NOT " if getattr(expression, "negated", False) else ""
+        if isinstance(expression, (syntax_tree.And, syntax_tree.Or)):
+            word = " AND " if isinstance(expression, syntax_tree.And) else " OR "
+            written = _balanced([self._truth(part) for part in expression.operands], word) or ""
+        elif isinstance(expression, syntax_tree.Not):
+            written = f"(NOT {self._truth(expression.operand)})"
+        elif isinstance(expression, syntax_tree.Is):
+            what = {None: "NULL", True: "TRUE", False: "FALSE"}[expression.what]
+            written = f"({self._value(expression.operand)} IS {negation}{what})"
+        elif isinstance(expression, syntax_tree.Comparison):
+            written = self._comparison(expression)
+        elif isinstance(expression, syntax_tree.In):
+            written = f"({negation}{self._in(expression)})"
+        elif isinstance(expression, syntax_tree.Between):
+            operand, low = self._value_ordered(expression.operand), self._value(expression.low)
+            written = f"({operand} {negation}BETWEEN {low} AND {self._value(expression.high)})"
+        elif isinstance(expression, syntax_tree.Like):
+            written = f"({negation}{self._like(expression)})"
         else:
-            written = self._value(said)
+            written = self._value(expression)
         return written
 
-    def _comparison(self, said: syntax_tree.Comparison) -> str:
-        texts = _compared_texts(said)
+    def _comparison(self, expression: syntax_tree.Comparison) -> str:
+        texts = _compared_texts(expression)
         if texts and self.is_mysql:
-            same = self.equals(self.rows[texts[0].place], texts[0].column, texts[1])
-            return same if said.operator == "=" else f"(NOT {same})"
-        has_order = said.operator not in {"=", "!="}
-        left = self._value(said.left) if not has_order else self._value_ordered(said.left)
-        operator = "<>" if said.operator == "!=" else said.operator
-        return f"({left} {operator} {self._value(said.right)})"
+            same = self.equals(self.rows[texts[0].field_row], texts[0].column, texts[1])
+            return same if expression.operator == "=" else f"(NOT {same})"
+        has_order = expression.operator not in {"=", "!="}
+        left = (
+            self._value(expression.left) if not has_order else self._value_ordered(expression.left)
+        )
+        operator = "<>" if expression.operator == "!=" else expression.operator
+        return f"({left} {operator} {self._value(expression.right)})"
 
-    def _in(self, said: syntax_tree.In) -> str:
-        texts = _column_and_texts(said.operand, said.items)
+    def _in(self, expression: syntax_tree.In) -> str:
+        texts = _column_and_texts(expression.operand, expression.items)
         if texts and self.is_mysql:
-            same = self.equals(self.rows[texts[0].place], texts[0].column, texts[1])
-            return f"({same} OR NULL)" if Literal(None) in said.items else same
-        return f"{self._value(said.operand)} IN ({', '.join(map(self._value, said.items))})"
+            same = self.equals(self.rows[texts[0].field_row], texts[0].column, texts[1])
+            return f"({same} OR NULL)" if Literal(None) in expression.items else same
+        items = ", ".join(map(self._value, expression.items))
+        return f"{self._value(expression.operand)} IN ({items})"
 
-    def _like(self, said: syntax_tree.Like) -> str:
-        operand = self._value(said.operand)
-        pattern = _pattern(said, str, one="_")
+    def _like(self, expression: syntax_tree.Like) -> str:
+        operand = self._value(expression.operand)
+        pattern = _pattern(expression, str, one="_")
         if self._postgresql:
             operand, pattern = f'LOWER({operand} COLLATE "C")', pattern.translate(_LOWER)
         return f"{operand} LIKE {self.bound(pattern)} ESCAPE '!'"
 
-    def _value_ordered(self, said: Expression) -> str:
+    def _value_ordered(self, expression: Expression) -> str:
         """Return a value that is compared by its order."""
-        value = self._value(said)
-        return f'{value} COLLATE "C"' if self._postgresql and _is_text(said) else value
+        value = self._value(expression)
+        return f'{value} COLLATE "C"' if self._postgresql and _is_text(expression) else value
 
-    def _value(self, said: Expression) -> str:
-        if isinstance(said, Literal):
-            return self._literal(said)
-        if isinstance(said, Column):
-            return self._column(said)
-        if isinstance(said, syntax_tree.FunctionCall):
-            argument = self._value(said.argument)
-            letters = ' COLLATE "C"' if self._postgresql and said.function != "LENGTH" else ""
-            return f"{said.function}({argument}{letters})"
-        if isinstance(said, syntax_tree.Negative):
-            return f"(- {self._double(said.operand)})"
-        if isinstance(said, syntax_tree.Arithmetic):
-            left, right = self._double(said.left), self._double(said.right)
-            right = f"NULLIF({right}, 0)" if said.operator == "/" else right
-            return f"({left} {said.operator} {right})"
-        return self._truth(said)
+    def _value(self, expression: Expression) -> str:
+        if isinstance(expression, Literal):
+            return self._literal(expression)
+        if isinstance(expression, Column):
+            return self._column(expression)
+        if isinstance(expression, syntax_tree.FunctionCall):
+            argument = self._value(expression.argument)
+            letters = ' COLLATE "C"' if self._postgresql and expression.function != "LENGTH" else ""
+            return f"{expression.function}({argument}{letters})"
+        if isinstance(expression, syntax_tree.Negative):
+            return f"(- {self._double(expression.operand)})"
+        if isinstance(expression, syntax_tree.Arithmetic):
+            left, right = self._double(expression.left), self._double(expression.right)
+            right = f"NULLIF({right}, 0)" if expression.operator == "/" else right
+            return f"({left} {expression.operator} {right})"
+        return self._truth(expression)
 
-    def _double(self, said: Expression) -> str:
+    def _double(self, expression: Expression) -> str:
         """Return a number with which arithmetic is in floating point, on every database."""
-        value = self._value(said)
+        value = self._value(expression)
         if self.is_mysql:
             return f"({value} + 0e0)"
         return f"CAST({value} AS {'double precision' if self._postgresql else 'REAL'})"
 
-    def _literal(self, said: Literal) -> str:
-        value = said.value
+    def _literal(self, expression: Literal) -> str:
+        value = expression.value
         if isinstance(value, str):
             return self.bound(value)
         if isinstance(value, bool):
@@ -206,11 +213,11 @@ class Writer:
             return f"CAST({value!r} AS double precision)"
         return f"{value!r}"
 
-    def _column(self, said: Column) -> str:
-        row = self.rows[said.place]
-        if said.column in self._database.layout.columns.get(row.table, ()):
-            return f"{row.alias}.{self._database.quote(said.column)}"
-        kind = _NULLS.get(said.type, "bigint")
+    def _column(self, expression: Column) -> str:
+        row = self.rows[expression.field_row]
+        if expression.column in self._database.layout.columns.get(row.table, ()):
+            return f"{row.alias}.{self._database.quote(expression.column)}"
+        kind = _NULLS.get(expression.type, "bigint")
         return f"CAST(NULL AS {kind})" if self._postgresql else "NULL"
 
 
@@ -222,11 +229,11 @@ def _balanced(parts: list[str], word: str) -> str | None:
     return parts[0] if parts else None
 
 
-def _pattern(said: syntax_tree.Like, letter: Callable[[str], str], *, one: str) -> str:
+def _pattern(expression: syntax_tree.Like, letter: Callable[[str], str], *, one: str) -> str:
     """Return the pattern of a LIKE with ``!`` before each sign that is meant as it is."""
-    assert isinstance(said.pattern, Literal)
+    assert isinstance(expression.pattern, Literal)
     written = []
-    signs = iter(str(said.pattern.value))
+    signs = iter(str(expression.pattern.value))
     for sign in signs:
         if sign == "%":
             written.append("%")
@@ -238,12 +245,12 @@ def _pattern(said: syntax_tree.Like, letter: Callable[[str], str], *, one: str) 
     return "".join(written)
 
 
-def _is_text(said: Expression) -> bool:
-    if isinstance(said, Literal):
-        return isinstance(said.value, str)
-    if isinstance(said, Column):
-        return said.type == "text"
-    return isinstance(said, syntax_tree.FunctionCall) and said.function != "LENGTH"
+def _is_text(expression: Expression) -> bool:
+    if isinstance(expression, Literal):
+        return isinstance(expression.value, str)
+    if isinstance(expression, Column):
+        return expression.type == "text"
+    return isinstance(expression, syntax_tree.FunctionCall) and expression.function != "LENGTH"
 
 
 def _column_and_texts(
@@ -258,20 +265,22 @@ def _column_and_texts(
     return None
 
 
-def _compared_texts(said: syntax_tree.Comparison) -> tuple[Column, list[str]] | None:
+def _compared_texts(expression: syntax_tree.Comparison) -> tuple[Column, list[str]] | None:
     """Return a column of texts and the text that it is compared with, in either order."""
-    found = _column_and_texts(said.left, (said.right,))
-    return found or _column_and_texts(said.right, (said.left,))
+    found = _column_and_texts(expression.left, (expression.right,))
+    return found or _column_and_texts(expression.right, (expression.left,))
 
 
-def _is_exact(said: Expression) -> bool:
+def _is_exact(expression: Expression) -> bool:
     """Tell whether MySQL can decide a condition."""
-    if isinstance(said, (syntax_tree.Like, syntax_tree.FunctionCall)):
+    if isinstance(expression, (syntax_tree.Like, syntax_tree.FunctionCall)):
         return False
-    if isinstance(said, syntax_tree.Comparison) and (_is_text(said.left) or _is_text(said.right)):
-        return _compared_texts(said) is not None and said.operator in {"=", "!="}
-    if isinstance(said, syntax_tree.In) and _is_text(said.operand):
-        return _column_and_texts(said.operand, said.items) is not None
-    if isinstance(said, syntax_tree.Between) and _is_text(said.operand):
+    if isinstance(expression, syntax_tree.Comparison) and (
+        _is_text(expression.left) or _is_text(expression.right)
+    ):
+        return _compared_texts(expression) is not None and expression.operator in {"=", "!="}
+    if isinstance(expression, syntax_tree.In) and _is_text(expression.operand):
+        return _column_and_texts(expression.operand, expression.items) is not None
+    if isinstance(expression, syntax_tree.Between) and _is_text(expression.operand):
         return False
-    return all(map(_is_exact, syntax_tree.parts_of(said)))
+    return all(map(_is_exact, syntax_tree.parts_of(expression)))

@@ -1,4 +1,4 @@
-"""From a condition to the SQL that finds the nodes for which it is true.
+"""Builds the SQL statement that finds the nodes for which a condition is true.
 
 No text of the user's stands in a statement: texts are bound, numbers are written anew, and names
 are MLMD's. A row that is missing has NULL in all its fields. Where a condition cannot be true
@@ -61,9 +61,13 @@ class _Selection:
         self._relations = RELATIONS[kind]
         self._conditions = conditions
         self._columns = list(
-            dict.fromkeys(c for said in conditions for c in syntax_tree.columns_of(said))
+            dict.fromkeys(
+                c for expression in conditions for c in syntax_tree.columns_of(expression)
+            )
         )
-        self._types = {disjunctive_form.base(c.place) for c in self._columns if c.place.is_type}
+        self._types = {
+            disjunctive_form.base(c.field_row) for c in self._columns if c.field_row.is_type
+        }
         self._writer = Writer(database)
         self._writer.rows[_NODE] = Row("t", self._kind.table)
 
@@ -71,17 +75,19 @@ class _Selection:
         """Return the statement."""
         alone = self._alone()
         apart = self._apart(alone)
-        places = dict.fromkeys(disjunctive_form.base(column.place) for column in self._columns)
-        joined = [place for place in places if place not in apart]
+        field_rows = dict.fromkeys(
+            disjunctive_form.base(column.field_row) for column in self._columns
+        )
+        joined = [field_row for field_row in field_rows if field_row not in apart]
         text = "SELECT DISTINCT " if any(p.prefix in self._relations for p in joined) else "SELECT "
         text += f"t.{self._q('id')} FROM {self._q(self._layout.spelling[self._kind.table])} t"
-        text += "".join(self._joined(place, alone.get(place, ())) for place in joined)
+        text += "".join(self._joined(field_row, alone.get(field_row, ())) for field_row in joined)
         wheres = self._written(
-            c for c in self._conditions if not disjunctive_form.places_of(c) & alone.keys()
+            c for c in self._conditions if not disjunctive_form.field_rows_of(c) & alone.keys()
         )
-        for place in apart:
-            source = self._source(place, alone[place])
-            alias = self._writer.rows[place].alias
+        for field_row in apart:
+            source = self._source(field_row, alone[field_row])
+            alias = self._writer.rows[field_row].alias
             wheres.append(f"t.{self._q('id')} IN (SELECT {alias}.{self._q('owner')} FROM {source})")  # noqa: S608 - no user text
         text += f" WHERE {' AND '.join(wheres)}" if wheres else ""
         return Statement(text, tuple(self._writer.parameters), self._writer.exact)
@@ -100,10 +106,10 @@ class _Selection:
 
     def _hint(self, condition: Expression) -> list[str]:
         """Return what lets a database look a name up: its index begins with the type."""
-        column = disjunctive_form.looked_up(condition)
-        if column is None or column.column != "name" or column.place in self._types:
+        column = disjunctive_form.lookup_column(condition)
+        if column is None or column.column != "name" or column.field_row in self._types:
             return []
-        alias, table = self._writer.rows[column.place]
+        alias, table = self._writer.rows[column.field_row]
         # MySQL 5.7 knows no such statement, and newer ones look so by themselves.
         if "type_id" not in self._layout.columns.get(table, ()) or self._writer.is_mysql:
             return []
@@ -122,14 +128,14 @@ class _Selection:
         """
         found: dict[FieldRow, list[Expression]] = {}
         for condition in self._conditions:
-            for place in disjunctive_form.places_of(condition):
-                if place.prefix in self._relations:
-                    found.setdefault(place, []).append(condition)
+            for field_row in disjunctive_form.field_rows_of(condition):
+                if field_row.prefix in self._relations:
+                    found.setdefault(field_row, []).append(condition)
         return {
-            place: conditions
-            for place, conditions in found.items()
-            if self._is_needed(place)
-            and all(disjunctive_form.places_of(c) == {place} for c in conditions)
+            field_row: conditions
+            for field_row, conditions in found.items()
+            if self._is_needed(field_row)
+            and all(disjunctive_form.field_rows_of(c) == {field_row} for c in conditions)
         }
 
     def _apart(self, alone: dict[FieldRow, list[Expression]]) -> list[FieldRow]:
@@ -137,61 +143,65 @@ class _Selection:
 
         Of several the least selective is joined; the database chooses where to begin.
         """
-        order = sorted(alone, key=lambda place: any(map(disjunctive_form.looked_up, alone[place])))
+        order = sorted(
+            alone, key=lambda field_row: any(map(disjunctive_form.lookup_column, alone[field_row]))
+        )
         others = {
-            place
-            for place in map(disjunctive_form.base, (column.place for column in self._columns))
-            if place.prefix in self._relations and place not in alone
+            field_row
+            for field_row in map(
+                disjunctive_form.base, (column.field_row for column in self._columns)
+            )
+            if field_row.prefix in self._relations and field_row not in alone
         }
         return order if others else order[1:]
 
-    def _is_needed(self, place: FieldRow) -> bool:
-        """Tell whether a condition cannot be true where a place has no row."""
-        missing = {place} if place.is_type else {place, _type_of(place)}
+    def _is_needed(self, field_row: FieldRow) -> bool:
+        """Tell whether a condition cannot be true where a row is missing."""
+        missing = {field_row} if field_row.is_type else {field_row, _type_of(field_row)}
         return any(disjunctive_form.needs(condition, missing) for condition in self._conditions)
 
-    def _joined(self, place: FieldRow, conditions: Sequence[Expression]) -> str:
-        """Return the joins that bring the row of a place, and that of its type.
+    def _joined(self, field_row: FieldRow, conditions: Sequence[Expression]) -> str:
+        """Return the joins that bring a row, and that of its type.
 
         Args:
-            place: The place.
+            field_row: The row.
             conditions: What is asked for there already.
         """
         text = ""
-        join = " JOIN " if self._is_needed(place) else " LEFT JOIN "
-        if place.prefix in PROPERTIES:
-            text = join + self._property(place)
-        elif place.prefix in self._relations:
-            source = self._source(place, conditions)
-            owner = f"{self._writer.rows[place].alias}.{self._q('owner')}"
+        join = " JOIN " if self._is_needed(field_row) else " LEFT JOIN "
+        if field_row.prefix in PROPERTIES:
+            text = join + self._property(field_row)
+        elif field_row.prefix in self._relations:
+            source = self._source(field_row, conditions)
+            owner = f"{self._writer.rows[field_row].alias}.{self._q('owner')}"
             text = f"{join}{source} ON {owner} = t.{self._q('id')}"
-        return text if conditions else text + self._joined_type(place)
+        return text if conditions else text + self._joined_type(field_row)
 
-    def _joined_type(self, place: FieldRow) -> str:
-        if place not in self._types:
+    def _joined_type(self, field_row: FieldRow) -> str:
+        if field_row not in self._types:
             return ""
-        node = self._writer.rows[place].alias
-        row = self._row(_type_of(place), "Type")
-        join = "JOIN" if self._is_needed(_type_of(place)) else "LEFT JOIN"
+        node = self._writer.rows[field_row].alias
+        row = self._row(_type_of(field_row), "Type")
+        join = "JOIN" if self._is_needed(_type_of(field_row)) else "LEFT JOIN"
         name = self._q(self._layout.spelling["Type"])
         return f" {join} {name} {row} ON {row}.{self._q('id')} = {node}.{self._q('type_id')}"
 
-    def _row(self, place: FieldRow, table: str) -> str:
-        """Give the row of a place a name."""
+    def _row(self, field_row: FieldRow, table: str) -> str:
+        """Give a row an alias."""
         alias = f"r{len(self._writer.rows)}"
-        self._writer.rows[place] = Row(alias, table)
+        self._writer.rows[field_row] = Row(alias, table)
         return alias
 
-    def _property(self, place: FieldRow) -> str:
+    def _property(self, field_row: FieldRow) -> str:
         table = self._kind.properties
-        alias = self._row(place, table)
+        alias = self._row(field_row, table)
         if table not in self._layout.spelling:
-            self._writer.rows[place] = Row(alias, "")
+            self._writer.rows[field_row] = Row(alias, "")
             return f"{self._nothing(alias)} ON {alias}.{self._q('owner')} = t.{self._q('id')}"
-        custom = PROPERTIES[place.prefix]
+        custom = PROPERTIES[field_row.prefix]
         is_bool = self._database.dialect == "postgresql"
         flag = str(custom).upper() if is_bool else str(int(custom))
-        named = self._writer.equals(self._writer.rows[place], "name", [place.name])
+        named = self._writer.equals(self._writer.rows[field_row], "name", [field_row.name])
         return (
             f"{self._q(self._layout.spelling[table])} {alias} "
             f"ON {alias}.{self._q(self._kind.id_column)} = t.{self._q('id')} AND {named} "
@@ -205,24 +215,24 @@ class _Selection:
         none += f"FROM {types} WHERE 1 = 0"
         return f"({none}) {alias}"
 
-    def _source(self, place: FieldRow, conditions: Sequence[Expression]) -> str:
+    def _source(self, field_row: FieldRow, conditions: Sequence[Expression]) -> str:
         """Return what stands for a node's neighbours: their fields, and ``owner``, the node.
 
         Args:
-            place: The neighbours' place.
+            field_row: The neighbours' row.
             conditions: What they are asked for, if that is nobody else's concern.
         """
-        relation = self._relations[place.prefix]
+        relation = self._relations[field_row.prefix]
         table = KINDS[relation.kind].table if relation.kind else relation.table
-        alias = self._row(place, table)
+        alias = self._row(field_row, table)
         if not {table, relation.table} <= self._layout.spelling.keys():
-            self._writer.rows[place] = Row(alias, "")
+            self._writer.rows[field_row] = Row(alias, "")
             return self._nothing(alias)
         link = f"{self._q(self._layout.spelling[relation.table])} m"
         owner = f"m.{self._q(relation.owner)} AS {self._q('owner')}"
         if not conditions:
-            wanted = {column.column for column in self._columns if column.place == place}
-            wanted |= {"type_id"} if place in self._types else set()
+            wanted = {column.column for column in self._columns if column.field_row == field_row}
+            wanted |= {"type_id"} if field_row in self._types else set()
             names = sorted(wanted & set(self._layout.columns[table]))
             listed = "".join(f", {'n' if relation.kind else 'm'}.{self._q(n)}" for n in names)
             text = f"SELECT {owner}{listed} FROM {link}"  # noqa: S608 - MLMD's names
@@ -230,22 +240,22 @@ class _Selection:
                 text += f" JOIN {self._q(self._layout.spelling[table])} n "
                 text += f"ON n.{self._q('id')} = m.{self._q(relation.other)}"
             return f"({text}) {alias}"
-        self._writer.rows[place] = Row("n" if relation.kind else "m", table)
+        self._writer.rows[field_row] = Row("n" if relation.kind else "m", table)
         text = f"SELECT {owner} FROM {link}"  # noqa: S608 - MLMD's names
         nodes = f"{self._q(self._layout.spelling[table])} n" if relation.kind else ""
-        if nodes and any(map(disjunctive_form.looked_up, conditions)):
+        if nodes and any(map(disjunctive_form.lookup_column, conditions)):
             # Few of them: databases without statistics must be told to begin here.
-            nodes += self._joined_type(place)
+            nodes += self._joined_type(field_row)
             wheres = " AND ".join(self._written(conditions)) or "1 = 1"
             picked = f"SELECT n.{self._q('id')} FROM {nodes} WHERE {wheres}"  # noqa: S608 - no user text
             text += f" WHERE m.{self._q(relation.other)} IN ({picked})"
         else:
             join = f" JOIN {nodes} ON n.{self._q('id')} = m.{self._q(relation.other)}"
-            text += join + self._joined_type(place) if nodes else ""
+            text += join + self._joined_type(field_row) if nodes else ""
             text += f" WHERE {' AND '.join(self._written(conditions)) or '1 = 1'}"
-        self._writer.rows[place] = Row(alias, table)
+        self._writer.rows[field_row] = Row(alias, table)
         return f"({text}) {alias}"
 
 
-def _type_of(place: FieldRow) -> FieldRow:
-    return FieldRow(place.prefix, place.name, is_type=True)
+def _type_of(field_row: FieldRow) -> FieldRow:
+    return FieldRow(field_row.prefix, field_row.name, is_type=True)

@@ -1,4 +1,4 @@
-"""What a filter says, as a tree: what the parser makes, and all else works on.
+"""The syntax tree of a filter.
 
 ``at`` is where in the filter's text a part begins; it takes no part in comparisons.
 """
@@ -34,7 +34,7 @@ class Name:
 class FieldRow:
     """The row in which a field stands: the node's own, one of its properties, a neighbour's.
 
-    Within a filter the same place is the same row.
+    Within a filter, two fields of one ``FieldRow`` stand in the same row.
     """
 
     prefix: str = ""
@@ -47,9 +47,9 @@ class FieldRow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """A field whose place and type are known."""
+    """A field whose row and type are known."""
 
-    place: FieldRow
+    field_row: FieldRow
     column: str
     type: str
     at: int = dataclasses.field(default=0, compare=False)

@@ -1,4 +1,4 @@
-"""The walk over the graph's index: the one loop whose speed matters.
+"""Breadth-first search over the graph's index: the one loop whose speed matters.
 
 It is compiled from ``_bfs.c`` when the package is built. Where there was no compiler, the same
 loop runs as plain Python, and is some fifty times slower.
@@ -48,7 +48,7 @@ class Walker:
         offsets: Where each node's edges begin, as in a CSR matrix; one more than nodes.
         neighbours: The node at the other end of each edge.
         roles: Each edge's role.
-        node_types: Each node's type: its place among the flags of a walk.
+        node_types: Each node's type: its position in the flags of a walk.
         scratch: Shared by the walkers over one graph.
         plain: Never use what is compiled.
     """

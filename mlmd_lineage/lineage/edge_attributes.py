@@ -1,4 +1,4 @@
-"""What a graph's edges have, by MLMD's names and as Python values; see ``node_attributes``."""
+"""The attributes of a graph's edges, by MLMD's names and as Python values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
 
     Value: TypeAlias = Any
 
@@ -30,7 +30,7 @@ class EdgeAttributes:
 
     names = EDGE_NAMES
 
-    def __init__(self, graph: LineageGraph) -> None:
+    def __init__(self, graph: GraphData) -> None:
         self._graph = graph
 
     def value(self, name: str, edge: int) -> Value:
@@ -106,7 +106,7 @@ class Paths:
         return tuple([indexes[s] if is_index[s] else names[codes[s]] for s in steps])
 
 
-def edge_dicts(graph: LineageGraph) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+def edge_dicts(graph: GraphData) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
     """Yield each edge's nodes, its event's id and its attributes, in the order of the events."""
     index, attributes, keys = graph.index, EdgeAttributes(graph), node_keys.NodeKeys(graph.index)
     ends = zip(node_keys.numbers(index.sources), node_keys.numbers(index.targets), strict=True)

@@ -1,4 +1,4 @@
-"""The graph as text for other programs: JSON and GraphML, DOT and Mermaid.
+"""The graph as text for other programs: JSON and GraphML.
 
 The same graph gives the same bytes: nodes by their ids, artifacts first; edges by their events.
 """
@@ -13,18 +13,15 @@ from xml.sax.saxutils import escape
 
 from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
-from mlmd_lineage.lineage.render.flowcharts import to_dot, to_mermaid
 from mlmd_lineage.snapshot.values import ProtoValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeAlias
 
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
 
     Value: TypeAlias = Any
-
-__all__ = ["to_dot", "to_graphml", "to_json", "to_mermaid"]
 
 FORMAT = "mlmd-lineage-graph"
 VERSION = 1
@@ -32,7 +29,7 @@ VERSION = 1
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def to_json(graph: LineageGraph) -> str:
+def to_json(graph: GraphData) -> str:
     """Return a graph as JSON; a node or an edge stands on one line.
 
     Its members:
@@ -52,9 +49,9 @@ def to_json(graph: LineageGraph) -> str:
     return "".join(_json(graph))
 
 
-def _json(graph: LineageGraph) -> Iterator[str]:
+def _json(graph: GraphData) -> Iterator[str]:
     facts: dict[str, Any] = {"format": FORMAT, "version": VERSION, "source": graph.tables.source}
-    trace = labels.trace_of(graph)
+    trace = graph.as_trace
     hops: Iterator[int] | None = None
     if trace is not None:
         question = trace.question
@@ -120,7 +117,7 @@ def _plain(value: Value) -> Value:
     return value
 
 
-def to_graphml(graph: LineageGraph) -> str:
+def to_graphml(graph: GraphData) -> str:
     r"""Return a graph as GraphML (http://graphml.graphdrawing.org).
 
     ``networkx.read_graphml(path, edge_key_type=int, force_multigraph=True)`` gives the same nodes
@@ -134,7 +131,7 @@ _TYPES = {"id": "long", "create_time_since_epoch": "long", "last_update_time_sin
           "time": "long", "missing": "boolean"}  # fmt: skip
 
 
-def _graphml(graph: LineageGraph) -> Iterator[str]:
+def _graphml(graph: GraphData) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for domain, names in (

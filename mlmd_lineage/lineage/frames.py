@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from mlmd_lineage.snapshot import columns
 from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EVENT_TYPES, EXECUTION_STATES
 
 if TYPE_CHECKING:
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
 
 
-def nodes(graph: LineageGraph) -> pd.DataFrame:
+def nodes(graph: GraphData) -> pd.DataFrame:
     """Return a graph's nodes: artifacts by id, then executions by id.
 
     The index, ``node``, holds their keys. Columns: ``kind``, ``id``, ``type``, ``name``, ``uri``,
@@ -54,14 +54,13 @@ def nodes(graph: LineageGraph) -> pd.DataFrame:
             "missing": index.missing,
         }
     )
-    hops: Any = getattr(graph, "hops", None)
-    if hops is not None:
-        frame["hops"] = hops.astype(np.int64)
+    if graph.as_trace is not None:
+        frame["hops"] = graph.as_trace.hops.astype(np.int64)
     frame.index = pd.Index(pd.array(index.keys(np.arange(index.nodes)), columns.TEXT), name="node")
     return frame
 
 
-def edges(graph: LineageGraph) -> pd.DataFrame:
+def edges(graph: GraphData) -> pd.DataFrame:
     """Return a graph's edges in the order of their events.
 
     The index, ``event``, holds the events' ids. Columns: ``source`` and ``target`` (node keys, in

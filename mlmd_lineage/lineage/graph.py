@@ -11,30 +11,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlmd_lineage import errors
-from mlmd_lineage.lineage import graph_tables, keys
+from mlmd_lineage.lineage import graph_tables, trace_bounds
 from mlmd_lineage.lineage import index as indexes
-from mlmd_lineage.lineage.bfs import CLOSED, STOP
-from mlmd_lineage.lineage.query import Question, Time, milliseconds
-from mlmd_lineage.lineage.roles import PRODUCES
+from mlmd_lineage.lineage.graph_base import GraphBase
+from mlmd_lineage.lineage.question import Question, Time, milliseconds
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any, TypeAlias
 
-    import networkx as nx
-    import pandas as pd
     import pyarrow as pa
 
+    from mlmd_lineage.lineage import keys
     from mlmd_lineage.lineage.graph_tables import TableSource
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
-class LineageGraph:
+class LineageGraph(GraphBase):
     """What came from what: artifacts and executions as nodes, MLMD's events as edges.
 
     >>> graph = store.lineage()
@@ -46,94 +42,6 @@ class LineageGraph:
     an execution to the artifact that it makes. Nodes are named by their keys, ``"artifact/5"``
     and ``"execution/3"``; an int means an artifact. A graph does not change.
     """
-
-    _whole: LineageGraph | None = None
-
-    def __init__(self, tables: TableSource) -> None:
-        """Make the graph of a snapshot, or of other tables."""
-        self.tables = tables if not isinstance(tables, Tables) else graph_tables.GraphTables(tables)
-
-    @functools.cached_property
-    def index(self) -> indexes.Index:
-        """The nodes and edges as arrays."""
-        return indexes.build(self.tables)
-
-    # Its parts
-
-    def __len__(self) -> int:
-        """Return the number of nodes."""
-        return self.index.nodes
-
-    def __contains__(self, node: object) -> bool:
-        try:
-            kind, number = keys.parse(node)
-        except errors.ConfigurationError:
-            return False
-        return kind != "context" and self.index.position(kind, number) is not None
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the nodes' keys, artifacts first, by their ids."""
-        return iter(self.index.keys(np.arange(self.index.nodes)))
-
-    @functools.cached_property
-    def nodes(self) -> pd.DataFrame:
-        """The nodes as a DataFrame; its columns stand in ``docs/frames.md``."""
-        from mlmd_lineage.lineage import frames
-
-        return frames.nodes(self)
-
-    @functools.cached_property
-    def edges(self) -> pd.DataFrame:
-        """The edges as a DataFrame; its columns stand in ``docs/frames.md``."""
-        from mlmd_lineage.lineage import frames
-
-        return frames.edges(self)
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """The nodes into which no edge of this graph leads."""
-        index = self.index
-        return tuple(index.keys(np.flatnonzero(np.diff(index.incoming.offsets) == 0)))
-
-    @property
-    def leaves(self) -> tuple[str, ...]:
-        """The nodes out of which no edge of this graph leads."""
-        index = self.index
-        return tuple(index.keys(np.flatnonzero(np.diff(index.outgoing.offsets) == 0)))
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What in this graph is not as it should be, in order."""
-        index = self.index
-        found = [
-            Finding(f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id")
-            for key in index.keys(np.flatnonzero(index.missing))
-        ]
-        for artifact in index.keys(index.only_cached):
-            first = self._origin.producers(artifact)[0]
-            detail = (
-                f"only cached executions claim it; the earliest, {first}, stands for its producer"
-            )
-            found.append(Finding("only_cached_producer", artifact, detail))
-        return tuple(sorted(found))
-
-    @property
-    def _origin(self) -> LineageGraph:
-        """The graph of which this one is a part, or itself."""
-        return self._whole or self
-
-    def producers(self, artifact: keys.Node) -> tuple[str, ...]:
-        """Return the executions that made an artifact: one, unless two wrote it, or none is known.
-
-        Raises:
-            NotFoundError: The graph does not hold it.
-        """
-        index = self.index
-        edges = index.incoming
-        at, _ = edges.of(np.array([self._position(artifact)]))
-        return tuple(index.keys(np.sort(edges.neighbours[at][edges.roles[at] == PRODUCES])))
-
-    # Questions
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -224,7 +132,7 @@ class LineageGraph:
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
         """Return the answer to a checked question; ``upstream()`` and ``downstream()`` ask it."""
         graph = self if question.as_of is None else self.as_of(question.as_of)
-        starts = [graph._position(node) for node in nodes]  # noqa: SLF001 - another of this class
+        starts = [graph.position(node) for node in nodes]
         limits = question.until or question.types
         found, hops = graph.index.reach(
             starts,
@@ -239,95 +147,13 @@ class LineageGraph:
         """Return the answer to a checked question; ``between()`` asks it."""
         graph = self if question.as_of is None else self.as_of(question.as_of)
         index = graph.index
-        start, end = graph._position(source), graph._position(target)  # noqa: SLF001
+        start, end = graph.position(source), graph.position(target)
         above, _ = index.reach([end], up=True, roles=question.roles, max_hops=question.hop_limit)
         below, hops = index.reach(
             [start], up=False, roles=question.roles, max_hops=question.hop_limit
         )
         both = np.isin(below, above, assume_unique=True)
         return Trace(graph, below[both], hops[both], [start], question, up=False, end=end)
-
-    def _position(self, node: keys.Node) -> int:
-        kind, number = keys.parse(node)
-        if kind == "context":
-            raise keys.no_lineage_of_contexts(number)
-        position = self.index.position(kind, number)
-        if position is None:
-            other = "execution" if kind == "artifact" else "artifact"
-            hint = ""
-            if self.index.position(other, number) is not None:
-                hint = f" There is an {other}/{number}."
-            ids = self.index.artifact_ids if kind == "artifact" else self.index.execution_ids
-            if len(ids):
-                hint += f" Its {kind}s have ids from {ids[0]} to {ids[-1]}."
-            message = f"There is no {kind}/{number} in {self.tables.source or 'the graph'}.{hint}"
-            raise errors.NotFoundError(message)
-        return position
-
-    # Other faces
-
-    def to_pandas(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the nodes and the edges as two DataFrames."""
-        return self.nodes, self.edges
-
-    def to_networkx(self, *, copy: bool = False, contexts: bool = False) -> nx.MultiDiGraph[str]:
-        """Return the graph as networkx's ``MultiDiGraph``, in the direction of the data.
-
-        Nodes are keys such as ``"artifact/5"``, with MLMD's names for their attributes; an
-        edge's key is its event's id, its attributes are ``type``, ``role``, ``path`` and
-        ``time`` (milliseconds since 1970 in UTC).
-
-        Args:
-            copy: Build networkx's own dicts, which can be changed. Without, networkx reads this
-                graph through views, which costs nothing to make and cannot be changed.
-            contexts: Make contexts nodes too, with edges to what they hold. Without, each node
-                has their ``type:name`` in its attribute ``contexts``.
-        """
-        from mlmd_lineage.lineage.networkx import graph_views
-
-        return graph_views.to_networkx(self, copy=copy, contexts=contexts)
-
-    def to_json(self) -> str:
-        """Return the graph as JSON: nodes, edges, and for a trace what bounds it."""
-        from mlmd_lineage.lineage import export
-
-        return export.to_json(self)
-
-    def to_dot(self) -> str:
-        """Return the graph in Graphviz' DOT language."""
-        from mlmd_lineage.lineage import export
-
-        return export.to_dot(self)
-
-    def to_mermaid(self) -> str:
-        """Return the graph as a Mermaid flowchart."""
-        from mlmd_lineage.lineage import export
-
-        return export.to_mermaid(self)
-
-    def to_graphml(self) -> str:
-        """Return the graph as GraphML, which Gephi, yEd and networkx read."""
-        from mlmd_lineage.lineage import export
-
-        return export.to_graphml(self)
-
-    def to_svg(self) -> str:
-        """Return the graph drawn as an SVG image, which also shows itself in Jupyter."""
-        from mlmd_lineage.lineage.render import html
-
-        return html.svg(self)
-
-    def _repr_html_(self) -> str:
-        from mlmd_lineage.lineage.render import html
-
-        return html.html(self)
-
-    def __repr__(self) -> str:
-        index = self.index
-        return (
-            f"<{type(self).__name__}: {index.artifacts:,} artifacts, "
-            f"{len(index.execution_ids):,} executions, {index.size:,} events>"
-        )
 
 
 class Trace(LineageGraph):
@@ -365,6 +191,11 @@ class Trace(LineageGraph):
     def __len__(self) -> int:
         """Return the number of nodes."""
         return len(self._found)
+
+    @property
+    def as_trace(self) -> Trace:
+        """The trace itself."""
+        return self
 
     @functools.cached_property
     def _nodes(self) -> Array:
@@ -456,27 +287,10 @@ class Trace(LineageGraph):
         limited = question.until or question.types
         if self._end is not None or (question.max_hops is None and not limited):
             return {}
-        index = self._graph.index
-        edges = index.edges(up=self._up)
-        at, owner = edges.of(self._found)
-        followed = (question.roles >> edges.roles[at]) & 1 == 1
-        outside = followed & ~indexes.among(edges.neighbours[at], self._nodes)
-        left, beyond = owner[outside], edges.neighbours[at[outside]]
-        flags = question.type_flags(self._graph.tables) if limited else {}
-        closed = np.isin(index.type_ids[beyond], _flagged(flags, CLOSED))
-        stops = np.isin(index.type_ids[self._found[left]], _flagged(flags, STOP))
-        stops &= ~np.isin(self._found[left], self._starts)
-        far = self._hops[left] >= question.hop_limit
-        bounds = {}
-        for name, reason in (
-            ("max_hops", far & ~closed),
-            ("until", stops & ~far & ~closed),
-            ("types", closed),
-        ):
-            if reason.any():
-                bounds[name] = np.unique(self._found[left[reason]])
-        return bounds
-
-
-def _flagged(flags: dict[int, int], flag: int) -> list[int]:
-    return [type_id for type_id, value in flags.items() if value & flag]
+        return trace_bounds.bounds(
+            self._graph.index,
+            trace_bounds.Reached(self._found, self._hops, self._starts),
+            question,
+            question.type_flags(self._graph.tables) if limited else {},
+            up=self._up,
+        )

@@ -1,4 +1,4 @@
-"""The tables behind a graph: kept small, read late, and cut to a part of the graph."""
+"""The tables of a graph: kept small, read when they are asked for, and cut to a part of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Load: TypeAlias = "Callable[[Collection[str]], Tables]"
 
 NODE_TABLES = ("Type", "TypeProperty", "ParentType", "Artifact", "Execution", "Event")
-"""What a graph cannot do without."""
+"""The tables that every graph needs."""
 
 _TOGETHER = (
     ("EventPath",),

@@ -1,4 +1,4 @@
-"""The graph as arrays: nodes in a row, and each node's edges both ways (CSR).
+"""The graph as arrays: the nodes in order, and each node's edges in both directions (CSR).
 
 Artifacts come first, by id, then executions, by id. Edges run in the direction of the data.
 """
@@ -173,7 +173,7 @@ class Index:
 
     @functools.cached_property
     def _types(self) -> tuple[Array, Array]:
-        """The types' ids, and each node's type as its place among them."""
+        """The types' ids, and each node's type as its position among them."""
         types = arrays.from_numpy(self.type_ids).dictionary_encode()
         return arrays.to_numpy(types.dictionary), arrays.to_numpy(types.indices)
 
@@ -266,7 +266,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
             edges' events: what an event means may depend on others.
     """
     events = tables["Event"]
-    _hand_memory_on()
+    _release_memory()
     types = _small(events["type"])
     event_rows = np.flatnonzero((types > 0) & (types < len(EVENT_TYPES))).astype(np.int32)
     if len(event_rows) < len(types):
@@ -290,7 +290,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
         only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
     executions += np.int32(len(artifact_ids))
     is_input = np.isin(np.arange(len(EVENT_TYPES)), INPUT_EVENTS)[types]
-    _hand_memory_on()
+    _release_memory()
     return Index(
         artifact_ids=artifact_ids,
         execution_ids=execution_ids,
@@ -309,7 +309,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     )
 
 
-def _hand_memory_on() -> None:
+def _release_memory() -> None:
     """Let NumPy have the memory that Arrow has done with; at a million executions it is much."""
     pa.default_memory_pool().release_unused()
 
@@ -356,7 +356,7 @@ def _less(column: pa.ChunkedArray, first: int) -> Array:
 
 
 def _spread(values: Array, missing: Array, fill: int) -> Array:
-    """Return a node column with places for the nodes that have no row."""
+    """Return a node column that also has entries for the nodes without a row."""
     if len(values) == len(missing):
         return values
     spread = np.full(len(missing), fill, values.dtype)

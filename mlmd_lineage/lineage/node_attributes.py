@@ -1,4 +1,4 @@
-"""What a graph's nodes are called and have, by MLMD's names and as Python values.
+"""The attributes of a graph's nodes, by MLMD's names and as Python values.
 
 networkx and the exports see a graph through this. Nothing is read or decoded before it is asked
 for, and then for as many nodes at once as are wanted.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.snapshot.tables import NodeSchema
 
@@ -227,7 +227,7 @@ class Batch:
         return self._columns[name]
 
 
-def nodes_of(graph: LineageGraph) -> tuple[NodeAttributes, NodeAttributes]:
+def nodes_of(graph: GraphData) -> tuple[NodeAttributes, NodeAttributes]:
     """Return the attributes of a graph's artifacts, and of its executions."""
     index, tables = graph.index, graph.tables
     return (
@@ -237,7 +237,7 @@ def nodes_of(graph: LineageGraph) -> tuple[NodeAttributes, NodeAttributes]:
 
 
 def node_dicts(
-    graph: LineageGraph, names: Sequence[str] = NODE_NAMES
+    graph: GraphData, names: Sequence[str] = NODE_NAMES
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each node's key and its attributes, artifacts first, by their ids."""
     for nodes in nodes_of(graph):

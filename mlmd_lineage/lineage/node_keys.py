@@ -1,4 +1,4 @@
-"""From the numbers that stand for nodes in an index to their keys, and back."""
+"""Conversion of the positions of nodes in an index to node keys, and back."""
 
 from __future__ import annotations
 

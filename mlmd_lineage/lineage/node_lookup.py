@@ -1,4 +1,4 @@
-"""From what a person types to a node's key."""
+"""Lookup of the node that a text names: a key, a URI, a name, or a type and a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking ahead along a narrow way, so that a long chain does not take a round trip for each hop.
+"""Prefetching of rows on long chains, which would otherwise take a round trip for each hop.
 
 A walk that has met few nodes for some hops asks in one statement which artifacts lie some hops
 further, and fetches their rows together. That changes when rows are fetched, and never which of
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS, OUTPUT_EVENTS, SCHEMAS
+from mlmd_lineage.lineage.roles import leading_events
+from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     Where = Mapping[str, Collection[int | str]]
 
 NARROW = 4
-"""How many artifacts a hop of a narrow way meets at most."""
+"""How many artifacts a hop meets at most while prefetching goes on."""
 PATIENCE = 8
-"""After how many narrow hops, from artifacts to artifacts, to look ahead."""
+"""After how many such hops, from artifacts to artifacts, to prefetch."""
 FARTHEST = 64
-"""How many such hops to look ahead at most."""
+"""How many such hops to prefetch at most."""
 _MOST_ROWS = 4 * FARTHEST
 
 _FIRST = {"Event": ("artifact_id", "execution_id"), "ExecutionProperty": ("execution_id",)}
@@ -37,38 +38,38 @@ class PrefetchingSession:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.source = session.source
-        self._held: dict[Any, dict[Any, list[Row]]] = {}
+        self._kept: dict[Any, dict[Any, list[Row]]] = {}
         # Sessions that are not of SQL need not know how.
-        self._ahead: Callable[..., list[int]] | None = getattr(session, "ahead", None)
+        self._reachable: Callable[..., list[int]] | None = getattr(session, "ahead", None)
         self._narrow = 0
-        self._far = PATIENCE
+        self._distance = PATIENCE
 
     def fetch(self, table: str, where: Where) -> list[Row]:
         """Return a table's rows, as ``Session.fetch`` does."""
-        column, rest = _parted(table, where) if self._held else ("", ())
-        held = self._held.get((table, column, rest))
-        if not held:
+        column, rest = _split_condition(table, where) if self._kept else ("", ())
+        kept = self._kept.get((table, column, rest))
+        if not kept:
             return self._session.fetch(table, where)
-        unknown = [value for value in where[column] if value not in held]
-        rows = [row for value in where[column] for row in held.get(value, ())]
+        unknown = [value for value in where[column] if value not in kept]
+        rows = [row for value in where[column] for row in kept.get(value, ())]
         if unknown:
             rows += self._session.fetch(table, {**where, column: unknown})
         return rows
 
-    def hold(self, table: str, where: Where) -> list[Row]:
+    def _keep(self, table: str, where: Where) -> list[Row]:
         """Fetch rows and keep them for when they are asked for."""
-        column, rest = _parted(table, where)
-        held = self._held.setdefault((table, column, rest), {})
+        column, rest = _split_condition(table, where)
+        kept = self._kept.setdefault((table, column, rest), {})
         for value in where[column]:
-            held[value] = []
+            kept[value] = []
         rows = self._session.fetch(table, where)
         at = SCHEMAS[table].names.index(column)
         for row in rows:
-            held[row[at]].append(row)
+            kept[row[at]].append(row)
         return rows
 
-    def look(self, artifacts: Collection[int], *, up: bool, hops: int, nodes: bool) -> None:
-        """Look ahead from where a walk stands, if its way has been narrow.
+    def prefetch(self, artifacts: Collection[int], *, up: bool, hops: int, nodes: bool) -> None:
+        """Fetch what a walk will meet in its next hops, if it has met few nodes so far.
 
         Args:
             artifacts: Where it stands.
@@ -76,38 +77,38 @@ class PrefetchingSession:
             hops: How many hops, from artifacts to artifacts, it can go on.
             nodes: Fetch the artifacts, too.
         """
-        if len(artifacts) > NARROW or self._ahead is None:
-            self._narrow, self._far = 0, PATIENCE
+        if len(artifacts) > NARROW or self._reachable is None:
+            self._narrow, self._distance = 0, PATIENCE
             return
         self._narrow += 1
         if self._narrow < PATIENCE:
             return
-        first, second = (OUTPUT_EVENTS, INPUT_EVENTS) if up else (INPUT_EVENTS, OUTPUT_EVENTS)
-        held = self._held.get(("Event", "artifact_id", (("type", first),)), {})
-        if any(number in held for number in artifacts):
+        first, second = (leading_events(kind, up=up) for kind in ("artifact", "execution"))
+        kept = self._kept.get(("Event", "artifact_id", (("type", first),)), {})
+        if any(number in kept for number in artifacts):
             return
         try:
-            near = self._ahead(artifacts, first, second, min(self._far, hops), _MOST_ROWS)
+            near = self._reachable(artifacts, first, second, min(self._distance, hops), _MOST_ROWS)
         except Exception:  # noqa: BLE001 - MySQL 5.7 has no such statement; what else fails does again
-            self._ahead = None
+            self._reachable = None
             return
         if len(near) >= _MOST_ROWS:
-            self._narrow, self._far = 0, PATIENCE
+            self._narrow, self._distance = 0, PATIENCE
             return
-        self._far = min(2 * self._far, FARTHEST)
-        self._held.clear()
-        events = self.hold("Event", {"artifact_id": near, "type": first})
+        self._distance = min(2 * self._distance, FARTHEST)
+        self._kept.clear()
+        events = self._keep("Event", {"artifact_id": near, "type": first})
         executions = sorted({row[2] for row in events})
-        self.hold("Event", {"execution_id": executions, "type": second})
-        rows = self.hold("Execution", {"id": executions})
+        self._keep("Event", {"execution_id": executions, "type": second})
+        rows = self._keep("Execution", {"id": executions})
         at = SCHEMAS["Execution"].names.index("last_known_state")
         stateless = [row[0] for row in rows if row[at] is None]
-        self.hold("ExecutionProperty", {"execution_id": stateless, "name": [STATE_PROPERTY]})
+        self._keep("ExecutionProperty", {"execution_id": stateless, "name": [STATE_PROPERTY]})
         if nodes:
-            self.hold("Artifact", {"id": near})
+            self._keep("Artifact", {"id": near})
 
 
-def _parted(table: str, where: Where) -> tuple[str, Any]:
+def _split_condition(table: str, where: Where) -> tuple[str, Any]:
     """Return the column by which rows are kept, and the other conditions."""
     for column in _FIRST.get(table, ("id",)):
         if column in where:

@@ -1,4 +1,4 @@
-"""What each event means for lineage: who made an artifact, and who only claims it.
+"""The roles of events in lineage: who made an artifact, and who only claims it.
 
 The words are those of MLMD's events and of the platforms that write them: a cached execution
 claims the outputs of an earlier one, a resolver hands on artifacts that others made, and an
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.snapshot.tables import EVENT_TYPES
+from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS, OUTPUT_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +102,19 @@ def roles_of(
     only_cached, first = np.unique(artifacts[by_time], return_index=True)
     roles[by_time[first]] = PRODUCES
     return roles, only_cached
+
+
+def leading_events(kind: str, *, up: bool) -> tuple[int, ...]:
+    """Return the types of the events by which a hop leads on from a node.
+
+    >>> leading_events("artifact", up=False)
+    (2, 3, 5)
+
+    Args:
+        kind: The kind of the node, ``artifact`` or ``execution``.
+        up: Against the direction of the data.
+    """
+    return OUTPUT_EVENTS if up == (kind == "artifact") else INPUT_EVENTS
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Lineage questions answered from the store itself, hop by hop, without reading all of it.
+"""Live answers to lineage questions, hop by hop, without reading the whole store.
 
 Each hop asks for the events of all its nodes at once, then for the nodes at their other ends: a
 fixed number of statements, whatever the store holds. What was fetched becomes a small graph,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.lineage.query import Question
+    from mlmd_lineage.lineage.question import Question
     from mlmd_lineage.readers.base import Reader, Session
 
     Row = tuple[Any, ...]
@@ -217,7 +217,7 @@ class _Fetched:
         while frontier:
             if kind == "artifact":
                 hops = self._question.hop_limit - hop
-                self._session.look(frontier, up=up, hops=hops, nodes=self._all_nodes)
+                self._session.prefetch(frontier, up=up, hops=hops, nodes=self._all_nodes)
             events = self._fetch_events(kind, frontier, up=up)
             if hop >= self._question.hop_limit:
                 return
@@ -240,8 +240,8 @@ class _Fetched:
 
     def _fetch_events(self, kind: str, frontier: set[int], *, up: bool) -> list[Row]:
         """Fetch the events that lead on from some nodes, and the nodes to which they lead."""
-        outputs = up == (kind == "artifact")
-        types = OUTPUT_EVENTS if outputs else INPUT_EVENTS
+        types = role_rules.leading_events(kind, up=up)
+        outputs = types == OUTPUT_EVENTS
         events = self._keep(
             self._session.fetch("Event", {f"{kind}_id": sorted(frontier), "type": types})
         )

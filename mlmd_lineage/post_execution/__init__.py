@@ -1,1 +1,1 @@
-"""Pipelines, runs, steps and artifacts as people think of them, whatever platform wrote them."""
+"""The post-execution API: pipelines, runs, steps and artifacts, whatever platform wrote them."""

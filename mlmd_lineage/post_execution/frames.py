@@ -80,11 +80,11 @@ METRICS: dict[str, Any] = {
     "value": _FLOAT,
 }
 _KEPT = 200
-"""After so many runs, those that were worked out are let go."""
+"""The number of runs after which assembled runs are freed."""
 
 
 class StoreFrames(Frames):
-    """A store's tables as pandas DataFrames, and what they say in the words of the platforms.
+    """A store's tables, and its pipelines, runs and steps, as pandas DataFrames.
 
     >>> store.frames.runs()
     >>> store.frames.metrics().pivot_table(index="run_name", columns="name", values="value")
@@ -254,7 +254,7 @@ class StoreFrames(Frames):
         return RunIndex(StoreImage(self._read(TABLES)), dialects())
 
     def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
-        """Yield all runs, by pipelines; what was worked out is let go now and then."""
+        """Yield all runs, by pipelines; the memory of those before is freed at intervals."""
         run_index = self._run_index()
         keys = [key for entry in run_index.membership.pipelines.values() for key in entry.runs]
         for count, key in enumerate(keys, 1):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mlmd_lineage.lineage.graph import Trace
-    from mlmd_lineage.lineage.query import Time
+    from mlmd_lineage.lineage.question import Time
 
 
 class LineageQueries(Protocol):

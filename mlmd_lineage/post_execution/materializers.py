@@ -1,4 +1,4 @@
-"""What an artifact holds, read from wherever its URI points.
+"""Materializers: functions that read the contents of artifacts from their URIs.
 
 A materializer that the user registers goes first. Without one, the format is told by the file's
 name, or by its first bytes where the name says nothing.
@@ -52,7 +52,7 @@ _LISTED = 10
 
 
 def register_materializer(type_name: str, function: Materializer) -> Callable[[], None]:
-    """Read artifacts of a type by a function; return what takes it back.
+    """Read artifacts of a type by a function; return a function that unregisters it.
 
     >>> register_materializer("Model", lambda artifact: tf.saved_model.load(artifact.uri))
 
@@ -63,13 +63,13 @@ def register_materializer(type_name: str, function: Materializer) -> Callable[[]
     before = _materializers.get(type_name)
     _materializers[type_name] = function
 
-    def forget() -> None:
+    def unregister() -> None:
         if before is None:
             _materializers.pop(type_name, None)
         else:
             _materializers[type_name] = before
 
-    return forget
+    return unregister
 
 
 def read(artifact: ArtifactFields, *, file: str | None, allow_pickle: bool) -> Any:
@@ -173,7 +173,7 @@ def _numpy(artifact: ArtifactFields, raw: bytes, *, allow_pickle: bool) -> Any:
 
     try:
         found = np.load(io.BytesIO(raw), allow_pickle=allow_pickle)
-        return dict(found) if hasattr(found, "files") else found
+        return dict(found) if isinstance(found, np.lib.npyio.NpzFile) else found
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise _pickled(artifact) from error

@@ -93,7 +93,7 @@ class StepFields(BaseView):
 
     @property
     def internal_properties(self) -> Mapping[str, Any]:
-        """The properties that are the platform's own affair."""
+        """The properties that the platform keeps for its own use."""
         return MappingProxyType(dict(self._step.record.internal_properties))
 
     # How it went
@@ -162,7 +162,7 @@ class StepFields(BaseView):
 
     @property
     def iteration(self) -> int | None:
-        """The number of the pass through a loop that it stands for, from 0."""
+        """The number of its iteration of a loop, from 0."""
         return self._step.record.iteration
 
     # For the artifacts

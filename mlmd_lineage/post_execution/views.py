@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from mlmd_lineage.lineage.graph import Trace
-    from mlmd_lineage.lineage.query import Time
+    from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
 
 

@@ -1,8 +1,9 @@
-"""``GetLineageSubgraph``: what leads to some nodes, and what comes from them.
+"""The answer to MLMD's ``GetLineageSubgraph``: what leads to some nodes, and what comes from them.
 
-A hop leads from a node over an event to a node of the other kind. Each hop takes a fixed number of
-questions to the store, however many nodes it reaches, and nothing but the request limits the hops:
-MLMD's own library stops at 100 without saying so.
+It is MLMD's own answer: every event of a hop's types is followed, whatever its role in lineage and
+whenever it was. A hop leads from a node over an event to a node of the other kind. Each hop takes
+a fixed number of questions to the store, however many nodes it reaches, and nothing but the
+request limits the hops: MLMD's own library stops at 100 without saying so.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
+from mlmd_lineage.lineage.roles import leading_events
 from mlmd_lineage.server import messages
 from mlmd_lineage.server.list_options import filter_ids
 from mlmd_lineage.server.status import StatusCode, StatusError
@@ -22,13 +24,6 @@ if TYPE_CHECKING:
 
 _UPSTREAM, _DOWNSTREAM = 1, 2
 _OTHER = {"artifact": "execution", "execution": "artifact"}
-# The types of the events that lead on from a kind of node.
-_LEADING = {
-    (_UPSTREAM, "artifact"): OUTPUT_EVENTS,
-    (_UPSTREAM, "execution"): INPUT_EVENTS,
-    (_DOWNSTREAM, "artifact"): INPUT_EVENTS,
-    (_DOWNSTREAM, "execution"): OUTPUT_EVENTS,
-}
 _NODES = ("artifacts", "executions", "contexts")
 _TYPES = ("artifact_types", "execution_types", "context_types")
 PARTS = (*_NODES, *_TYPES, "events", "attributions", "associations")
@@ -99,11 +94,13 @@ class _Walk:
     def _hop(self) -> None:
         other = _OTHER[self._kind]
         where: dict[str, Collection[int]] = {KINDS[self._kind].id_column: sorted(self._frontier)}
-        leading = _LEADING.get((self._direction, self._kind), INPUT_EVENTS + OUTPUT_EVENTS)
-        place = 1 if other == "artifact" else 2
+        leading: Collection[int] = INPUT_EVENTS + OUTPUT_EVENTS
+        if self._direction in {_UPSTREAM, _DOWNSTREAM}:
+            leading = leading_events(self._kind, up=self._direction == _UPSTREAM)
+        end = 1 if other == "artifact" else 2
         new: set[int] = set()
         for row in self._session.fetch("Event", where):
-            node = row[place]
+            node = row[end]
             if row[3] not in leading:
                 continue
             if node in self._ends[other]:

@@ -105,7 +105,7 @@ def _run_here(call: dict[str, Any], terminal: int, output: int, errors: int) -> 
 _LOADED = (
     "mlmd_lineage.cli.app",
     "mlmd_lineage.store",
-    "mlmd_lineage.stacks.config",
+    "mlmd_lineage.stacks.config_stack",
     "mlmd_lineage.stacks.stack_export",
     "mlmd_lineage.stacks.stack_registry",
     "mlmd_lineage.stacks.registry",

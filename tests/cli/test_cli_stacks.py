@@ -86,11 +86,8 @@ STACKS: list[Typed] = [
     "artifact-store register bucket -f gcs --path=gs://bucket/x",
     "artifact-store register other -f gcs --path=gs://bucket/z",
     "orchestrator register cluster -f kubernetes",
-    "stack register first -m prod -a bucket -o cluster --set",
-    (
-        "stack register second --metadata-store prod --artifact-store other -o default "
-        "--decouple-stores -g"
-    ),
+    "stack register first -m prod --artifact-store bucket --orchestrator cluster --set",
+    "stack register second --metadata-store prod -a other -o default --decouple-stores -g",
     "stack update second -o cluster",
     "stack update second --orchestrator default --metadata-store prod --artifact-store other",
     "stack update second -m prod -a bucket --couple-stores",
@@ -369,7 +366,7 @@ def test_a_deployed_store(
         bin_.mkdir()  # no kubectl in it
         person.env |= {"KUBECONFIG": str(api.kubeconfig(tmp_path)), "PATH": str(bin_)}
         shown = person.type(*DEPLOYED)
-        assert "Created the deployment mydb." in shown[1].text
+        assert "Made the deployment mydb." in shown[1].text
         assert "answers" in shown[1].text
         assert "ready for connections" in shown[2].text
         assert "Deleted the deployment mydb." in shown[5].text

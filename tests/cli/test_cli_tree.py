@@ -68,8 +68,10 @@ def test_a_long_chain_goes_on_in_trees_of_its_own(made: Make):
     lines = shown(trace)
     assert max(line.depth for line in lines) == 10
     assert len({line.node for line in lines}) == len(trace) == 2_001
-    assert sum(line.starts for line in lines) == sum(line.follows for line in lines) > 100
-    assert not any(line.again for line in lines)
+    assert (
+        sum(line.continues for line in lines) == sum(line.continued_below for line in lines) > 100
+    )
+    assert not any(line.repeated for line in lines)
 
 
 def test_a_limit_takes_the_nearest_and_counts_the_rest(made: Make):
@@ -86,7 +88,7 @@ def test_each_node_stands_with_what_is_below_it_once(made: Make):
     diamond = [(1, 1, OUTPUT), (1, 2, INPUT), (1, 2, INPUT - 1), (1, 3, INPUT)]
     diamond += [(2, 2, OUTPUT), (3, 3, OUTPUT), (2, 4, INPUT), (3, 4, INPUT), (4, 4, OUTPUT)]
     lines = shown(made(diamond).lineage().upstream(4))
-    assert [(line.depth, line.node, line.again) for line in lines] == [
+    assert [(line.depth, line.node, line.repeated) for line in lines] == [
         (0, "artifact/4", False),
         (1, "execution/4", False),
         (2, "artifact/2", False),
@@ -105,12 +107,12 @@ def test_a_circle_ends(made: Make):
     assert {line.node for line in lines} == {
         "artifact/1", "artifact/2", "execution/1", "execution/2",
     }  # fmt: skip
-    assert any(line.again for line in lines)
+    assert any(line.repeated for line in lines)
 
 
 def test_what_was_cut_is_marked(made: Make):
     lines = shown(made(chain(3)).lineage().upstream(4, max_hops=2))
-    assert [line.node for line in lines if line.beyond] == ["artifact/3"]
+    assert [line.node for line in lines if line.cut] == ["artifact/3"]
 
 
 def test_missing_nodes_have_lines(made: Make):

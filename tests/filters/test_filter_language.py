@@ -14,7 +14,7 @@ from mlmd_lineage.errors import FilterError
 from mlmd_lineage.filters import grammar
 from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.filters.grammar import parse
-from mlmd_lineage.filters.semantics import understand
+from mlmd_lineage.filters.semantics import analyze
 from mlmd_lineage.filters.syntax_tree import Comparison, Literal, Name
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 )
 def test_a_mistake_is_shown_where_it_is(text: str, place: str, said: str):
     with pytest.raises(FilterError) as caught:
-        understand(text, "artifact")
+        analyze(text, "artifact")
     message = str(caught.value)
     assert message.startswith(f"The filter fails at {place}: ")
     assert said in message
@@ -144,7 +144,7 @@ def test_parts_belong_together_as_in_zetasql(text: str, same: str):
 )
 def test_a_filter_of_any_depth_is_answered_or_refused(text: str):
     try:
-        assert understand(text, "artifact")
+        assert analyze(text, "artifact")
     except FilterError as error:
         assert len(str(error)) < 600  # noqa: PT017 - either may be
 
@@ -166,7 +166,7 @@ def test_a_filter_as_long_as_allowed_is_answered(tmp_path: Path):
 @settings(max_examples=150, deadline=None)
 def test_any_text_is_a_filter_or_a_filter_error(text: str):
     try:
-        understand(text, "context")
+        analyze(text, "context")
     except FilterError as error:
         assert str(error).startswith("The filter ")  # noqa: PT017 - either may be
 

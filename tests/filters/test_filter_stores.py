@@ -18,7 +18,7 @@ import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.filters import sql_statements
 from mlmd_lineage.filters.find import find_ids
-from mlmd_lineage.filters.semantics import understand
+from mlmd_lineage.filters.semantics import analyze
 
 if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeKind
@@ -148,7 +148,7 @@ def test_sqlite_reads_no_table_from_end_to_end(kind: NodeKind, text: str, tmp_pa
     path = Path(shutil.copyfile(DEMO_STORE, tmp_path / "m.db"))
 
     def plan(session: Any) -> list[str]:
-        made = sql_statements.statement(session, kind, understand(text, kind))
+        made = sql_statements.statement(session, kind, analyze(text, kind))
         rows = session.select(f"EXPLAIN QUERY PLAN {made.text}", made.parameters)
         return [row[3] for row in rows]
 

@@ -1,1 +1,1 @@
-"""What the commands share: options, output, and how a command runs."""
+"""Parts that several commands share: options, output, tables, the lineage tree."""

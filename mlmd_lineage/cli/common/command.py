@@ -1,16 +1,16 @@
-"""How every command runs: errors in one sentence, no passwords, progress on a terminal."""
+"""Base of every command: errors in one sentence, no passwords, progress on a terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mlmd_lineage.cli.common.text import printable, without_passwords
 from mlmd_lineage.errors import MLMDLineageError
 
 if TYPE_CHECKING:
@@ -22,15 +22,11 @@ registered metadata store, or a URL:
   postgresql://user@host:5432/database
 MLMD_LINEAGE_PASSWORD gives the password, which a URL may hold too."""
 
-# Up to the last @, as a password that was not percent-encoded may hold anything; after one slash
-# too, which is what a path makes of two. The example in the library's own messages stays.
-_PASSWORD = re.compile(r"(:/{1,2}(?!user:password@)[^\s/:@]*):.*@", re.DOTALL)
-_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&\s]*")
 _CLOSED_PIPE = 141  # what a shell shows for a program that a closed pipe ended
 
 
 class Commands(TyperGroup):
-    """The commands, none of which ends in a traceback or shows a password."""
+    """Group of commands, none of which ends in a traceback or shows a password."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments."""
@@ -46,11 +42,11 @@ class Commands(TyperGroup):
         except MLMDLineageError as error:
             _fail(str(error))
         except BrokenPipeError:
-            # Whatever is still to be written has no reader.
+            # What is still in the buffer can be written to nobody.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(_CLOSED_PIPE) from None
         except Exception as error:
-            if _is_of_typer(error) or os.environ.get("MLMD_LINEAGE_TRACEBACK"):
+            if _is_from_typer(error) or os.environ.get("MLMD_LINEAGE_TRACEBACK"):
                 raise
             _fail(
                 f"This should not have happened: {type(error).__name__}: {error}. Please report "
@@ -67,7 +63,7 @@ class Command(TyperCommand):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 
-def _is_of_typer(error: Exception) -> bool:
+def _is_from_typer(error: Exception) -> bool:
     # Typer's errors, exits and aborts; its newer releases bring their own click.
     module = type(error).__module__
     return module.startswith(("typer", "click"))
@@ -75,7 +71,7 @@ def _is_of_typer(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def _clean_usage_errors() -> Iterator[None]:
-    """Take passwords out of usage errors, which quote the arguments, and pydantic's words."""
+    """Remove passwords from usage errors, which quote the arguments, and what pydantic adds."""
     try:
         yield
     except Exception as error:
@@ -90,31 +86,9 @@ def _fail(message: str) -> None:
     raise typer.Exit(1) from None
 
 
-def without_passwords(text: str) -> str:
-    """Return a text with the passwords of its URLs replaced.
-
-    >>> without_passwords("mysql://reader:secret@db/metadb")
-    'mysql://reader:***@db/metadb'
-    """
-    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
-
-
-def printable(text: str) -> str:
-    r"""Return a text in one line, its control characters as ``\n`` and the like.
-
-    A name in a store may hold anything, also what would take over a terminal.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
-
-
 @contextlib.contextmanager
 def progress(doing: str) -> Iterator[None]:
-    """Show that something is being done, if a person is watching."""
+    """Show on a terminal that something is being done."""
     if not sys.stderr.isatty():
         yield
         return
@@ -126,7 +100,7 @@ def progress(doing: str) -> Iterator[None]:
 
 
 def examples(*commands: str, store_note: bool = False) -> str:
-    r"""Return the end of a command's help: the note on stores, and some ways to call it."""
+    r"""Return the end of a command's help: the note on stores, and examples of calls."""
     lines = "\n".join(f"  mlmd-lineage {command}" for command in commands)
     # \b tells click to leave the line breaks of a paragraph alone.
     note = f"\b\n{STORE_NOTE}\n\n" if store_note else ""

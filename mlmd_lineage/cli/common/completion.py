@@ -1,4 +1,4 @@
-"""What a shell suggests: the names of what is registered."""
+"""Completion in the shell: the names of what is registered."""
 
 from __future__ import annotations
 

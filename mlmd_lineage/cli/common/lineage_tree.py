@@ -1,4 +1,4 @@
-"""A lineage answer as a tree, from the node that was asked about."""
+"""Tree of a lineage answer, from the node that was asked about."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.command import printable
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SHOWN_NODES = 200
 """How many nodes a terminal shows where the user gives no other limit."""
 
-_GUIDE = 4  # the width of a tree's guides, per level
-_TEXT = 60  # a level is as deep as leaves this much room beside it
-_SHORTEST = 12  # what is left of a name where there is less room is not worth it
+_GUIDE = 4  # columns that a tree takes for each level
+_TEXT = 60  # columns that the deepest level leaves for its text
+_SHORTEST = 12  # columns below which a name is left out
 _PLAIN_DEPTH = 40
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _USUAL_ROLES = {"uses", "produces"}
@@ -35,22 +35,22 @@ class TreeLine:
 
     node: str
     depth: int = 0
-    above: str = ""
-    """The node above it in the tree."""
+    parent: str = ""
+    """Its parent in the tree."""
     path: str = ""
     """The key under which the execution took or made the artifact."""
     roles: tuple[str, ...] = ()
     """What the edge to the line above means, where it is not the usual."""
-    again: bool = False
+    repeated: bool = False
     """The node has a line above already."""
     hidden: int = 0
     """How many neighbours are not shown."""
-    beyond: bool = False
+    cut: bool = False
     """The answer was cut here."""
-    follows: bool = False
-    """What is below it stands in a tree of its own."""
-    starts: bool = False
-    """It is the start of such a tree."""
+    continued_below: bool = False
+    """Its children are in a tree of their own."""
+    continues: bool = False
+    """It is the root of such a tree."""
 
 
 def ordered_nodes(trace: Trace) -> list[str]:
@@ -75,12 +75,12 @@ def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[TreeLine]
         later: list[TreeLine] = []
         while stack:
             line = stack.pop()
-            line.again = line.node in seen
-            if line.again:
+            line.repeated = line.node in seen
+            if line.repeated:
                 yield line
                 continue
             below = edges.get(line.node, {})
-            line.beyond = line.node in boundary
+            line.cut = line.node in boundary
             line.hidden = sum(node not in shown for node in below)
             children = [
                 TreeLine(node, line.depth + 1, line.node, path, roles)
@@ -88,8 +88,8 @@ def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[TreeLine]
                 if node in shown
             ]
             if children and line.depth >= max_depth:
-                line.follows = True
-                later.append(TreeLine(line.node, starts=True))
+                line.continued_below = True
+                later.append(TreeLine(line.node, continues=True))
             else:
                 seen.add(line.node)
                 stack += reversed(children)
@@ -140,11 +140,11 @@ class Labels:
         text.append(f" {self.type(row)}{self._path(line)}")
         rest = Text()
         state = output.plain_value(row["state"])
-        if state and not line.again:
+        if state and not line.repeated:
             rest.append(f" {state}", style=output.STATE_STYLES.get(state, ""))
         for note, style in self._notes(line, row):
             rest.append(f" {note}", style=style)
-        name = "" if line.again else self.name(line.node, row)
+        name = "" if line.repeated else self.name(line.node, row)
         room = width - _GUIDE * line.depth - text.cell_len - rest.cell_len - 1
         if name and room >= _SHORTEST:
             cut = name if cell_len(name) <= room else f"…{name[-room + 1 :]}"
@@ -155,8 +155,8 @@ class Labels:
     def indented(self, line: TreeLine) -> str:
         """Return the text of a line without colours or guides."""
         row = self._rows[line.node]
-        name = "" if line.again else self.name(line.node, row)
-        state = "" if line.again else output.plain_value(row["state"])
+        name = "" if line.repeated else self.name(line.node, row)
+        state = "" if line.repeated else output.plain_value(row["state"])
         notes = " ".join(note for note, _ in self._notes(line, row))
         parts = (line.node, f"{self.type(row)}{self._path(line)}", name, state, notes)
         return "  " * line.depth + " ".join(part for part in parts if part)
@@ -177,9 +177,9 @@ class Labels:
         """Return the path on the way to a node, unless the nodes at its ends say it already."""
         if not line.path:
             return ""
-        for node in filter(None, (line.node, line.above)):
+        for node in filter(None, (line.node, line.parent)):
             row = self._rows[node]
-            if _says(self.type(row), line.path) or self.name(node, row) == line.path:
+            if _implies(self.type(row), line.path) or self.name(node, row) == line.path:
                 return ""
         return f" ({printable(line.path)})"
 
@@ -188,19 +188,19 @@ class Labels:
             yield f"[{', '.join(line.roles)}]", "yellow"
         if row["missing"]:
             yield "(missing: no row has its id)", "red"
-        if line.again:
+        if line.repeated:
             yield "(see above)", "dim"
-        if line.starts:
+        if line.continues:
             yield "(continued)", "dim"
-        if line.follows:
+        if line.continued_below:
             yield "(continued below)", "dim"
-        if line.beyond and not line.again:
+        if line.cut and not line.repeated:
             yield "(cut here)", "bold yellow"
-        if line.hidden and not line.again and not line.follows:
+        if line.hidden and not line.repeated and not line.continued_below:
             yield f"(+{line.hidden:,} not shown)", "yellow"
 
 
-def _says(type_name: str, path: str) -> bool:
+def _implies(type_name: str, path: str) -> bool:
     """Return whether the name of a type already says what the path does."""
     squashed = path.replace("_", "").lower()
     return squashed.rstrip("s") in type_name.replace("_", "").lower()

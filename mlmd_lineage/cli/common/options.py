@@ -22,7 +22,7 @@ StoreArgument: TypeAlias = Annotated[
 ]
 
 
-def opened(target: str, *, create: bool = False) -> Store:
+def open_store(target: str, *, create: bool = False) -> Store:
     """Return the store that an argument means, made where it is not there if ``create`` says so."""
     from mlmd_lineage.store import connect
 

@@ -1,4 +1,4 @@
-"""What the commands print: tables for people on a terminal, plain columns and JSON elsewhere."""
+"""Output of the commands: tables on a terminal, plain columns, CSV or JSON elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlmd_lineage.cli.common.command import printable
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.command import printable
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def _text(value: object, mark: str) -> str:
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def say(sentence: str, record: Mapping[str, Any], format_: DescriptionFormat) -> None:
+def print_result(sentence: str, record: Mapping[str, Any], format_: DescriptionFormat) -> None:
     """Say what was done: in a sentence, or as JSON."""
     if format_ is DescriptionFormat.json:
         typer.echo(json.dumps(record, ensure_ascii=False))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.node_attributes import Batch
 
     Value: TypeAlias = Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Arrays:
     """What the views of one graph share."""
 
-    def __init__(self, graph: LineageGraph) -> None:
+    def __init__(self, graph: GraphData) -> None:
         self.graph = graph
         self.edges = EdgeAttributes(graph)
 

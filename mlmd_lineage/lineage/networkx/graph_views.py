@@ -1,4 +1,4 @@
-"""networkx's face of the graph: views on its arrays, or a copy in networkx's own dicts.
+"""The graph as networkx's ``MultiDiGraph``: views on its arrays, or a copy in networkx's dicts.
 
 networkx keeps a multigraph as mappings of mappings: node to attributes, and node to neighbour to
 edge key to attributes, once for each direction. Its algorithms only read these, so mappings that
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
 
     Value: TypeAlias = Any
     # Generic to type checkers only.
@@ -41,7 +41,7 @@ else:
     BothDegreeView = reportviews.DiMultiDegreeView
 
 
-def to_networkx(graph: LineageGraph, *, copy: bool, contexts: bool) -> MultiDiGraph:
+def to_networkx(graph: GraphData, *, copy: bool, contexts: bool) -> MultiDiGraph:
     """Return a graph as networkx's; see ``LineageGraph.to_networkx()``."""
     if contexts:
         return _with_contexts(graph)
@@ -66,7 +66,7 @@ class LineageView(MultiDiGraph):
         return nx.MultiDiGraph(*args, **kwargs)
 
     @classmethod
-    def over(cls, graph: LineageGraph) -> LineageView:
+    def over(cls, graph: GraphData) -> LineageView:
         """Return the view of a graph."""
         view = object.__new__(cls)
         arrays = adjacency_views.Arrays(graph)
@@ -132,7 +132,7 @@ def _restored(nodes: dict[str, Any], edges: list[Any], graph: dict[str, Any]) ->
     return made
 
 
-def _graph_attributes(graph: LineageGraph) -> dict[str, Any]:
+def _graph_attributes(graph: GraphData) -> dict[str, Any]:
     return {"source": graph.tables.source}
 
 
@@ -176,14 +176,14 @@ class _Degrees(_Counts, BothDegreeView):
 # Copies
 
 
-def _copied(graph: LineageGraph) -> MultiDiGraph:
+def _copied(graph: GraphData) -> MultiDiGraph:
     copy: MultiDiGraph = nx.MultiDiGraph(**_graph_attributes(graph))
     copy.add_nodes_from(node_attributes.node_dicts(graph))
     copy.add_edges_from(edge_attributes.edge_dicts(graph))  # type: ignore[arg-type]  # the stubs know no keys
     return copy
 
 
-def _with_contexts(graph: LineageGraph) -> MultiDiGraph:
+def _with_contexts(graph: GraphData) -> MultiDiGraph:
     """Return a copy in which contexts are nodes."""
     copy = _copied(graph)
     for _, found in copy.nodes(data=True):

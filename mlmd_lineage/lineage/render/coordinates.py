@@ -1,4 +1,4 @@
-"""Where the boxes and lines of a drawing stand, in pixels."""
+"""The coordinates of the boxes and lines of a drawing, in pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEIGHT = 40
-"""How high each box is."""
+"""The height of each box."""
 _ROW, _GAP, _SHELF, _BETWEEN = 56, 56, 960, 22
 
 
@@ -41,16 +41,19 @@ class EdgeLine:
     points: list[tuple[float, float]] = dataclasses.field(default_factory=list)
 
 
-def place(nodes: Sequence[Box], edges: Sequence[EdgeLine]) -> tuple[float, float]:
-    """Place boxes and lines, connected parts beside and beneath each other; return the size."""
-    parts = _parts(len(nodes), edges)
-    sizes = [_placed_part(part, nodes, inside) for part, inside in parts]
+def set_coordinates(nodes: Sequence[Box], edges: Sequence[EdgeLine]) -> tuple[float, float]:
+    """Set the coordinates of boxes and lines, and return the width and height of the drawing.
+
+    Connected components stand beside and beneath each other.
+    """
+    components = _components(len(nodes), edges)
+    sizes = [_set_component(component, nodes, inside) for component, inside in components]
     limit = max([_SHELF, *(width for width, _ in sizes)])
     x = y = bottom = right = 0.0
-    for (part, inside), (width, height) in zip(parts, sizes, strict=True):
+    for (component, inside), (width, height) in zip(components, sizes, strict=True):
         if x and x + width > limit:
             x, y = 0.0, bottom + _BETWEEN
-        for node in part:
+        for node in component:
             nodes[node].x += x
             nodes[node].y += y
         for edge in inside:
@@ -60,22 +63,22 @@ def place(nodes: Sequence[Box], edges: Sequence[EdgeLine]) -> tuple[float, float
     return right, bottom
 
 
-def _placed_part(
-    part: Sequence[int], nodes: Sequence[Box], edges: Sequence[EdgeLine]
+def _set_component(
+    component: Sequence[int], nodes: Sequence[Box], edges: Sequence[EdgeLine]
 ) -> tuple[float, float]:
-    """Place the nodes and edges of a connected part, from 0 on; return its size."""
-    numbers = {node: number for number, node in enumerate(part)}
+    """Set the coordinates of one connected component, from 0 on; return its width and height."""
+    numbers = {node: number for number, node in enumerate(component)}
     found = layered_layout.arrange(
-        len(part), [(numbers[edge.source], numbers[edge.target]) for edge in edges]
+        len(component), [(numbers[edge.source], numbers[edge.target]) for edge in edges]
     )
-    columns = _columns([nodes[node].width for node in part], found.layers)
+    columns = _columns([nodes[node].width for node in component], found.layers)
     passed = [height for way in found.passes.values() for _, height in way]
     low, high = min([*found.heights, *passed]), max([*found.heights, *passed])
 
     def down(height: float) -> float:
         return (height - low) * _ROW + HEIGHT / 2
 
-    for node, layer, height in zip(part, found.layers, found.heights, strict=True):
+    for node, layer, height in zip(component, found.layers, found.heights, strict=True):
         nodes[node].x = columns[layer][0] + columns[layer][1] / 2
         nodes[node].y = down(height)
     for edge in edges:
@@ -84,18 +87,18 @@ def _placed_part(
     return columns[-1][0] + columns[-1][1], down(high) + HEIGHT / 2
 
 
-def _parts(nodes: int, edges: Sequence[EdgeLine]) -> list[tuple[list[int], list[EdgeLine]]]:
-    """Return the connected parts' nodes and edges, the largest part first."""
-    part = list(range(nodes))
+def _components(nodes: int, edges: Sequence[EdgeLine]) -> list[tuple[list[int], list[EdgeLine]]]:
+    """Return each connected component's nodes and edges, the largest component first."""
+    component = list(range(nodes))
 
     def first(node: int) -> int:
-        while part[node] != node:
-            part[node] = node = part[part[node]]
+        while component[node] != node:
+            component[node] = node = component[component[node]]
         return node
 
     for edge in edges:
         a, b = sorted((first(edge.source), first(edge.target)))
-        part[b] = a
+        component[b] = a
     found: dict[int, tuple[list[int], list[EdgeLine]]] = {}
     for node in range(nodes):
         found.setdefault(first(node), ([], []))[0].append(node)

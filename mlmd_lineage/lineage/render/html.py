@@ -1,4 +1,4 @@
-"""How a graph shows itself in Jupyter: drawn where it is small, counted by type where it is not."""
+"""The display of a graph in Jupyter: a picture of a small one, a table of types of a large one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlmd_lineage.lineage.render import svg as render_svg
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
 
 DRAWN_NODES = 80
 """Graphs of more nodes are counted, not drawn."""
@@ -20,19 +20,19 @@ DRAWN_EDGES = 400
 _TYPES_SHOWN = 12
 
 
-def html(graph: LineageGraph) -> str:
+def html(graph: GraphData) -> str:
     """Return a graph as HTML: a picture of at most 80 nodes, or else a table of its types."""
     if len(graph) > DRAWN_NODES or len(graph.index.sources) > DRAWN_EDGES:
         return _summary(graph)
     return f'<div style="overflow-x: auto">{svg(graph)}</div>'
 
 
-def svg(graph: LineageGraph) -> str:
+def svg(graph: GraphData) -> str:
     """Return a graph drawn as an SVG image, whatever its size."""
     return render_svg.svg(graph, captions(graph))
 
 
-def captions(graph: LineageGraph) -> list[str]:
+def captions(graph: GraphData) -> list[str]:
     """Return what a graph holds, and for a trace what was asked and whether it is all."""
     index = graph.index
     counts = ", ".join(
@@ -43,7 +43,7 @@ def captions(graph: LineageGraph) -> list[str]:
             (len(index.sources), "event"),
         )
     )
-    trace = labels.trace_of(graph)
+    trace = graph.as_trace
     if trace is None:
         return [counts]
     question = trace.question
@@ -63,7 +63,7 @@ def captions(graph: LineageGraph) -> list[str]:
     return [f"{asked}: {counts}; {bounds}"]
 
 
-def _summary(graph: LineageGraph) -> str:
+def _summary(graph: GraphData) -> str:
     index = graph.index
     types = graph.tables["Type"]
     names = dict(zip(types["id"].to_pylist(), types["name"].to_pylist(), strict=True))

@@ -1,15 +1,19 @@
-"""What pictures of a graph say: short names for nodes and paths, and how roles look."""
+"""The texts of pictures: short names for nodes and paths, without control characters."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from mlmd_lineage.lineage.graph import LineageGraph, Trace
-
+NODE_NAMES = ("kind", "id", "type", "name", "uri", "missing")
+"""The attributes of nodes that flowcharts show."""
+LONGEST = 48
+"""How many characters a line of a label has at most."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # All that XML 1.0 cannot hold, C1 controls, and marks that turn the direction of the text round.
 _UNPRINTABLE = re.compile(
@@ -17,15 +21,26 @@ _UNPRINTABLE = re.compile(
 )
 
 
-def trace_of(graph: LineageGraph) -> Trace | None:
-    """Return the graph if it is the answer to a question."""
-    return cast("Trace", graph) if hasattr(graph, "question") else None
-
-
 def title(node: Mapping[str, Any]) -> str:
     """Return what a node is called, beside its type: its id, and its name unless that is a UUID."""
     name = node.get("name") or ""
     return f"#{node['id']}" if not name or _UUID.fullmatch(name) else f"#{node['id']} {name}"
+
+
+def node_lines(key: str, node: Mapping[str, Any], boundary: Collection[str]) -> Iterator[str]:
+    """Yield the lines of a node's label in a flowchart.
+
+    Args:
+        key: The node's key.
+        node: Its attributes.
+        boundary: The keys of the nodes at which more was left out.
+    """
+    yield shortened(short_type(node.get("type")), LONGEST)
+    yield shortened(title(node), LONGEST)
+    if node.get("missing"):
+        yield "missing"
+    if key in boundary:
+        yield "… more, left out"
 
 
 def path_text(path: Sequence[str | int | None]) -> str:

@@ -1,4 +1,4 @@
-"""Where to draw the nodes of a small graph: in layers, from left to right.
+"""Layered layout of a small graph, from left to right.
 
 The steps are those of Sugiyama, Tagawa and Toda (1981): cycles are cut, nodes are given layers,
 edges that pass layers are given a place in each of them, the order within the layers is improved

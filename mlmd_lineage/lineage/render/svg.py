@@ -1,4 +1,4 @@
-"""A small graph as an SVG image, from left to right in the direction of the data.
+"""Drawing of a small graph as an SVG image, from left to right in the direction of the data.
 
 Code-hosting sites cut styles, scripts and references out of what they show, so all is said in
 attributes of the shapes. Nodes bring their own background, and all else is of a middle tone:
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
-from mlmd_lineage.lineage.render.coordinates import HEIGHT, Box, EdgeLine, place
+from mlmd_lineage.lineage.render.coordinates import HEIGHT, Box, EdgeLine, set_coordinates
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlmd_lineage.lineage.graph import LineageGraph
+    from mlmd_lineage.lineage.graph_data import GraphData
 
 _NAMES = (
     *("kind", "id", "type", "name", "uri", "state", "create_time_since_epoch"),
@@ -43,13 +43,13 @@ ROLE_LINES = {
 }
 
 
-def svg(graph: LineageGraph, captions: Sequence[str]) -> str:
+def svg(graph: GraphData, captions: Sequence[str]) -> str:
     """Return a graph drawn as an SVG image, with lines of text beneath it."""
     nodes = [_node(key, found) for key, found in node_attributes.node_dicts(graph, _NAMES)]
     edges = _edges(graph, nodes)
-    width, height = place(nodes, edges)
+    width, height = set_coordinates(nodes, edges)
     roles = [role for role in ROLE_LINES if any(edge.role == role for edge in edges)]
-    trace = labels.trace_of(graph)
+    trace = graph.as_trace
     starts = {*trace.starts, trace.end} if trace else set()
     boundary = set(trace.boundary) if trace else set()
     left = trace is not None and trace.direction == "upstream"
@@ -108,7 +108,7 @@ def when(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _edges(graph: LineageGraph, nodes: Sequence[Box]) -> list[EdgeLine]:
+def _edges(graph: GraphData, nodes: Sequence[Box]) -> list[EdgeLine]:
     numbers = {node.key: number for number, node in enumerate(nodes)}
     edges: dict[tuple[str, str, str], EdgeLine] = {}
     for source, target, event, found in edge_attributes.edge_dicts(graph):

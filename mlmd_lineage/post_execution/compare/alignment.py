@@ -1,6 +1,6 @@
-"""Two lineages laid side by side: which nodes play the same role, and where they part first.
+"""The alignment of two lineages: pairs of nodes that play the same role in both.
 
-It begins with the pair that was asked about. An artifact's pair leads to that of the steps that
+It begins with the two nodes that are compared. An artifact's pair leads to that of the steps that
 made them, a step's to those of what it took under the same key. A pair of one and the same node
 ends the walk: all above it is shared. Each pair is looked at once, so that the work is bounded by
 the two lineages, and a circle ends too.

@@ -1,4 +1,4 @@
-"""What tells the contents of an artifact, and what of its record is only about when it was made."""
+"""Rules for properties: those that identify contents or code, and those that are volatile."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def is_content(name: str) -> bool:
 
 
 def user_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters without what Kubeflow tells an exit handler of the run that ended."""
+    """Return parameters without the final status that Kubeflow passes to an exit handler."""
     return {
         name: value
         for name, value in parameters.items()

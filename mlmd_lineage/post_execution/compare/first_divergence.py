@@ -1,4 +1,4 @@
-"""The pairs of two lineages that were laid side by side, and where these part first."""
+"""First divergent ancestors: the aligned pairs that differ while nothing above them does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AlignedPair:
 
 
 def find_first(ancestry: Ancestry, pairs: Mapping[Pair, AlignedPair]) -> None:
-    """Mark the pairs at which two lineages part first, and add what was merely made again."""
+    """Mark the first divergent pairs, and add differences of results that were made again."""
     graph: nx.DiGraph[Pair] = nx.DiGraph()
     graph.add_nodes_from(pairs)
     for aligned in pairs.values():

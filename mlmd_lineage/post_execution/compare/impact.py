@@ -1,4 +1,4 @@
-"""Every model and every deployment that an artifact reached: the answer of ``store.impact()``."""
+"""The impact of an artifact: the models and deployments downstream of it."""
 
 from __future__ import annotations
 

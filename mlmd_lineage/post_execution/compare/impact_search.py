@@ -1,4 +1,4 @@
-"""Which models and deployments a trace reaches, in which runs, and on which ways."""
+"""The search for the models and deployments in a downstream trace."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class _Finder:
         return tuple(reversed(path))
 
     def _through_cache(self, execution: int, path: Iterable[str]) -> bool:
-        """Tell whether a run took something on a way from a cache."""
+        """Tell whether a run took something from a cache on the path."""
         runs_of = self._ancestry.run_index.membership.runs_by_execution
         run = runs_of[execution][0]
         return any(run in {runs_of[n][0] for n in self._ancestry.reusers(key)} for key in path)

@@ -1,4 +1,4 @@
-"""Why two artifacts, steps or runs differ: the answer of ``store.diff()``."""
+"""The difference between the lineages of two artifacts, steps or runs, for ``store.diff()``."""
 
 from __future__ import annotations
 

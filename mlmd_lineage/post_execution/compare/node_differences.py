@@ -1,4 +1,4 @@
-"""What of two steps, or of two artifacts, differs by itself, whatever lies above them."""
+"""The differences between two steps or two artifacts themselves, without their ancestors."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Divergence:
 def of_steps(ancestry: Ancestry, a: int, b: int) -> list[Difference]:
     """Return how two executions differ: type, code, parameters, status.
 
-    Of a cached one nothing more is said: whatever made its results is to be compared.
+    Of a cached step only that is reported: the step that made its results is compared instead.
     """
     found = [
         *_cached(ancestry, a, b),

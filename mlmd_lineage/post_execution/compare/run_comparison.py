@@ -1,7 +1,8 @@
-"""A comparison of the runs of a pipeline: the answer of ``pipeline.compare_runs()``."""
+"""A comparison of the runs of a pipeline: for ``pipeline.compare_runs()``."""
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ class RunComparison:
         a cached step the parameters are those of the execution whose results it reuses, where
         these say more.
 
-        An input is told by its artifact's key and by what identifies its contents, where the
+        An input is shown as its artifact's key and what identifies its contents, where the
         store has that: ``artifact/33 (span 4)``. Only those inputs are columns that come from
         outside the run, or that differ between runs. NA stands where a run has no such value;
         with ``only_changes``, that a run did not come to a step is no change of its columns.
@@ -191,7 +192,7 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, pd.Timedelta):
         return value.total_seconds()
-    if hasattr(value, "isoformat"):
+    if isinstance(value, dt.datetime):
         return value.isoformat(timespec="milliseconds")
     return value_text.json_value(value)
 

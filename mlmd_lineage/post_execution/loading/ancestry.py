@@ -1,4 +1,4 @@
-"""The lineages of some nodes, with all that the dialects say of them."""
+"""The ancestry of some nodes: their lineages, with steps and artifacts as dialects read them."""
 
 # ruff: noqa: B019 - an ancestry lives as long as one question
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Ancestry:
-    """The lineages of some nodes, with all that the dialects say of them.
+    """The ancestry of some nodes: their lineages, with steps and artifacts as dialects read them.
 
     Attributes:
         run_index: The steps and artifacts.

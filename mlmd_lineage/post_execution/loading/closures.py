@@ -1,4 +1,4 @@
-"""Reading, in one transaction, all that lies above some nodes, or around those of a trace."""
+"""Loads the upstream closures of some nodes, or the surroundings of a trace, in one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.lineage import keys, node_lookup, traversal
-from mlmd_lineage.lineage.query import Question
+from mlmd_lineage.lineage.question import Question
 from mlmd_lineage.post_execution.loading import loader
 from mlmd_lineage.post_execution.loading.ancestry import Ancestry
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows

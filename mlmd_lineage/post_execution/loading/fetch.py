@@ -1,4 +1,4 @@
-"""The rows that some executions need, fetched in rounds of a fixed number of statements."""
+"""Fetches the rows around some executions, by a fixed number of statements."""
 
 from __future__ import annotations
 

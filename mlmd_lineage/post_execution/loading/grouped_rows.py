@@ -1,4 +1,4 @@
-"""The rows of an Arrow table by one of its columns, made Python values when they are asked for."""
+"""Rows of an Arrow table grouped by a column of ids, converted to Python values on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a store to its views: one run by a fixed number of statements, or all there is in one read.
+"""Loads views from a store: a run by a fixed number of statements, or the whole store in one read.
 
 Events are found by their executions and artifacts, executions by their contexts, contexts by
 their names: MLMD has indexes for these. It has none for the contexts of an execution, so each

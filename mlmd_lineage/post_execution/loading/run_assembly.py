@@ -1,4 +1,4 @@
-"""From the records of a run's steps to the run: who follows whom, and how it went."""
+"""Assembles a run from the records of its steps: their order, parents, paths and statuses."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _publishers(
 ) -> dict[tuple[int, int], tuple[int, ...]]:
     """Return who handed each artifact to each step: who in the run published it last before.
 
-    A resolver hands on what others made: it is meant where no other step published the artifact,
+    A resolver passes on what others made. It counts where no other step published the artifact,
     or where the artifact was taken under a second key, as ``model`` and ``baseline_model``. Times
     of machines may disagree; where none is earlier by time, the order in which the events were
     recorded tells.

@@ -1,4 +1,4 @@
-"""A run made ready for its views: its steps' records, statuses, parents, children and order."""
+"""The index of a store's runs, each assembled when it is first asked for."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class RunIndex:
         return self._whole_pipelines is None or pipeline in self._whole_pipelines
 
     def release(self) -> None:
-        """Let go of all runs: they are worked out again when they are asked for."""
+        """Free all assembled runs; they are assembled again when they are asked for."""
         self._runs.clear()
         self._artifacts.clear()
         self.store_image.forget()

@@ -1,29 +1,26 @@
-"""``mlmd-lineage metadata-store``, ``artifact-store`` and ``orchestrator``: the same commands."""
+"""Group of commands for one kind of component, such as ``mlmd-lineage metadata-store``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli import component_lifecycle
-from mlmd_lineage.cli.common import attribute_options, completion
+from mlmd_lineage.cli.common import attributes, completion
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.registration_tables import (
     FormatOption,
     GlobalOption,
     print_properties,
+    print_result,
     print_rows,
-    say,
 )
+from mlmd_lineage.cli.components import lifecycle, rows
+from mlmd_lineage.cli.components.flavors import FlavorGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mlmd_lineage.stacks.component_kinds import ComponentKind, KindName
-    from mlmd_lineage.stacks.flavors import Flavor
     from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
     from mlmd_lineage.stacks.registry import Registry
 
@@ -40,7 +37,7 @@ ActiveArgument: TypeAlias = Annotated[
         autocompletion=completion.components,
     ),
 ]
-_REGISTERED = {
+_REGISTER_EXAMPLES = {
     "metadata-store": (
         "register prod --flavor mysql --host=db --database=metadb --username=reader --password",
         "register local --flavor sqlite --uri=metadata.db",
@@ -55,43 +52,32 @@ _REGISTERED = {
         "register kfp --flavor kubeflow",
     ),
 }
-_CHANGED = {
+_UPDATE_EXAMPLES = {
     "metadata-store": ("--host=db2.example", "connect_timeout"),
     "artifact-store": ("--path=gs://bucket/other", "project"),
     "orchestrator": ("--kubernetes-namespace=ml", "kubernetes_context"),
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the three groups of commands."""
-    for kind_name, words in (
-        ("metadata_store", "metadata stores: where the history of pipelines is"),
-        ("artifact_store", "artifact stores: where the artifacts of pipelines lie"),
-        ("orchestrator", "orchestrators: what runs pipelines"),
-    ):
-        command = kind_name.replace("_", "-")
-        group = _Group(kind_name, command)  # type: ignore[arg-type]
-        app.add_typer(group.made(), name=command, help=f"Register and show {words}.")
-
-
-class _Group:
+class ComponentGroup:
     """The commands for one kind of component."""
 
-    def __init__(self, kind_name: KindName, command: str) -> None:
+    def __init__(self, kind_name: KindName) -> None:
         self.kind_name: KindName = kind_name
-        self.command = command
-        self.words = command.replace("-", " ")
+        self.command = kind_name.replace("_", "-")
+        self.words = kind_name.replace("_", " ")
 
     @property
     def kind(self) -> ComponentKind:
+        """The kind of component."""
         from mlmd_lineage.stacks.component_kinds import KINDS
 
         return KINDS[self.kind_name]
 
-    def made(self) -> typer.Typer:
+    def typer_group(self) -> typer.Typer:
         """Return the group."""
-        first = _REGISTERED[self.command][0]
-        changed, removed = _CHANGED[self.command]
+        first = _REGISTER_EXAMPLES[self.command][0]
+        changed, removed = _UPDATE_EXAMPLES[self.command]
         name = first.split()[1]
         group = typer.Typer(
             cls=Commands,
@@ -100,7 +86,7 @@ class _Group:
             epilog=self._examples(first, "list", f"describe {name}"),
         )
         for word, function, calls in (
-            ("register", self.register, _REGISTERED[self.command]),
+            ("register", self.register, _REGISTER_EXAMPLES[self.command]),
             ("list", self.list_, ("list", "list --format json")),
             ("get", self.get, ("get",)),
             ("describe", self.describe, ("describe", f"describe {name} --format json")),
@@ -119,55 +105,15 @@ class _Group:
                 word,
                 cls=Command,
                 help=(function.__doc__ or "").replace("component", self.words),
-                context_settings=attribute_options.ANYTHING if takes_any else None,
+                context_settings=attributes.ACCEPT_ANY if takes_any else None,
                 epilog=self._examples(*calls),
             )(function)
-        flavors = typer.Typer(
-            cls=Commands,
-            no_args_is_help=True,
-            rich_markup_mode=None,
-            help=f"List the flavors of {self.words}s, and add one of your own.",
-            epilog=self._examples("flavor list"),
-        )
-        flavors.command("list", cls=Command, epilog=self._examples("flavor list"))(self.flavor_list)
-        flavors.command(
-            "register",
-            cls=Command,
-            epilog=self._examples(
-                "flavor register team_flavors.TeamStore",
-                "flavor register flavors/team.py:TeamStore",
-            ),
-        )(self.flavor_register)
+        flavors = FlavorGroup(self.kind_name).typer_group()
         group.add_typer(flavors, name="flavor")
         return group
 
     def _examples(self, *calls: str) -> str:
         return examples(*(f"{self.command} {call}" for call in calls))
-
-    # Flavors
-
-    def flavor_list(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
-        """List the flavors: built in, brought by packages, and your own."""
-        known = _registry().view().flavors(self.kind)
-        rows = [_flavor_row(flavor) for flavor in known.values()]
-        print_rows(rows, format_, mark="✅")
-
-    def flavor_register(
-        self,
-        source: Annotated[
-            str,
-            typer.Argument(
-                metavar="CLASS", help="module.Class, or path/to/file.py:Class.", show_default=False
-            ),
-        ],
-        *,
-        user: GlobalOption = False,
-        format_: FormatOption = DescriptionFormat.table,
-    ) -> None:
-        """Register a class of your own as a flavor."""
-        name = _registry(user=user).register_flavor(self.kind, source, Path.cwd())
-        told = f"Registered the {self.words} flavor '{name}'."
-        say(told, {"flavor": name, "source": source}, format_)
 
     # Registering
 
@@ -201,7 +147,7 @@ class _Group:
         registry = _registry(user=user)
         given = self._attributes(registry.view(), flavor, ctx.args)
         found = registry.register(self.kind, name, flavor, given)
-        say(f"Registered the {self.words} '{name}'.", _row(found), format_)
+        print_result(f"Registered the {self.words} '{name}'.", rows.row(found), format_)
 
     def update(
         self,
@@ -212,14 +158,14 @@ class _Group:
     ) -> None:
         """Change fields of a component, given as --KEY=VALUE."""
         registry = _registry()
-        name, rest = attribute_options.named(name, ctx.args)
+        name, rest = attributes.split_name(name, ctx.args)
         found = self._found(registry.view(), name)
         given = self._attributes(registry.view(), found.record.flavor, rest)
         if not given:
             message = "Nothing is to be changed; give --KEY=VALUE."
             raise typer.BadParameter(message)
         changed = registry.update(self.kind, found.name, given)
-        say(f"Updated the {self.words} '{found.name}'.", _row(changed), format_)
+        print_result(f"Updated the {self.words} '{found.name}'.", rows.row(changed), format_)
 
     def remove_attribute(
         self,
@@ -230,13 +176,13 @@ class _Group:
     ) -> None:
         """Take fields away from a component, given as --KEY; they have their defaults then."""
         _no_option(name)
-        keys = attribute_options.attributes(ctx.args)
+        keys = attributes.parsed(ctx.args)
         if not keys or any(value is not None for value in keys.values()):
             message = "Say which to take away: --KEY, without a value."
             raise typer.BadParameter(message)
         changed = _registry().update(self.kind, name, {}, remove=list(keys))
-        told = f"Removed {', '.join(keys)} from the {self.words} '{name}'."
-        say(told, _row(changed), format_)
+        message = f"Removed {', '.join(keys)} from the {self.words} '{name}'."
+        print_result(message, rows.row(changed), format_)
 
     def rename(
         self,
@@ -247,8 +193,8 @@ class _Group:
     ) -> None:
         """Give a component another name, also in the stacks that use it."""
         _registry().rename(self.kind, name, new)
-        told = f"Renamed the {self.words} '{name}' to '{new}'."
-        say(told, {"name": new, "was": name}, format_)
+        message = f"Renamed the {self.words} '{name}' to '{new}'."
+        print_result(message, {"name": new, "was": name}, format_)
 
     def copy(
         self,
@@ -260,14 +206,14 @@ class _Group:
     ) -> None:
         """Register a copy of a component under another name."""
         found = _registry(user=user).copy(self.kind, name, new)
-        say(f"Copied the {self.words} '{name}' to '{new}'.", _row(found), format_)
+        print_result(f"Copied the {self.words} '{name}' to '{new}'.", rows.row(found), format_)
 
     def delete(
         self, name: NameArgument, *, format_: FormatOption = DescriptionFormat.table
     ) -> None:
         """Forget a component that no stack uses; what it describes stays as it is."""
         _registry().delete(self.kind, name)
-        say(f"Deleted the {self.words} '{name}'.", {"deleted": name}, format_)
+        print_result(f"Deleted the {self.words} '{name}'.", {"deleted": name}, format_)
 
     # Showing
 
@@ -275,16 +221,16 @@ class _Group:
         """List what is registered, the active one marked."""
         view = _registry().view()
         active = getattr(view.active().record, self.kind_name)
-        rows = [
-            {"active": found.name == active, **_row(found), "where": _where(view, found)}
+        listed = [
+            {"active": found.name == active, **rows.row(found), "where": rows.location(view, found)}
             for found in view.components(self.kind).values()
         ]
-        print_rows(rows, format_, mark="👉")
+        print_rows(listed, format_, mark="👉")
 
     def get(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
         """Show which component the active stack has."""
         found = self._found(_registry().view(), None)
-        say(found.name, _row(found), format_)
+        print_result(found.name, rows.row(found), format_)
 
     def describe(
         self, name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table
@@ -299,15 +245,15 @@ class _Group:
             "flavor": found.record.flavor,
             "name": found.name,
             "uuid": str(found.record.uuid),
-            **_fields(view, found),
+            **rows.described_fields(view, found),
         }
         print_properties(heading, described, format_, "COMPONENT_PROPERTY")
 
     def explain(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
         """Say what a component is, and which rules bind it."""
-        text = component_lifecycle.EXPLANATIONS[self.kind_name]
+        text = lifecycle.EXPLANATIONS[self.kind_name]
         if format_ is DescriptionFormat.json:
-            say("", {"type": self.kind_name, "explanation": text}, format_)
+            print_result("", {"type": self.kind_name, "explanation": text}, format_)
         else:
             typer.echo(text)
 
@@ -319,24 +265,24 @@ class _Group:
         """Deploy and start a component, or see whether it can be reached."""
         view = _registry().view()
         component = view.make(self._found(view, name))
-        with component_lifecycle.telling(format_) as tell:
-            component_lifecycle.up(component, tell)
+        with lifecycle.reporting(format_) as report:
+            lifecycle.up(component, report)
 
     def down(
         self,
         name: ActiveArgument = None,
         *,
-        force: component_lifecycle.ForceOption = False,
-        delete_data: component_lifecycle.DeleteDataOption = False,
-        yes: component_lifecycle.YesOption = False,
+        force: lifecycle.ForceOption = False,
+        delete_data: lifecycle.DeleteDataOption = False,
+        yes: lifecycle.YesOption = False,
         format_: FormatOption = DescriptionFormat.table,
     ) -> None:
         """Stop a component that 'up' started."""
         view = _registry().view()
         component = view.make(self._found(view, name))
-        how = component_lifecycle.Down(force=force, delete_data=delete_data, yes=yes)
-        with component_lifecycle.telling(format_) as tell:
-            component_lifecycle.down([component], how, tell)
+        options = lifecycle.DownOptions(force=force, delete_data=delete_data, yes=yes)
+        with lifecycle.reporting(format_) as report:
+            lifecycle.down([component], options, report)
 
     def logs(
         self,
@@ -350,7 +296,7 @@ class _Group:
         """Show the logs of a component that 'up' deployed."""
         view = _registry().view()
         component = view.make(self._found(view, name))
-        component_lifecycle.print_logs(component, format_, follow=follow)
+        lifecycle.print_logs(component, format_, follow=follow)
 
     def _found(self, view: RegistrationView, name: str | None) -> FoundComponent:
         if name is None:
@@ -362,11 +308,11 @@ class _Group:
     ) -> dict[str, str]:
         from mlmd_lineage.stacks import fields
 
-        given = attribute_options.attributes(arguments)
+        given = attributes.parsed(arguments)
         loaded = view.flavor(self.kind, flavor).load()
         fields.checked_fields(loaded, given)
         secret = fields.secret_fields(loaded)
-        return attribute_options.with_values(given, secret, fields.flag_fields(loaded))
+        return attributes.with_values(given, secret, fields.flag_fields(loaded))
 
 
 def _registry(*, user: bool = False) -> Registry:
@@ -379,46 +325,3 @@ def _no_option(name: str) -> None:
     if name.startswith("-"):
         message = "NAME comes first, before its attributes."
         raise typer.BadParameter(message)
-
-
-def _flavor_row(flavor: Flavor) -> dict[str, Any]:
-    from mlmd_lineage.errors import ConfigurationError
-
-    try:
-        ready = not flavor.missing()
-    except ConfigurationError:
-        ready = False
-    return {"flavor": flavor.name, "ready_to_use": ready, "source": flavor.source}
-
-
-def _row(found: FoundComponent) -> dict[str, Any]:
-    record = found.record
-    return {"name": found.name, "flavor": record.flavor, "uuid": str(record.uuid)}
-
-
-def _where(view: RegistrationView, found: FoundComponent) -> str:
-    from mlmd_lineage.errors import MLMDLineageError
-
-    try:
-        return view.make(found).location()
-    except MLMDLineageError as error:
-        return f"cannot be used: {error}"
-
-
-def _fields(view: RegistrationView, found: FoundComponent) -> Mapping[str, Any]:
-    """Return the fields of a component for people, with their defaults where it can be made."""
-    from mlmd_lineage.errors import MLMDLineageError
-    from mlmd_lineage.stacks import fields
-
-    given = found.record.fields
-    try:
-        flavor = view.flavor(found.kind, found.record.flavor).load()
-    except MLMDLineageError as error:
-        return {**fields.shown(None, given), "problem": str(error)}
-    try:
-        made = view.make(found)
-    except MLMDLineageError as error:
-        return {**dict(sorted(fields.shown(flavor, given).items())), "problem": str(error)}
-    effective = {name: fields.plain(getattr(made, name)) for name in flavor.model_fields}
-    set_ = {k: v for k, v in {**effective, **given}.items() if v is not None}
-    return {k: v for k, v in sorted(fields.shown(flavor, set_).items()) if k not in fields.RESERVED}

@@ -1,4 +1,4 @@
-"""Starting and stopping components, for them and for whole stacks."""
+"""Start and stop of components, for one of them or for a whole stack."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from mlmd_lineage.cli.common import registration_tables
-from mlmd_lineage.cli.common.command import printable
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,8 +62,8 @@ local_kubeflow.""",
 
 
 @dataclasses.dataclass(frozen=True)
-class Down:
-    """How far to take a component down."""
+class DownOptions:
+    """Options of ``down``."""
 
     force: bool
     delete_data: bool
@@ -71,17 +71,17 @@ class Down:
 
 
 @contextlib.contextmanager
-def telling(format_: DescriptionFormat) -> Iterator[Callable[[str], None]]:
-    """Give what tells each thing that was done: at once, or as JSON at the end."""
-    told: list[str] = []
+def reporting(format_: DescriptionFormat) -> Iterator[Callable[[str], None]]:
+    """Give a function that reports each action: at once, or all as JSON at the end."""
+    done: list[str] = []
     as_json = format_ is DescriptionFormat.json
-    yield told.append if as_json else lambda sentence: typer.echo(printable(sentence))
+    yield done.append if as_json else lambda sentence: typer.echo(printable(sentence))
     if as_json:
-        registration_tables.say("", {"done": told}, format_)
+        registration_tables.print_result("", {"done": done}, format_)
 
 
-def up(component: Component, tell: Callable[[str], None]) -> None:
-    """Deploy and start a component, or see whether an artifact store can be reached.
+def up(component: Component, report: Callable[[str], None]) -> None:
+    """Deploy and start a component, or check that an artifact store can be reached.
 
     Raises:
         MLMDLineageError: It cannot be started, or cannot be reached.
@@ -90,39 +90,41 @@ def up(component: Component, tell: Callable[[str], None]) -> None:
     from mlmd_lineage.stores.lifecycle import Deployed
 
     if isinstance(component, Deployed):
-        component.provision(tell)
-        component.resume(tell)
+        component.provision(report)
+        component.resume(report)
     elif isinstance(component, BaseArtifactStore):
         if component.local_path is not None:
             component.local_path.mkdir(parents=True, exist_ok=True)
         reach = component.reach()
         reach.raise_for_state()
-        tell(f"The {_called(component)} is ready: {reach.message}")
+        report(f"The {_label(component)} is ready: {reach.message}")
     else:
-        tell(f"The {_called(component)} needs no starting: {component.location()}.")
+        report(f"The {_label(component)} needs no starting: {component.location()}.")
 
 
-def down(components: Sequence[Component], how: Down, tell: Callable[[str], None]) -> None:
-    """Stop components, and with force delete what was made.
+def down(
+    components: Sequence[Component], options: DownOptions, report: Callable[[str], None]
+) -> None:
+    """Stop components, and with ``--force`` delete what ``up`` made.
 
     Raises:
         MLMDLineageError: One cannot be stopped.
     """
     from mlmd_lineage.stores.lifecycle import Deployed
 
-    if how.delete_data and not how.force:
+    if options.delete_data and not options.force:
         message = "--delete-data goes with --force."
         raise typer.BadParameter(message)
     for component in components:
         if not isinstance(component, Deployed):
-            tell(f"The {_called(component)} needs no stopping: {component.location()}.")
+            report(f"The {_label(component)} needs no stopping: {component.location()}.")
             continue
-        if how.force:
-            what = "all that was made, and its DATA" if how.delete_data else "all that was made"
-            ask(f"Delete {what}, of {printable(component.location())}?", yes=how.yes)
-        component.suspend(tell)
-        if how.force:
-            component.deprovision(tell, delete_data=how.delete_data)
+        if options.force:
+            what = "all that was made, and its DATA" if options.delete_data else "all that was made"
+            ask(f"Delete {what}, of {printable(component.location())}?", yes=options.yes)
+        component.suspend(report)
+        if options.force:
+            component.deprovision(report, delete_data=options.delete_data)
 
 
 def print_logs(component: Component, format_: DescriptionFormat, *, follow: bool) -> None:
@@ -130,12 +132,12 @@ def print_logs(component: Component, format_: DescriptionFormat, *, follow: bool
     from mlmd_lineage.stores.lifecycle import Deployed
 
     if not isinstance(component, Deployed):
-        with telling(format_) as tell:
-            tell(f"The {_called(component)} is not started by mlmd-lineage: it has no logs here.")
+        with reporting(format_) as report:
+            report(f"The {_label(component)} is not started by mlmd-lineage: it has no logs here.")
         return
     lines = component.logs(follow=follow)
     if format_ is DescriptionFormat.json:
-        registration_tables.say("", {"logs": list(lines)}, format_)
+        registration_tables.print_result("", {"logs": list(lines)}, format_)
         return
     with contextlib.suppress(KeyboardInterrupt):
         for line in lines:
@@ -143,7 +145,7 @@ def print_logs(component: Component, format_: DescriptionFormat, *, follow: bool
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Ask a person, unless it was answered with ``--yes``.
+    """Ask for confirmation, unless ``--yes`` was given.
 
     Raises:
         BadParameter: There is no terminal to ask on.
@@ -152,10 +154,10 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        message = "There is no terminal to ask on; --yes says yes."
+        message = "There is no terminal to confirm on; give --yes."
         raise typer.BadParameter(message)
     typer.confirm(question, abort=True, err=True)
 
 
-def _called(component: Component) -> str:
+def _label(component: Component) -> str:
     return f"{component.KIND} '{component.name}'"

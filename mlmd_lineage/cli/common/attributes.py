@@ -1,4 +1,4 @@
-"""``--KEY=VALUE``: the attributes of a component or a secret on the command line."""
+"""Attributes of a component or a secret on the command line: ``--KEY=VALUE``."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mlmd_lineage.cli.common.command import printable
+from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""The settings of commands that take attributes."""
+ACCEPT_ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""The context settings of commands that take attributes."""
 
 _KEY = re.compile(r"^[A-Za-z][A-Za-z0-9_-]*$")
 
 
-def named(name: str | None, rest: list[str]) -> tuple[str | None, list[str]]:
-    """Part an optional NAME from what follows it, as an attribute may have taken its place."""
+def split_name(name: str | None, rest: list[str]) -> tuple[str | None, list[str]]:
+    """Return an optional NAME and the attributes; the first may have been parsed as NAME."""
     if name is not None and name.startswith("-"):
         return None, [name, *rest]
     return name, rest
 
 
-def attributes(arguments: Iterable[str]) -> dict[str, str | None]:
-    """Return the attributes that arguments give; None for one that stands there without a value.
+def parsed(arguments: Iterable[str]) -> dict[str, str | None]:
+    """Return the attributes that arguments give; None for one without a value.
 
-    >>> attributes(["--host=db", "--port", "3306", "--ssl"])
+    >>> parsed(["--host=db", "--port", "3306", "--ssl"])
     {'host': 'db', 'port': '3306', 'ssl': None}
     """
     found: dict[str, str | None] = {}
@@ -51,10 +51,10 @@ def attributes(arguments: Iterable[str]) -> dict[str, str | None]:
             found[open_key] = argument
             open_key = None
         else:
-            # Not quoted: what stands in a wrong place may be a password.
+            # The argument is not quoted: it may be a password.
             message = (
-                "There is an argument too many; attributes are written --KEY=VALUE, and a value "
-                "with spaces stands in quotes."
+                "There is one argument too many; attributes are written --KEY=VALUE, and a value "
+                "with spaces has to be quoted."
             )
             raise typer.BadParameter(message)
     return found
@@ -72,7 +72,7 @@ def with_values(
 
 def _value(key: str, value: str | None, secret: Collection[str], flags: Collection[str]) -> str:
     if value is None and key in secret:
-        return _asked(key)
+        return _prompt(key)
     if value is None and key in flags:
         return "true"
     if value is None:
@@ -83,7 +83,7 @@ def _value(key: str, value: str | None, secret: Collection[str], flags: Collecti
     return value
 
 
-def _asked(key: str) -> str:
+def _prompt(key: str) -> str:
     if not sys.stdin.isatty():
         message = (
             f"--{key} has no value, and there is no terminal to ask for it; give --{key}=VALUE, "

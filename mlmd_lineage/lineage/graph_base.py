@@ -1,0 +1,210 @@
+"""The parts of a lineage graph, without the questions that can be asked of it."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlmd_lineage import errors
+from mlmd_lineage.lineage import graph_tables, keys
+from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage.roles import PRODUCES
+from mlmd_lineage.snapshot.findings import Finding
+from mlmd_lineage.snapshot.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import networkx as nx
+    import pandas as pd
+
+    from mlmd_lineage.lineage.graph_data import TraceData
+    from mlmd_lineage.lineage.graph_tables import TableSource
+
+
+class GraphBase:
+    """Artifacts and executions as nodes, MLMD's events as edges, and the formats they are given in.
+
+    ``LineageGraph`` adds the questions.
+    """
+
+    _whole: GraphBase | None = None
+
+    def __init__(self, tables: TableSource) -> None:
+        """Make the graph of a snapshot, or of other tables."""
+        self.tables = tables if not isinstance(tables, Tables) else graph_tables.GraphTables(tables)
+
+    @property
+    def as_trace(self) -> TraceData | None:
+        """The graph itself where it answers a question, otherwise None."""
+        return None
+
+    @functools.cached_property
+    def index(self) -> indexes.Index:
+        """The nodes and edges as arrays."""
+        return indexes.build(self.tables)
+
+    # Nodes and edges
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return self.index.nodes
+
+    def __contains__(self, node: object) -> bool:
+        try:
+            kind, number = keys.parse(node)
+        except errors.ConfigurationError:
+            return False
+        return kind != "context" and self.index.position(kind, number) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the nodes' keys, artifacts first, by their ids."""
+        return iter(self.index.keys(np.arange(self.index.nodes)))
+
+    @functools.cached_property
+    def nodes(self) -> pd.DataFrame:
+        """The nodes as a DataFrame; its columns stand in ``docs/frames.md``."""
+        from mlmd_lineage.lineage import frames
+
+        return frames.nodes(self)
+
+    @functools.cached_property
+    def edges(self) -> pd.DataFrame:
+        """The edges as a DataFrame; its columns stand in ``docs/frames.md``."""
+        from mlmd_lineage.lineage import frames
+
+        return frames.edges(self)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The nodes into which no edge of this graph leads."""
+        index = self.index
+        return tuple(index.keys(np.flatnonzero(np.diff(index.incoming.offsets) == 0)))
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The nodes out of which no edge of this graph leads."""
+        index = self.index
+        return tuple(index.keys(np.flatnonzero(np.diff(index.outgoing.offsets) == 0)))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What in this graph is not as it should be, in order."""
+        index = self.index
+        found = [
+            Finding(f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id")
+            for key in index.keys(np.flatnonzero(index.missing))
+        ]
+        for artifact in index.keys(index.only_cached):
+            first = self._origin.producers(artifact)[0]
+            detail = (
+                f"only cached executions claim it; the earliest, {first}, stands for its producer"
+            )
+            found.append(Finding("only_cached_producer", artifact, detail))
+        return tuple(sorted(found))
+
+    @property
+    def _origin(self) -> GraphBase:
+        """The graph of which this one is a part, or itself."""
+        return self._whole or self
+
+    def producers(self, artifact: keys.Node) -> tuple[str, ...]:
+        """Return the executions that made an artifact: one, unless two wrote it, or none is known.
+
+        Raises:
+            NotFoundError: The graph does not hold it.
+        """
+        index = self.index
+        edges = index.incoming
+        at, _ = edges.of(np.array([self.position(artifact)]))
+        return tuple(index.keys(np.sort(edges.neighbours[at][edges.roles[at] == PRODUCES])))
+
+    def position(self, node: keys.Node) -> int:
+        """Return where a node stands in the index.
+
+        Raises:
+            NotFoundError: The graph holds no such node.
+            ConfigurationError: It is no artifact or execution.
+        """
+        kind, number = keys.parse(node)
+        if kind == "context":
+            raise keys.no_lineage_of_contexts(number)
+        position = self.index.position(kind, number)
+        if position is None:
+            other = "execution" if kind == "artifact" else "artifact"
+            hint = ""
+            if self.index.position(other, number) is not None:
+                hint = f" There is an {other}/{number}."
+            ids = self.index.artifact_ids if kind == "artifact" else self.index.execution_ids
+            if len(ids):
+                hint += f" Its {kind}s have ids from {ids[0]} to {ids[-1]}."
+            message = f"There is no {kind}/{number} in {self.tables.source or 'the graph'}.{hint}"
+            raise errors.NotFoundError(message)
+        return position
+
+    # Other formats
+
+    def to_pandas(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the nodes and the edges as two DataFrames."""
+        return self.nodes, self.edges
+
+    def to_networkx(self, *, copy: bool = False, contexts: bool = False) -> nx.MultiDiGraph[str]:
+        """Return the graph as networkx's ``MultiDiGraph``, in the direction of the data.
+
+        Nodes are keys such as ``"artifact/5"``, with MLMD's names for their attributes; an
+        edge's key is its event's id, its attributes are ``type``, ``role``, ``path`` and
+        ``time`` (milliseconds since 1970 in UTC).
+
+        Args:
+            copy: Build networkx's own dicts, which can be changed. Without, networkx reads this
+                graph through views, which costs nothing to make and cannot be changed.
+            contexts: Make contexts nodes too, with edges to what they hold. Without, each node
+                has their ``type:name`` in its attribute ``contexts``.
+        """
+        from mlmd_lineage.lineage.networkx import graph_views
+
+        return graph_views.to_networkx(self, copy=copy, contexts=contexts)
+
+    def to_json(self) -> str:
+        """Return the graph as JSON: nodes, edges, and for a trace what bounds it."""
+        from mlmd_lineage.lineage import export
+
+        return export.to_json(self)
+
+    def to_dot(self) -> str:
+        """Return the graph in Graphviz' DOT language."""
+        from mlmd_lineage.lineage.render import dot
+
+        return dot.to_dot(self)
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart."""
+        from mlmd_lineage.lineage.render import mermaid
+
+        return mermaid.to_mermaid(self)
+
+    def to_graphml(self) -> str:
+        """Return the graph as GraphML, which Gephi, yEd and networkx read."""
+        from mlmd_lineage.lineage import export
+
+        return export.to_graphml(self)
+
+    def to_svg(self) -> str:
+        """Return the graph drawn as an SVG image, which also shows itself in Jupyter."""
+        from mlmd_lineage.lineage.render import html
+
+        return html.svg(self)
+
+    def _repr_html_(self) -> str:
+        from mlmd_lineage.lineage.render import html
+
+        return html.html(self)
+
+    def __repr__(self) -> str:
+        index = self.index
+        return (
+            f"<{type(self).__name__}: {index.artifacts:,} artifacts, "
+            f"{len(index.execution_ids):,} executions, {index.size:,} events>"
+        )

@@ -1,0 +1,73 @@
+"""The data of a lineage graph, as pictures, frames and exports see it.
+
+These protocols stand below the graph, so that what draws or writes a graph need not know the class
+that answers questions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    import numpy as np
+
+    from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.lineage.index import Index
+    from mlmd_lineage.lineage.question import Question
+
+    Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+class GraphData(Protocol):
+    """The nodes and edges of a graph, as arrays and as tables."""
+
+    @property
+    def index(self) -> Index:
+        """The nodes and edges as arrays."""
+
+    @property
+    def tables(self) -> TableSource:
+        """The tables of its nodes and events."""
+
+    @property
+    def as_trace(self) -> TraceData | None:
+        """The graph itself where it answers a question, otherwise None."""
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+
+
+class TraceData(GraphData, Protocol):
+    """The answer to a question: a graph, and what bounds it."""
+
+    question: Question
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The nodes that were asked about."""
+
+    @property
+    def end(self) -> str | None:
+        """The node to which ``between()`` was asked; None for other questions."""
+
+    @property
+    def direction(self) -> str:
+        """Which question it answers: ``upstream``, ``downstream`` or ``between``."""
+
+    @property
+    def hops(self) -> Array:
+        """For each node how many edges away from the start it is."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out."""
+
+    @property
+    def truncated_by(self) -> tuple[str, ...]:
+        """The arguments that left something out."""
+
+    @property
+    def boundary(self) -> tuple[str, ...]:
+        """The nodes at which more was left out, in order."""
