@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 15.0
 """For how many seconds to try again what another writer, or the network, kept from being done."""
+FIRST_PATIENCE = 1.0
+"""For how many, before the service has answered anything."""
 _MOST_PAUSE = 1.0
 
 # What MLMD answers where its rules refuse a put. INTERNAL is also what its database refuses.
@@ -38,6 +40,8 @@ _REFUSALS = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RAN
 _AGAIN = {"ABORTED", "RESOURCE_EXHAUSTED"}
 # Nobody knows what became of the call.
 _LOST = {"UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED", "UNKNOWN"}
+# gRPC's words for a call that it could not even send.
+_UNSENT = "failed to connect"
 
 
 class _Channel(NamedTuple):
@@ -53,6 +57,7 @@ class GRPCWriter:
         self._reader = KubeflowReader(store)
         self._lock = threading.Lock()
         self._open: _Channel | None = None
+        self._answered = False
 
     def __enter__(self) -> Self:
         return self
@@ -87,10 +92,11 @@ class GRPCWriter:
             StoreError: The service cannot be reached, or fails.
             UncertainWriteError: The answer to a put was lost, and nothing tells what became of it.
         """
-        end, pause, lost = time.monotonic() + PATIENCE, 0.02, False
+        begun, pause, lost = time.monotonic(), 0.02, False
         while True:
             outcome = self._outcome(method, request)
             if not isinstance(outcome, Status):
+                self._answered = True
                 return message(f"{method}Response").FromString(outcome)
             if outcome.code == "ALREADY_EXISTS" and lost:
                 found = written_response(self, method, request)
@@ -99,11 +105,11 @@ class GRPCWriter:
             failure = self._failure(method, outcome)
             if failure is not None:
                 raise failure
-            if outcome.code in _LOST:
+            if outcome.code in _LOST and _UNSENT not in outcome.details.lower():
                 if not can_repeat(method, request):
                     raise self._uncertain(method, outcome)
                 lost = lost or method.startswith("Put")
-            if time.monotonic() > end:
+            if time.monotonic() > begun + (PATIENCE if self._answered else FIRST_PATIENCE):
                 if lost:
                     raise self._uncertain(method, outcome)
                 raise self._explained(method, outcome)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECONDS = 30
+_PAUSE = 0.3
 
 
 class CuttingProxy:
@@ -67,7 +69,9 @@ class CuttingProxy:
                     if self.answered is not None:
                         kept_from_client.set()
                         server.sendall(data)
-                        answers.acquire(timeout=_SECONDS)
+                        for _ in range(self.answered):
+                            answers.acquire(timeout=_SECONDS)
+                        time.sleep(_PAUSE)  # an answer may come in parts
                     break
                 server.sendall(data)
         _shut(client)
