@@ -115,6 +115,8 @@ def _put_execution(transaction: Transaction, request: Any) -> Mapping[str, Any]:
         message = "There is no execution to put. Give one."
         raise PutRefusedError(message)
     options, pairs = request.options, request.artifact_event_pairs
+    nodes = [request.execution, *(pair.artifact for pair in pairs), *request.contexts]
+    transaction.load_types({node.type_id for node in nodes if node.HasField("type_id")})
     artifact_ids = [-1] * len(pairs)
     for place, artifact_id in _put_artifacts_of(transaction, pairs, options):
         artifact_ids[place] = artifact_id
@@ -148,34 +150,56 @@ def _put_artifacts_of(
     artifacts = [pairs[place].artifact for place in places]
     if not options.reuse_artifact_if_already_exist_by_external_id:
         return list(zip(places, put_nodes(transaction, ARTIFACT, artifacts), strict=True))
-    found = []
-    for place, artifact in zip(places, artifacts, strict=True):
-        # One by one: an artifact may be there by one that came before it.
-        [same] = by_external_id(transaction, ARTIFACT, [artifact])
-        found.append((place, put_nodes(transaction, ARTIFACT, [same])[0]))
-    return found
+    known = stored_external_ids(transaction, ARTIFACT, artifacts)
+    ids: list[int] = []
+    while len(ids) < len(artifacts):
+        # As many at once as are not there by one that came before.
+        group = _distinct(artifacts[len(ids) :])
+        made = put_nodes(transaction, ARTIFACT, [known_node(node, known) for node in group])
+        ids += made
+        known.update(
+            (node.external_id, number)
+            for node, number in zip(group, made, strict=True)
+            if node.external_id
+        )
+    return list(zip(places, ids, strict=True))
+
+
+def _distinct(nodes: Sequence[Any]) -> Sequence[Any]:
+    """Return the first nodes, up to one whose external id another of them has."""
+    seen: set[str] = set()
+    for place, node in enumerate(nodes):
+        if node.external_id in seen:
+            return nodes[:place]
+        if node.external_id:
+            seen.add(node.external_id)
+    return nodes
 
 
 def by_external_id(transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]) -> list[Any]:
     """Return nodes, those without an id with that of the stored one of their external id."""
+    known = stored_external_ids(transaction, kind, nodes)
+    return [known_node(node, known) for node in nodes]
+
+
+def stored_external_ids(
+    transaction: Transaction, kind: NodeKind, nodes: Sequence[Any]
+) -> dict[str, int]:
+    """Return the ids of the stored nodes that have the external ids of some new ones."""
     wanted = {n.external_id for n in nodes if n.external_id and not n.HasField("id")}
-    stored = {
-        external_id: number
-        for number, external_id in transaction.session.fetch(
-            kind.table, ("id", "external_id"), "external_id", wanted
-        )
-    }
-    found = []
-    for node in nodes:
-        number = None if node.HasField("id") else stored.get(node.external_id)
-        if number is None:
-            found.append(node)
-        else:
-            copy = type(node)()
-            copy.CopyFrom(node)
-            copy.id = number
-            found.append(copy)
-    return found
+    rows = transaction.session.fetch(kind.table, ("id", "external_id"), "external_id", wanted)
+    return {external_id: number for number, external_id in rows}
+
+
+def known_node(node: Any, known: Mapping[str, int]) -> Any:
+    """Return a node, with an id where it has none and its external id is known."""
+    number = None if node.HasField("id") else known.get(node.external_id)
+    if number is None:
+        return node
+    copy = type(node)()
+    copy.CopyFrom(node)
+    copy.id = number
+    return copy
 
 
 def _check_event_of_pair(pair: Any, artifact_id: int, execution: Any) -> None:
@@ -230,6 +254,8 @@ def _put_members(
 def _put_lineage_subgraph(transaction: Transaction, request: Any) -> Mapping[str, Any]:
     for edge in request.event_edges:
         _check_edge(edge, request)
+    nodes = [*request.artifacts, *request.executions, *request.contexts]
+    transaction.load_types({node.type_id for node in nodes if node.HasField("type_id")})
     check_all(transaction, ARTIFACT, request.artifacts)
     check_all(transaction, EXECUTION, request.executions)
     check_all(transaction, CONTEXT, request.contexts)

@@ -43,14 +43,19 @@ class Transaction:
             "Context": set(),
         }
         self._types: dict[int, tuple[int, dict[str, int]]] = {}
+        self._absent: set[int] = set()
 
     def load_types(self, ids: Collection[int]) -> None:
         """Read the types of some ids, as far as they are not known yet."""
-        missing = [number for number in ids if number not in self._types]
+        missing = [
+            number for number in ids if number not in self._types and number not in self._absent
+        ]
         if not missing:
             return
+        self._absent.update(missing)
         for number, kind in self.session.fetch("Type", ("id", "type_kind"), "id", missing):
             self._types[number] = (kind, {})
+            self._absent.discard(number)
         columns = ("type_id", "name", "data_type")
         for number, name, data_type in self.session.fetch(
             "TypeProperty", columns, "type_id", missing
@@ -61,6 +66,7 @@ class Transaction:
     def forget_type(self, number: int) -> None:
         """Read a type anew when it is needed next."""
         self._types.pop(number, None)
+        self._absent.discard(number)
 
     def type_properties(self, kind: NodeKind, number: int) -> dict[str, int]:
         """Return the properties that a loaded type declares, with their property types.

@@ -108,9 +108,7 @@ def test_a_put_whose_answer_is_lost_is_made_once(
     assert artifacts(path, name) == [(number, f"/{name}")]
 
 
-def test_a_put_without_a_name_is_not_repeated_blindly(
-    writer: Any, path: Path, proxy: CuttingProxy
-):
+def test_a_put_without_a_name_is_not_repeated_blindly(writer: Any, path: Path, proxy: CuttingProxy):
     type_id = writer.put(one_step("before unnamed")).artifact_type_ids[0]
     request = ml.message("PutArtifactsRequest")(artifacts=[{"type_id": type_id, "uri": "/unnamed"}])
     with ml.connect(f"grpc://127.0.0.1:{proxy.port}").writer() as cut:
@@ -125,6 +123,6 @@ def test_a_put_without_a_name_is_not_repeated_blindly(
 
 def test_a_service_that_is_not_there_is_an_error(proxy: CuttingProxy):
     del proxy
-    with ml.connect("grpc://127.0.0.1:9").writer() as writer:
-        with pytest.raises(ml.errors.UnreachableError):
-            writer.create()
+    writer = ml.connect("grpc://127.0.0.1:9").writer()
+    with writer, pytest.raises(ml.errors.UnreachableError):
+        writer.create()

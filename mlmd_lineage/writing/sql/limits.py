@@ -44,43 +44,46 @@ class Limits:
         self._source = source
         self._limits = {(table.lower(), name.lower()): limit for table, name, limit in columns}
 
-    def check(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Check rows before they are inserted; each text as it will stand in the database.
+    def check(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+        """Check the values of columns before they are inserted; texts as they will stand there.
 
         Raises:
             PutRefusedError: A column cannot hold its value.
         """
-        limits = [self._limits.get((table.lower(), name.lower())) for name in columns]
-        for row in rows:
-            for limit, value in zip(limits, row, strict=True):
-                if limit is None or value is None:
-                    continue
-                if type(value) is int:
-                    if limit.bits is not None and not -(1 << limit.bits - 1) <= value < (
-                        1 << limit.bits - 1
-                    ):
-                        self._refuse(table, columns, row, f"{value} is beyond {limit.bits} bits")
-                elif type(value) is str:
-                    self._check_text(table, columns, row, limit, value)
+        for name, column in zip(columns, values, strict=True):
+            limit = self._limits.get((table.lower(), name.lower()))
+            if limit is None:
+                continue
+            said = ""
+            if limit.bits is not None:
+                said = _beyond(limit.bits, [value for value in column if type(value) is int])
+            elif limit.characters is not None or limit.octets is not None:
+                said = _too_long(limit, [value for value in column if type(value) is str])
+            if said:
+                message = f"{self._source} cannot hold this in {table}.{name}: {said}."
+                raise PutRefusedError(message)
 
-    def _check_text(
-        self, table: str, columns: Sequence[str], row: Sequence[Any], limit: ColumnLimit, text: str
-    ) -> None:
-        if limit.characters is not None and len(text) > limit.characters:
-            said = f"a text of {len(text)} characters is longer than {limit.characters}"
-            self._refuse(table, columns, row, said)
-        # Whatever the server's letters take: at most four bytes each.
-        if limit.octets is not None and 4 * len(text) > limit.octets:
-            octets = len(text.encode())
-            if octets > limit.octets:
-                said = f"a text of {octets} bytes is longer than {limit.octets}"
-                self._refuse(table, columns, row, said)
 
-    def _refuse(self, table: str, columns: Sequence[str], row: Sequence[Any], said: str) -> None:
-        named = dict(zip(columns, row, strict=True)).get("name")
-        of = f" of {named!r}" if isinstance(named, str) else ""
-        message = f"{self._source} cannot hold this in its table {table}: {said}{of}. Shorten it."
-        raise PutRefusedError(message)
+def _beyond(bits: int, numbers: Sequence[int]) -> str:
+    most = 1 << (bits - 1)
+    if not numbers or (max(numbers) < most and min(numbers) >= -most):
+        return ""
+    number = max(numbers, key=abs)
+    return f"{number} is beyond {bits} bits"
+
+
+def _too_long(limit: ColumnLimit, texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    longest = max(texts, key=len)
+    if limit.characters is not None and len(longest) > limit.characters:
+        return f"a text of {len(longest)} characters is longer than {limit.characters}"
+    # Whatever the server's letters take: at most four bytes each.
+    if limit.octets is not None and 4 * len(longest) > limit.octets:
+        octets = max(len(text.encode()) for text in texts)
+        if octets > limit.octets:
+            return f"a text of {octets} bytes is longer than {limit.octets}"
+    return ""
 
 
 def check_doubles(rows: Iterable[tuple[str, Any]], source: str, *, infinite: bool) -> None:

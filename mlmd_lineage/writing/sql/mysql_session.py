@@ -63,12 +63,14 @@ class MySQLWriteSession(ServerWriteSession):
 
     dialect = "mysql"
 
-    def __init__(self, connection: Connection[Any], source: str, limits: Limits) -> None:
+    def __init__(
+        self, connection: Connection[Any], source: str, limits: Limits, stride: int = 1
+    ) -> None:
         super().__init__()
         self._connection = connection
         self.source = source
         self.limits = limits
-        self._stride: int | None = None
+        self._stride = stride
 
     def run(self, statement: str) -> list[Row]:
         """Run a statement without parameters, and return its rows."""
@@ -90,13 +92,11 @@ class MySQLWriteSession(ServerWriteSession):
         The rows of one statement get consecutive numbers, from the first that the server tells:
         https://dev.mysql.com/doc/refman/8.0/en/innodb-auto-increment-handling.html
         """
-        if rows and self._stride is None:
-            [(self._stride,)] = self.run("SELECT @@SESSION.auto_increment_increment")
         ids: list[int] = []
         for statement, number in self.inserting(table, columns, rows):
             self.run(statement)
-            [(first,)] = self.run("SELECT LAST_INSERT_ID()")
-            ids += (first + place * (self._stride or 1) for place in range(number))
+            first: int = self._connection.insert_id()  # type: ignore[no-untyped-call]  # none there
+            ids += range(first, first + number * self._stride, self._stride)
         if rows:
             self.proof = (table, (*columns, "id"), (*rows[-1], ids[-1]))
         return ids

@@ -29,6 +29,9 @@ _SETTINGS = (
     f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE",
 )
+# Without autocommit it begins the transaction. The second column is by how much the ids of one
+# statement's rows differ, in a cluster.
+_BEGIN = "SELECT schema_version, @@SESSION.auto_increment_increment FROM `MLMDEnv`"
 _TABLES = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
 # A deadlock, a lock that was waited for, a row that another changed after the snapshot was taken.
 _AGAIN = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020}
@@ -51,24 +54,25 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
         try:
             for statement in _SETTINGS:
                 rows_of(connection, statement)
-            return connection, limits_of(connection, self.source)
+            limits = limits_of(connection, self.source)
+            connection.autocommit(False)  # noqa: FBT003 - PyMySQL's way
         except BaseException:
             connection.close()
             raise
+        return connection, limits
 
     def begin(self, connection: Connection[Any], limits: Limits) -> MySQLWriteSession:
         """Begin a transaction, and check that the store may be written to."""
-        rows_of(connection, "START TRANSACTION")
         try:
-            found = rows_of(connection, "SELECT schema_version FROM `MLMDEnv`")
+            found = rows_of(connection, _BEGIN)
         except pymysql.Error as error:
             if error.args[0] != ER.NO_SUCH_TABLE:
                 raise
             tables = [name for (name,) in rows_of(connection, _TABLES)]
             versions.refuse_without_environment(tables, self.source)
         else:
-            versions.check([number for (number,) in found], self.source)
-        return MySQLWriteSession(connection, self.source, limits)
+            versions.check([version for version, _ in found], self.source)
+        return MySQLWriteSession(connection, self.source, limits, found[0][1])
 
     def commit(self, connection: Connection[Any]) -> None:
         """Commit the transaction."""

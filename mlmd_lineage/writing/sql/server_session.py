@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _ROWS = 1000
 """How many rows one statement inserts at most."""
+_FEW = 100
+"""Fewer properties than that are inserted by one statement, whatever their kinds."""
 _STATEMENT_CHARACTERS = 1 << 20
 """How long a statement becomes before another is begun; every server takes as much."""
 
@@ -80,15 +83,27 @@ class ServerWriteSession(WriteSession):
         self, table: str, owner: str, rows: Iterable[tuple[int, str, bool, str, Any]]
     ) -> None:
         """Insert properties: the owner's id, name, whether custom, column and value."""
-        places = {column: place for place, column in enumerate(values.COLUMNS)}
-        empty = (None,) * len(values.COLUMNS)
-        found: list[Row] = []
+        by_column: dict[str, list[Row]] = {}
         for number, name, custom, column, value in rows:
-            place = places[column]
             held = self.held(name, column, value)
-            found.append((number, name, custom, *empty[:place], held, *empty[place + 1 :]))
+            by_column.setdefault(column, []).append((number, name, custom, held))
         before = self.proof  # what the owner's row proves, these need not
-        self.insert(table, (owner, "name", "is_custom_property", *values.COLUMNS), found)
+        key = (owner, "name", "is_custom_property")
+        if sum(map(len, by_column.values())) < _FEW:
+            # One statement, which leaves some columns empty, is one trip to the server.
+            empty = dict.fromkeys(values.COLUMNS)
+            self.insert(
+                table,
+                (*key, *values.COLUMNS),
+                [
+                    (*row[:3], *{**empty, column: row[3]}.values())
+                    for column, found in by_column.items()
+                    for row in found
+                ],
+            )
+        else:
+            for column, found in by_column.items():
+                self.insert(table, (*key, column), found)
         self.proof = before
 
     @abstractmethod
@@ -113,21 +128,42 @@ class ServerWriteSession(WriteSession):
         self, table: str, columns: Sequence[str], rows: Sequence[Row], tail: str = ""
     ) -> Iterator[tuple[str, int]]:
         """Yield the statements that insert rows, each with how many."""
-        rows = [self.checked(table, columns, row) for row in rows]  # type: ignore[misc]  # tuples
-        self.limits.check(table, columns, rows)
+        if not rows:
+            return
+        places = zip(*rows, strict=True)
+        stored = [self._stored_column(column) for column in places]
+        self.limits.check(table, columns, stored)
         listed = ", ".join(map(self.quote, columns))
         start = f"INSERT INTO {self.quote(table)} ({listed}) VALUES "  # noqa: S608 - names of MLMD's
+        literals = [self._literals(column) for column in stored]
         parts: list[str] = []
         size = 0
-        for row in rows:
-            part = f"({', '.join(map(self.literal, row))})"
+        for row in zip(*literals, strict=True):
+            part = f"({', '.join(row)})"
             if parts and (len(parts) == _ROWS or size + len(part) > _STATEMENT_CHARACTERS):
                 yield f"{start}{', '.join(parts)}{tail}", len(parts)
                 parts, size = [], 0
             parts.append(part)
             size += len(part)
-        if parts:
-            yield f"{start}{', '.join(parts)}{tail}", len(parts)
+        yield f"{start}{', '.join(parts)}{tail}", len(parts)
+
+    def _stored_column(self, column: Sequence[Any]) -> Sequence[Any]:
+        """Return a column's values with its texts as they stand in the database."""
+        if all(type(value) is not str or value.isascii() for value in column):
+            return column
+        return [
+            self.stored_text(value) if type(value) is str and not value.isascii() else value
+            for value in column
+        ]
+
+    def _literals(self, column: Sequence[Any]) -> Iterable[str]:
+        """Return a column's values as they stand in a statement."""
+        kinds = set(map(type, column))
+        if kinds == {int}:
+            return map(str, column)
+        if kinds == {type(None)}:
+            return itertools.repeat("NULL", len(column))
+        return map(self.literal, column)
 
     def checked(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002 - as the base has it
         """Return a row with its texts as they stand in the database."""
@@ -138,7 +174,8 @@ class ServerWriteSession(WriteSession):
 
     def update(self, table: str, columns: Sequence[str], row: Sequence[Any], number: int) -> None:
         """Set columns of the row with an id."""
-        self.limits.check(table, columns, [self.checked(table, columns, row)])
+        stored = [[value] for value in self.checked(table, columns, row)]
+        self.limits.check(table, columns, stored)
         super().update(table, columns, row, number)
         self.proof = (table, (*columns, "id"), (*row, number))
 
