@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import PutRefusedError
 from mlmd_lineage.writing import edges, types
-from mlmd_lineage.writing.nodes import ARTIFACT, CONTEXT, EXECUTION, put_nodes, reuse_contexts
+from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION
+from mlmd_lineage.writing.nodes import put_nodes, reuse_contexts
 from mlmd_lineage.writing.requests import by_external_id, events_of_edges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlmd_lineage.writing.nodes import NodeKind
+    from mlmd_lineage.writing.node_kinds import NodeKind
     from mlmd_lineage.writing.transaction import Transaction
 
 

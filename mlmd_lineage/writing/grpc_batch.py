@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import PutRefusedError
 from mlmd_lineage.writing.batch import node_id, typed_copy
-from mlmd_lineage.writing.nodes import ARTIFACT, CONTEXT, EXECUTION, NodeKind
+from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION, NodeKind
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from mlmd_lineage.writing.grpc import GRPCWriter
+    from mlmd_lineage.writing.writer import ServiceCaller
 
 
-def put_batch(writer: GRPCWriter, request: Any) -> Any:
+def put_batch(service: ServiceCaller, request: Any) -> Any:
     """Put a ``PutBatchRequest`` by calls of the service, and return its response.
 
     Raises:
@@ -31,16 +31,16 @@ def put_batch(writer: GRPCWriter, request: Any) -> Any:
     response = message("PutBatchResponse")()
     known: dict[tuple[str, str], int] = {}
     if request.artifact_types or request.execution_types or request.context_types:
-        _put_types(writer, request, response, known)
-    contexts = _typed(writer, CONTEXT, request.contexts, known)
+        _put_types(service, request, response, known)
+    contexts = _typed(service, CONTEXT, request.contexts, known)
     if contexts:
         asked = message("PutLineageSubgraphRequest")(contexts=contexts)
         asked.options.reuse_context_if_already_exist = options.reuse_contexts
-        response.context_ids.extend(writer.call("PutLineageSubgraph", asked).context_ids)
-    artifacts = _typed(writer, ARTIFACT, request.artifacts, known)
-    executions = _typed(writer, EXECUTION, request.executions, known)
+        response.context_ids.extend(service.call("PutLineageSubgraph", asked).context_ids)
+    artifacts = _typed(service, ARTIFACT, request.artifacts, known)
+    executions = _typed(service, EXECUTION, request.executions, known)
     if options.reuse_executions_by_external_id:
-        executions = _by_external_id(writer, EXECUTION, executions)
+        executions = _by_external_id(service, EXECUTION, executions)
     if artifacts or executions or request.event_edges:
         asked = message("PutLineageSubgraphRequest")(artifacts=artifacts, executions=executions)
         for edge in request.event_edges:
@@ -51,15 +51,15 @@ def put_batch(writer: GRPCWriter, request: Any) -> Any:
                     setattr(made, index, getattr(edge, index))
         reuse = options.reuse_artifacts_by_external_id
         asked.options.reuse_artifact_if_already_exist_by_external_id = reuse
-        answer = writer.call("PutLineageSubgraph", asked)
+        answer = service.call("PutLineageSubgraph", asked)
         response.artifact_ids.extend(answer.artifact_ids)
         response.execution_ids.extend(answer.execution_ids)
-    _put_edges(writer, request, response)
+    _put_edges(service, request, response)
     return response
 
 
 def _put_types(
-    writer: GRPCWriter, request: Any, response: Any, known: dict[tuple[str, str], int]
+    service: ServiceCaller, request: Any, response: Any, known: dict[tuple[str, str], int]
 ) -> None:
     asked = message("PutTypesRequest")(
         artifact_types=request.artifact_types,
@@ -68,7 +68,7 @@ def _put_types(
         can_add_fields=request.can_add_fields,
         can_omit_fields=request.can_omit_fields,
     )
-    answer = writer.call("PutTypes", asked)
+    answer = service.call("PutTypes", asked)
     for kind in (ARTIFACT, EXECUTION, CONTEXT):
         field = f"{kind.name}_type_ids"
         numbers = getattr(answer, field)
@@ -79,7 +79,7 @@ def _put_types(
 
 
 def _typed(
-    writer: GRPCWriter, kind: NodeKind, nodes: Sequence[Any], known: dict[tuple[str, str], int]
+    service: ServiceCaller, kind: NodeKind, nodes: Sequence[Any], known: dict[tuple[str, str], int]
 ) -> list[Any]:
     """Return nodes, those that only name their type with its id."""
     found = []
@@ -91,12 +91,12 @@ def _typed(
         if key not in known:
             method = f"Get{kind.table}Type"
             asked = message(f"{method}Request")(type_name=node.type)
-            known[key] = getattr(writer.call(method, asked), f"{kind.name}_type").id
+            known[key] = getattr(service.call(method, asked), f"{kind.name}_type").id
         found.append(typed_copy(node, known[key]))
     return found
 
 
-def _by_external_id(writer: GRPCWriter, kind: NodeKind, nodes: Sequence[Any]) -> list[Any]:
+def _by_external_id(service: ServiceCaller, kind: NodeKind, nodes: Sequence[Any]) -> list[Any]:
     """Return nodes, those without an id with that of the stored one of their external id."""
     method = f"Get{kind.table}sByExternalIds"
     wanted = [n.external_id for n in nodes if n.external_id and not n.HasField("id")]
@@ -104,7 +104,7 @@ def _by_external_id(writer: GRPCWriter, kind: NodeKind, nodes: Sequence[Any]) ->
         return list(nodes)
     try:
         stored = getattr(
-            writer.call(method, message(f"{method}Request")(external_ids=wanted)), f"{kind.name}s"
+            service.call(method, message(f"{method}Request")(external_ids=wanted)), f"{kind.name}s"
         )
     except PutRefusedError as error:
         if error.status != "NOT_FOUND":
@@ -123,7 +123,7 @@ def _by_external_id(writer: GRPCWriter, kind: NodeKind, nodes: Sequence[Any]) ->
     return found
 
 
-def _put_edges(writer: GRPCWriter, request: Any, response: Any) -> None:
+def _put_edges(service: ServiceCaller, request: Any, response: Any) -> None:
     ids: Mapping[str, Sequence[int]] = {
         "artifact": response.artifact_ids,
         "execution": response.execution_ids,
@@ -138,22 +138,22 @@ def _put_edges(writer: GRPCWriter, request: Any, response: Any) -> None:
             **{f"{name or 'execution'}_id": node_id(edge, "member", ids.get(name, ()))},
         )
     if request.memberships:
-        writer.call("PutAttributionsAndAssociations", asked)
+        service.call("PutAttributionsAndAssociations", asked)
     contexts = response.context_ids
     pairs = [
         (node_id(edge, "child", contexts), node_id(edge, "parent", contexts))
         for edge in request.parent_contexts
     ]
     if request.options.reuse_parent_contexts:
-        there = {child: _parents(writer, child) for child in {child for child, _ in pairs}}
+        there = {child: _parents(service, child) for child in {child for child, _ in pairs}}
         pairs = [(child, parent) for child, parent in pairs if parent not in there[child]]
     if pairs:
         parents = message("PutParentContextsRequest")(
             parent_contexts=[{"child_id": child, "parent_id": parent} for child, parent in pairs]
         )
-        writer.call("PutParentContexts", parents)
+        service.call("PutParentContexts", parents)
 
 
-def _parents(writer: GRPCWriter, context: int) -> Collection[int]:
+def _parents(service: ServiceCaller, context: int) -> Collection[int]:
     asked = message("GetParentContextsByContextRequest")(context_id=context)
-    return {parent.id for parent in writer.call("GetParentContextsByContext", asked).contexts}
+    return {parent.id for parent in service.call("GetParentContextsByContext", asked).contexts}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.writing.nodes import ARTIFACT, CONTEXT, EXECUTION, NodeKind
+from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION, NodeKind
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from mlmd_lineage.writing.grpc import GRPCWriter
+    from mlmd_lineage.writing.writer import ServiceCaller
 
 # What changes nothing more when it is done twice.
 _REPEATABLE = {
@@ -43,12 +43,12 @@ def can_repeat(method: str, request: Message) -> bool:
     return not new and not _has_edges(method, given)
 
 
-def written_response(writer: GRPCWriter, method: str, request: Message) -> Any:
+def written_response(service: ServiceCaller, method: str, request: Message) -> Any:
     """Return the response to a put that was done, or None where what is there is something else."""
     given: Any = request
     ids: dict[str, list[int]] = {}
     for kind, place, node in _nodes(method, given):
-        found = node if node.HasField("id") else _found(writer, kind, node)
+        found = node if node.HasField("id") else _found(service, kind, node)
         if found is None or not _is_same(kind, node, found):
             return None
         ids.setdefault(place, []).append(found.id)
@@ -93,16 +93,16 @@ def _has_edges(method: str, request: Any) -> bool:
     return method == "PutLineageSubgraph" and bool(request.event_edges)
 
 
-def _found(writer: GRPCWriter, kind: NodeKind, node: Any) -> Any:
+def _found(service: ServiceCaller, kind: NodeKind, node: Any) -> Any:
     """Return the stored node with a node's external id, or its type and name."""
     table = kind.table
     if node.external_id:
         asked = message(f"Get{table}sByExternalIdsRequest")(external_ids=[node.external_id])
-        return _first(writer, f"Get{table}sByExternalIds", asked, f"{kind.name}s")
+        return _first(service, f"Get{table}sByExternalIds", asked, f"{kind.name}s")
     if not node.name:
         return None
     types = message(f"Get{table}TypesByIDRequest")(type_ids=[node.type_id])
-    found = _first(writer, f"Get{table}TypesByID", types, f"{kind.name}_types")
+    found = _first(service, f"Get{table}TypesByID", types, f"{kind.name}_types")
     if found is None:
         return None
     method = f"Get{table}ByTypeAndName"
@@ -110,15 +110,15 @@ def _found(writer: GRPCWriter, kind: NodeKind, node: Any) -> Any:
     if found.version:
         asked.type_version = found.version
     setattr(asked, f"{kind.name}_name", node.name)
-    answer = writer.call(method, asked)
+    answer = service.call(method, asked)
     return getattr(answer, kind.name) if answer.HasField(kind.name) else None
 
 
-def _first(writer: GRPCWriter, method: str, asked: Any, field: str) -> Any:
+def _first(service: ServiceCaller, method: str, asked: Any, field: str) -> Any:
     from mlmd_lineage.errors import PutRefusedError
 
     try:
-        found = getattr(writer.call(method, asked), field)
+        found = getattr(service.call(method, asked), field)
     except PutRefusedError:
         return None
     return found[0] if found else None

@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import PutRefusedError
 from mlmd_lineage.writing import edges, types
-from mlmd_lineage.writing.nodes import (
-    ARTIFACT,
-    CONTEXT,
-    EXECUTION,
-    check_all,
-    check_named,
-    put_nodes,
-    reuse_contexts,
-)
+from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION
+from mlmd_lineage.writing.nodes import check_all, check_named, put_nodes, reuse_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from mlmd_lineage.writing.nodes import NodeKind
+    from mlmd_lineage.writing.node_kinds import NodeKind
     from mlmd_lineage.writing.transaction import Transaction
 
     Put = Callable[[Transaction, Any], Mapping[str, Any]]

@@ -9,7 +9,7 @@ from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from mlmd_lineage.writing.nodes import NodeKind
+    from mlmd_lineage.writing.node_kinds import NodeKind
     from mlmd_lineage.writing.sql.session import WriteSession
 
 

@@ -55,6 +55,13 @@ class Writer(Protocol):
         """Close it."""
 
 
+class ServiceCaller(Protocol):
+    """What calls the methods of MLMD's gRPC service."""
+
+    def call(self, method: str, request: Message) -> Any:
+        """Call a method, and return its response."""
+
+
 def message(name: str) -> type[Any]:
     """Return the class of a message that is put, or of a part of one.
 
