@@ -238,6 +238,7 @@ def _load(transaction: Transaction, kind: NodeKind, ids: Collection[int]) -> dic
         (kind.id_column, "name", "is_custom_property", *values.COLUMNS),
         kind.id_column,
         stored,
+        lock=session.reads_old_rows,
     ):
         stored[owner].properties[name, bool(custom)] = tuple(row)
     transaction.load_types({node.type_id for node in stored.values()})

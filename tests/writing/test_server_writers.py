@@ -7,6 +7,7 @@ import math
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -160,18 +161,32 @@ def test_what_a_server_cannot_hold_is_refused_by_a_sentence(store: ml.Store, ser
     assert len(names(store)) == len(held)
 
 
-def test_eight_processes_lose_nothing_and_write_nothing_twice(
-    store: ml.Store, server: Server, database: str
-):
-    run_processes(put_steps, server.url(database))
+def check_steps(store: ml.Store) -> None:
+    """Check that every step of ``put_steps`` is there once."""
     expected = sorted(f"{p}.{n}" for p in range(PROCESSES) for n in range(PUTS))
-    snapshot = store.snapshot()
     assert names(store) == expected
-    assert len(snapshot.events) == len(expected)
+    assert len(store.snapshot().events) == len(expected)
     # They all put the same types and the same context first, at the same time.
     assert store.frames.contexts()["name"].tolist() == ["run"]
     types = store.frames.types()["name"]
     assert sorted(types[types.index > 9]) == ["Model", "Run", "Train"]
+
+
+def test_eight_processes_lose_nothing_and_write_nothing_twice(mariadb_server: Server):
+    url = mariadb_server.url(mariadb_server.new_database())
+    store = ml.connect(url, create=True)
+    run_processes(put_steps, url)
+    check_steps(store)
+
+
+def test_eight_writers_lose_nothing_and_write_nothing_twice(
+    store: ml.Store, server: Server, database: str
+):
+    url = server.url(database)
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        for done in [pool.submit(put_steps, url, number) for number in range(PROCESSES)]:
+            done.result()
+    check_steps(store)
 
 
 def cut_and_put(server: Server, database: str, *, answered: int | None) -> int:

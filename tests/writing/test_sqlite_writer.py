@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
-PROCESSES, PUTS = 8, 5
+PROCESSES, PUTS = 8, 4
 
 
 @pytest.fixture

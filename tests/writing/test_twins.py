@@ -32,7 +32,7 @@ REQUESTS = requests()
 LENGTH = 12
 _numbers = itertools.count()
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def compare(
@@ -63,16 +63,18 @@ def test_random_puts_into_sqlite(seed: int, tmp_path: Path):
     compare(seed, native, ours, lambda: (sqlite_rows(paths[0]), sqlite_rows(paths[1])))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 @pytest.mark.parametrize("name", ["mariadb_server", "postgresql_server"])
 def test_random_puts_into_servers(seed: int, name: str, request: pytest.FixtureRequest):
     server: Server = request.getfixturevalue(name)
     theirs, ours = server.new_database(), server.new_database()
+    written = ServerTwin(server.url(ours))
     compare(
         seed,
         NativeTwin(server_config(server, theirs)),
-        ServerTwin(server.url(ours)),
+        written,
         lambda: (server_rows(server, theirs), server_rows(server, ours)),
         # MLMD's library makes a wrong statement of a backslash there.
         like="" if server.scheme == "mysql" else "\\\\",
     )
+    written.writer.close()

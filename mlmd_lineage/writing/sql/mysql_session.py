@@ -121,8 +121,7 @@ class MySQLWriteSession(ServerWriteSession):
     def lock_types(self) -> None:
         """Keep other writers from inserting types until the transaction ends.
 
-        The type table's rows are locked with the gaps between them, so that of two writers that
-        insert one waits, or is rolled back and tries again.
+        Every store has rows in it, and of two writers that lock them one waits.
         """
         self.run("SELECT id FROM `Type` FOR UPDATE")
 

@@ -27,11 +27,11 @@ _SETTINGS = (
     "SET SESSION sql_select_limit = 18446744073709551615",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}",
     f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}",
-    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE",
 )
 # Without autocommit it begins the transaction. The second column is by how much the ids of one
 # statement's rows differ, in a cluster.
 _BEGIN = "SELECT schema_version, @@SESSION.auto_increment_increment FROM `MLMDEnv`"
+_OLD_ROWS = "REPEATABLE READ"
 _TABLES = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
 # A deadlock, a lock that was waited for, a row that another changed after the snapshot was taken.
 _AGAIN = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020}
@@ -47,6 +47,7 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
     def __init__(self, store: MySQLMetadataStore) -> None:
         super().__init__(store.location())
         self._store = store
+        self._reads_old_rows = False
 
     def open(self) -> tuple[Connection[Any], Limits]:
         """Return a new connection, and what its tables can hold."""
@@ -54,6 +55,9 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
         try:
             for statement in _SETTINGS:
                 rows_of(connection, statement)
+            level = _isolation(connection)
+            self._reads_old_rows = level == _OLD_ROWS
+            rows_of(connection, f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
             limits = limits_of(connection, self.source)
             connection.autocommit(False)  # noqa: FBT003 - PyMySQL's way
         except BaseException:
@@ -72,7 +76,9 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
             versions.refuse_without_environment(tables, self.source)
         else:
             versions.check([version for version, _ in found], self.source)
-        return MySQLWriteSession(connection, self.source, limits, found[0][1])
+        session = MySQLWriteSession(connection, self.source, limits, found[0][1])
+        session.reads_old_rows = self._reads_old_rows
+        return session
 
     def commit(self, connection: Connection[Any]) -> None:
         """Commit the transaction."""
@@ -141,3 +147,16 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
         )
         connection.commit()
         return True
+
+
+def _isolation(connection: Connection[Any]) -> str:
+    """Return the isolation level: what is looked up after a lock is as the last writer left it.
+
+    A server that logs statements and not rows allows nothing below REPEATABLE READ:
+    https://dev.mysql.com/doc/refman/8.0/en/binary-log-setting.html
+    """
+    try:
+        [(logs, form)] = rows_of(connection, "SELECT @@log_bin, @@binlog_format")
+    except pymysql.Error:  # a server that has no choice any more logs rows
+        return "READ COMMITTED"
+    return _OLD_ROWS if logs and form == "STATEMENT" else "READ COMMITTED"

@@ -24,11 +24,14 @@ class WriteSession(ABC):
         dialect: The database's.
         source: Where it is, without any secret.
         locking: What ends a SELECT that keeps other writers from its rows.
+        reads_old_rows: Whether a SELECT that does not may return rows as they were when the
+            transaction began.
     """
 
     dialect: schema.Dialect
     source: str
     locking = ""
+    reads_old_rows = False
 
     @abstractmethod
     def select(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
