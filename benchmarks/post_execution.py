@@ -7,6 +7,10 @@ through steps, parents, inputs and outputs a sample of runs is, since every run 
 the whole is reckoned from it.
 
     python benchmarks/post_execution.py --runs 1000 --sample 10
+
+With ``--wide`` it measures ``compare_runs()`` instead, of a pipeline whose runs have so many steps.
+
+    python benchmarks/post_execution.py --wide 4000
 """
 
 from __future__ import annotations
@@ -268,13 +272,50 @@ def measured(path: Path, runs: int) -> tuple[float, float]:
     return everything, timed(lambda: ml.connect(path).get_run(f"run-{runs // 2:05d}").steps)[0]
 
 
+def wide(steps: int, runs: int = 2) -> tuple[float, tuple[int, int]]:
+    """Return how long a comparison of runs of many steps takes, and its frame's shape.
+
+    The store is in memory; a step has a parameter, an input and metrics, as in Kubeflow 2.
+    """
+    from mlmd_lineage.testing import InMemoryStore
+
+    store = InMemoryStore()
+    pipeline = store.put_context("system.Pipeline", "wide")
+    for number in range(runs):
+        run = store.put_context("system.PipelineRun", f"run-{number}", parents=[pipeline])
+        contexts, data = [pipeline, run], store.put_artifact("system.Dataset")
+        for step in range(steps):
+            metrics = store.put_artifact(
+                "system.Metrics", custom_properties={"loss": 1 / (step + 1)}
+            )
+            store.put_execution(
+                "system.ContainerExecution",
+                contexts=contexts,
+                inputs={"data": data},
+                outputs={"metrics": metrics},
+                custom_properties={"task_name": f"step-{step}", "inputs": {"rate": 0.1 * number}},
+            )
+    opened = store.get_pipelines()[0]
+    seconds, frame = timed(lambda: opened.compare_runs().to_pandas())
+    return seconds, frame.shape
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--sample", type=int, default=10, help="runs that the peer walks through")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--wide", type=int, metavar="STEPS", help="compare runs of so many steps")
     given = parser.parse_args()
+    if given.wide:
+        several = [wide(given.wide) for _ in range(given.repeat)]
+        seconds = statistics.median(taken for taken, _ in several)
+        print(
+            f"compare_runs(), 2 runs of {given.wide} steps, {several[0][1][1]} columns: "
+            f"{seconds:.2f} s"
+        )
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "zenml.db"
         generate(path, given.runs)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.frames import StoreFrames
+    from mlmd_lineage.post_execution.models import RegisteredModel
     from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.snapshot import Snapshot
@@ -212,6 +213,7 @@ class Store:
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what a node came from, without reading the store.
@@ -230,7 +232,13 @@ class Store:
         from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
-            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=max_hops,
+            until=until,
+            types=types,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return traversal.upstream(self._reader, node, question)
 
@@ -243,6 +251,7 @@ class Store:
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what came from a node, without reading the store; otherwise like ``upstream()``.
@@ -253,17 +262,24 @@ class Store:
         from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
-            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=max_hops,
+            until=until,
+            types=types,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return traversal.downstream(self._reader, node, question)
 
-    def between(
+    def between(  # noqa: PLR0913 - each stands alone
         self,
         source: Node,
         target: Node,
         *,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return all paths from one node to another, without reading the store.
@@ -274,7 +290,13 @@ class Store:
         from mlmd_lineage.lineage.question import Question
 
         question = Question.of(
-            max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=None,
+            until=None,
+            types=None,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return traversal.between(self._reader, source, target, question)
 
@@ -353,6 +375,23 @@ class Store:
         from mlmd_lineage.post_execution.loading import loader
 
         return loader.pipeline(self._reader, name, self)
+
+    def get_models(self) -> list[RegisteredModel]:
+        """Return the registered models of a Kubeflow Model Registry, with their versions.
+
+        >>> [
+        ...     (model.name, [version.name for version in model.versions])
+        ...     for model in store.get_models()
+        ... ]
+
+        It is empty where the store holds no registry; models of pipelines are artifacts.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution.models import read_models
+
+        return self._reader.ask(read_models)
 
     def get_run(self, name: str) -> PipelineRunView:
         """Return a run by its name, by a fixed number of statements.

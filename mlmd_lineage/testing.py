@@ -14,11 +14,9 @@ import base64
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mlmd_lineage import _proto, errors
+from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState, name_of
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import (
-    ARTIFACT_STATES,
-    EVENT_TYPES,
-    EXECUTION_STATES,
     KINDS,
     SCHEMAS,
     SORT_KEYS,
@@ -30,6 +28,7 @@ from mlmd_lineage.store import Store
 from mlmd_lineage.stores.base import BaseMetadataStore
 
 if TYPE_CHECKING:
+    import enum
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from google.protobuf.message import Message
@@ -41,7 +40,6 @@ T = TypeVar("T")
 START = 1_704_067_200_000
 """When an in-memory store begins: 2024-01-01 UTC, in milliseconds since 1970-01-01 UTC."""
 _SECOND = 1000
-_INPUT, _OUTPUT = EVENT_TYPES.index("INPUT"), EVENT_TYPES.index("OUTPUT")
 
 
 class InMemoryMetadataStore(BaseMetadataStore):
@@ -169,7 +167,7 @@ class InMemoryStore(Store):
             time: Milliseconds since 1970-01-01 UTC.
         """
         created = self._time(time)
-        number = _number("artifact state", state, ARTIFACT_STATES)
+        number = _number("artifact state", state, ArtifactState)
         type_id = self.put_type("artifact", type)
         row = (type_id, uri, number, name, None, created, created)
         key = self._put_node("artifact", row, properties, custom_properties)
@@ -203,16 +201,18 @@ class InMemoryStore(Store):
             time: Milliseconds since 1970-01-01 UTC, of its events too.
         """
         created = self._time(time)
-        number = _number("execution state", state, EXECUTION_STATES)
+        number = _number("execution state", state, ExecutionState)
         row = (self.put_type("execution", type), number, name, None, created, created)
         key = self._put_node("execution", row, properties, custom_properties)
         self._put_memberships("Association", key, contexts)
-        for event_type, held in ((_INPUT, inputs), (_OUTPUT, outputs)):
+        for event_type, held in ((EventType.INPUT, inputs), (EventType.OUTPUT, outputs)):
             for step, artifacts in (held or {}).items():
                 several = [artifacts] if isinstance(artifacts, str) else artifacts
                 for index, artifact in enumerate(several):
                     path = (step, index)
-                    self.put_event(key, artifact, EVENT_TYPES[event_type], path=path, time=created)
+                    self.put_event(
+                        key, artifact, name_of(EventType, event_type), path=path, time=created
+                    )
         return key
 
     def put_event(
@@ -235,7 +235,7 @@ class InMemoryStore(Store):
         """
         rows = self._rows.rows["Event"]
         pair = self._there("artifact", artifact), self._there("execution", execution)
-        number = _number("event type", type, EVENT_TYPES)
+        number = _number("event type", type, EventType)
         rows.append((len(rows) + 1, *pair, number, self._time(time)))
         for step in path:
             is_index = isinstance(step, int)
@@ -309,14 +309,14 @@ def _id(key: str) -> int:
     return int(key.partition("/")[2])
 
 
-def _number(what: str, name: str | None, names: Sequence[str]) -> int | None:
+def _number(what: str, name: str | None, kind: type[enum.IntEnum]) -> int | None:
     if name is None:
         return None
-    if name not in names:
-        near = errors.did_you_mean(name, names)
+    if name not in kind.__members__:
+        near = errors.did_you_mean(name, kind.__members__)
         message = f"MLMD has no {what} {name!r}.{near}"
         raise errors.ConfigurationError(message)
-    return names.index(name)
+    return int(kind[name])
 
 
 def _columns(name: str, value: Any) -> tuple[Any, ...]:

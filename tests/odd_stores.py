@@ -288,13 +288,14 @@ def deep(path: Path, length: int = 90) -> Path:
     return graph(path, edges, states=cached)
 
 
-def tables(
+def tables(  # noqa: PLR0913 - what a store may have
     edges: Iterable[Edge],
     *,
     states: Mapping[int, int | None] | None = None,
     artifact_states: Mapping[int, int | None] | None = None,
     types: Mapping[str, int] | None = None,
     rowless: Iterable[str] = (),
+    times: Mapping[int, int | None] | None = None,
 ) -> Tables:
     """Return the tables of a graph, in memory; otherwise as ``graph()`` does.
 
@@ -304,9 +305,11 @@ def tables(
         artifact_states: The states of the artifacts that are not LIVE.
         types: The types of the nodes that are no Data or Train, by the nodes' keys.
         rowless: The nodes that have no row, by their keys.
+        times: The times of events, by their numbers, where each is not later than the one before.
     """
     edges = list(edges)
     states, artifact_states, types = states or {}, artifact_states or {}, types or {}
+    times = times or {}
     gone = set(rowless)
     artifacts = {a for a, _, _ in edges} | set(artifact_states)
     executions = {e for _, e, _ in edges} | set(states)
@@ -323,7 +326,13 @@ def tables(
             for n in sorted(executions)
             if f"execution/{n}" not in gone
         ],
-        "Event": events(edges),
+        "Event": [
+            {
+                **row,
+                "milliseconds_since_epoch": times.get(row["id"], row["milliseconds_since_epoch"]),
+            }
+            for row in events(edges)
+        ],
     }
     return Tables(
         {

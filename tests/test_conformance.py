@@ -215,6 +215,8 @@ def arguments(case: Case) -> list[dict[str, Any]]:
         {"reuse": True},
         {"internal": True},
         both,
+        {"later": True},
+        {"later": True, **both},
         *({"max_hops": hops} for hops in range(4)),
         {"max_hops": 3, **both},
         *({"until": kind} for kind in kinds),

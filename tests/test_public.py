@@ -73,6 +73,17 @@ def test_a_store_that_was_used_can_be_pickled():
     assert len(loaded.upstream(43)) == len(store.upstream(43)) == 12
 
 
+@pytest.mark.parametrize("properties", [False, True])
+def test_graphs_and_traces_can_be_pickled(properties: bool):  # noqa: FBT001 - a parameter
+    store = ml.connect(DEMO_STORE)
+    graph = store.lineage(properties=properties)
+    for before in (graph, graph.upstream(43), store.downstream(1, max_hops=2)):
+        after = pickle.loads(pickle.dumps(before))  # noqa: S301 - our own bytes
+        assert after.to_json() == before.to_json()
+        node = list(before)[-1]
+        assert list(after.upstream(node)) == list(before.upstream(node))
+
+
 def test_findings_are_plain_values():
     finding = ml.Finding("missing_artifact", "artifact/7", "event 12 names it")
     assert pickle.loads(pickle.dumps(finding)) == finding  # noqa: S301 - our own bytes

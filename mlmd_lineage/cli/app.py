@@ -10,6 +10,7 @@ import typer
 from mlmd_lineage import __version__
 from mlmd_lineage.cli import (
     archive,
+    compare,
     components,
     config,
     demo,
@@ -20,9 +21,11 @@ from mlmd_lineage.cli import (
     runs,
     secrets,
     serve,
+    show,
     stacks,
 )
-from mlmd_lineage.cli.common.command import Commands, examples
+from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.command import WIDEST_HELP, Commands, examples
 
 app = typer.Typer(
     cls=Commands,
@@ -31,7 +34,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     # A pretty traceback shows local variables, which may be passwords.
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": WIDEST_HELP,
+        # ZenML, whose commands people know, writes --metadata_store.
+        "token_normalize_func": lambda token: token.replace("_", "-"),
+    },
     epilog=examples(
         "demo",
         "describe metadata.db",
@@ -44,7 +52,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        typer.echo(f"mlmd-lineage {__version__}")
+        output.write(f"mlmd-lineage {__version__}")
         raise typer.Exit
 
 
@@ -67,7 +75,9 @@ for group in (
     demo,
     describe,
     lineage,
+    show,
     runs,
+    compare,
     node_tables,
     archive,
     init,

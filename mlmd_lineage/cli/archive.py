@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
-from mlmd_lineage.cli.common.options import StoreArgument, open_store
-from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.cli.common.option_groups import with_groups
+from mlmd_lineage.cli.common.options import StoreOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -24,8 +25,10 @@ def register(app: typer.Typer) -> None:
     )(_snapshot)
 
 
+@with_groups
 def _snapshot(
-    store: StoreArgument,
+    *,
+    target: StoreOptions,
     folder: Annotated[
         str,
         typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty."),
@@ -39,13 +42,13 @@ def _snapshot(
     if "://" in folder:
         message = "DIR is a folder of this machine, not a URL."
         raise typer.BadParameter(message)
-    source = open_store(store)
-    with progress(f"Reading {source.location}"):
-        snapshot = source.snapshot()
+    store = target.open()
+    with progress(f"Reading {store.location}"):
+        snapshot = store.snapshot()
     with progress(f"Writing {folder}"):
         snapshot.save(folder)
-    typer.echo(
+    output.write(
         f"Saved {len(snapshot.artifacts):,} artifacts, {len(snapshot.executions):,} executions, "
         f"{len(snapshot.contexts):,} contexts and {len(snapshot.events):,} events in "
-        f"{printable(folder)}."
+        f"{folder}."
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage.cli import lineage
 from mlmd_lineage.cli.common import lineage_tree, output
 from mlmd_lineage.cli.common.command import Command, examples
-from mlmd_lineage.cli.common.options import open_store
+from mlmd_lineage.cli.common.options import StoreOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,20 +43,20 @@ def _demo() -> None:
     Each question comes with the command that asks it, and with the same in Python.
     """
     with demo_store() as path:
-        store = open_store(path)
-        output.print_line("A TFX store comes with this package: penguins, sorted by some models.")
-        output.print_line(f"  $ DEMO={shlex.quote(path)}", "green")
-        output.print_line(f"  >>> store = mlmd_lineage.connect({path!r})", "green")
+        store = StoreOptions(path).open()
+        output.write_line("A TFX store comes with this package: penguins, sorted by some models.")
+        output.write_line(f"  $ DEMO={shlex.quote(path)}", "green")
+        output.write_line(f"  >>> store = mlmd_lineage.connect({path!r})", "green")
         _what_it_holds(store)
         _where_a_model_came_from(store)
         _what_a_dataset_reached(store)
 
 
 def _question(number: int, question: str, command: str, python: str) -> None:
-    output.print_line("")
-    output.print_line(f"{number}. {question}", "bold")
-    output.print_line(f"  $ mlmd-lineage {command}", "green")
-    output.print_line(f"  >>> {python}", "green")
+    output.write_line("")
+    output.write_line(f"{number}. {question}", "bold")
+    output.write_line(f"  $ mlmd-lineage {command}", "green")
+    output.write_line(f"  >>> {python}", "green")
 
 
 def _what_it_holds(store: Store) -> None:
@@ -69,10 +69,10 @@ def _what_it_holds(store: Store) -> None:
         short = short_types(frame["type"])
         counts = sorted((-n, name) for name, n in frame["type"].map(short).value_counts().items())
         listed = ", ".join(f"{-n} {name}" for n, name in counts[:_LISTED])
-        output.print_line(f"{len(frame)} {plural}: {listed} and others")
+        output.write_line(f"{len(frame)} {plural}: {listed} and others")
     runs = frames.contexts(type="pipeline_run")
     pipelines = ", ".join(frames.contexts(type="pipeline")["name"])
-    output.print_line(f"{len(runs)} runs of the pipelines {pipelines}")
+    output.write_line(f"{len(runs)} runs of the pipelines {pipelines}")
 
 
 def _where_a_model_came_from(store: Store) -> None:
@@ -85,7 +85,7 @@ def _where_a_model_came_from(store: Store) -> None:
     )
     trace = store.upstream(newest)
     lineage_tree.print_tree(trace)
-    output.print_line(lineage.summary(trace), "dim")
+    output.write_line(lineage.summary(trace), "dim")
 
 
 def _what_a_dataset_reached(store: Store) -> None:
@@ -100,5 +100,5 @@ def _what_a_dataset_reached(store: Store) -> None:
     trace = store.downstream(first, until=_MODELS)
     labels = lineage_tree.Labels(trace)
     for node in lineage.node_rows(trace, _MODELS).index:
-        output.print_line(labels.indented(lineage_tree.TreeLine(node)))
-    output.print_line(lineage.summary(trace), "dim")
+        output.write_line(labels.indented(lineage_tree.TreeLine(node)))
+    output.write_line(lineage.summary(trace), "dim")

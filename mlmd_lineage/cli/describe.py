@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +9,17 @@ import typer
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
-from mlmd_lineage.cli.common.options import StoreArgument, open_store
+from mlmd_lineage.cli.common.option_groups import with_groups
+from mlmd_lineage.cli.common.options import StoreOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.snapshot.json_values import is_missing, json_value
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlmd_lineage.snapshot.finding_codes import FindingCode
+    from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.store import Store
 
@@ -40,31 +43,30 @@ def register(app: typer.Typer) -> None:
     )(_describe)
 
 
+@with_groups
 def _describe(
-    store: StoreArgument,
     *,
+    target: StoreOptions,
     format_: Annotated[
-        DescriptionFormat, typer.Option("--format", "-f", help="How to write it.")
+        DescriptionFormat, typer.Option("--format", "-f", help="The format.")
     ] = DescriptionFormat.table,
 ) -> None:
     """Show what a store is and holds, and what in it is not as it should be."""
-    source = open_store(store)
-    with progress(f"Reading {source.location}"):
-        described = description(source, source.snapshot())
+    store = target.open()
+    with progress(f"Reading {store.location}"):
+        described = description(store, store.snapshot())
     if format_ is DescriptionFormat.json:
-        typer.echo(json.dumps(described, ensure_ascii=False, indent=1))
+        output.write_json(described, indent=1)
     else:
         for line, style in description_lines(described):
-            output.print_line(line, style)
+            output.write_line(line, style)
 
 
 def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
     """Return what a store is and holds, as JSON has it."""
-    from mlmd_lineage.snapshot.findings import CODES
-
     frames = {kind: getattr(snapshot.frames, kind)() for kind in _KINDS}
     events = snapshot.frames.events()
-    findings: dict[str, list[Any]] = {}
+    findings: dict[FindingCode, list[Finding]] = {}
     for finding in snapshot.findings:
         findings.setdefault(finding.code, []).append(finding)
     return {
@@ -77,8 +79,8 @@ def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
         **{f"{kind[:-1]}_types": _by_type(frame) for kind, frame in frames.items()},
         "findings": [
             {
-                "code": code,
-                "meaning": CODES.get(code, ""),
+                "code": code.value,
+                "meaning": code.meaning,
                 "count": len(found),
                 "examples": [f"{f.subject}: {f.detail}" for f in found[:_EXAMPLES]],
             }
@@ -90,17 +92,17 @@ def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
 def _bound(frames: list[pd.DataFrame], bound: str) -> str | None:
     columns = ("create_time_since_epoch", "last_update_time_since_epoch", "time")
     found = [getattr(f[c].dropna(), bound)() for f in frames for c in columns if c in f]
-    times = [time for time in found if not output.is_missing(time)]
+    times = [time for time in found if not is_missing(time)]
     if not times:
         return None
-    return str(output.json_value(min(times) if bound == "min" else max(times)))
+    return str(json_value(min(times) if bound == "min" else max(times)))
 
 
 def _by_type(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a row for each type: the most frequent first, of contexts the rarest."""
     rows = []
     for name, group in frame.groupby("type", dropna=False, sort=True):
-        row: dict[str, Any] = {"type": output.json_value(name), "count": len(group)}
+        row: dict[str, Any] = {"type": json_value(name), "count": len(group)}
         if "state" in group:
             states = group["state"].dropna().value_counts(sort=False).sort_index()
             row["states"] = {str(state): int(count) for state, count in states.items()}

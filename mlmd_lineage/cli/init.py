@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from mlmd_lineage.cli.common import completion
 from mlmd_lineage.cli.common.command import Command, examples
-from mlmd_lineage.cli.common.options import StoreArgument  # noqa: TC001 - typer reads it
 from mlmd_lineage.cli.common.text import printable
 
 
@@ -22,7 +24,17 @@ def register(app: typer.Typer) -> None:
     )(_init)
 
 
-def _init(store: StoreArgument) -> None:
+def _init(
+    store: Annotated[
+        str,
+        typer.Argument(
+            metavar="STORE",
+            help="A path, a URL, or the name of a registered metadata store.",
+            show_default=False,
+            autocompletion=completion.metadata_stores,
+        ),
+    ],
+) -> None:
     """Make MLMD's tables where there are none.
 
     In an SQLite file, which is made too, or in a database that is there. ml-metadata 1.11 to 1.21

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlmd_lineage.cli.common import lineage_tree, output
 from mlmd_lineage.cli.common.command import Command, examples, progress
-from mlmd_lineage.cli.common.options import StoreArgument, open_store
+from mlmd_lineage.cli.common.frames import (
+    COLUMNS_HELP,
+    CSV_SAFE_HELP,
+    chosen_columns,
+    limited,
+    print_on_terminal,
+    write_plain,
+)
+from mlmd_lineage.cli.common.option_groups import with_groups
+from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, StoreOptions
 from mlmd_lineage.cli.common.output import LineageFormat
 
 if TYPE_CHECKING:
@@ -21,65 +30,111 @@ if TYPE_CHECKING:
 
 _NAMED = 3  # nodes of a boundary that are named
 
-_NODE_HELP = "artifact/5, execution/3, 5 (an artifact), a URI, a name, or Type:name."
-NodeArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NODE", help=_NODE_HELP)]
-MaxHopsOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--max-hops",
-        metavar="N",
-        min=0,
-        help="Follow at most N edges; from an artifact to what made it is one. Default: no limit.",
-    ),
-]
-UntilOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TYPE", help="Do not go past nodes of this type. May be repeated."),
-]
-TypesOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TYPE", help="Enter only nodes of this type. May be repeated."),
-]
-ReuseOption: TypeAlias = Annotated[
-    bool, typer.Option("--reuse", help="Follow also what cached executions claim.")
-]
-InternalOption: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--internal",
-        help="Follow also internal and pending events, and outputs that never came to be.",
-    ),
-]
-AsOfOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        metavar="TIME",
-        help="Answer with what existed then, such as 2026-11-21T06:00; UTC unless it says.",
-    ),
-]
-OnlyOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="TYPE",
-        help="List only the answer's nodes of this type (table and csv). May be repeated.",
-    ),
-]
-EdgesOption: TypeAlias = Annotated[
-    bool, typer.Option("--edges", help="Write the edges, not the nodes (table and csv).")
-]
-LimitOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=0,
-        help="Show the N nodes nearest to the start in a table; 0 for all. Default: 200 on a "
-        "terminal, else all.",
-    ),
-]
-FormatOption: TypeAlias = Annotated[
-    LineageFormat, typer.Option("--format", "-f", help="How to write the answer.")
-]
+
+@dataclasses.dataclass(frozen=True)
+class BoundOptions:
+    """Options that bound an answer."""
+
+    max_hops: Annotated[
+        int | None,
+        typer.Option(
+            "--max-hops",
+            metavar="N",
+            min=0,
+            help="Follow at most N edges; from an artifact to its producer is one. "
+            "Default: no limit.",
+        ),
+    ] = None
+    until: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="Do not go past nodes of this type. May be repeated."),
+    ] = None
+    types: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="Enter only nodes of this type. May be repeated."),
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return them as the arguments of Python's methods."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeOptions:
+    """Options that say which edges count."""
+
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Follow also what cached executions claim.")
+    ] = False
+    internal: Annotated[
+        bool,
+        typer.Option(
+            "--internal",
+            help="Follow also internal and pending events, and outputs that never came to be.",
+        ),
+    ] = False
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="Answer with what existed then, such as 2026-11-21T06:00; UTC unless it says.",
+        ),
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return them as the arguments of Python's methods."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputOptions:
+    """Options that say what of an answer is written, and in which format."""
+
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE",
+            help="List only the answer's nodes of this type (table and csv). May be repeated.",
+        ),
+    ] = None
+    edges: Annotated[
+        bool, typer.Option("--edges", help="Write the edges, not the nodes (table and csv).")
+    ] = False
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--columns", metavar="NAMES", help=f"{COLUMNS_HELP} For table and csv."),
+    ] = None
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Show the N nodes nearest to the start in a table; 0 for all. Default: 200 on a "
+            "terminal, else all.",
+        ),
+    ] = None
+    csv_safe: Annotated[bool, typer.Option("--csv-safe", help=CSV_SAFE_HELP)] = False
+    format_: Annotated[
+        LineageFormat, typer.Option("--format", "-f", help="The format of the answer.")
+    ] = LineageFormat.table
+
+    def check(self) -> None:
+        """Refuse options that do not apply to the format, rather than ignore them."""
+        if self.format_ not in {LineageFormat.table, LineageFormat.csv}:
+            given = {"--only": self.only, "--edges": self.edges, "--columns": self.columns}
+            for option, value in given.items():
+                if value:
+                    message = (
+                        f"{option} is for the formats table and csv, not {self.format_.value}."
+                    )
+                    raise typer.BadParameter(message)
+        if self.format_ is not LineageFormat.table and self.limit:
+            message = f"--limit is for the format table; {self.format_.value} is always whole."
+            raise typer.BadParameter(message)
+        if self.only and self.edges:
+            message = "--only is about nodes and --edges about edges; give one of them."
+            raise typer.BadParameter(message)
 
 
 def register(app: typer.Typer) -> None:
@@ -107,128 +162,87 @@ def register(app: typer.Typer) -> None:
     )(_between)
 
 
-def _upstream(  # noqa: PLR0913 - the options of one question
-    store: StoreArgument,
-    node: NodeArgument,
+@with_groups
+def _upstream(
     *,
-    max_hops: MaxHopsOption = None,
-    until: UntilOption = None,
-    types: TypesOption = None,
-    reuse: ReuseOption = False,
-    internal: InternalOption = False,
-    as_of: AsOfOption = None,
-    only: OnlyOption = None,
-    edges: EdgesOption = False,
-    limit: LimitOption = None,
-    format_: FormatOption = LineageFormat.table,
+    target: StoreOptions,
+    node: NodeArgument,
+    bounds: BoundOptions,
+    edge_options: EdgeOptions,
+    options: OutputOptions,
 ) -> None:
     """Show what a node came from: the data, steps and models behind it."""
-    bounds = {"max_hops": max_hops, "until": until, "types": types}
-    question = {"reuse": reuse, "internal": internal, "as_of": as_of} | bounds
-    options = OutputOptions(format_, limit, only or (), edges)
-    _answer("upstream", store, (node,), question, options)
+    question = bounds.arguments() | edge_options.arguments()
+    _answer("upstream", target, (node,), question, options)
 
 
-def _downstream(  # noqa: PLR0913 - the options of one question
-    store: StoreArgument,
-    node: NodeArgument,
+@with_groups
+def _downstream(
     *,
-    max_hops: MaxHopsOption = None,
-    until: UntilOption = None,
-    types: TypesOption = None,
-    reuse: ReuseOption = False,
-    internal: InternalOption = False,
-    as_of: AsOfOption = None,
-    only: OnlyOption = None,
-    edges: EdgesOption = False,
-    limit: LimitOption = None,
-    format_: FormatOption = LineageFormat.table,
+    target: StoreOptions,
+    node: NodeArgument,
+    bounds: BoundOptions,
+    edge_options: EdgeOptions,
+    options: OutputOptions,
 ) -> None:
     """Show what came from a node: whatever was made with it."""
-    bounds = {"max_hops": max_hops, "until": until, "types": types}
-    question = {"reuse": reuse, "internal": internal, "as_of": as_of} | bounds
-    _answer(
-        "downstream", store, (node,), question, OutputOptions(format_, limit, only or (), edges)
-    )
+    question = bounds.arguments() | edge_options.arguments()
+    _answer("downstream", target, (node,), question, options)
 
 
-def _between(  # noqa: PLR0913 - the options of one question
-    store: StoreArgument,
-    source: Annotated[str, typer.Argument(metavar="A", help=_NODE_HELP)],
-    target: Annotated[str, typer.Argument(metavar="B", help="Another node.")],
+@with_groups
+def _between(
     *,
-    reuse: ReuseOption = False,
-    internal: InternalOption = False,
-    as_of: AsOfOption = None,
-    only: OnlyOption = None,
-    edges: EdgesOption = False,
-    limit: LimitOption = None,
-    format_: FormatOption = LineageFormat.table,
+    target: StoreOptions,
+    source: Annotated[str, typer.Argument(metavar="A", help=NODE_HELP)],
+    end: Annotated[str, typer.Argument(metavar="B", help="Another node.")],
+    edge_options: EdgeOptions,
+    options: OutputOptions,
 ) -> None:
     """Show all paths from A to B, in the direction of the data."""
-    question = {"reuse": reuse, "internal": internal, "as_of": as_of}
-    _answer(
-        "between",
-        store,
-        (source, target),
-        question,
-        OutputOptions(format_, limit, only or (), edges),
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class OutputOptions:
-    """Options that say what of an answer is written, and in which format."""
-
-    format: LineageFormat = LineageFormat.table
-    limit: int | None = None
-    only: Collection[str] = ()
-    edges: bool = False
-
-    def check(self) -> None:
-        """Refuse options that do not apply to the format, rather than ignore them."""
-        if self.format not in {LineageFormat.table, LineageFormat.csv}:
-            for option, value in (("--only", self.only), ("--edges", self.edges)):
-                if value:
-                    message = f"{option} is for the formats table and csv, not {self.format.value}."
-                    raise typer.BadParameter(message)
-        if self.format is not LineageFormat.table and self.limit is not None:
-            message = f"--limit is for the format table; {self.format.value} is always whole."
-            raise typer.BadParameter(message)
-        if self.only and self.edges:
-            message = "--only is about nodes and --edges about edges; give one of them."
-            raise typer.BadParameter(message)
+    _answer("between", target, (source, end), edge_options.arguments(), options)
 
 
 def _answer(
-    what: str, target: str, nodes: tuple[str, ...], question: dict[str, Any], options: OutputOptions
+    what: str,
+    target: StoreOptions,
+    nodes: tuple[str, ...],
+    question: dict[str, Any],
+    options: OutputOptions,
 ) -> None:
     from mlmd_lineage.snapshot.tables import KINDS
     from mlmd_lineage.snapshot.type_names import full_names
 
     options.check()
-    store = open_store(target)
+    store = target.open()
     with progress(f"Asking {store.location}"):
         keys = [store.find_node(node) for node in nodes]
         trace: Trace = getattr(store, what)(*keys, **question)
-        only = full_names(trace.tables, options.only, KINDS["artifact"], KINDS["execution"])
+        only = full_names(trace.tables, options.only or (), KINDS["artifact"], KINDS["execution"])
         options = dataclasses.replace(options, only=only)
         trace.complete  # noqa: B018 - found while the progress is shown
     print_trace(trace, options)
     if what == "between" and not len(trace) and len(store.between(*reversed(keys), **question)):
-        typer.echo(f"{keys[0]} came from {keys[1]}: give them in the other order.", err=True)
+        output.write(f"{keys[0]} came from {keys[1]}: give them in the other order.", error=True)
 
 
 def print_trace(trace: Trace, options: OutputOptions) -> None:
     """Print an answer."""
-    if options.format is LineageFormat.csv:
-        output.print_csv(trace.edges if options.edges else node_rows(trace, options.only))
+    if options.format_ is LineageFormat.csv:
+        output.write_csv(_rows(trace, options), safe=options.csv_safe)
         if not trace.complete:
-            typer.echo(summary(trace), err=True)
-    elif options.format is LineageFormat.table:
+            output.write(summary(trace), error=True)
+    elif options.format_ is LineageFormat.table:
         _print_table(trace, options)
+    elif options.format_ is LineageFormat.json:
+        output.write_json_text(trace.to_json().rstrip("\n"))
     else:
-        typer.echo(getattr(trace, f"to_{options.format.value}")().rstrip("\n"))
+        output.write_data(getattr(trace, f"to_{options.format_.value}")().rstrip("\n") + "\n")
+
+
+def _rows(trace: Trace, options: OutputOptions) -> pd.DataFrame:
+    rows = trace.edges if options.edges else node_rows(trace, options.only or ())
+    return chosen_columns(rows, options.columns)
 
 
 def _print_table(trace: Trace, options: OutputOptions) -> None:
@@ -236,14 +250,16 @@ def _print_table(trace: Trace, options: OutputOptions) -> None:
     limit = options.limit
     if limit is None:
         limit = lineage_tree.SHOWN_NODES if terminal else 0
-    rows = trace.edges if options.edges else node_rows(trace, options.only)
-    hidden = max(len(rows) - limit, 0) if limit else 0
-    part = rows.head(limit or len(rows))
+    rows = _rows(trace, options)
+    part = limited(rows, limit)
+    hidden = len(rows) - len(part)
     if not terminal:
-        output.print_plain(part)
-    elif options.edges or options.only:
+        write_plain(part)
+    elif options.edges or options.only or options.columns:
         if len(rows):
-            output.print_table(part.drop(columns=["artifact_id", "execution_id"], errors="ignore"))
+            left_out = [] if options.columns else ["artifact_id", "execution_id"]
+            part = part.drop(columns=left_out, errors="ignore")
+            print_on_terminal(part, "edge" if options.edges else "node")
     else:
         lineage_tree.print_tree(trace, limit or None)
     notes = [summary(trace)]
@@ -256,9 +272,9 @@ def _print_table(trace: Trace, options: OutputOptions) -> None:
         )
     for line in notes:
         if terminal:
-            output.print_line(line, "dim" if trace.complete else "bold yellow")
+            output.write_line(line, "dim" if trace.complete else "bold yellow")
         else:
-            typer.echo(f"# {line}")
+            output.write(f"# {line}")
 
 
 def node_rows(trace: Trace, only: Collection[str] = ()) -> pd.DataFrame:

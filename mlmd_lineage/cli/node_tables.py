@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
-from mlmd_lineage.cli.common.options import StoreArgument, open_store
+from mlmd_lineage.cli.common.frames import (
+    TableOptions,
+    chosen_columns,
+    limited,
+    print_frame,
+    write_count,
+)
+from mlmd_lineage.cli.common.option_groups import with_groups
+from mlmd_lineage.cli.common.options import StoreOptions
 from mlmd_lineage.cli.common.output import Format
 from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.cli.common.values import terminal_value
+from mlmd_lineage.snapshot.json_values import is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlmd_lineage.store import Store
 
-TypeOption: TypeAlias = Annotated[
-    str | None, typer.Option("--type", metavar="TYPE", help="Only those of this type.")
-]
-WhereOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--where", metavar="FILTER", help="Only those that a filter of MLMD's language finds."
-    ),
-]
-PropertiesOption: TypeAlias = Annotated[
-    bool, typer.Option("--properties", help="Show the properties too.")
-]
-LimitOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Only the first N rows; with -N, only the last N."),
-]
-FormatOption: TypeAlias = Annotated[
-    Format, typer.Option("--format", "-f", help="How to write the rows.")
-]
+@dataclasses.dataclass(frozen=True)
+class NodeOptions:
+    """Options that say which nodes are listed."""
+
+    type_name: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Only those of this type. May be repeated."),
+    ] = None
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where", metavar="FILTER", help="Only those that a filter of MLMD's language finds."
+        ),
+    ] = None
+    properties: Annotated[bool, typer.Option("--properties", help="Show the properties too.")] = (
+        False
+    )
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for name, function in (
-        ("artifacts", _artifacts),
-        ("executions", _executions),
-        ("contexts", _contexts),
-        ("events", _events),
-        ("types", _types),
-    ):
+    for function in (_artifacts, _executions, _contexts, _events, _types):
+        name = function.__name__.removeprefix("_")
         calls = [f"{name} metadata.db", f"{name} metadata.db --limit -20"]
-        if name in _EXAMPLES:
-            calls += [f"{name} metadata.db {options}" for options in _EXAMPLES[name]]
+        calls += [f"{name} metadata.db {options}" for options in _EXAMPLES.get(name, ())]
         calls += [f"{name} metadata.db --format csv > {name}.csv"]
         app.command(name, cls=Command, epilog=examples(*calls))(function)
 
@@ -61,136 +63,88 @@ _EXAMPLES = {
 }
 
 
-def _artifacts(  # noqa: PLR0913 - the options of a command
-    store: StoreArgument,
-    *,
-    type_name: TypeOption = None,
-    where: WhereOption = None,
-    properties: PropertiesOption = False,
-    limit: LimitOption = None,
-    format_: FormatOption = Format.table,
-) -> None:
+@with_groups
+def _artifacts(*, target: StoreOptions, nodes: NodeOptions, options: TableOptions) -> None:
     """List the artifacts: datasets, models, metrics."""
-    options = _OutputOptions(limit, format_, properties=properties)
-    _nodes("artifacts", open_store(store), type_name, where, options)
+    _print_nodes("artifacts", target, nodes, options)
 
 
-def _executions(  # noqa: PLR0913 - the options of a command
-    store: StoreArgument,
-    *,
-    type_name: TypeOption = None,
-    where: WhereOption = None,
-    properties: PropertiesOption = False,
-    limit: LimitOption = None,
-    format_: FormatOption = Format.table,
-) -> None:
+@with_groups
+def _executions(*, target: StoreOptions, nodes: NodeOptions, options: TableOptions) -> None:
     """List the executions: the steps that ran."""
-    options = _OutputOptions(limit, format_, properties=properties)
-    _nodes("executions", open_store(store), type_name, where, options)
+    _print_nodes("executions", target, nodes, options)
 
 
-def _contexts(  # noqa: PLR0913 - the options of a command
-    store: StoreArgument,
-    *,
-    type_name: TypeOption = None,
-    where: WhereOption = None,
-    properties: PropertiesOption = False,
-    limit: LimitOption = None,
-    format_: FormatOption = Format.table,
-) -> None:
+@with_groups
+def _contexts(*, target: StoreOptions, nodes: NodeOptions, options: TableOptions) -> None:
     """List the contexts: pipelines, runs, experiments."""
-    options = _OutputOptions(limit, format_, properties=properties)
-    _nodes("contexts", open_store(store), type_name, where, options)
+    _print_nodes("contexts", target, nodes, options)
 
 
-def _events(
-    store: StoreArgument,
-    *,
-    limit: LimitOption = None,
-    format_: FormatOption = Format.table,
-) -> None:
+@with_groups
+def _events(*, target: StoreOptions, options: TableOptions) -> None:
     """List the events: which execution took or made which artifact."""
-    source = open_store(store)
-    with progress(f"Reading {source.location}"):
-        frame = source.frames.events()
-    _print("events", frame, _OutputOptions(limit, format_))
-
-
-def _types(
-    store: StoreArgument,
-    *,
-    limit: LimitOption = None,
-    format_: FormatOption = Format.table,
-) -> None:
-    """List the types, and the properties that each declares."""
-    source = open_store(store)
-    with progress(f"Reading {source.location}"):
-        frame = source.frames.types()
-    _print("types", frame, _OutputOptions(limit, format_))
-
-
-class _OutputOptions(NamedTuple):
-    """Options that say what of a frame is printed, and in which format."""
-
-    limit: int | None
-    format: Format
-    properties: bool = False
-
-
-def _nodes(
-    what: str, store: Store, type_name: str | None, where: str | None, options: _OutputOptions
-) -> None:
+    store = target.open()
     with progress(f"Reading {store.location}"):
-        more: dict[str, Any] = {}
-        if where is not None:
-            more["where"] = where
-            read = getattr(store, f"find_{what}")
-        else:
-            read = getattr(store.frames, what)
-            if what == "artifacts" and options.format is Format.table and output.on_terminal():
-                more["runs"] = (
-                    False  # a terminal is too narrow for the producers, and they take longer
-                )
-        frame = read(type=type_name, properties=options.properties, **more)
-    _print(what, frame, options)
+        frame = store.frames.events()
+    print_frame(frame, options, "events")
 
 
-def _print(what: str, frame: pd.DataFrame, options: _OutputOptions) -> None:
-    limit = options.limit
-    total = len(frame)
-    if limit is not None:
-        frame = frame.head(limit) if limit >= 0 else frame.tail(-limit)
-    if options.format is Format.json:
-        output.print_json_rows(frame)
-    elif options.format is Format.csv:
-        output.print_csv(frame)
-    elif not output.on_terminal():
-        output.print_plain(frame)
+@with_groups
+def _types(*, target: StoreOptions, options: TableOptions) -> None:
+    """List the types, and the properties that each declares."""
+    store = target.open()
+    with progress(f"Reading {store.location}"):
+        frame = store.frames.types()
+    print_frame(frame, options, "types")
+
+
+def _print_nodes(
+    what: str, target: StoreOptions, nodes: NodeOptions, options: TableOptions
+) -> None:
+    import pandas as pd
+
+    store = target.open()
+    on_terminal = options.format_ is Format.table and output.on_terminal()
+    more: dict[str, Any] = {}
+    if nodes.where is not None:
+        more["where"] = nodes.where
+        read = getattr(store, f"find_{what}")
     else:
-        if options.properties:
-            _print_blocks(what[:-1], frame)
-        elif len(frame):
-            output.print_table(frame)
-        counted = f"{total:,} {what}" if total != 1 else f"1 {what[:-1]}"
-        part = f"{len(frame):,} of {counted}." if len(frame) < total else f"{counted}."
-        output.print_line(part, "dim")
+        read = getattr(store.frames, what)
+        if what == "artifacts" and on_terminal and not options.columns:
+            more["runs"] = False  # no columns of producers on a terminal; they take longer
+    with progress(f"Reading {store.location}"):
+        frames = [
+            read(type=name, properties=nodes.properties, **more)
+            for name in nodes.type_name or (None,)
+        ]
+        frame = frames[0]
+        if len(frames) > 1:
+            frame = pd.concat(frames).sort_index()
+            frame = frame[~frame.index.duplicated()]
+    if on_terminal and nodes.properties:
+        part = limited(chosen_columns(frame, options.columns), options.limit)
+        _print_with_properties(what.removesuffix("s"), part)
+        write_count(len(part), len(frame), what)
+    else:
+        print_frame(frame, options, what)
 
 
-def _print_blocks(kind: str, frame: pd.DataFrame) -> None:
-    """Print one block a node: its properties are too many for the width of a terminal."""
+def _print_with_properties(kind: str, frame: pd.DataFrame) -> None:
+    """Print a record for each node: its properties are too many for the width of a terminal."""
     from rich.text import Text
 
     terminal = output.console()
     records: list[dict[Any, Any]] = frame.to_dict("records")
     for number, row in zip(frame.index, records, strict=True):
-        line = Text()
-        line.append(f"{kind}/{number}", style="bold")
+        line = Text(f"{kind}/{number}", style="bold")
         for name in ("type", "name", "uri", "state"):
-            if not output.is_missing(row.get(name)):
-                shown = output.shown_value(row[name])
+            if not is_missing(row.get(name)):
+                shown = terminal_value(row[name])
                 line.append(f"  {shown}", style=output.STATE_STYLES.get(shown))
         terminal.print(line, soft_wrap=True)
         for name, value in row.items():
-            if "properties." in name and not output.is_missing(value):
-                shown = f"  {printable(name)} = {output.shown_value(value)}"
+            if "properties." in str(name) and not is_missing(value):
+                shown = f"  {printable(str(name))} = {terminal_value(value)}"
                 terminal.print(Text(shown), soft_wrap=True)

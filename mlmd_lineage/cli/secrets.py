@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlmd_lineage.cli.common import attributes, completion
+from mlmd_lineage.cli.common import attributes, completion, output
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.registration_tables import FormatOption, print_result, print_rows
@@ -81,7 +81,7 @@ def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
         for name, entry in sorted(secret_store.secrets().items())
     ]
     if not rows and format_ is DescriptionFormat.table:
-        typer.echo("No secrets are registered.")
+        output.write("No secrets are registered.")
         return
     print_rows(rows, format_, mark="")
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples
-from mlmd_lineage.cli.common.options import StoreArgument, open_store
-from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.cli.common.option_groups import with_groups
+from mlmd_lineage.cli.common.options import StoreOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +25,10 @@ def register(app: typer.Typer) -> None:
     )(_serve)
 
 
+@with_groups
 def _serve(  # noqa: PLR0913 - each stands alone
-    store: StoreArgument,
     *,
+    target: StoreOptions,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="The address to listen at.")
     ] = "127.0.0.1",
@@ -63,7 +65,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.server.supervisor import Supervisor
 
-    source = open_store(store, create=create)
+    store = target.open(create=create)
     settings = ServerSettings(
         host=host,
         port=port,
@@ -76,6 +78,6 @@ def _serve(  # noqa: PLR0913 - each stands alone
     )
 
     def announce(address: str) -> None:
-        typer.echo(f"Serving {printable(source.location)} at {address}.")
+        output.write(f"Serving {store.location} at {address}.")
 
-    Supervisor(source, settings, write_line).run(announce)
+    Supervisor(store, settings, write_line).run(announce)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli.common import completion
+from mlmd_lineage.cli.common import completion, output
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.prompts import confirm
 from mlmd_lineage.cli.common.registration_tables import (
     FormatOption,
     GlobalOption,
@@ -267,7 +268,7 @@ def _delete(
 
     registry = _registry()
     registry.view().stack(name)
-    lifecycle.ask(f"Delete the stack '{name}'?", yes=yes)
+    confirm(f"Delete the stack '{name}'?", yes=yes)
     stack_registry.delete(registry, name)
     print_result(f"Deleted the stack '{name}'.", {"deleted": name}, format_)
 
@@ -317,7 +318,7 @@ def _export(
     document = stack_export.exported(view, name or view.active().name)
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if file is None:
-        typer.echo(text)
+        output.write_json_text(text)
         return
     if file.exists():
         message = f"{file} exists already; give another name."

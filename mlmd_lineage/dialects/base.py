@@ -9,11 +9,11 @@ store may hold executions of several platforms.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.dialects.platform_properties import is_internal
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, StepRecord
-from mlmd_lineage.snapshot.tables import EXECUTION_STATES, INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, ExecutionState, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,17 +26,15 @@ if TYPE_CHECKING:
     )
     from mlmd_lineage.dialects.records import RunIdentity, Status
 
-UNKNOWN, NEW, RUNNING, COMPLETE, FAILED, CACHED, CANCELED = range(7)
 _STATUSES: dict[int, Status] = {
-    NEW: "running",
-    RUNNING: "running",
-    COMPLETE: "completed",
-    FAILED: "failed",
-    CACHED: "cached",
-    CANCELED: "canceled",
+    ExecutionState.NEW: "running",
+    ExecutionState.RUNNING: "running",
+    ExecutionState.COMPLETE: "completed",
+    ExecutionState.FAILED: "failed",
+    ExecutionState.CACHED: "cached",
+    ExecutionState.CANCELED: "canceled",
 }
 _scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # half as long as loads
-_DUNDER = re.compile(r"^__.+__$")
 METRICS_BASE_TYPE = "mlmd.Metrics"
 
 
@@ -59,6 +57,13 @@ class Dialect:
     """The properties in which a cached execution names the one whose results it reuses."""
     canceled_is_skipped = False
     """Whether CANCELED means that a condition was false, which does not touch the run's status."""
+    attributed_types: tuple[str, ...] = ()
+    """The types of the contexts whose attributed artifacts ``run`` is given."""
+    repeats_are_attempts = True
+    """Whether executions of one name in a run are attempts at one step, of which the last counts.
+
+    If not, all of them count, and a comparison has one row for each.
+    """
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution that has these contexts, the innermost first.
@@ -76,7 +81,11 @@ class Dialect:
     def step(self, execution: ExecutionFacts, identity: RunIdentity) -> StepRecord:
         """Return an execution as a step of a run."""
         status, cached = self.status(execution)
-        details = {"entrypoint_name": last_part(execution.type)} | self.details(execution)
+        defaults: dict[str, Any] = {
+            "entrypoint_name": last_part(execution.type),
+            "started": started(execution),
+            "finished": None if status == "running" else finished(execution),
+        }
         return StepRecord(
             id=execution.id,
             name=self.step_name(execution, identity),
@@ -87,10 +96,12 @@ class Dialect:
             is_cached=cached,
             inputs=self._artifacts(execution, inputs=True),
             outputs=self._artifacts(execution, inputs=False),
-            started=started(execution),
-            finished=None if status == "running" else finished(execution),
-            **details,
+            **(defaults | self.details(execution)),
         )
+
+    def link_steps(self, steps: Mapping[int, StepRecord]) -> Mapping[int, StepRecord]:
+        """Return the steps of a run with what follows from the other steps, such as outputs."""
+        return steps
 
     def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the name of a step in its pipeline."""
@@ -104,7 +115,10 @@ class Dialect:
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return further fields of the step's record, such as ``parameters``."""
-        return {"parameters": {**execution.custom_properties, **execution.properties}}
+        own, internal = split_properties(
+            {**execution.custom_properties, **execution.properties}, is_internal
+        )
+        return {"parameters": own, "internal_properties": internal}
 
     def keys(self, event: EventFacts) -> Sequence[tuple[str, int]]:
         """Return the keys under which a step uses or produces an artifact, each with its index.
@@ -130,10 +144,19 @@ class Dialect:
         return ArtifactRecord(name=artifact.name, properties=merged(artifact))
 
     def run(
-        self, identity: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+        self,
+        identity: RunIdentity,
+        steps: Sequence[tuple[ExecutionFacts, StepRecord]],
+        artifacts: Sequence[ArtifactFacts] = (),
     ) -> RunDetails:
-        """Return what the platform says about a run."""
-        del identity, steps
+        """Return what the platform says about a run.
+
+        Args:
+            identity: The run.
+            steps: Its executions, and each as a step.
+            artifacts: The artifacts that MLMD attributes to the run's context.
+        """
+        del identity, steps, artifacts
         return RunDetails()
 
 
@@ -153,11 +176,7 @@ def of_types(contexts: Iterable[ContextFacts], *types: str) -> list[ContextFacts
 
 def state_name(state: int | None) -> str | None:
     """Return MLMD's name for a state, ``UNKNOWN(9)`` for a number that it does not name."""
-    if state is None:
-        return None
-    if 0 <= state < len(EXECUTION_STATES):
-        return EXECUTION_STATES[state]
-    return f"UNKNOWN({state})"
+    return None if state is None else name_of(ExecutionState, state)
 
 
 def status_of(execution: ExecutionFacts) -> Status:
@@ -217,11 +236,6 @@ def _from_spaced_json(value: str) -> Any:
         return value
 
 
-def is_internal(name: str) -> bool:
-    """Tell whether a property's name is like ``__this__``, as platforms mark what is theirs."""
-    return _DUNDER.match(name) is not None
-
-
 def split_properties(
     properties: Mapping[str, Any], internal: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -271,24 +285,28 @@ def group_status(
     expected: int | None,
     *,
     canceled_is_skipped: bool,
+    was_retried: bool = False,
 ) -> Status:
     """Return the status of a group of steps: from its children, not from its own state.
 
     Kubeflow's own state of a DAG is unreliable: up to 2.3 it stays RUNNING, up to 2.16 only
-    the direct parent of a step is updated, and a cached step updates none (kubeflow/pipelines
-    #10175, #11572, #11979, #12131, #13321, #13591, #13888). Where all children that exist have
+    the direct parent of a step is updated, a cached step updates none, and FAILED stays when the
+    run was tried again and completed (kubeflow/pipelines #10175, #11572, #11979, #12131, #13321,
+    #13591, #13888). Where all children that exist have
     finished, but fewer exist than should, it is running; unless one was skipped, as then those
     that follow it never get an execution.
 
     Args:
         state: The group's own state, MLMD's name.
-        children: For each child its name, its pass through a loop, and its status.
+        children: For each child its name, its iteration of a loop, and its last attempt's status.
         expected: How many children there should be, if that is known.
         canceled_is_skipped: As for ``derived_status``.
+        was_retried: Whether a child failed and a later attempt at it did not.
     """
     statuses = [status for _, _, status in children]
-    number = EXECUTION_STATES.index(state) if state in EXECUTION_STATES else UNKNOWN
-    own = _STATUSES.get(number, "running")
+    own = _STATUSES.get(
+        ExecutionState.__members__.get(state or "", ExecutionState.UNKNOWN), "running"
+    )
     there = len({(name, iteration) for name, iteration, _ in children})
     whole = expected is not None and there >= expected
     skipped = bool(statuses) and set(statuses) == {"canceled"}
@@ -296,9 +314,9 @@ def group_status(
     if own in {"failed", "completed"} or (own == "canceled" and not children):
         nothing = own
     found = derived_status(statuses, canceled_is_skipped=canceled_is_skipped, nothing=nothing)
-    if own == "failed":
-        return "failed"
     lacking = expected is not None and not whole and "canceled" not in statuses
+    if own == "failed":
+        return "failed" if lacking or not (was_retried or whole) else found
     if lacking and own == "running" and found == "completed":
         return "running"
     return found

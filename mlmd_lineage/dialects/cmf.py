@@ -1,18 +1,20 @@
 """The dialect of HPE's Common Metadata Framework: a pipeline of stages, each with its executions.
 
 Source: ``cmflib/cmf.py`` and ``cmflib/metadata_helper.py`` of HewlettPackard/cmf. It records
-neither runs nor states: all executions of a pipeline are one run of it.
+neither runs nor states: all executions of a pipeline are one run of it, and those of one stage are
+not attempts at it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.dialects.base import Dialect, first, merged, scalars
+from mlmd_lineage.dialects.base import Dialect, first, merged, scalars, split_properties
+from mlmd_lineage.dialects.platform_properties import is_internal
 from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlmd_lineage.dialects.facts import (
         ArtifactFacts,
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 
 _PIPELINE, _STAGE = "Parent_Context", "Pipeline_Stage"
 _METRICS = ("Metrics", "Step_Metrics")
+_ORIGINAL_TIME = "original_create_time_since_epoch"
 
 
 class CMF(Dialect):
     """HPE CMF."""
 
     name = "cmf"
+    repeats_are_attempts = False
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the pipeline of an execution's stage, which is its run too."""
@@ -47,33 +51,57 @@ class CMF(Dialect):
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters, which are the custom properties; declared ones are CMF's own."""
-        return {
+        own, internal = split_properties(execution.custom_properties, is_internal)
+        details: dict[str, Any] = {
             "entrypoint_name": execution.type.rpartition("/")[2] or execution.type,
             "display_name": execution.name or None,
-            "parameters": dict(execution.custom_properties),
-            "internal_properties": dict(execution.properties),
+            "parameters": own,
+            "internal_properties": {**internal, **execution.properties},
         }
+        original = _original_time(internal)
+        if original is not None:
+            # The times of MLMD's rows are those of the last push: when it ended is not known.
+            details |= {"started": original, "finished": None}
+        return details
 
     def keys(self, event: EventFacts) -> Sequence[tuple[str, int]]:
-        """Return the artifact's name without its hash, as most outputs have no path."""
-        if event.artifact is not None and event.artifact.name:
-            return [(_short(event.artifact), 0)]
+        """Return the event's path, or else the artifact's name, without the artifact's hash."""
+        artifact = event.artifact
+        if artifact is None:
+            return super().keys(event)
+        if event.keys:
+            return [(_without_hash(key, artifact.uri), index) for key, index in event.keys]
+        if artifact.name:
+            return [(_without_hash(artifact.name, artifact.uri), 0)]
         return super().keys(event)
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
         """Return an artifact; the numbers among a metrics artifact's custom properties count."""
-        numbers = {name: _number(value) for name, value in artifact.custom_properties.items()}
+        own, internal = split_properties(merged(artifact), is_internal)
+        numbers = {
+            name: _number(value)
+            for name, value in artifact.custom_properties.items()
+            if name not in internal
+        }
         return ArtifactRecord(
-            name=_short(artifact) or None,
-            properties=merged(artifact),
+            name=_without_hash(artifact.name or "", artifact.uri) or None,
+            properties=own,
             metrics=scalars(numbers) if artifact.type in _METRICS else {},
+            created=_original_time(internal),
         )
 
 
-def _short(artifact: ArtifactFacts) -> str:
-    """Return a name without the hash, which is its URI, and what follows it."""
-    name = artifact.name or ""
-    return (name.partition(f":{artifact.uri}")[0] if artifact.uri else name) or name
+def _without_hash(name: str, uri: str | None) -> str:
+    """Return a name without the artifact's hash, which is its URI, and what follows it."""
+    return (name.partition(f":{uri}")[0] if uri else name) or name
+
+
+def _original_time(properties: Mapping[str, Any]) -> int | None:
+    """Return when a CMF client recorded something; MLMD's own time is that of the last push."""
+    try:
+        return int(properties[_ORIGINAL_TIME])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _number(value: Any) -> Any:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _RUN = "KfpRun"
 _INPUT = "input:"
-# Argo names a workflow by its pipeline and five characters.
+# A recurring run is named by its job, a count and a hash in decimal digits.
+_RECURRING = re.compile(r"-[0-9]+-[0-9]{6,10}$")
+# Argo names another workflow by its pipeline and five characters.
 _SUFFIX = re.compile(r"-[a-z0-9]{5}$")
 _TYPE = re.compile(r"^components\.(?P<name>.+?)(@sha256=.*)?$", re.DOTALL)
 
@@ -32,14 +34,17 @@ class KubeflowV1(Dialect):
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution.
 
-        What is recorded as the pipeline's name is the workflow's: without the five characters
-        that Argo appends to it, it is the same for all runs.
+        What is recorded as the pipeline's name is the workflow's: without what is appended for
+        each run, it is the same for all runs of a pipeline, or of a recurring job.
         """
         run = first(contexts, _RUN)
         if run is None:
             return None
         recorded = str(run.properties.get("pipeline_name") or run.name)
-        stem = _SUFFIX.sub("", recorded) if recorded == run.name else recorded
+        stem = recorded
+        if recorded == run.name:
+            appended = _RECURRING if _RECURRING.search(recorded) else _SUFFIX
+            stem = appended.sub("", recorded)
         return (RunIdentity(run, None, stem or recorded),)
 
     def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:

@@ -11,6 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import Dialect, first, last_part, merged, scalars
+from mlmd_lineage.dialects.kubeflow_v2_outputs import with_group_outputs
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, RunIdentity
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class KubeflowV2(Dialect):
             entrypoint_name=record.display_name or record.name,
         )
 
+    def link_steps(self, steps: Mapping[int, StepRecord]) -> Mapping[int, StepRecord]:
+        """Return the steps of a run, its DAGs with the outputs that they pass on."""
+        return with_group_outputs(steps)
+
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters, and the step's position in the tree of DAGs."""
         found = merged(execution)
@@ -103,23 +108,55 @@ class KubeflowV2(Dialect):
         }
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
-        """Return an artifact; the custom properties of ``system.Metrics`` are its metrics."""
+        """Return an artifact with its metrics.
+
+        They are the numbers of ``system.Metrics``, and the cells of the confusion matrix of
+        ``system.ClassificationMetrics``; the points of its ROC curve stay properties.
+        """
         properties = {name: _unwrapped(value) for name, value in merged(artifact).items()}
         return ArtifactRecord(
             name=properties.get("display_name") or artifact.name,
             properties=properties,
-            metrics=scalars(properties) if last_part(artifact.type) == "Metrics" else {},
+            metrics=_metrics(last_part(artifact.type), properties),
         )
 
     def run(
-        self, identity: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+        self,
+        identity: RunIdentity,
+        steps: Sequence[tuple[ExecutionFacts, StepRecord]],
+        artifacts: Sequence[ArtifactFacts] = (),
     ) -> RunDetails:
         """Return the run's parameters, those of its root, and the properties of its context."""
+        del artifacts
         root = next((record for _, record in steps if record.is_root), None)
         return RunDetails(
             parameters={} if root is None else root.parameters,
             runtime_configuration={} if identity.run is None else identity.run.properties,
         )
+
+
+def _metrics(kind: str, properties: Mapping[str, Any]) -> dict[str, float | int | bool]:
+    if kind == "Metrics":
+        return scalars(properties)
+    if kind == "ClassificationMetrics":
+        return _confusion_matrix(properties.get("confusionMatrix"))
+    return {}
+
+
+def _confusion_matrix(matrix: Any) -> dict[str, float | int | bool]:
+    """Return the cells of a confusion matrix: ``confusionMatrix.ACTUAL.PREDICTED``."""
+    if not isinstance(matrix, dict):
+        return {}
+    try:
+        names = [str(spec["displayName"]) for spec in matrix["annotationSpecs"]]
+        rows = [row["row"] for row in matrix["rows"]]
+        return {
+            f"confusionMatrix.{actual}.{predicted}": float(value)
+            for actual, row in zip(names, rows, strict=True)
+            for predicted, value in zip(names, row, strict=True)
+        }
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _is_dag(execution: ExecutionFacts) -> bool:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.dialects.base import (
     METRICS_BASE_TYPE,
     Dialect,
-    is_internal,
     last_part,
     merged,
     scalars,
     split_properties,
 )
+from mlmd_lineage.dialects.platform_properties import is_internal
 from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ class Plain(Dialect):
 
         A context is like a run if its type is named so, or if it has a parent; its pipeline is
         its parent, else another context of the execution whose type is named like one, else all
-        runs of its type are taken together. An execution without any context is a run of its
-        own, and belongs with the others of its type.
+        runs of its type are taken together. A context that only groups executions, such as an
+        experiment, is the pipeline of these where several are of one type. An execution without
+        any context is a run of its own, and belongs with the others of its type.
         """
         if not contexts:
             return ()
@@ -46,7 +47,9 @@ class Plain(Dialect):
         pipeline = next(
             iter([*run.parents, *(c for c in others if _like(c, _PIPELINE_WORDS))]), None
         )
-        return (RunIdentity(run, pipeline, pipeline.name if pipeline else run.type),)
+        name = pipeline.name if pipeline else run.type
+        # An experiment, a project or a workspace groups runs, and is none.
+        return (RunIdentity(run, pipeline, name, is_group=_rank(run)[0] > 1),)
 
     def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the first name that the execution has, in the order of Kubeflow's interface."""

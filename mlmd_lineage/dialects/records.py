@@ -22,12 +22,17 @@ class RunIdentity:
         pipeline: The context that stands for the pipeline, if there is one.
         pipeline_name: The pipeline's name.
         run_name: The run's name, unless it is that of its context.
+        is_group: The context need not be one run, as an experiment is none: where several of its
+            executions have the same type, each of them is a run of its own.
+        run_property: The property that names an execution's run, where the context holds several.
     """
 
     run: ContextFacts | None
     pipeline: ContextFacts | None
     pipeline_name: str
     run_name: str | None = None
+    is_group: bool = False
+    run_property: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,6 +98,8 @@ class ArtifactRecord:
         data_type: The Python class of what it holds, where the platform says so.
         materializer: What wrote it, where the platform says so.
         metrics: The scalar metrics that it holds.
+        created: When it was made, in milliseconds since 1970-01-01 UTC, where the platform itself
+            says so.
     """
 
     name: str | None
@@ -100,11 +107,23 @@ class ArtifactRecord:
     data_type: str | None = None
     materializer: str | None = None
     metrics: Mapping[str, float | int | bool] = dataclasses.field(default_factory=dict)
+    created: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunDetails:
-    """What a dialect knows of a run beyond its steps."""
+    """What a dialect knows of a run beyond its steps.
+
+    Attributes:
+        parameters: What the run as a whole was given.
+        runtime_configuration: How it was started.
+        metrics: For each artifact with metrics of the run as a whole its id, and these metrics.
+        status: The status of a run that has no steps, where the platform keeps it.
+    """
 
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     runtime_configuration: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[int, Mapping[str, float | int | bool]] = dataclasses.field(
+        default_factory=dict
+    )
+    status: Status | None = None

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.base import Dialect
 from mlmd_lineage.dialects.cmf import CMF
+from mlmd_lineage.dialects.kubeflow_metadata import KubeflowMetadata
 from mlmd_lineage.dialects.kubeflow_v1 import KubeflowV1
 from mlmd_lineage.dialects.kubeflow_v2 import KubeflowV2
+from mlmd_lineage.dialects.model_registry import ModelRegistry
 from mlmd_lineage.dialects.plain import Plain
 from mlmd_lineage.dialects.tfx import TFX
 from mlmd_lineage.dialects.zenml import ZenML
@@ -22,7 +24,16 @@ GROUP = "mlmd_lineage.dialects"
 """The entry point group under which a package offers dialects: classes, or instances."""
 
 # ZenML before TFX, whose contexts it shares; plain, which takes the rest, last.
-_BUILT_IN: tuple[Dialect, ...] = (ZenML(), TFX(), KubeflowV2(), KubeflowV1(), CMF(), Plain())
+_BUILT_IN: tuple[Dialect, ...] = (
+    ZenML(),
+    TFX(),
+    KubeflowV2(),
+    KubeflowV1(),
+    KubeflowMetadata(),
+    ModelRegistry(),
+    CMF(),
+    Plain(),
+)
 _registered: list[Dialect] = []
 
 

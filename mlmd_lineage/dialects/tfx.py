@@ -14,11 +14,11 @@ from mlmd_lineage.dialects.base import (
     Dialect,
     first,
     from_json,
-    is_internal,
     last_part,
     of_types,
     split_properties,
 )
+from mlmd_lineage.dialects.platform_properties import is_internal
 from mlmd_lineage.dialects.records import RunIdentity
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import first, from_json, last_part, merged, split_properties
+from mlmd_lineage.dialects.platform_properties import is_internal
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails
 from mlmd_lineage.dialects.tfx import TFX
 
@@ -46,7 +47,9 @@ class ZenML(TFX):
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters and internal properties; all are custom properties in JSON."""
-        own, internal = split_properties(merged(execution), lambda name: name.startswith(_PREFIX))
+        own, internal = split_properties(
+            merged(execution), lambda name: name.startswith(_PREFIX) or is_internal(name)
+        )
         return {
             "parameters": {name: from_json(value) for name, value in own.items()},
             "internal_properties": {name: from_json(value) for name, value in internal.items()},
@@ -63,9 +66,13 @@ class ZenML(TFX):
         )
 
     def run(
-        self, identity: RunIdentity, steps: Sequence[tuple[ExecutionFacts, StepRecord]]
+        self,
+        identity: RunIdentity,
+        steps: Sequence[tuple[ExecutionFacts, StepRecord]],
+        artifacts: Sequence[ArtifactFacts] = (),
     ) -> RunDetails:
         """Return the runtime configuration, which ZenML keeps on a context of each step."""
+        del artifacts
         for execution, _ in steps:
             context = first(execution.contexts, *_CONTEXTS)
             found = from_json(context.properties.get("runtime_configuration")) if context else None

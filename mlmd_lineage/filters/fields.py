@@ -10,13 +10,8 @@ import dataclasses
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.snapshot.tables import (
-    ARTIFACT_STATES,
-    EVENT_TYPES,
-    EXECUTION_STATES,
-    KINDS,
-    SCHEMAS,
-)
+from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState, names_of
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +20,9 @@ if TYPE_CHECKING:
 
 ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "Artifact.State": ARTIFACT_STATES,
-        "Execution.State": EXECUTION_STATES,
-        "Event.Type": EVENT_TYPES,
+        "Artifact.State": names_of(ArtifactState),
+        "Execution.State": names_of(ExecutionState),
+        "Event.Type": names_of(EventType),
     }
 )
 """The names of each enum's values, in the order of their numbers."""

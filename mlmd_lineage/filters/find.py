@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmd_lineage.filters import memory_database, sql_statements
 from mlmd_lineage.filters.candidates import candidates
 from mlmd_lineage.filters.semantics import analyze
+from mlmd_lineage.readers.base import SQLQueryable, TableProvider
 from mlmd_lineage.snapshot.tables import KINDS, Tables
 
 if TYPE_CHECKING:
+    from mlmd_lineage.filters.syntax_tree import Expression
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import NodeKind
 
@@ -39,22 +41,23 @@ def find_ids(read: Session | Tables, kind: NodeKind, where: str) -> list[int]:
         return sorted(
             memory_database.find(memory_database.from_tables(read.__getitem__), kind, condition)
         )
-    if not hasattr(read, "select"):
-        # Sessions that are not of SQL may hold whole tables.
-        table: Any = getattr(read, "table", None)
-        if table is not None:
-            return sorted(memory_database.find(memory_database.from_tables(table), kind, condition))
-        few = candidates(read, KINDS[kind], condition)
-        if few is not None and not few:
-            return []
-        return sorted(
-            memory_database.find(memory_database.from_session(read), kind, condition, few)
-        )
-    database: Any = read
-    if KINDS[kind].table not in database.layout.spelling:
+    if isinstance(read, SQLQueryable):
+        return _with_sql(read, kind, condition)
+    if isinstance(read, TableProvider):
+        source = memory_database.from_tables(read.table)
+        return sorted(memory_database.find(source, kind, condition))
+    few = candidates(read, KINDS[kind], condition)
+    if few is not None and not few:
         return []
-    found = sql_statements.statement(database, kind, condition)
-    ids = {int(number) for (number,) in database.select(found.text, found.parameters)}
+    return sorted(memory_database.find(memory_database.from_session(read), kind, condition, few))
+
+
+def _with_sql(session: SQLQueryable, kind: NodeKind, condition: Expression) -> list[int]:
+    """Return the ids that a statement finds, checked in memory where it cannot be exact."""
+    if KINDS[kind].table not in session.layout.spelling:
+        return []
+    found = sql_statements.statement(session, kind, condition)
+    ids = {int(number) for (number,) in session.select(found.text, found.parameters)}
     if not found.exact and ids:
-        ids = memory_database.find(memory_database.from_session(read), kind, condition, ids)
+        ids = memory_database.find(memory_database.from_session(session), kind, condition, ids)
     return sorted(ids)

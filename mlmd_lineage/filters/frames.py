@@ -9,7 +9,7 @@ from mlmd_lineage.filters.semantics import analyze
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
-from mlmd_lineage.snapshot.type_names import types_named
+from mlmd_lineage.snapshot.type_names import has_nodes_in, types_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def _tables(
     if ids:
         rows = sorted(session.fetch(spelled.table, {"id": ids}), key=lambda row: row[0])
     if type_name is not None:
-        wanted = types_named(tables, [type_name], spelled)
+        wanted = types_named(tables, [type_name], spelled, has_nodes=has_nodes_in(session))
         at = SCHEMAS[spelled.table].names.index("type_id")
         rows = [row for row in rows if row[at] in wanted]
     tables[spelled.table] = table_from_rows(spelled.table, rows)

@@ -10,7 +10,7 @@ left out, or asked for too widely, and ``exact`` says that someone must look aga
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlmd_lineage.filters import syntax_tree
 from mlmd_lineage.filters.syntax_tree import Column, Literal
@@ -19,27 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mlmd_lineage.filters.syntax_tree import Expression, FieldRow
-    from mlmd_lineage.readers.sql import DatabaseSchema
+    from mlmd_lineage.readers.base import SQLQueryable
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _NULLS = {"int": "bigint", "double": "double precision", "text": "text", "bool": "boolean"}
-
-
-class Database(Protocol):
-    """What a statement must know of the database that is to answer it."""
-
-    dialect: str
-    placeholder: str
-    layout: DatabaseSchema
-
-    def quote(self, name: str) -> str:
-        """Return a name as it stands in a statement."""
-
-    def text_placeholder(self, table: str, column: str) -> str:
-        """Return what stands for a text that a column is compared with."""
-
-    def spellings(self, text: str) -> list[str]:
-        """Return all ways in which a text may stand in the database."""
 
 
 class Row(NamedTuple):
@@ -52,7 +35,7 @@ class Row(NamedTuple):
 class Writer:
     """Writes conditions and values, and keeps the texts that are bound in their order."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SQLQueryable) -> None:
         self._database = database
         self.rows: dict[FieldRow, Row] = {}
         """The row of the statement in which each field stands."""

@@ -18,8 +18,8 @@ from mlmd_lineage.snapshot.tables import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mlmd_lineage.filters.sql_expressions import Database
     from mlmd_lineage.filters.syntax_tree import Expression
+    from mlmd_lineage.readers.base import SQLQueryable
     from mlmd_lineage.snapshot.tables import NodeKind
 
 _NODE = FieldRow()
@@ -36,7 +36,7 @@ class Statement(NamedTuple):
     """Whether it finds no other nodes than those asked for."""
 
 
-def statement(database: Database, kind: NodeKind, condition: Expression) -> Statement:
+def statement(database: SQLQueryable, kind: NodeKind, condition: Expression) -> Statement:
     """Return the statement that finds the nodes of a kind for which a condition is true."""
     found = [
         _Selection(database, kind, conditions).statement()
@@ -53,7 +53,7 @@ class _Selection:
     """Selects the nodes for which several conditions are true."""
 
     def __init__(
-        self, database: Database, kind: NodeKind, conditions: Sequence[Expression]
+        self, database: SQLQueryable, kind: NodeKind, conditions: Sequence[Expression]
     ) -> None:
         self._database = database
         self._layout = database.layout

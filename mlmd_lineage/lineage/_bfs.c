@@ -9,6 +9,10 @@
 #define EXPORTED __attribute__((visibility("default")))
 #endif
 
+/* Where passes is NULL every edge of a node may be followed. Otherwise an edge says how many edges
+   of the node that it leads to may be followed after it: the first so many. Of each node that a
+   search has seen, opens is the greatest of these numbers, and opened how many of its edges have
+   been followed already. */
 struct graph {
     const int32_t *offsets;
     const int32_t *neighbours;
@@ -17,37 +21,75 @@ struct graph {
     int32_t *seen;
     int32_t *queue;
     int32_t *hops;
+    const int32_t *passes;
+    int32_t *opens;
+    int32_t *opened;
 };
 
-EXPORTED int32_t walk(const struct graph *graph, int32_t starts, uint32_t allowed_roles,
-                      const uint8_t *type_flags, int32_t max_hops, int32_t ticket)
+EXPORTED int32_t search(const struct graph *graph, int32_t starts, uint32_t allowed_roles,
+                        const uint8_t *type_flags, int32_t max_hops, int32_t ticket)
 {
-    const int32_t *node_types = graph->node_types;
+    const int32_t *node_types = graph->node_types, *passes = graph->passes;
     int32_t *seen = graph->seen, *queue = graph->queue, *hops = graph->hops;
-    int32_t size = 0, first, at, edge;
+    int32_t *opens = graph->opens, *opened = graph->opened;
+    int32_t size = 0, again = 0, first, at, edge;
 
     for (at = 0; at < starts; at++) {
         int32_t start = queue[at];
-        if (seen[start] != ticket) {
-            seen[start] = ticket;
-            queue[size] = start;
-            hops[size++] = 0;
+        if (seen[start] == ticket)
+            continue;
+        seen[start] = ticket;
+        queue[size] = start;
+        hops[size++] = 0;
+        if (passes) {
+            opens[start] = INT32_MAX;
+            opened[start] = 0;
         }
     }
     first = size;
     for (at = 0; at < size; at++) {
-        int32_t node = queue[at], hop = hops[at];
+        /* A node that was reached again, with more edges to follow, stands inverted. */
+        int32_t node = queue[at] < 0 ? ~queue[at] : queue[at], hop = hops[at];
+        int32_t begin = graph->offsets[node], end = graph->offsets[node + 1];
         if (hop >= max_hops || (at >= first && type_flags[node_types[node]] & 1))
             continue;
-        for (edge = graph->offsets[node]; edge < graph->offsets[node + 1]; edge++) {
+        if (passes) {
+            int32_t edges = end - begin, open = opens[node];
+            end = begin + (open < edges ? open : edges);
+            begin += opened[node] < edges ? opened[node] : edges;
+            opened[node] = open;
+        }
+        for (edge = begin; edge < end; edge++) {
             int32_t neighbour = graph->neighbours[edge];
-            if (!(allowed_roles >> graph->roles[edge] & 1) || seen[neighbour] == ticket ||
+            if (!(allowed_roles >> graph->roles[edge] & 1) ||
                 type_flags[node_types[neighbour]] & 2)
                 continue;
-            seen[neighbour] = ticket;
-            queue[size] = neighbour;
-            hops[size++] = hop + 1;
+            if (seen[neighbour] != ticket) {
+                seen[neighbour] = ticket;
+                queue[size] = neighbour;
+                hops[size++] = hop + 1;
+                if (passes) {
+                    opens[neighbour] = passes[edge];
+                    opened[neighbour] = 0;
+                }
+            } else if (passes && passes[edge] > opens[neighbour]) {
+                if (opened[neighbour] == opens[neighbour]) {
+                    queue[size] = ~neighbour;
+                    hops[size++] = hop + 1;
+                    again++;
+                }
+                opens[neighbour] = passes[edge];
+            }
         }
+    }
+    if (again) {
+        for (at = first = 0; at < size; at++) {
+            if (queue[at] >= 0) {
+                queue[first] = queue[at];
+                hops[first++] = hops[at];
+            }
+        }
+        size = first;
     }
     return size;
 }

@@ -32,11 +32,19 @@ CLOSED = 2
 class Scratch:
     """What walks over one graph write to, one walk after the other."""
 
-    def __init__(self, nodes: int) -> None:
+    def __init__(self, nodes: int, again: int = 0) -> None:
+        """Make room for a graph.
+
+        Args:
+            nodes: The number of its nodes.
+            again: How often nodes can be reached again with more edges to follow, at most.
+        """
         # Pages that no walk touches are never given memory.
         self.seen = np.zeros(nodes, np.int32)
-        self.queue = np.empty(nodes, np.int32)
-        self.hops = np.empty(nodes, np.int32)
+        self.queue = np.empty(nodes + again, np.int32)
+        self.hops = np.empty(nodes + again, np.int32)
+        self.opens = np.empty(nodes if again else 0, np.int32)
+        self.opened = np.empty(nodes if again else 0, np.int32)
         self.ticket = 0
         self.turn = threading.Lock()
 
@@ -50,6 +58,8 @@ class Walker:
         roles: Each edge's role.
         node_types: Each node's type: its position in the flags of a walk.
         scratch: Shared by the walkers over one graph.
+        passes: For each edge how many edges of the node that it leads to may be followed after
+            it: the first so many. Without, all may.
         plain: Never use what is compiled.
     """
 
@@ -61,6 +71,7 @@ class Walker:
         roles: Array,
         node_types: Array,
         scratch: Scratch,
+        passes: Array | None = None,
         plain: bool = False,
     ) -> None:
         """Take the graph as arrays: numbers of 32 bits, roles of 8."""
@@ -72,22 +83,38 @@ class Walker:
             np.ascontiguousarray(node_types, np.int32),
             *(scratch.seen, scratch.queue, scratch.hops),
         ]
-        self._alive = parts  # C knows but their addresses
+        limits: list[Array] = []
+        if passes is not None:
+            limits = [np.ascontiguousarray(passes, np.int32), scratch.opens, scratch.opened]
+        self._alive = parts + limits  # C knows but their addresses
         compiled = None if plain else _compiled()
         if compiled is None:
-            self._step: Callable[..., int] = _walk
-            self._graph: Any = tuple(part.data for part in parts)
+            self._step: Callable[..., int] = _search
+            nothing = (None,) * 3
+            views = tuple(part.data for part in parts)
+            self._unlimited: Any = (*views, *nothing)
+            self._limited: Any = (
+                (*views, *(part.data for part in limits)) if limits else self._unlimited
+            )
             self._point: Callable[[Array], Any] = operator.attrgetter("data")
         else:
             self._step = compiled
             addresses = [part.ctypes.data for part in parts]
-            self._graph = (ctypes.c_void_p * len(parts))(*addresses)
+            graph = ctypes.c_void_p * (len(parts) + 3)
+            self._unlimited = graph(*addresses, None, None, None)
+            self._limited = graph(*addresses, *(part.ctypes.data for part in limits))
             self._point = _address
         self._no_flags = np.zeros(int(node_types.max(initial=0)) + 1, np.uint8)
         self._no_flags_point = self._point(self._no_flags)
 
     def walk(
-        self, starts: Sequence[int], roles: int, max_hops: int, flags: Array | None = None
+        self,
+        starts: Sequence[int],
+        roles: int,
+        max_hops: int,
+        flags: Array | None = None,
+        *,
+        limited: bool = True,
     ) -> tuple[Array, Array]:
         """Return what the starts reach, in the order of its distance, and that distance.
 
@@ -96,6 +123,7 @@ class Walker:
             roles: The roles to follow, one bit each.
             max_hops: How many edges to follow at most.
             flags: For each type STOP, CLOSED or 0; without, 0 for all.
+            limited: Follow no more edges of a node than the edge that led to it lets pass.
         """
         point = self._no_flags_point if flags is None else self._point(flags)
         scratch = self._scratch
@@ -103,12 +131,13 @@ class Walker:
             for at, start in enumerate(starts):
                 scratch.queue[at] = start
             scratch.ticket += 1
-            size = self._step(self._graph, len(starts), roles, point, max_hops, scratch.ticket)
+            graph = self._limited if limited else self._unlimited
+            size = self._step(graph, len(starts), roles, point, max_hops, scratch.ticket)
             return scratch.queue[:size].copy(), scratch.hops[:size].copy()
 
 
-def _walk(  # noqa: PLR0913, PLR0917 - as _bfs.c
-    graph: tuple[memoryview, ...],
+def _search(  # noqa: C901, PLR0912, PLR0913, PLR0917 - as _bfs.c
+    graph: tuple[Any, ...],
     starts: int,
     allowed_roles: int,
     type_flags: memoryview,
@@ -116,35 +145,51 @@ def _walk(  # noqa: PLR0913, PLR0917 - as _bfs.c
     ticket: int,
 ) -> int:
     """Fill the queue, which begins with the starts, and return its length."""
-    offsets, neighbours, roles, node_types, seen, queue, hops = graph
+    offsets, neighbours, roles, node_types, seen, queue, hops, passes, opens, opened = graph
     size = 0
     for at in range(starts):
         start = queue[at]
-        if seen[start] != ticket:
-            seen[start] = ticket
-            queue[size] = start
-            hops[size] = 0
-            size += 1
+        if seen[start] == ticket:
+            continue
+        seen[start] = ticket
+        queue[size], hops[size] = start, 0
+        size += 1
+        if passes is not None:
+            opens[start], opened[start] = NO_LIMIT, 0
     first = size
     at = 0
+    again = False
     while at < size:
-        node = queue[at]
+        node = queue[at] if queue[at] >= 0 else ~queue[at]
         hop = hops[at]
         at += 1
         if hop >= max_hops or (at > first and type_flags[node_types[node]] & STOP):
             continue
-        for edge in range(offsets[node], offsets[node + 1]):
+        begin, end = offsets[node], offsets[node + 1]
+        if passes is not None:
+            begin, end = min(begin + opened[node], end), min(begin + opens[node], end)
+            opened[node] = opens[node]
+        for edge in range(begin, end):
             neighbour = neighbours[edge]
-            if (
-                not (allowed_roles >> roles[edge]) & 1
-                or seen[neighbour] == ticket
-                or type_flags[node_types[neighbour]] & CLOSED
-            ):
+            if not (allowed_roles >> roles[edge]) & 1 or type_flags[node_types[neighbour]] & CLOSED:
                 continue
-            seen[neighbour] = ticket
-            queue[size] = neighbour
-            hops[size] = hop + 1
-            size += 1
+            if seen[neighbour] != ticket:
+                seen[neighbour] = ticket
+                queue[size], hops[size] = neighbour, hop + 1
+                size += 1
+                if passes is not None:
+                    opens[neighbour], opened[neighbour] = passes[edge], 0
+            elif passes is not None and passes[edge] > opens[neighbour]:
+                if opened[neighbour] == opens[neighbour]:
+                    queue[size], hops[size] = ~neighbour, hop + 1
+                    size += 1
+                    again = True
+                opens[neighbour] = passes[edge]
+    if again:
+        once = [(queue[at], hops[at]) for at in range(size) if queue[at] >= 0]
+        for at, (node, hop) in enumerate(once):
+            queue[at], hops[at] = node, hop
+        size = len(once)
     return size
 
 
@@ -155,10 +200,9 @@ def _compiled() -> Callable[..., int] | None:
         path = Path(__file__).with_name(f"_bfs{suffix}")
         if path.exists():
             try:
-                library = ctypes.CDLL(str(path))
-            except OSError:  # built for another machine
-                return None
-            compiled: Callable[..., int] = library.walk
+                compiled: Callable[..., int] = ctypes.CDLL(str(path)).search
+            except (OSError, AttributeError):  # built for another machine, or by an older release
+                continue
             return compiled
     return None
 

@@ -10,7 +10,7 @@ import numpy as np
 from mlmd_lineage.lineage import node_keys
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.tables import EVENT_TYPES
+from mlmd_lineage.snapshot.enums import EventType, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = Any
 
+_EVENT_TYPES = names_of(EventType)
 EDGE_NAMES = ("type", "role", "path", "time")
 
 
@@ -36,7 +37,7 @@ class EdgeAttributes:
     def value(self, name: str, edge: int) -> Value:
         """Return an attribute of an edge, None where it has none."""
         if name == "type":
-            return EVENT_TYPES[self._types[edge]]
+            return _EVENT_TYPES[self._types[edge]]
         if name == "role":
             return ROLES[self._roles[edge]]
         if name == "time":
@@ -48,7 +49,7 @@ class EdgeAttributes:
     def of(self, edge: int) -> dict[str, Any]:
         """Return an edge's attributes, those alone that have a value."""
         found: dict[str, Any] = {
-            "type": EVENT_TYPES[self._types[edge]],
+            "type": _EVENT_TYPES[self._types[edge]],
             "role": ROLES[self._roles[edge]],
             "path": self._paths.of(edge),
         }

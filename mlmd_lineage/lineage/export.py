@@ -37,7 +37,7 @@ def to_json(graph: GraphData) -> str:
     - ``format`` (``"mlmd-lineage-graph"``) and ``version`` (1);
     - ``source``: the store, without any secret;
     - for a trace ``question`` (``direction``, ``start``, ``end``, ``max_hops``, ``until``,
-      ``types``, ``reuse``, ``internal``, ``as_of``), ``complete``, ``truncated_by`` and
+      ``types``, ``reuse``, ``internal``, ``later``, ``as_of``), ``complete``, ``truncated_by`` and
       ``boundary``;
     - ``nodes``: ``node`` (its key), the attributes that networkx sees, and in a trace ``hops``;
     - ``edges``: ``event`` (its id), ``source``, ``target``, ``type``, ``role``, ``path``, ``time``.
@@ -64,6 +64,7 @@ def _json(graph: GraphData) -> Iterator[str]:
             "types": question.types,
             "reuse": question.reuse,
             "internal": question.internal,
+            "later": question.later,
             "as_of": question.as_of,
         }
         facts["complete"] = trace.complete

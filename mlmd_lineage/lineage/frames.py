@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot import columns
-from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EVENT_TYPES, EXECUTION_STATES
+from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState, names_of
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph_data import GraphData
@@ -24,15 +24,16 @@ def nodes(graph: GraphData) -> pd.DataFrame:
     """
     index, tables = graph.index, graph.tables
     ids = np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64)
-    artifacts = columns.node_columns(tables["Artifact"], tables["Type"], "state", ARTIFACT_STATES)
+    artifacts = columns.node_columns(tables["Artifact"], tables["Type"], "state", ArtifactState)
     executions = columns.node_columns(
-        tables["Execution"], tables["Type"], "last_known_state", EXECUTION_STATES
+        tables["Execution"], tables["Type"], "last_known_state", ExecutionState
     )
     both = pd.concat(
         [
             artifacts.reindex(index.artifact_ids),
             executions.reindex(index.execution_ids),
-        ]
+        ],
+        ignore_index=True,  # pandas 2 warns where one of two indexes is empty
     )
     kinds = ["artifact"] * index.artifacts + ["execution"] * len(index.execution_ids)
     frame = pd.DataFrame(
@@ -78,7 +79,7 @@ def edges(graph: GraphData) -> pd.DataFrame:
             "target": pd.array(keys[index.targets], columns.TEXT),
             "artifact_id": events["artifact_id"].to_numpy().astype(np.int64),
             "execution_id": events["execution_id"].to_numpy().astype(np.int64),
-            "type": pd.array(np.array(EVENT_TYPES, object)[types], columns.TEXT),
+            "type": pd.array(np.array(names_of(EventType), object)[types], columns.TEXT),
             "role": pd.array(roles, columns.TEXT),
             "path": columns.paths(events["id"], tables["EventPath"]),
             "time": columns.times(events["milliseconds_since_epoch"]),

@@ -52,6 +52,7 @@ class LineageGraph(GraphBase):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what a node came from.
@@ -68,7 +69,9 @@ class LineageGraph(GraphBase):
                 type is named is not restricted.
             reuse: Follow also what cached executions claim.
             internal: Follow also INTERNAL_INPUT, INTERNAL_OUTPUT and PENDING_OUTPUT events, and
-                outputs that never came to be. With both, the answer is what MLMD's own
+                outputs that never came to be.
+            later: Follow also executions that wrote an artifact again after it was taken: they
+                did not make what was taken. With all three, the answer is what MLMD's own
                 ``get_lineage_subgraph`` gives where that does not cut it.
             as_of: Answer with the nodes and events that existed then. Property values and
                 states are today's: MLMD keeps no older ones.
@@ -78,7 +81,13 @@ class LineageGraph(GraphBase):
             ConfigurationError: An argument cannot be right.
         """
         question = Question.of(
-            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=max_hops,
+            until=until,
+            types=types,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return self.trace((node,), question, up=True)
 
@@ -91,6 +100,7 @@ class LineageGraph(GraphBase):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what came from a node; the arguments are those of ``upstream()``.
@@ -98,17 +108,24 @@ class LineageGraph(GraphBase):
         >>> graph.downstream("artifact/1", until="Model")
         """
         question = Question.of(
-            max_hops=max_hops, until=until, types=types, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=max_hops,
+            until=until,
+            types=types,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return self.trace((node,), question, up=False)
 
-    def between(
+    def between(  # noqa: PLR0913 - each stands alone
         self,
         source: keys.Node,
         target: keys.Node,
         *,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return all that lies on a way from one node to another, in the direction of the data.
@@ -118,7 +135,13 @@ class LineageGraph(GraphBase):
         >>> graph.between("artifact/1", "artifact/46")
         """
         question = Question.of(
-            max_hops=None, until=None, types=None, reuse=reuse, internal=internal, as_of=as_of
+            max_hops=None,
+            until=None,
+            types=None,
+            reuse=reuse,
+            internal=internal,
+            later=later,
+            as_of=as_of,
         )
         return self.trace_between(source, target, question)
 
@@ -137,8 +160,7 @@ class LineageGraph(GraphBase):
         found, hops = graph.index.reach(
             starts,
             up=up,
-            roles=question.roles,
-            max_hops=question.hop_limit,
+            question=question,
             type_flags=question.type_flags(graph.tables) if limits else None,
         )
         return Trace(graph, found, hops, starts, question, up=up)
@@ -148,11 +170,11 @@ class LineageGraph(GraphBase):
         graph = self if question.as_of is None else self.as_of(question.as_of)
         index = graph.index
         start, end = graph.position(source), graph.position(target)
-        above, _ = index.reach([end], up=True, roles=question.roles, max_hops=question.hop_limit)
-        below, hops = index.reach(
-            [start], up=False, roles=question.roles, max_hops=question.hop_limit
-        )
+        above, _ = index.reach([end], up=True, question=question)
+        below, hops = index.reach([start], up=False, question=question)
         both = np.isin(below, above, assume_unique=True)
+        if index.orders is not None and not question.later:
+            both &= index.on_a_way(below, both, question, start, end)
         return Trace(graph, below[both], hops[both], [start], question, up=False, end=end)
 
 
@@ -163,8 +185,8 @@ class Trace(LineageGraph):
     >>> trace.complete, trace.truncated_by, trace.boundary
     (False, ('max_hops',), ('artifact/44', 'artifact/45'))
 
-    Whatever bounds it is named on it. ``as_of``, ``reuse`` and ``internal`` say what is asked,
-    and do not bound the answer.
+    Whatever bounds it is named on it. ``as_of``, ``reuse``, ``internal`` and ``later`` say what is
+    asked, and do not bound the answer.
     """
 
     def __init__(  # noqa: PLR0913 - made by LineageGraph only
@@ -203,7 +225,13 @@ class Trace(LineageGraph):
 
     @functools.cached_property
     def _part(self) -> tuple[indexes.Index, Array]:
-        return self._graph.index.part(self._nodes, self.question.roles)
+        between = self._end is not None
+        return self._graph.index.part(
+            self._nodes,
+            self.question,
+            above=[self._end] if self._end is not None else self._starts if self._up else None,
+            below=self._starts if between or not self._up else None,
+        )
 
     @functools.cached_property
     def index(self) -> indexes.Index:

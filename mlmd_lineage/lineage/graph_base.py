@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import graph_tables, keys
+from mlmd_lineage.lineage import event_order, graph_tables, keys
 from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage.roles import PRODUCES
+from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     import networkx as nx
     import pandas as pd
 
     from mlmd_lineage.lineage.graph_data import TraceData
     from mlmd_lineage.lineage.graph_tables import TableSource
+
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class GraphBase:
@@ -94,7 +99,11 @@ class GraphBase:
         """What in this graph is not as it should be, in order."""
         index = self.index
         found = [
-            Finding(f"missing_{key.split('/')[0]}", key, "events name it, and no row has its id")
+            Finding(
+                FindingCode(f"missing_{key.split('/')[0]}"),
+                key,
+                "events name it, and no row has its id",
+            )
             for key in index.keys(np.flatnonzero(index.missing))
         ]
         for artifact in index.keys(index.only_cached):
@@ -102,8 +111,43 @@ class GraphBase:
             detail = (
                 f"only cached executions claim it; the earliest, {first}, stands for its producer"
             )
-            found.append(Finding("only_cached_producer", artifact, detail))
-        return tuple(sorted(found))
+            found.append(Finding(FindingCode.ONLY_CACHED_PRODUCER, artifact, detail))
+        return tuple(sorted([*found, *self._findings_of_time()]))
+
+    def _findings_of_time(self) -> Iterator[Finding]:
+        """Yield what the times of the graph's events leave open."""
+        index = self.index
+        events = arrays.to_numpy(self.tables["Event"]["id"])[index.event_rows]
+        artifacts, executions = index.ends()
+        early, untimed = (np.isin(events, some) for some in self._origin.ambiguous_events)
+        for at in np.unique(artifacts[early]).tolist():
+            taken = np.unique(executions[early & (artifacts == at)])
+            more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""
+            detail = (
+                f"{index.key(taken[0])}{more} took it before any execution had written it; the "
+                f"first that did, {self._origin.producers(index.key(at))[0]}, stands for its "
+                "producer"
+            )
+            yield Finding(FindingCode.USED_BEFORE_PRODUCED, index.key(at), detail)
+        for at in np.unique(artifacts[untimed]).tolist():
+            count = np.count_nonzero(artifacts[untimed] == at)
+            some = "one of its events has" if count == 1 else f"{count:,} of its events have"
+            detail = (
+                f"several executions wrote it, and {some} no time: such an event counts as early "
+                "enough for all"
+            )
+            yield Finding(FindingCode.UNTIMED_EVENT, index.key(at), detail)
+
+    @functools.cached_property
+    def ambiguous_events(self) -> tuple[Array, Array]:
+        """The ids of the events that ``event_order.ambiguous_events`` names."""
+        index = self.index
+        events = self.tables["Event"].take(arrays.from_numpy(index.event_rows))
+        early, untimed = event_order.ambiguous_events(
+            *index.ends(), index.roles, arrays.to_numpy(events["milliseconds_since_epoch"])
+        )
+        ids = arrays.to_numpy(events["id"])
+        return ids[early], ids[untimed]
 
     @property
     def _origin(self) -> GraphBase:

@@ -85,6 +85,16 @@ class GraphTables:
         states = with_text_states(executions, properties)
         self._held["Execution"] = executions.set_column(at, "last_known_state", states)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Read what is read late, as a reader cannot follow into another process."""
+        for names in _TOGETHER:
+            if self._load is not None:
+                _ = self[names[0]]
+        return {**vars(self), "_load": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
     def __contains__(self, table: object) -> bool:
         return table in self._held or table in self._rest
 

@@ -13,17 +13,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlmd_lineage.lineage import event_order
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.lineage.bfs import Scratch, Walker
+from mlmd_lineage.lineage.bfs import NO_LIMIT, Scratch, Walker
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.lineage.question import Question
 
     Array = np.ndarray[Any, np.dtype[Any]]
+
+
+_OF_MEMORY = {"_places", "_walkers"}
+"""What of an index holds addresses in memory."""
 
 
 class Edges:
@@ -33,16 +39,49 @@ class Edges:
         offsets: Where each node's edges begin; one more than nodes.
         neighbours, roles: For each edge the node at its other end, and its role.
         edges: For each edge its number in the order of the events.
+        passes: For each edge how many edges of the node at its other end may be followed after
+            it, the first so many; None where all may, everywhere.
     """
 
-    __slots__ = ("edges", "neighbours", "offsets", "roles")
+    __slots__ = ("edges", "neighbours", "offsets", "passes", "roles")
 
-    def __init__(self, at: Array, other: Array, roles: Array, nodes: int) -> None:
-        self.edges = np.argsort(at, kind="stable").astype(np.int32)
+    def __init__(
+        self,
+        at: Array,
+        other: Array,
+        roles: Array,
+        nodes: int,
+        limits: tuple[Array, Array] | None = None,
+    ) -> None:
+        """Sort edges by their nodes.
+
+        Args:
+            at: The node to which each edge belongs.
+            other: The node at its other end.
+            roles: Its role.
+            nodes: The number of nodes.
+            limits: By what each node's edges are ordered, and for each edge its ``passes``;
+                without, they stand in the order of the events.
+        """
+        self.passes = None
+        if limits is None:
+            self.edges = np.argsort(at, kind="stable").astype(np.int32)
+        else:
+            order, passes = limits
+            self.edges = np.lexsort((order, at)).astype(np.int32)
+            self.passes = passes[self.edges]
         self.neighbours = other[self.edges]
         self.roles = roles[self.edges]
         self.offsets = np.zeros(nodes + 1, np.int32)
         np.cumsum(np.bincount(at, minlength=nodes), out=self.offsets[1:])
+
+    def by_event(self) -> tuple[Array, Array]:
+        """Return ``neighbours`` and ``edges``, those of each node in the order of the events."""
+        if self.passes is None:
+            return self.neighbours, self.edges
+        owners = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        order = np.lexsort((self.edges, owners))
+        return self.neighbours[order], self.edges[order]
 
     def of(self, nodes: Array) -> tuple[Array, Array]:
         """Return the positions of some nodes' edges, and for each the number of its node."""
@@ -61,6 +100,8 @@ class Index:
         missing: For each node whether no row has its id.
         type_ids: For each node its type's id, -1 where it has none.
         only_cached: The artifacts that only cached executions claim.
+        orders: For each edge, in the order of the events, the rank of an output or the limit of
+            an input, see ``event_order``; None where all outputs count for all inputs.
         incoming: The edges that end at each node: what it came from.
         outgoing: The edges that begin at each node: what came from it.
     """
@@ -76,6 +117,7 @@ class Index:
         sources: Array,
         targets: Array,
         roles: Array,
+        orders: Array | None = None,
         event_rows: Array | None = None,
     ) -> None:
         """Index edges that are given by their nodes, positions of which count from 0.
@@ -89,8 +131,18 @@ class Index:
         self.missing = missing
         self.type_ids = type_ids
         self.only_cached = only_cached
-        self.incoming = Edges(targets, sources, roles, self.nodes)
-        self.outgoing = Edges(sources, targets, roles, self.nodes)
+        self.orders: Array | None = None
+        upwards = downwards = None
+        if orders is not None:
+            is_input = sources < len(artifact_ids)
+            artifacts = np.where(is_input, sources, targets)
+            roles = event_order.with_later(roles, orders, artifacts)
+            limits = event_order.passes(orders, is_input, artifacts)
+            if limits is not None:
+                self.orders = orders
+                upwards, downwards = limits
+        self.incoming = Edges(targets, sources, roles, self.nodes, upwards)
+        self.outgoing = Edges(sources, targets, roles, self.nodes, downwards)
         self._event_rows = event_rows
 
     @property
@@ -129,6 +181,12 @@ class Index:
     def roles(self) -> Array:
         """For each edge, in the order of the events, its role: a number in ``ROLES``."""
         return self._by_event(self.incoming.roles)
+
+    def ends(self) -> tuple[Array, Array]:
+        """Return the artifact and the execution of each edge, in the order of the events."""
+        sources, targets = self.sources, self.targets
+        is_input = sources < self.artifacts
+        return np.where(is_input, sources, targets), np.where(is_input, targets, sources)
 
     def _by_event(self, values: Array) -> Array:
         made = np.empty(self.size, values.dtype)
@@ -177,11 +235,17 @@ class Index:
         types = arrays.from_numpy(self.type_ids).dictionary_encode()
         return arrays.to_numpy(types.dictionary), arrays.to_numpy(types.indices)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what holds addresses in memory: it is made again when it is asked for."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_MEMORY}
+
     @functools.cached_property
     def _walkers(self) -> tuple[Walker, Walker]:
         """For walks downstream, and upstream."""
         _, node_types = self._types
-        scratch = Scratch(self.nodes)
+        both = [edges.passes for edges in (self.incoming, self.outgoing)]
+        limited = [np.count_nonzero(passes != NO_LIMIT) for passes in both if passes is not None]
+        scratch = Scratch(self.nodes, int(max(limited, default=0)))
         downstream, upstream = (
             Walker(
                 offsets=edges.offsets,
@@ -189,6 +253,7 @@ class Index:
                 roles=edges.roles,
                 node_types=node_types,
                 scratch=scratch,
+                passes=edges.passes,
             )
             for edges in (self.outgoing, self.incoming)
         )
@@ -199,8 +264,7 @@ class Index:
         starts: Sequence[int],
         *,
         up: bool,
-        roles: int,
-        max_hops: int,
+        question: Question,
         type_flags: dict[int, int] | None = None,
     ) -> tuple[Array, Array]:
         """Return the nodes that a walk reaches, in the order of their distance, and that distance.
@@ -208,28 +272,43 @@ class Index:
         Args:
             starts: Where to begin.
             up: Against the direction of the data, or along it.
-            roles: The roles to follow, one bit each.
-            max_hops: How many edges to follow at most.
+            question: Which edges to follow, and how many at most.
             type_flags: For each type's id STOP, CLOSED or 0.
         """
         flags = None
         if type_flags:
             ids, _ = self._types
             flags = np.array([type_flags.get(type_id, 0) for type_id in ids.tolist()], np.uint8)
-        return self._walkers[up].walk(starts, roles, max_hops, flags)
+        return self._walkers[up].walk(
+            starts, question.roles, question.hop_limit, flags, limited=not question.later
+        )
 
-    def part(self, nodes: Array, roles: int) -> tuple[Index, Array]:
+    def part(
+        self,
+        nodes: Array,
+        question: Question,
+        *,
+        above: Collection[int] | None = None,
+        below: Collection[int] | None = None,
+    ) -> tuple[Index, Array]:
         """Return the index of a part of the graph, and the rows of its events in order.
 
         Args:
             nodes: Its nodes, in order.
-            roles: The roles of the edges between them that belong to it, one bit each.
+            question: Which edges between them are followed, and so belong to it.
+            above: If what lies above some nodes was asked for, those nodes: an output counts only
+                for one of them, or for an input of the part.
+            below: If what lies below some nodes was asked for, those nodes: an input counts only
+                from one of them, or if an output of the part counts for it.
         """
         at, targets = self.incoming.of(nodes)
         inside = among(self.incoming.neighbours[at], nodes) & (
-            (roles >> self.incoming.roles[at]) & 1 == 1
+            (question.roles >> self.incoming.roles[at]) & 1 == 1
         )
         at, targets = at[inside], targets[inside]
+        if self.orders is not None and not question.later:
+            counts = self._counting(at, nodes[targets], above, below)
+            at, targets = at[counts], targets[counts]
         by_event = np.argsort(self.incoming.edges[at])
         at, targets = at[by_event], targets[by_event]
         edges = self.incoming.edges[at]
@@ -243,8 +322,56 @@ class Index:
             sources=nodes.searchsorted(self.incoming.neighbours[at]).astype(np.int32),
             targets=targets.astype(np.int32),
             roles=self.incoming.roles[at],
+            orders=None if self.orders is None else self.orders[edges],
         )
         return index, edges if self._event_rows is None else self._event_rows[edges]
+
+    def on_a_way(
+        self, nodes: Array, both: Array, question: Question, start: int, end: int
+    ) -> Array:
+        """Return which nodes lie on a way from one node to another.
+
+        An artifact that was reached from the one, and from which the other can be reached, need
+        not: the execution that wrote it may have done so after it was taken.
+
+        Args:
+            nodes: Some nodes.
+            both: Which of them are reached from the start, and lead to the end.
+            question: Which edges are followed.
+            start: Where the way begins.
+            end: Where it ends.
+        """
+        ordered = np.sort(nodes[both])
+        part, _ = self.part(ordered, question, above=[end], below=[start])
+        is_reached = (np.diff(part.incoming.offsets) > 0) | (ordered == start)
+        leads_on = (np.diff(part.outgoing.offsets) > 0) | (ordered == end)
+        way = ordered[(ordered >= self.artifacts) | (is_reached & leads_on)]
+        return among(nodes, way)
+
+    def _counting(
+        self,
+        at: Array,
+        targets: Array,
+        above: Collection[int] | None,
+        below: Collection[int] | None,
+    ) -> Array:
+        """Return which edges of a part count by their times; see ``part``."""
+        assert self.orders is not None
+        sources, orders = self.incoming.neighbours[at], self.orders[self.incoming.edges[at]]
+        is_input = sources < self.artifacts
+        artifacts = np.where(is_input, sources, targets)
+        counts = np.ones(len(at), bool)
+        if above is not None:
+            greatest = np.full(self.nodes, -1, np.int32)
+            np.maximum.at(greatest, artifacts[is_input], orders[is_input])
+            greatest[list(above)] = NO_LIMIT
+            counts &= is_input | (orders < greatest[artifacts])
+        if below is not None:
+            least = np.full(self.nodes, NO_LIMIT, np.int32)
+            np.minimum.at(least, artifacts[~is_input], orders[~is_input])
+            least[list(below)] = -1
+            counts &= ~is_input | (orders > least[artifacts])
+        return counts
 
 
 def among(values: Array, ordered: Array) -> Array:
@@ -268,28 +395,34 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     events = tables["Event"]
     _release_memory()
     types = _small(events["type"])
-    event_rows = np.flatnonzero((types > 0) & (types < len(EVENT_TYPES))).astype(np.int32)
+    event_rows = np.flatnonzero((types > 0) & (types < len(EventType))).astype(np.int32)
     if len(event_rows) < len(types):
         events, types = events.take(arrays.from_numpy(event_rows)), types[event_rows]
     artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
     execution_ids, executions, no_execution = _numbered(tables["Execution"], events["execution_id"])
+    is_input = np.isin(np.arange(len(EventType)), INPUT_EVENTS)[types]
+
+    def times(rows: Array) -> Array:
+        moments = events["milliseconds_since_epoch"]
+        return arrays.to_numpy(moments.take(arrays.from_numpy(rows)))
+
     if whole is None:
         roles, only_cached = role_rules.roles_of(
             types,
             artifacts,
             _spread(_small(tables["Artifact"]["state"]), no_artifact, 0)[artifacts],
             _spread(_small(tables["Execution"]["last_known_state"]), no_execution, 0)[executions],
-            lambda rows: arrays.to_numpy(
-                events["milliseconds_since_epoch"].take(arrays.from_numpy(rows))
-            ),
+            times,
         )
+        orders = event_order.orders(is_input, artifacts, roles, times)
     else:
         index, event_ids = whole
-        roles = index.roles[event_ids.searchsorted(arrays.to_numpy(events["id"]))]
+        at = event_ids.searchsorted(arrays.to_numpy(events["id"]))
+        roles = index.roles[at]
+        orders = None if index.orders is None else index.orders[at]
         claimed = index.artifact_ids[index.only_cached]
         only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
     executions += np.int32(len(artifact_ids))
-    is_input = np.isin(np.arange(len(EVENT_TYPES)), INPUT_EVENTS)[types]
     _release_memory()
     return Index(
         artifact_ids=artifact_ids,
@@ -305,6 +438,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
         sources=np.where(is_input, artifacts, executions),
         targets=np.where(is_input, executions, artifacts),
         roles=roles,
+        orders=orders,
         only_cached=only_cached,
     )
 

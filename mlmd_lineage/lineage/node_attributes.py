@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage.snapshot import arrays, values
-from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EXECUTION_STATES, KINDS
+from mlmd_lineage.snapshot.enums import ArtifactState, ExecutionState, name_of
+from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ NODE_NAMES = (
     "custom_properties",
 )
 
-_STATES = {"artifact": ARTIFACT_STATES, "execution": EXECUTION_STATES}
+_STATES = {"artifact": ArtifactState, "execution": ExecutionState}
 _ROWS = 4096
 
 
@@ -122,13 +123,9 @@ class NodeAttributes:
     def _states(self, start: int, stop: int) -> list[str | None]:
         if self.kind.state is None:
             return [None] * (stop - start)
-        names = _STATES[self.kind.name]
+        state = _STATES[self.kind.name]
         return [
-            None
-            if number is None
-            else names[number]
-            if 0 <= number < len(names)
-            else f"UNKNOWN({number})"
+            None if number is None else name_of(state, number)
             for number in self._stored(self.kind.state, start, stop)
         ]
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
+from mlmd_lineage.snapshot.type_names import types_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,8 +68,8 @@ def find(session: Session, text: str) -> str | None:
     Args:
         session: An open read of the store.
         text: ``s3://bucket/model``, ``churn``, ``Model:churn``, or ``Model`` where there is but
-            one. Of a type such as ``tfx.components.trainer.component.Trainer`` the last part
-            will do.
+            one. A type such as ``tfx.components.trainer.component.Trainer`` may be
+            called by its short name, ``Trainer``.
 
     Raises:
         AmbiguousNameError: It fits more than one node.
@@ -129,9 +130,9 @@ def _of_type(session: Session, types: list[Row], text: str) -> dict[str, Row]:
 
 
 def _called(types: list[Row], name: str) -> list[int]:
-    """Return the ids of the types with a name; or else with a name of which it is the last part."""
-    exact = [row[0] for row in types if row[1] == name]
-    return exact or [row[0] for row in types if row[1].endswith(f".{name}")]
+    """Return the ids of the types that are called so, by their full or their short names."""
+    called = types_called([row[1] for row in types], name)
+    return [row[0] for row in types if row[1] in called]
 
 
 def _ambiguous(what: str, found: dict[str, Row]) -> errors.AmbiguousNameError:

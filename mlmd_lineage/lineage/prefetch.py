@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage.roles import leading_events
+from mlmd_lineage.readers.base import Reachability
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from mlmd_lineage.readers.base import Session
 
@@ -39,8 +41,7 @@ class PrefetchingSession:
         self._session = session
         self.source = session.source
         self._kept: dict[Any, dict[Any, list[Row]]] = {}
-        # Sessions that are not of SQL need not know how.
-        self._reachable: Callable[..., list[int]] | None = getattr(session, "ahead", None)
+        self._reachability = session if isinstance(session, Reachability) else None
         self._narrow = 0
         self._distance = PATIENCE
 
@@ -77,28 +78,29 @@ class PrefetchingSession:
             hops: How many hops, from artifacts to artifacts, it can go on.
             nodes: Fetch the artifacts, too.
         """
-        if len(artifacts) > NARROW or self._reachable is None:
+        if len(artifacts) > NARROW or self._reachability is None:
             self._narrow, self._distance = 0, PATIENCE
             return
         self._narrow += 1
         if self._narrow < PATIENCE:
             return
         first, second = (leading_events(kind, up=up) for kind in ("artifact", "execution"))
-        kept = self._kept.get(("Event", "artifact_id", (("type", first),)), {})
+        fetched = first if up else INPUT_EVENTS + OUTPUT_EVENTS  # as the walk asks for them
+        kept = self._kept.get(("Event", "artifact_id", (("type", fetched),)), {})
         if any(number in kept for number in artifacts):
             return
-        try:
-            near = self._reachable(artifacts, first, second, min(self._distance, hops), _MOST_ROWS)
-        except Exception:  # noqa: BLE001 - MySQL 5.7 has no such statement; what else fails does again
-            self._reachable = None
+        distance = min(self._distance, hops)
+        near = self._reachability.reachable(artifacts, first, second, distance, _MOST_ROWS)
+        if near is None:
+            self._reachability = None
             return
         if len(near) >= _MOST_ROWS:
             self._narrow, self._distance = 0, PATIENCE
             return
         self._distance = min(2 * self._distance, FARTHEST)
         self._kept.clear()
-        events = self._keep("Event", {"artifact_id": near, "type": first})
-        executions = sorted({row[2] for row in events})
+        events = self._keep("Event", {"artifact_id": near, "type": fetched})
+        executions = sorted({row[2] for row in events if row[3] in first})
         self._keep("Event", {"execution_id": executions, "type": second})
         rows = self._keep("Execution", {"id": executions})
         at = SCHEMAS["Execution"].names.index("last_known_state")

@@ -42,6 +42,7 @@ class Question:
     types: tuple[str, ...] = ()
     reuse: bool = False
     internal: bool = False
+    later: bool = False
     as_of: int | None = None
 
     @classmethod
@@ -53,6 +54,7 @@ class Question:
         types: str | Collection[str] | None,
         reuse: bool,
         internal: bool,
+        later: bool,
         as_of: Time | None,
     ) -> Question:
         """Check the arguments as users give them.
@@ -62,14 +64,16 @@ class Question:
         """
         _check_flag("reuse", reuse)
         _check_flag("internal", internal)
+        _check_flag("later", later)
         if max_hops is None and until is None and types is None and as_of is None:
-            return _unbounded(bool(reuse), bool(internal))
+            return _unbounded(bool(reuse), bool(internal), bool(later))
         return cls(
             None if max_hops is None else _hops(max_hops),
             _names("until", until),
             _names("types", types),
             bool(reuse),
             bool(internal),
+            bool(later),
             None if as_of is None else milliseconds(as_of),
         )
 
@@ -119,8 +123,8 @@ def _hops(value: object) -> int:
 
 
 @functools.cache
-def _unbounded(reuse: bool, internal: bool) -> Question:  # noqa: FBT001 - a key of the cache
-    return Question(reuse=reuse, internal=internal)
+def _unbounded(reuse: bool, internal: bool, later: bool) -> Question:  # noqa: FBT001 - a key of the cache
+    return Question(reuse=reuse, internal=internal, later=later)
 
 
 def _check_flag(argument: str, value: object) -> None:

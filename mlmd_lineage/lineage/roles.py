@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, INPUT_EVENTS, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.enums import (
+    INPUT_EVENTS,
+    OUTPUT_EVENTS,
+    PUBLISHED_OUTPUTS,
+    EventType,
+    ExecutionState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,39 +26,37 @@ if TYPE_CHECKING:
     Numbers = np.ndarray[Any, np.dtype[np.int64]]
     Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
-ROLES = ("uses", "produces", "reuses", "internal", "resolves", "pending", "phantom")
+ROLES = ("uses", "produces", "reuses", "internal", "resolves", "pending", "phantom", "later")
 """In an edge's ``role``:
 
 - ``uses``: an execution takes an artifact (INPUT, DECLARED_INPUT);
 - ``produces``: an execution that was not cached wrote it (OUTPUT, DECLARED_OUTPUT);
 - ``reuses``: a cached execution claims what another one produced;
 - ``internal``: an input that is the platform's own affair (INTERNAL_INPUT);
-- ``resolves``: a resolver hands it on (INTERNAL_OUTPUT);
+- ``resolves``: a resolver hands it on (INTERNAL_OUTPUT of what another execution produced);
 - ``pending``: an output that was announced (PENDING_OUTPUT);
-- ``phantom``: an output without a state, of an execution that has not finished.
+- ``phantom``: an output without a state, of an execution that has not finished;
+- ``later``: an execution that was not cached wrote it again, after an execution of the graph had
+  taken it; see ``event_order``.
 """
 
-USES, PRODUCES, REUSES, INTERNAL, RESOLVES, PENDING, PHANTOM = range(len(ROLES))
-
-_UNFINISHED, _CACHED = (1, 2), 5  # states of executions: NEW and RUNNING; CACHED
-_OUTPUTS = (1, 4)  # types of events: DECLARED_OUTPUT and OUTPUT
-_INTERNAL_INPUT, _INTERNAL_OUTPUT, _PENDING_OUTPUT = 5, 6, 7
+USES, PRODUCES, REUSES, INTERNAL, RESOLVES, PENDING, PHANTOM, LATER = range(len(ROLES))
 
 _FINISHED, _GOING_ON, _SKIPPED = range(3)
 UNKNOWN_STATE = 100
 """From this number on a state is no state: MLMD has not a tenth as many."""
 _STANDING = np.full(UNKNOWN_STATE, _FINISHED, np.uint8)
-_STANDING[list(_UNFINISHED)] = _GOING_ON
-_STANDING[_CACHED] = _SKIPPED
+_STANDING[[ExecutionState.NEW, ExecutionState.RUNNING]] = _GOING_ON
+_STANDING[ExecutionState.CACHED] = _SKIPPED
 
-_ALONE = np.full((len(EVENT_TYPES), 2, 3), USES, np.uint8)
+_ALONE = np.full((len(EventType), 2, 3), USES, np.uint8)
 """The role by the event's type, whether the artifact has a state, and the execution's standing."""
-_ALONE[_INTERNAL_INPUT] = INTERNAL
-_ALONE[_INTERNAL_OUTPUT] = RESOLVES
-_ALONE[_PENDING_OUTPUT] = PENDING
-_ALONE[_OUTPUTS, :, :] = PRODUCES
-_ALONE[_OUTPUTS, :, _SKIPPED] = REUSES
-_ALONE[_OUTPUTS, 0, _GOING_ON] = PHANTOM
+_ALONE[EventType.INTERNAL_INPUT] = INTERNAL
+_ALONE[EventType.INTERNAL_OUTPUT] = RESOLVES
+_ALONE[EventType.PENDING_OUTPUT] = PENDING
+_ALONE[PUBLISHED_OUTPUTS, :, :] = PRODUCES
+_ALONE[PUBLISHED_OUTPUTS, :, _SKIPPED] = REUSES
+_ALONE[PUBLISHED_OUTPUTS, 0, _GOING_ON] = PHANTOM
 
 _PLAIN_ALONE: list[list[list[int]]] = _ALONE.tolist()
 _PLAIN_STANDING: list[int] = _STANDING.tolist()
@@ -80,7 +84,9 @@ def roles_of(
 ) -> tuple[Codes, Numbers]:
     """Return each event's role, and the artifacts that only cached executions claim.
 
-    Such an artifact has the earliest of them as its producer.
+    Such an artifact has the earliest of them as its producer. So has one of which nothing but
+    INTERNAL_OUTPUT events tell, as HPE CMF writes the results of a validation. No event is
+    ``later`` here: that depends on which events stand in a graph.
 
     Args:
         event_types: MLMD's event types, one an event, in the order of the events' ids.
@@ -93,15 +99,28 @@ def roles_of(
     at += (artifact_states != 0).astype(np.uint8) * np.uint8(_ALONE[0, 0].size)
     at += _STANDING[execution_states]
     roles = _ALONE.reshape(-1)[at]
-    claims = np.flatnonzero(roles == REUSES)
+    only_cached = _promote(roles, REUSES, artifacts, times)
+    _promote(roles, RESOLVES, artifacts, times)
+    return roles, only_cached
+
+
+def _promote(
+    roles: Codes, role: int, artifacts: Numbers, times: Callable[[Numbers], Numbers]
+) -> Numbers:
+    """Make the earliest event of a role the producer where an artifact has none.
+
+    Returns:
+        The artifacts of which that is so.
+    """
+    claims = np.flatnonzero(roles == role)
     if not len(claims):
-        return roles, np.empty(0, np.int64)
+        return np.empty(0, np.int64)
     orphans = claims[~np.isin(artifacts[claims], artifacts[roles == PRODUCES])]
     # By artifact, then by time, then by the event's id: the first of each artifact is its producer.
     by_time = orphans[np.lexsort((orphans, times(orphans), artifacts[orphans]))]
-    only_cached, first = np.unique(artifacts[by_time], return_index=True)
+    promoted, first = np.unique(artifacts[by_time], return_index=True)
     roles[by_time[first]] = PRODUCES
-    return roles, only_cached
+    return promoted
 
 
 def leading_events(kind: str, *, up: bool) -> tuple[int, ...]:
@@ -121,9 +140,11 @@ def leading_events(kind: str, *, up: bool) -> tuple[int, ...]:
 def followed(*, reuse: bool, internal: bool) -> int:
     """Return the roles that a walk follows, one bit each.
 
-    With both arguments the answer is that of MLMD's own ``get_lineage_subgraph``.
+    Of producers those are followed that count by their time, ``later`` ones too; see
+    ``event_order``. With both arguments, and without regard to time, the answer is that of MLMD's
+    own ``get_lineage_subgraph``.
     """
-    roles = [USES, PRODUCES]
+    roles = [USES, PRODUCES, LATER]
     if reuse:
         roles.append(REUSES)
     if internal:

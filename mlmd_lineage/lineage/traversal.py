@@ -7,17 +7,21 @@ which answers the question with the very code that answers it on a whole one.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import graph_tables, keys
+from mlmd_lineage.lineage import event_order, graph_tables, keys
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.lineage.prefetch import PrefetchingSession
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.table_building import table_from_rows
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS, SCHEMAS, Tables
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
 
 if TYPE_CHECKING:
@@ -147,9 +151,15 @@ class _Fetched:
         self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}
         self._events: dict[int, Row] = {}
         self._claims: dict[int, dict[int, Row]] = {}
-        """For each artifact the outputs of executions that name it, as far as they are known."""
+        """For each artifact the outputs that name it, as far as they are known."""
+        self._uses: dict[int, dict[int, Row]] = {}
+        """For each artifact the inputs that name it, as far as they are known."""
+        self._by_execution: dict[int, dict[int, Row]] = {}
+        """For each execution its events, as far as they are known."""
         self._claimed: set[int] = set()
-        """The artifacts of which all claims are known."""
+        """The artifacts of which all outputs are known."""
+        self._expanded: set[int] = set()
+        """The artifacts of which the events that lead on are known."""
         self._legacy: dict[int, int] = {}
         types = {name: session.fetch(name, {}) for name in ("Type", "TypeProperty", "ParentType")}
         self._types = {name: table_from_rows(name, rows) for name, rows in types.items()}
@@ -213,62 +223,142 @@ class _Fetched:
         seen: dict[str, set[int]] = {"artifact": set(), "execution": set()}
         seen[kind] |= set(ids)
         frontier = set(ids)
+        approach = _Approach(seen["artifact"], up=up)
         hop = 0
         while frontier:
             if kind == "artifact":
                 hops = self._question.hop_limit - hop
                 self._session.prefetch(frontier, up=up, hops=hops, nodes=self._all_nodes)
-            events = self._fetch_events(kind, frontier, up=up)
+            self._fetch_events(kind, frontier, up=up)
             if hop >= self._question.hop_limit:
                 return
+            passed = frontier
+            if self._flags and hop:
+                passed = {n for n in frontier if not self._flag(kind, n) & STOP}
             other = _OTHER[kind]
-            here, there = _END[kind], _END[other]
+            if kind == "artifact":
+                reached = self._executions_from(passed, approach)
+            else:
+                reached = self._artifacts_from(passed, approach)
             if self._flags:
-                passed = {n for n in frontier if hop == 0 or not self._flag(kind, n) & STOP}
-                events = [row for row in events if row[here] in passed]
-            reached = {row[there] for row in events if self._is_followed(row)}
+                reached = {n for n in reached if not self._flag(other, n) & CLOSED}
             frontier = reached - seen[other]
-            if self._flags:
-                frontier = {n for n in frontier if not self._flag(other, n) & CLOSED}
             seen[other] |= frontier
+            if other == "artifact":
+                again = approach.take_improved() & reached
+                frontier |= {n for n in again if len(self._claims.get(n, ())) > 1}
             kind = other
             hop += 1
+
+    def _executions_from(self, artifacts: set[int], approach: _Approach) -> set[int]:
+        """Return the executions to which followed events lead on from artifacts."""
+        rows: list[Row] = []
+        for number in artifacts:
+            rows += self._claims.get(number, {}).values()
+            if not approach.up:
+                rows += self._uses.get(number, {}).values()
+            elif number in approach.best:
+                rows.append(approach.best[number])
+        roles, orders = self._rules(rows)
+        leading = role_rules.leading_events("artifact", up=approach.up)
+        best = (approach.best[number] for number in artifacts if number in approach.best)
+        bounds = {row[1]: orders[row[0]] for row in best}
+        found = set()
+        for row in rows:
+            if row[3] not in leading or not (self._roles >> roles[row[0]]) & 1:
+                continue
+            bound = None if self._question.later else bounds.get(row[1])
+            if bound is None or (orders[row[0]] < bound) == approach.up:
+                found.add(row[2])
+        return found
+
+    def _artifacts_from(self, executions: set[int], approach: _Approach) -> set[int]:
+        """Return the artifacts to which followed events lead on from executions."""
+        leading = role_rules.leading_events("execution", up=approach.up)
+        rows = [
+            row
+            for number in executions
+            for row in self._by_execution.get(number, {}).values()
+            if row[3] in leading
+        ]
+        if approach.up:
+            followed = [row for row in rows if (self._roles >> self._role_alone(row)) & 1]
+        else:
+            artifacts = {row[1] for row in rows}
+            roles, _ = self._rules(
+                [claim for number in artifacts for claim in self._claims[number].values()]
+            )
+            followed = [row for row in rows if (self._roles >> roles[row[0]]) & 1]
+        for row in followed:
+            approach.note(row)
+        return {row[1] for row in followed}
+
+    def _rules(self, rows: Collection[Row]) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the roles of events, and their ranks and limits, by the events' ids.
+
+        Args:
+            rows: All outputs of some artifacts, and some of their inputs.
+        """
+        ordered = sorted(rows)
+        ids = [row[0] for row in ordered]
+        types = np.array([row[3] for row in ordered], np.int64)
+        names: dict[int, int] = {}
+        artifacts = np.array([names.setdefault(row[1], len(names)) for row in ordered], np.int64)
+        moments = np.array([row[4] or 0 for row in ordered], np.int64)
+        roles, _ = role_rules.roles_of(
+            types,
+            artifacts,
+            np.array([self._artifact_state(row[1]) for row in ordered], np.int64),
+            np.array([self._execution_state(row[2]) for row in ordered], np.int64),
+            moments.__getitem__,
+        )
+        is_input = np.isin(types, INPUT_EVENTS)
+        orders = event_order.orders(is_input, artifacts, roles, moments.__getitem__)
+        if orders is None:
+            orders = is_input.astype(np.int32)
+        return (
+            dict(zip(ids, roles.tolist(), strict=True)),
+            dict(zip(ids, orders.tolist(), strict=True)),
+        )
 
     def _flag(self, kind: str, number: int) -> int:
         row = self._nodes[kind].get(number)
         return self._flags.get(row[_TYPE], 0) if row is not None else 0
 
-    def _fetch_events(self, kind: str, frontier: set[int], *, up: bool) -> list[Row]:
-        """Fetch the events that lead on from some nodes, and the nodes to which they lead."""
+    def _fetch_events(self, kind: str, frontier: set[int], *, up: bool) -> None:
+        """Fetch the events that lead on from some nodes, and all outputs of the artifacts met."""
         types = role_rules.leading_events(kind, up=up)
-        outputs = types == OUTPUT_EVENTS
-        events = self._keep(
-            self._session.fetch("Event", {f"{kind}_id": sorted(frontier), "type": types})
-        )
-        if outputs and kind == "artifact":
-            self._claimed |= frontier
-        elif outputs:
+        if kind == "artifact":
+            new = frontier - (self._claimed if up else self._expanded)
+            # Whether an input counts from an output depends on all other outputs.
+            types = types if up else _EDGES
+            self._claimed |= new
+            self._expanded |= new
+        else:
+            new = frontier
+        if new:
+            self._keep(self._session.fetch("Event", {f"{kind}_id": sorted(new), "type": types}))
+        if kind == "execution" and not up:
             self._fetch_other_claims(
-                {row[1] for row in events if self._role_alone(row) == role_rules.REUSES}
+                {
+                    row[1]
+                    for number in frontier
+                    for row in self._by_execution.get(number, {}).values()
+                    if row[3] in types and not (self._roles >> self._role_alone(row)) & 1
+                }
             )
-        return events
 
     def _fetch_other_claims(self, artifacts: set[int]) -> None:
-        """Fetch all who claim to have made some artifacts: that tells which edges are reuses."""
+        """Fetch all outputs of some artifacts: they tell each other's roles."""
         new = sorted(artifacts - self._claimed)
         if new:
-            self._keep(self._session.fetch("Event", {"artifact_id": new, "type": OUTPUT_EVENTS}))
             self._claimed |= artifacts
+            self._keep(self._session.fetch("Event", {"artifact_id": new, "type": OUTPUT_EVENTS}))
 
     def _complete(self) -> None:
-        """Fetch what the walk did not need, and the graph does: who made the artifacts it met."""
-        unknown = set()
-        for number in {row[1] for row in self._events.values()} | self._nodes["artifact"].keys():
-            if number not in self._claimed:
-                roles = {self._role_alone(row) for row in self._claims.get(number, {}).values()}
-                if role_rules.PRODUCES not in roles:
-                    unknown.add(number)
-        self._fetch_other_claims(unknown)
+        """Fetch what the walk did not need, and the graph does: who wrote the artifacts it met."""
+        met = {row[1] for row in self._events.values()}
+        self._fetch_other_claims(met | self._nodes["artifact"].keys())
         for kind, end in _END.items():
             self._fetch_nodes(kind, {row[end] for row in self._events.values()})
 
@@ -291,8 +381,9 @@ class _Fetched:
             ]
         for row in rows:
             self._events.setdefault(row[0], row)
-            if row[3] in OUTPUT_EVENTS:
-                self._claims.setdefault(row[1], {})[row[0]] = row
+            of_artifact = self._claims if row[3] in OUTPUT_EVENTS else self._uses
+            of_artifact.setdefault(row[1], {})[row[0]] = row
+            self._by_execution.setdefault(row[2], {})[row[0]] = row
         return rows
 
     def _fetch_nodes(self, kind: str, ids: set[int]) -> None:
@@ -320,10 +411,17 @@ class _Fetched:
         moment = self._question.as_of
         return row is not None and moment is not None and (row[_MADE[kind]] or 0) > moment
 
+    def _artifact_state(self, number: int) -> int:
+        """Return an artifact's state; 0 too where it was not fetched, as no role depends on it."""
+        row = self._nodes["artifact"].get(number)
+        state = 0 if row is None else row[_ARTIFACT_STATE] or 0
+        return state if 0 < state < role_rules.UNKNOWN_STATE else 0
+
     def _execution_state(self, number: int) -> int:
         row = self._nodes["execution"].get(number)
         state = None if row is None else row[_EXECUTION_STATE]
-        return self._legacy.get(number, 0) if state is None else state
+        state = self._legacy.get(number, 0) if state is None else state
+        return state if 0 < state < role_rules.UNKNOWN_STATE else 0
 
     def _with_state(self, row: Row) -> Row:
         if row[_EXECUTION_STATE] is not None or row[0] not in self._legacy:
@@ -335,23 +433,43 @@ class _Fetched:
         role = self._role_if_stateless(event)
         if role != _PHANTOM:
             return role
-        artifact = self._nodes["artifact"][event[1]]
-        state = 0 if artifact is None else artifact[_ARTIFACT_STATE] or 0
+        state = self._artifact_state(event[1])
         return role_rules.role_alone(event[3], state, self._execution_state(event[2]))
 
     def _role_if_stateless(self, event: Row) -> int:
         """Return the role that an event has if its artifact has no state."""
         return role_rules.role_alone(event[3], 0, self._execution_state(event[2]))
 
-    def _is_followed(self, event: Row) -> bool:
-        """Tell whether the question follows an event."""
-        role = self._role_alone(event)
-        if role != role_rules.REUSES or (self._roles >> role) & 1:
-            return bool((self._roles >> role) & 1)
-        # The earliest of those that claim it stands for its producer, where there is no other.
-        claims = self._claims[event[1]].values()
-        by_role: dict[int, list[Row]] = {}
-        for claim in claims:
-            by_role.setdefault(self._role_alone(claim), []).append(claim)
-        first = min(by_role[role_rules.REUSES], key=lambda row: (row[4] or 0, row[0]))
-        return role_rules.PRODUCES not in by_role and first[0] == event[0]
+
+class _Approach:
+    """The events by which a walk came to artifacts: of each the one from which most counts.
+
+    Against the direction of the data that is the last input, in that direction the first output;
+    see ``event_order``. The artifacts at which a walk begins have none: everything counts for them.
+    """
+
+    def __init__(self, starts: Collection[int], *, up: bool) -> None:
+        self.up = up
+        self.best: dict[int, Row] = {}
+        self._starts = frozenset(starts)
+        self._improved: set[int] = set()
+
+    def note(self, row: Row) -> None:
+        """Take up an event by which the walk came to an artifact."""
+        if row[1] in self._starts:
+            return
+        known = self.best.get(row[1])
+        if known is None or self._moment(row) > self._moment(known):
+            self.best[row[1]] = row
+            self._improved.add(row[1])
+
+    def take_improved(self) -> set[int]:
+        """Return the artifacts for which more counts than before, since this was last called."""
+        improved, self._improved = self._improved, set()
+        return improved
+
+    def _moment(self, row: Row) -> tuple[float, int]:
+        time = row[4] or math.inf
+        if self.up:
+            return time, row[0]
+        return (-time if row[4] else math.inf), -row[0]

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.post_execution.base_view import BaseView, moment
-from mlmd_lineage.snapshot.tables import ARTIFACT_STATES
+from mlmd_lineage.snapshot.enums import ArtifactState, name_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -94,12 +94,13 @@ class ArtifactFields(BaseView):
         facts = self._facts
         if facts is None or facts.state is None:
             return None
-        known = 0 <= facts.state < len(ARTIFACT_STATES)
-        return ARTIFACT_STATES[facts.state] if known else f"UNKNOWN({facts.state})"
+        return name_of(ArtifactState, facts.state)
 
     @property
     def created(self) -> dt.datetime | None:
         """When it was recorded, in UTC."""
+        if self._record is not None and self._record.created is not None:
+            return moment(self._record.created)
         facts = self._facts
         return moment(facts.created or None) if facts is not None else None
 

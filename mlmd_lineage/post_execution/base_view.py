@@ -91,6 +91,12 @@ def shortened(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
+def elapsed(started: int | None, finished: int | None) -> dt.timedelta | None:
+    """Return the time between two moments in milliseconds; None where one is not known."""
+    begin, end = moment(started), moment(finished)
+    return None if begin is None or end is None else end - begin
+
+
 def moment(milliseconds: int | None) -> dt.datetime | None:
     """Return a time in UTC; None where there is none, or none that a calendar has."""
     if milliseconds is None:

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.post_execution import models, step_metrics
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
-from mlmd_lineage.post_execution.loading.store_image import TABLES, StoreImage
+from mlmd_lineage.post_execution.loading.store_image import (
+    ATTRIBUTION,
+    TABLES,
+    StoreImage,
+    read_tables,
+)
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
 
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry
+    from mlmd_lineage.snapshot.tables import Tables
 
 _TIME = pd.DatetimeTZDtype("ms", "UTC")
 _INT, _FLOAT, _BOOL = pd.Int64Dtype(), pd.Float64Dtype(), pd.BooleanDtype()
@@ -67,13 +74,22 @@ STEPS: dict[str, Any] = {
     "is_dag": _BOOL,
     "parent_dag_id": _INT,
     "iteration": _INT,
+    "attempt": _INT,
+    "attempts": _INT,
     "started": _TIME,
     "finished": _TIME,
 }
 _OF_STEP: dict[str, Any] = {"execution_id": _INT, "step": TEXT, **_OF_RUN}
-PARAMETERS: dict[str, Any] = {**_OF_STEP, "name": TEXT, "value": object}
+_OF_ATTEMPT: dict[str, Any] = {
+    "execution_id": _INT,
+    "step": TEXT,
+    "path": TEXT,
+    "attempt": _INT,
+    **_OF_RUN,
+}
+PARAMETERS: dict[str, Any] = {**_OF_ATTEMPT, "name": TEXT, "value": object}
 METRICS: dict[str, Any] = {
-    **_OF_STEP,
+    **_OF_ATTEMPT,
     "artifact_id": _INT,
     "key": TEXT,
     "name": TEXT,
@@ -154,7 +170,7 @@ class StoreFrames(Frames):
         ``entrypoint_name``, ``type``, ``status``, ``state``, ``is_cached``,
         ``original_execution_id`` (which made what a cached step reuses), ``run``, ``run_name``,
         ``pipeline``, ``pipeline_name``, ``dialect``, ``is_dag``, ``parent_dag_id``, ``iteration``,
-        ``started``, ``finished``.
+        ``attempt`` (counted from 1) and ``attempts`` (how many), ``started``, ``finished``.
         """
         rows = []
         for run_index, entry, run in self._runs():
@@ -177,6 +193,8 @@ class StoreFrames(Frames):
                         record.is_dag,
                         record.parent_dag,
                         record.iteration,
+                        step.attempt,
+                        step.attempts,
                         step.started,
                         step.finished,
                     )
@@ -186,34 +204,55 @@ class StoreFrames(Frames):
     def parameters(self) -> pd.DataFrame:
         """Return the parameters of all steps, one row a parameter.
 
-        Columns: ``execution_id``, ``step``, ``run``, ``run_name``, ``pipeline``,
-        ``pipeline_name``, ``name``, ``value`` (a Python object). The parameters of a run as a
-        whole are those of its step ``root`` (Kubeflow 2).
+        Columns: ``execution_id``, ``step``, ``path``, ``attempt``, ``run``, ``run_name``,
+        ``pipeline``, ``pipeline_name``, ``name``, ``value`` (a Python object). The parameters of a
+        run as a whole are those of its step ``root`` (Kubeflow 2), or have no step.
         """
-        rows = [
-            (*_of_step(run_index, entry, step), name, value)
-            for run_index, entry, run in self._runs()
-            for step in run.steps.values()
-            for name, value in sorted(step.record.parameters.items())
-        ]
+        rows = []
+        for run_index, entry, run in self._runs():
+            for step in run.steps.values():
+                own = _of_attempt(run_index, entry, step)
+                rows += [(*own, *item) for item in sorted(step.record.parameters.items())]
+            if not run.steps:
+                own = _of_attempt(run_index, entry, None)
+                rows += [(*own, *item) for item in sorted(run.details.parameters.items())]
         return _frame(rows, PARAMETERS)
 
-    def metrics(self) -> pd.DataFrame:
+    def metrics(self, *, read_artifacts: bool = False) -> pd.DataFrame:
         """Return the scalar metrics of all steps, one row a metric.
 
-        Columns: ``execution_id``, ``step``, ``run``, ``run_name``, ``pipeline``,
-        ``pipeline_name``, ``artifact_id``, ``key`` (of the output), ``name``, ``value``.
+        Columns: ``execution_id``, ``step``, ``path``, ``attempt``, ``run``, ``run_name``,
+        ``pipeline``, ``pipeline_name``, ``artifact_id``, ``key`` (of the output), ``name``,
+        ``value``. Metrics of a run as a whole have no step.
+
+        Args:
+            read_artifacts: Read the artifacts that are a single number each, as the floats and
+                integers of ZenML and TFX, from where they lie; the output's key is the name. One
+                that cannot be read has the value NA.
         """
         rows: list[tuple[Any, ...]] = []
         for run_index, entry, run in self._runs():
             for step in run.steps.values():
-                for key, artifacts in step.record.outputs.items():
-                    for artifact in artifacts:
-                        record = run_index.artifact(artifact, step.record.dialect)
-                        for name, value in sorted(record.metrics.items()) if record else ():
-                            found = (artifact, key, name, float(value))
-                            rows.append((*_of_step(run_index, entry, step), *found))
+                if not step.record.is_dag:  # a group passes on the outputs of its steps
+                    own = _of_attempt(run_index, entry, step)
+                    found = step_metrics.rows_of(
+                        run_index, step.record, read_artifacts=read_artifacts
+                    )
+                    rows += [(*own, *row) for row in found]
+            own = _of_attempt(run_index, entry, None)
+            for artifact, metrics in sorted(run.details.metrics.items()):
+                rows += [(*own, artifact, None, n, float(v)) for n, v in sorted(metrics.items())]
         return _frame(rows, METRICS)
+
+    def models(self) -> pd.DataFrame:
+        """Return the registered models (Kubeflow Model Registry), a row for each artifact.
+
+        Columns: ``model`` and ``model_key``, ``version`` and ``version_key`` (of its context),
+        ``state``, ``author``, ``artifact`` (its key), ``name``, ``uri``, ``deployments`` (the
+        names of the services that serve the version), ``created``.
+        """
+        tables = self._read((*TABLES, ATTRIBUTION))
+        return models.models_frame(list(models.Registry(StoreImage(tables)).models()))
 
     def artifacts(
         self,
@@ -241,7 +280,7 @@ class StoreFrames(Frames):
         """
         if not runs:
             return super().artifacts(type=type, properties=properties)
-        tables = self._read(TABLES)
+        tables = self._tables()
         frame = Frames.of(tables).artifacts(type=type, properties=properties)
         run_index = RunIndex(StoreImage(tables), dialects())
         made = [_maker(run_index, number) for number in frame.index.tolist()]
@@ -250,8 +289,11 @@ class StoreFrames(Frames):
         assert isinstance(at, int)  # it is there once
         return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
 
+    def _tables(self) -> Tables:
+        return read_tables(self._read, dialects())
+
     def _run_index(self) -> RunIndex:
-        return RunIndex(StoreImage(self._read(TABLES)), dialects())
+        return RunIndex(StoreImage(self._tables()), dialects())
 
     def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
         """Yield all runs, by pipelines; the memory of those before is freed at intervals."""
@@ -278,6 +320,13 @@ def _of_run(run_index: RunIndex, entry: RunEntry) -> tuple[str, ...]:
 
 def _of_step(run_index: RunIndex, entry: RunEntry, step: Step) -> tuple[Any, ...]:
     return step.record.id, step.record.name, *_of_run(run_index, entry)
+
+
+def _of_attempt(run_index: RunIndex, entry: RunEntry, step: Step | None) -> tuple[Any, ...]:
+    own: tuple[Any, ...] = (None,) * 4
+    if step is not None:
+        own = (step.record.id, step.record.name, step.path, step.attempt)
+    return (*own, *_of_run(run_index, entry))
 
 
 def _frame(rows: list[tuple[Any, ...]], dtypes: dict[str, Any], index: str = "") -> pd.DataFrame:

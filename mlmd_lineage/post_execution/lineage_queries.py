@@ -23,6 +23,7 @@ class LineageQueries(Protocol):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what a node came from."""
@@ -36,6 +37,7 @@ class LineageQueries(Protocol):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Return what came from a node."""

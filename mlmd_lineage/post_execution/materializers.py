@@ -6,19 +6,20 @@ name, or by its first bytes where the name says nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import pickle
 import tarfile
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from mlmd_lineage import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlmd_lineage.post_execution.artifact_fields import ArtifactFields
+    from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
     # What it is called with is an ArtifactView, whose module is above this one.
     Materializer: TypeAlias = Callable[[Any], Any]
@@ -72,7 +73,48 @@ def register_materializer(type_name: str, function: Materializer) -> Callable[[]
     return unregister
 
 
-def read(artifact: ArtifactFields, *, file: str | None, allow_pickle: bool) -> Any:
+class ReadableArtifact(Protocol):
+    """What reading needs to know of an artifact; an ``ArtifactView`` has it."""
+
+    @property
+    def node_key(self) -> str:
+        """Its key."""
+
+    @property
+    def type(self) -> str | None:
+        """The name of its type."""
+
+    @property
+    def data_type(self) -> str | None:
+        """The Python class of what it holds."""
+
+    @property
+    def uri(self) -> str | None:
+        """Where its contents lie."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DescribedArtifact:
+    """An artifact that is read without a view of it."""
+
+    node_key: str
+    type: str | None
+    data_type: str | None
+    uri: str | None
+
+
+def describe(run_index: RunIndex, artifact: int, dialect: str) -> DescribedArtifact:
+    """Return what reading needs to know of an artifact."""
+    facts, record = run_index.store_image.artifact(artifact), run_index.artifact(artifact, dialect)
+    return DescribedArtifact(
+        node_key=f"artifact/{artifact}",
+        type=None if facts is None else facts.type,
+        data_type=None if record is None else record.data_type,
+        uri=None if facts is None else facts.uri,
+    )
+
+
+def read(artifact: ReadableArtifact, *, file: str | None = None, allow_pickle: bool = False) -> Any:
     """Return what an artifact holds; see ``ArtifactView.read()``."""
     for name in (artifact.data_type, artifact.type):
         if name is not None and name in _materializers:
@@ -86,7 +128,7 @@ def read(artifact: ArtifactFields, *, file: str | None, allow_pickle: bool) -> A
         raise _unreadable(artifact, f"{path} cannot be read: {_said(error)}") from error
 
 
-def _fetched(artifact: ArtifactFields, file: str | None) -> tuple[str, bytes]:
+def _fetched(artifact: ReadableArtifact, file: str | None) -> tuple[str, bytes]:
     """Return the path and the bytes of the file that an artifact is."""
     import fsspec
 
@@ -113,7 +155,7 @@ def _fetched(artifact: ArtifactFields, file: str | None) -> tuple[str, bytes]:
         raise _unreadable(artifact, _said(error)) from error
 
 
-def _within(artifact: ArtifactFields, files: Any, folder: str, file: str | None) -> str:
+def _within(artifact: ReadableArtifact, files: Any, folder: str, file: str | None) -> str:
     """Return the path of the one file in a folder, or of the one that is named."""
     if file is not None:
         return f"{folder.rstrip('/')}/{file}"
@@ -128,7 +170,7 @@ def _within(artifact: ArtifactFields, files: Any, folder: str, file: str | None)
     raise _unreadable(artifact, reason)
 
 
-def _decoded(artifact: ArtifactFields, path: str, raw: bytes, *, allow_pickle: bool) -> Any:
+def _decoded(artifact: ReadableArtifact, path: str, raw: bytes, *, allow_pickle: bool) -> Any:
     name = PurePosixPath(path).name.lower()
     suffix = PurePosixPath(name).suffix
     if name.endswith((".tgz", ".tar.gz")):
@@ -168,7 +210,7 @@ _READERS: dict[str | None, Callable[[bytes], Any]] = {
 }
 
 
-def _numpy(artifact: ArtifactFields, raw: bytes, *, allow_pickle: bool) -> Any:
+def _numpy(artifact: ReadableArtifact, raw: bytes, *, allow_pickle: bool) -> Any:
     import numpy as np
 
     try:
@@ -180,7 +222,7 @@ def _numpy(artifact: ArtifactFields, raw: bytes, *, allow_pickle: bool) -> Any:
         raise
 
 
-def _text_value(artifact: ArtifactFields, path: str, raw: bytes) -> Any:
+def _text_value(artifact: ReadableArtifact, path: str, raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -192,7 +234,7 @@ def _text_value(artifact: ArtifactFields, path: str, raw: bytes) -> Any:
     return text if parse is None else parse(text)
 
 
-def _only_member(artifact: ArtifactFields, raw: bytes) -> tuple[str, bytes]:
+def _only_member(artifact: ReadableArtifact, raw: bytes) -> tuple[str, bytes]:
     """Return the one file in an archive, as Argo packs each output."""
     with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
         members = [member for member in archive.getmembers() if member.isfile()]
@@ -203,7 +245,7 @@ def _only_member(artifact: ArtifactFields, raw: bytes) -> tuple[str, bytes]:
         return members[0].name, held.read()
 
 
-def _pickled(artifact: ArtifactFields) -> errors.ArtifactReadError:
+def _pickled(artifact: ReadableArtifact) -> errors.ArtifactReadError:
     reason = (
         "it is a pickle, which may run any code of whoever wrote it. If you trust its origin, "
         "use read(allow_pickle=True)"
@@ -211,7 +253,7 @@ def _pickled(artifact: ArtifactFields) -> errors.ArtifactReadError:
     return _unreadable(artifact, reason)
 
 
-def _unreadable(artifact: ArtifactFields, reason: str) -> errors.ArtifactReadError:
+def _unreadable(artifact: ReadableArtifact, reason: str) -> errors.ArtifactReadError:
     where = f" at {artifact.uri}" if artifact.uri else ""
     message = f"{artifact.node_key} ({artifact.type}){where} cannot be read: {reason}."
     return errors.ArtifactReadError(message)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.post_execution.base_view import BaseView, moment
+from mlmd_lineage.post_execution.base_view import BaseView, elapsed, moment
+from mlmd_lineage.post_execution.loading.run_membership import node_of_run
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,7 +28,9 @@ class RunFields(BaseView):
     @property
     def id(self) -> int:
         """The id of the context that stands for it, or of the execution that is all of it."""
-        return int(self._key.partition("/")[2])
+        node = node_of_run(self._key)
+        assert node is not None  # it is the key of a run
+        return node[1]
 
     @property
     def node_key(self) -> str:
@@ -75,7 +78,7 @@ class RunFields(BaseView):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What the run as a whole was given (Kubeflow 2); elsewhere the steps have parameters."""
+        """The parameters of the run as a whole (Kubeflow 2, Model Registry), beside its steps'."""
         return MappingProxyType(dict(self._run.details.parameters))
 
     @property
@@ -92,6 +95,17 @@ class RunFields(BaseView):
     def finished(self) -> dt.datetime | None:
         """When its last step was recorded last, in UTC; None while it is running."""
         return moment(self._run.finished)
+
+    @property
+    def duration(self) -> dt.timedelta | None:
+        """The time between ``started`` and ``finished``; None where one of them is not known."""
+        return elapsed(self._run.started, self._run.finished)
+
+    @property
+    def metrics(self) -> Mapping[str, float | int | bool]:
+        """The scalar metrics of the run as a whole (Model Registry); elsewhere steps have them."""
+        found = self._run.details.metrics.values()
+        return MappingProxyType({name: value for some in found for name, value in some.items()})
 
     def _shown(self) -> Mapping[str, Any]:
         shown: dict[str, Any] = {"name": self.name, "pipeline": self.pipeline_name}

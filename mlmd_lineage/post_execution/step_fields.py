@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.post_execution.base_view import BaseView, moment
+from mlmd_lineage.post_execution.base_view import BaseView, elapsed, moment
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -131,6 +131,21 @@ class StepFields(BaseView):
     def finished(self) -> dt.datetime | None:
         """When it was recorded last, in UTC; None while it is running."""
         return moment(self._step.finished)
+
+    @property
+    def duration(self) -> dt.timedelta | None:
+        """The time between ``started`` and ``finished``; None where one of them is not known."""
+        return elapsed(self._step.started, self._step.finished)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the step it is, counted from 1."""
+        return self._step.attempt
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts at the step there are in its run."""
+        return self._step.attempts
 
     # Where it stands
 

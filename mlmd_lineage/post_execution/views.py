@@ -83,6 +83,7 @@ class PipelineView(PipelineFields):
         last: int | None = None,
         runs: Collection[str | PipelineRunView] | None = None,
         only_changes: bool = False,
+        read_artifacts: bool = False,
     ) -> RunComparison:
         """Return runs beside each other: parameters, metrics, status, duration and inputs.
 
@@ -93,6 +94,7 @@ class PipelineView(PipelineFields):
             last: Only the newest runs, so many; all where None is given.
             runs: Only these, views or names.
             only_changes: Only the columns whose values differ.
+            read_artifacts: Read artifacts that are a single number each (ZenML, TFX) as metrics.
 
         Raises:
             NotFoundError: The pipeline has no such run.
@@ -108,7 +110,13 @@ class PipelineView(PipelineFields):
             wanted = self._keys_of(runs)
             keys = [key for key in keys if key in wanted]
         chosen = keys if last is None else keys[-last:]
-        return RunComparison(self.name, self._run_index, chosen, only_changes=only_changes)
+        return RunComparison(
+            self.name,
+            self._run_index,
+            chosen,
+            only_changes=only_changes,
+            read_artifacts=read_artifacts,
+        )
 
     def _keys_of(self, runs: Collection[str | PipelineRunView]) -> set[str]:
         if isinstance(runs, str):
@@ -350,6 +358,7 @@ class ArtifactView(ArtifactFields):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Ask the store what it came from; the arguments are those of ``store.upstream()``."""
@@ -360,6 +369,7 @@ class ArtifactView(ArtifactFields):
             types=types,
             reuse=reuse,
             internal=internal,
+            later=later,
             as_of=as_of,
         )
 
@@ -371,6 +381,7 @@ class ArtifactView(ArtifactFields):
         types: str | Collection[str] | None = None,
         reuse: bool = False,
         internal: bool = False,
+        later: bool = False,
         as_of: Time | None = None,
     ) -> Trace:
         """Ask the store what came from it; the arguments are those of ``store.downstream()``."""
@@ -381,6 +392,7 @@ class ArtifactView(ArtifactFields):
             types=types,
             reuse=reuse,
             internal=internal,
+            later=later,
             as_of=as_of,
         )
 

@@ -1,15 +1,27 @@
-"""The reader: the small transport by which a store's rows reach everything else.
+"""The interface of readers: ``Reader``, ``Session``, and what some of them can do beyond that.
 
 A reader is made for one metadata store and opens nothing before it is asked. There is one for
-each way of reaching MLMD; anything with these methods can take its place.
+each way of reaching MLMD; any object with these methods can take its place. Optional abilities
+are protocols of their own, which callers test with ``isinstance``::
+
+    Session             rows by their columns' values; all sessions
+    SQLQueryable        SELECT statements of ours, in the database's SQL
+    TableProvider       whole tables in memory
+    Reachability        the artifacts within some hops, in one statement
+    Pageable            a page of nodes in an order, without reading the others
+
+    Reader              whole tables, and sessions; all readers
+    ConnectionKeeper    connections that stay open between questions
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+    import pyarrow as pa
 
     from mlmd_lineage.snapshot.tables import Tables
 
@@ -34,11 +46,122 @@ class Session(Protocol):
         """
 
 
+class StoreLayout(Protocol):
+    """The tables and columns that a database has."""
+
+    @property
+    def spelling(self) -> Mapping[str, str]:
+        """The name in the database of each of MLMD's tables that is there."""
+
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of each of those tables that are there."""
+
+
+@runtime_checkable
+class SQLQueryable(Session, Protocol):
+    """A session that runs SELECT statements, written by this library for its database."""
+
+    dialect: str
+    """The database's SQL: ``sqlite``, ``mysql`` or ``postgresql``."""
+    placeholder: str
+    """What stands for a text that is bound to a statement."""
+
+    @property
+    def layout(self) -> StoreLayout:
+        """The tables and columns that the database has."""
+
+    def quote(self, name: str) -> str:
+        """Return a name as it stands in a statement."""
+
+    def text_placeholder(self, table: str, column: str, /) -> str:
+        """Return what stands for a text that a column is compared with."""
+
+    def spellings(self, text: str) -> list[str]:
+        """Return all ways in which a text may stand in the database."""
+
+    def select(self, statement: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement selects.
+
+        Args:
+            statement: The statement; ``placeholder`` stands for each text.
+            parameters: The texts.
+        """
+
+
+@runtime_checkable
+class TableProvider(Session, Protocol):
+    """A session that has whole tables at hand, such as an archive's."""
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table as its schema has it."""
+
+
+@runtime_checkable
+class Reachability(Session, Protocol):
+    """A session that finds the artifacts within some hops at once."""
+
+    def reachable(
+        self,
+        artifacts: Collection[int],
+        first: Collection[int],
+        second: Collection[int],
+        hops: int,
+        most: int,
+    ) -> list[int] | None:
+        """Return the artifacts to which some others lead within some hops, themselves included.
+
+        Args:
+            artifacts: Where to begin.
+            first: The types of the events that lead from an artifact to an execution.
+            second: The types of those that lead on to an artifact.
+            hops: How many hops, from artifacts to artifacts, to go.
+            most: How many rows to look at; an answer as long as that is not whole.
+
+        Returns:
+            Their ids in order, or None where this store's server cannot answer that.
+        """
+
+
+@runtime_checkable
+class Pageable(Session, Protocol):
+    """A session that lists nodes page by page."""
+
+    def page(  # noqa: PLR0913 - each stands alone
+        self,
+        table: str,
+        column: str,
+        *,
+        after: tuple[int, int] | None,
+        descending: bool,
+        limit: int,
+        where: Mapping[str, Collection[int]],
+    ) -> list[tuple[Any, ...]]:
+        """Return the first nodes of a kind by a number and then by their ids.
+
+        Args:
+            table: MLMD's name of the nodes' table.
+            column: What orders them; where the store lacks it, their ids do.
+            after: The number and the id of the node before the first one.
+            descending: Whether the greatest come first.
+            limit: How many to return.
+            where: For each column the few values that it may have.
+        """
+
+
 class Reader(Protocol):
-    """What reads one metadata store, and never changes it."""
+    """Reads one metadata store, and never changes it."""
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; all of them where None is given."""
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it may be asked again if the store changed."""
+
+
+@runtime_checkable
+class ConnectionKeeper(Reader, Protocol):
+    """A reader whose connections can stay open between questions, as a server wants it."""
+
+    def keep_connections(self) -> None:
+        """Keep connections open from one question to the next."""

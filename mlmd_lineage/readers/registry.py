@@ -1,7 +1,9 @@
-"""From a metadata store to the reader that reads it."""
+"""The registry of readers: which one reads a metadata store, by the store's flavor."""
 
 from __future__ import annotations
 
+import pkgutil
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto, errors
@@ -15,40 +17,44 @@ from mlmd_lineage.stores import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlmd_lineage.readers.base import Reader
 
 
+_READERS: Mapping[type[BaseMetadataStore], str] = MappingProxyType(
+    {
+        SQLiteMetadataStore: "mlmd_lineage.readers.sqlite.reader:SQLiteReader",
+        MySQLMetadataStore: "mlmd_lineage.readers.mysql.reader:MySQLReader",
+        PostgreSQLMetadataStore: "mlmd_lineage.readers.postgresql.reader:PostgreSQLReader",
+        KubeflowMetadataStore: "mlmd_lineage.readers.grpc.reader:KubeflowReader",
+        ArchiveMetadataStore: "mlmd_lineage.readers.parquet:ArchiveReader",
+    }
+)
+"""The reader of each flavor; its module, with its driver, is imported when it is first needed."""
+
+
 def reader_for(store: BaseMetadataStore) -> Reader:
-    """Return the reader for a metadata store; a flavor of one's own is read by its config.
+    """Return the reader for a metadata store.
+
+    >>> reader_for(SQLiteMetadataStore(uri="metadata.db"))
+    <mlmd_lineage.readers.sqlite.reader.SQLiteReader object at ...>
+
+    A flavor that inherits from one with a reader has the same; any other is read as the store that
+    its ``connection_config()`` describes.
 
     Raises:
         ConfigurationError: Its ``connection_config()`` means no database that can be read.
     """
-    if isinstance(store, SQLiteMetadataStore):
-        from mlmd_lineage.readers.sqlite.reader import SQLiteReader
-
-        return SQLiteReader(store)
-    if isinstance(store, MySQLMetadataStore):
-        from mlmd_lineage.readers.mysql.reader import MySQLReader
-
-        return MySQLReader(store)
-    if isinstance(store, PostgreSQLMetadataStore):
-        from mlmd_lineage.readers.postgresql.reader import PostgreSQLReader
-
-        return PostgreSQLReader(store)
-    if isinstance(store, KubeflowMetadataStore):
-        from mlmd_lineage.readers.grpc.reader import KubeflowReader
-
-        return KubeflowReader(store)
-    if isinstance(store, ArchiveMetadataStore):
-        from mlmd_lineage.readers.parquet import ArchiveReader
-
-        return ArchiveReader(store)
+    for flavor in type(store).__mro__:
+        if flavor in _READERS:
+            made: Reader = pkgutil.resolve_name(_READERS[flavor])(store)
+            return made
     return reader_for(built_in(store))
 
 
 def built_in(store: BaseMetadataStore) -> BaseMetadataStore:
-    """Return the built-in store that a ConnectionConfig means."""
+    """Return the store of a built-in flavor that a ``connection_config()`` describes."""
     with _proto.only_ours():
         config: Any = store.connection_config()
     if config.DESCRIPTOR.name == "MetadataStoreClientConfig":
@@ -69,7 +75,7 @@ def built_in(store: BaseMetadataStore) -> BaseMetadataStore:
 
 
 def _service(config: Any) -> KubeflowMetadataStore:
-    """Return the service that a MetadataStoreClientConfig means.
+    """Return the store that a ``MetadataStoreClientConfig`` describes.
 
     Raises:
         ConfigurationError: It holds certificates, which it does as texts and not as files.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays, notes
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.table_building import TIES, is_key, key_value, proto_bytes
 from mlmd_lineage.snapshot.tables import (
     NEWEST_SCHEMA_VERSION,
@@ -113,7 +114,7 @@ class DatabaseSchema:
         if table not in self.missing:
             return arrays.empty_table(SCHEMAS[table])
         detail = f"the store has no such table, which belongs to schema version {self.version}"
-        note = notes.Note("missing_table", f"table/{table}", detail)
+        note = notes.Note(FindingCode.MISSING_TABLE, f"table/{table}", detail)
         return notes.noted(arrays.empty_table(SCHEMAS[table]), [note])
 
 
@@ -159,34 +160,26 @@ class SQLSession:
         rows = _with_keys(table, rows)
         return _typed_properties(rows, self.base64_protos) if table in PROPERTY_TABLES else rows
 
-    def ahead(
+    def reachable(
         self,
         artifacts: Collection[int],
         first: Collection[int],
         second: Collection[int],
         hops: int,
         most: int,
-    ) -> list[int]:
-        """Return the artifacts to which some others lead within some hops, themselves included.
-
-        Args:
-            artifacts: Where to begin.
-            first: The types of the events that lead from an artifact to an execution.
-            second: The types of those that lead on to an artifact.
-            hops: How many hops, from artifacts to artifacts, to look ahead.
-            most: How many rows to look at; an answer as long as that is not whole.
-        """
+    ) -> list[int] | None:
+        """Return the artifacts to which others lead, as ``Reachability`` says."""
         event, artifact = self.quote(self.layout.spelling["Event"]), self.quote("artifact_id")
         execution, kind = self.quote("execution_id"), self.quote("type")
         begin, one, other = (_listed(values) for values in (artifacts, first, second))
         # In this form every server stops at the number of hops, and none needs a setting changed.
         statement = (
-            f"WITH RECURSIVE ahead (node, hop) AS (SELECT DISTINCT {artifact}, 0 FROM {event} "  # noqa: S608 - numbers and MLMD's names
-            f"WHERE {artifact} IN ({begin}) UNION SELECT there.{artifact}, ahead.hop + 1 "
-            f"FROM ahead JOIN {event} here ON here.{artifact} = ahead.node "
+            f"WITH RECURSIVE reached (node, hop) AS (SELECT DISTINCT {artifact}, 0 FROM {event} "  # noqa: S608 - numbers and MLMD's names
+            f"WHERE {artifact} IN ({begin}) UNION SELECT there.{artifact}, reached.hop + 1 "
+            f"FROM reached JOIN {event} here ON here.{artifact} = reached.node "
             f"AND here.{kind} IN ({one}) JOIN {event} there "
             f"ON there.{execution} = here.{execution} AND there.{kind} IN ({other}) "
-            f"WHERE ahead.hop < {int(hops)}) SELECT node FROM ahead LIMIT {int(most)}"
+            f"WHERE reached.hop < {int(hops)}) SELECT node FROM reached LIMIT {int(most)}"
         )
         found = {int(row[0]) for row in self._execute(statement, ())}
         return sorted(found | set(artifacts))
@@ -201,16 +194,7 @@ class SQLSession:
         limit: int,
         where: Mapping[str, Collection[int]],
     ) -> list[tuple[Any, ...]]:
-        """Return the first nodes of a kind by a number and then by their ids.
-
-        Args:
-            table: MLMD's name of the nodes' table.
-            column: What orders them; where the store lacks it, their ids do.
-            after: The number and the id of the node before the first one.
-            descending: Whether the greatest come first.
-            limit: How many to return.
-            where: For each column the few values that it may have.
-        """
+        """Return the first nodes of a kind by a number, as ``Pageable`` says."""
         if column not in self.layout.columns[table]:
             column = "id"
         by, number = self.quote(column), self.quote("id")

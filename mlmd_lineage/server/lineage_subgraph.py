@@ -15,7 +15,8 @@ from mlmd_lineage.lineage.roles import leading_events
 from mlmd_lineage.server import messages
 from mlmd_lineage.server.list_options import filter_ids
 from mlmd_lineage.server.status import StatusCode, StatusError
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS, KINDS, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
+from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

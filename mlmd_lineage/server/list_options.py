@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import _proto
 from mlmd_lineage.errors import FilterError
 from mlmd_lineage.filters.find import find_ids
+from mlmd_lineage.readers.base import Pageable
 from mlmd_lineage.server.status import StatusCode, StatusError
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
@@ -68,8 +69,8 @@ def list_page(
             rows += position.ordered(kind, _rows(session, kind, where, part))
     elif among is not None:
         rows = position.ordered(kind, _rows(session, kind, where, sorted(among)))
-    elif (page := getattr(session, "page", None)) is not None:
-        rows = page(
+    elif isinstance(session, Pageable):
+        rows = session.page(
             kind.table,
             position.column,
             after=position.after,

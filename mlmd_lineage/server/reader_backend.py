@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.readers.base import ConnectionKeeper
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.server.backend import parse_request, unimplemented
 from mlmd_lineage.server.read_methods import METHODS
@@ -30,9 +31,8 @@ class ReaderBackend:
             StoreError: The store cannot be read.
         """
         self._reader = reader_for(store.metadata_store)
-        keep_connections = getattr(self._reader, "keep_connections", None)
-        if keep_connections is not None:  # readers of files have none
-            keep_connections()
+        if isinstance(self._reader, ConnectionKeeper):
+            self._reader.keep_connections()
         self._reader.ask(lambda session: session.fetch("Type", {"id": [0]}))
 
     def call(self, method: str, request: bytes) -> bytes:

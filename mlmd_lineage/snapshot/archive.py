@@ -1,4 +1,4 @@
-"""Snapshots as Parquet files: a store that lasts without its database.
+"""Archives: snapshots as Parquet files, which last without their database.
 
 A folder holds one Parquet file for each of MLMD's tables, with MLMD's own column names, and
 ``manifest.json``: the format's version, the schema's version, when and from where the snapshot was
@@ -26,14 +26,14 @@ from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
-    from mlmd_lineage.snapshot.snapshot import Snapshot
+    from mlmd_lineage.snapshot.tables import Tables
 
 FORMAT = "mlmd-lineage archive"
 FORMAT_VERSION = 1
 
 
-def save(snapshot: Snapshot, directory: str | os.PathLike[str]) -> Path:
-    """Write a snapshot into a new folder, whole or not at all; see ``Snapshot.save``."""
+def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
+    """Write tables into a new folder, whole or not at all; see ``Snapshot.save``."""
     target = Path(directory).expanduser().absolute()
     try:
         if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
@@ -48,16 +48,16 @@ def save(snapshot: Snapshot, directory: str | os.PathLike[str]) -> Path:
         files = {}
         for name in ALL_TABLES:
             path = draft / f"{name}.parquet"
-            table = canonical(name, snapshot[name])
+            table = canonical(name, tables[name])
             pq.write_table(table, path, compression="zstd", write_statistics=True)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             files[path.name] = {"rows": table.num_rows, "sha256": digest}
         manifest = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "schema_version": snapshot.schema_version,
-            "source": snapshot.source,
-            "taken_at": snapshot.taken_at.isoformat(),
+            "schema_version": tables.schema_version,
+            "source": tables.source,
+            "taken_at": tables.taken_at.isoformat(),
             "files": files,
         }
         text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"

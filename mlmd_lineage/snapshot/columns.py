@@ -9,8 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlmd_lineage.snapshot.enums import name_of
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from enum import IntEnum
 
 TEXT: Any = pd.StringDtype("pyarrow")
 """Text, with ``pd.NA`` where there is none."""
@@ -29,13 +31,11 @@ def times(column: pa.ChunkedArray) -> Any:
     ).array
 
 
-def enum(column: pa.ChunkedArray, names: Sequence[str]) -> Any:
+def enum(column: pa.ChunkedArray, kind: type[IntEnum]) -> Any:
     """Return an enum's numbers as its names; those that MLMD does not name as ``UNKNOWN(9)``."""
     distinct = column.unique().to_pylist()
-    named = {
-        number: names[number] if 0 <= number < len(names) else f"UNKNOWN({number})"
-        for number in distinct
-        if number is not None
+    named: dict[int, str | None] = {
+        number: name_of(kind, number) for number in distinct if number is not None
     }
     return text(replaced(column, named))
 
@@ -54,7 +54,7 @@ def type_names(column: pa.ChunkedArray, types: pa.Table) -> Any:
 
 
 def node_columns(
-    table: pa.Table, types: pa.Table, state: str | None, states: Sequence[str] = ()
+    table: pa.Table, types: pa.Table, state: str | None, states: type[IntEnum] | None = None
 ) -> pd.DataFrame:
     """Return nodes by their ids, with MLMD's names for their columns."""
     columns: dict[str, Any] = {"type": type_names(table["type_id"], types)}
@@ -65,7 +65,7 @@ def node_columns(
     columns["uri"] = (
         text(table["uri"]) if "uri" in table.column_names else pd.array([pd.NA] * rows, TEXT)
     )
-    if state is not None:
+    if state is not None and states is not None:
         columns["state"] = enum(table[state], states)
     columns["external_id"] = text(table["external_id"])
     columns["create_time_since_epoch"] = times(table["create_time_since_epoch"])

@@ -1,4 +1,4 @@
-"""What in a store is not as MLMD means it to be: kept, and said.
+"""Findings: what in a store is not as MLMD means it to be.
 
 MLMD's tables have no foreign keys, so rows deleted by hand leave others dangling; and some values
 make MLMD's own calls fail. Nothing of that is dropped when a store is read.
@@ -13,15 +13,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, notes, text_states, values
-from mlmd_lineage.snapshot.tables import (
-    ARTIFACT_STATES,
-    EVENT_TYPES,
-    EXECUTION_STATES,
-    KINDS,
-)
-
-_CACHED = 5  # a state of executions
-_OUTPUTS = (1, 4)  # types of events: DECLARED_OUTPUT and OUTPUT
+from mlmd_lineage.snapshot.enums import PUBLISHED_OUTPUTS, ArtifactState, EventType, ExecutionState
+from mlmd_lineage.snapshot.finding_codes import FindingCode
+from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,12 +32,12 @@ if TYPE_CHECKING:
 class Finding:
     """Something about one node, event or row that a reader should know.
 
-    >>> Finding("missing_artifact", "artifact/7", "event 12 names it, and no row has its id")
-    Finding(code='missing_artifact', subject='artifact/7', detail='event 12 names it, ...')
+    >>> store.snapshot().findings[0]
+    Finding(code=FindingCode.MISSING_ARTIFACT, subject='artifact/7', detail='...')
     """
 
-    code: str
-    """What it is: one of the keys of ``CODES``."""
+    code: FindingCode
+    """What kind of finding it is."""
     subject: str
     """What it is about: a node key such as ``artifact/7``, or ``event/12``."""
     detail: str
@@ -51,31 +45,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.detail} ({self.code})"
-
-
-CODES = {
-    "missing_artifact": "An event or a property names an artifact that has no row.",
-    "missing_execution": "An event or a property names an execution that has no row.",
-    "missing_context": "An attribution, association or parent names a context that has no row.",
-    "missing_type": "A node's type has no row.",
-    "missing_event": "A path names an event that has no row.",
-    "dangling_attribution": "An attribution names an artifact that has no row.",
-    "dangling_association": "An association names an execution that has no row.",
-    "duplicate_event": "An artifact, an execution and an event type stand together twice.",
-    "unknown_event_type": "An event is neither an input nor an output.",
-    "unknown_state": "A state has a number for which MLMD has no name.",
-    "null_property": "A property has no value at all; ml_metadata fails on such a node.",
-    "several_values": "A property has values of more than one kind.",
-    "mlmd_null_text": "A text is '__MLMD_NULL__'; ml_metadata fails on such a node.",
-    "invalid_struct": "A text begins like a struct and is none; ml_metadata fails on such a node.",
-    "invalid_proto": "A PROTO value is no google.protobuf.Any.",
-    "invalid_text": "A text is not UTF-8; the bytes that are not show as \\xff and the like.",
-    "unreadable_node": "MLMD's service fails on a node, which is therefore left out.",
-    "wrong_type": "A value is not of its column's type; a property's is kept as what it is.",
-    "missing_table": "The store lacks one of the tables that its schema version has.",
-    "only_cached_producer": "Only cached executions claim to have made an artifact.",
-}
-"""What each code means."""
 
 
 def findings_of(tables: Tables) -> tuple[Finding, ...]:
@@ -92,7 +61,7 @@ def findings_of(tables: Tables) -> tuple[Finding, ...]:
 def _noted(tables: Tables) -> Iterator[Finding]:
     for name in tables.names:
         for note in notes.notes_of(tables[name]):
-            yield Finding(*note)
+            yield Finding(FindingCode.of(note.code), note.subject, note.detail)
 
 
 def _ids(tables: Tables, table: str, column: str = "id") -> Numbers:
@@ -116,12 +85,12 @@ def _events(tables: Tables) -> Iterator[Finding]:
     for kind in ("artifact", "execution"):
         for row, node in _missing(tables, "Event", f"{kind}_id", KINDS[kind].table):
             detail = f"event {ids[row]} names it, and no row has its id"
-            yield Finding(f"missing_{kind}", f"{kind}/{node}", detail)
+            yield Finding(FindingCode(f"missing_{kind}"), f"{kind}/{node}", detail)
     types = _ids(tables, "Event", "type")
-    for row in _where((types < 1) | (types >= len(EVENT_TYPES))):
-        name = EVENT_TYPES[0] if types[row] == 0 else str(types[row])
+    for row in _where((types < 1) | (types >= len(EventType))):
+        name = EventType.UNKNOWN.name if types[row] == EventType.UNKNOWN else str(types[row])
         yield Finding(
-            "unknown_event_type",
+            FindingCode.UNKNOWN_EVENT_TYPE,
             f"event/{ids[row]}",
             f"its type is {name}, neither an input nor an output, so lineage leaves it out",
         )
@@ -139,7 +108,7 @@ def _repeated_events(tables: Tables) -> Iterator[Finding]:
     for first, count in zip(other[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True):
         artifact, execution, _ = events[:, first].tolist()
         yield Finding(
-            "duplicate_event",
+            FindingCode.DUPLICATE_EVENT,
             f"artifact/{artifact}",
             f"{count} events of one type tie it to execution/{execution}",
         )
@@ -149,15 +118,15 @@ def _only_cached(tables: Tables) -> Iterator[Finding]:
     """Find the artifacts whose outputs are all of cached executions: the maker is not told."""
     if "Execution" not in tables:
         return
-    is_cached = arrays.to_numpy(text_states.execution_states_of(tables)) == _CACHED
+    is_cached = arrays.to_numpy(text_states.execution_states_of(tables)) == ExecutionState.CACHED
     cached = _ids(tables, "Execution")[is_cached]
-    is_output = np.isin(_ids(tables, "Event", "type"), _OUTPUTS)
+    is_output = np.isin(_ids(tables, "Event", "type"), PUBLISHED_OUTPUTS)
     by_cached = np.isin(_ids(tables, "Event", "execution_id"), cached)
     artifacts = _ids(tables, "Event", "artifact_id")
     made = artifacts[is_output & ~by_cached]
     for artifact in np.setdiff1d(artifacts[is_output & by_cached], made).tolist():
         detail = "only cached executions claim to have made it; the earliest counts as its maker"
-        yield Finding("only_cached_producer", f"artifact/{artifact}", detail)
+        yield Finding(FindingCode.ONLY_CACHED_PRODUCER, f"artifact/{artifact}", detail)
 
 
 def _memberships(tables: Tables) -> Iterator[Finding]:
@@ -167,21 +136,21 @@ def _memberships(tables: Tables) -> Iterator[Finding]:
         ids = _ids(tables, table)
         for row, context in _missing(tables, table, "context_id", "Context"):
             detail = f"{table.lower()} {ids[row]} names it, and no row has its id"
-            yield Finding("missing_context", f"context/{context}", detail)
+            yield Finding(FindingCode.MISSING_CONTEXT, f"context/{context}", detail)
         for row, node in _missing(tables, table, f"{member}_id", KINDS[member].table):
             detail = f"{table.lower()} {ids[row]} names it, and no row has its id"
-            yield Finding(f"dangling_{table.lower()}", f"{member}/{node}", detail)
+            yield Finding(FindingCode(f"dangling_{table.lower()}"), f"{member}/{node}", detail)
     if "ParentContext" in tables:
         for column in ("context_id", "parent_context_id"):
             for _, context in _missing(tables, "ParentContext", column, "Context"):
                 detail = "a parent-child pair names it, and no row has its id"
-                yield Finding("missing_context", f"context/{context}", detail)
+                yield Finding(FindingCode.MISSING_CONTEXT, f"context/{context}", detail)
 
 
 def _paths(tables: Tables) -> Iterator[Finding]:
     if "EventPath" in tables and "Event" in tables:
         for _, event in _missing(tables, "EventPath", "event_id", "Event"):
-            yield Finding("missing_event", f"event/{event}", "it has a path, but no row")
+            yield Finding(FindingCode.MISSING_EVENT, f"event/{event}", "it has a path, but no row")
 
 
 def _nodes(tables: Tables, kind: NodeSchema) -> Iterator[Finding]:
@@ -189,13 +158,15 @@ def _nodes(tables: Tables, kind: NodeSchema) -> Iterator[Finding]:
         return
     ids = _ids(tables, kind.table)
     for row, type_id in _missing(tables, kind.table, "type_id", "Type"):
-        yield Finding("missing_type", f"{kind.name}/{ids[row]}", f"no type has the id {type_id}")
+        yield Finding(
+            FindingCode.MISSING_TYPE, f"{kind.name}/{ids[row]}", f"no type has the id {type_id}"
+        )
     if kind.state is not None:
-        known = ARTIFACT_STATES if kind.name == "artifact" else EXECUTION_STATES
+        known = ArtifactState if kind.name == "artifact" else ExecutionState
         states = arrays.to_numpy(tables[kind.table][kind.state])
         for row in _where((states < 0) | (states >= len(known))):
             detail = f"its state is {states[row]}, which MLMD does not name"
-            yield Finding("unknown_state", f"{kind.name}/{ids[row]}", detail)
+            yield Finding(FindingCode.UNKNOWN_STATE, f"{kind.name}/{ids[row]}", detail)
 
 
 def _property_values(tables: Tables, kind: NodeSchema) -> Iterator[Finding]:
@@ -205,22 +176,26 @@ def _property_values(tables: Tables, kind: NodeSchema) -> Iterator[Finding]:
     owners = _ids(tables, kind.properties, kind.id_column)
     names = properties["name"]
 
-    def finding(code: str, row: int, detail: str) -> Finding:
+    def finding(code: FindingCode, row: int, detail: str) -> Finding:
         subject = f"{kind.name}/{owners[row]}"
         return Finding(code, subject, f"its property {names[row].as_py()!r} {detail}")
 
     if kind.table in tables:
         for row, _ in _missing(tables, kind.properties, kind.id_column, kind.table):
-            yield finding(f"missing_{kind.name}", row, "is there, and no row has its id")
+            yield finding(
+                FindingCode(f"missing_{kind.name}"), row, "is there, and no row has its id"
+            )
     found = values.kinds_of(properties)
     for row in _where(found == values.NOTHING):
-        yield finding("null_property", row, "has no value; ml_metadata fails on it")
+        yield finding(FindingCode.NULL_PROPERTY, row, "has no value; ml_metadata fails on it")
     for row in _where(_value_counts(properties) > 1):
-        yield finding("several_values", row, "has values of more than one kind")
+        yield finding(FindingCode.SEVERAL_VALUES, row, "has values of more than one kind")
     strings = properties["string_value"]
     is_null_text = pc.equal(strings, arrays.scalar(values.NULL_TEXT, strings.type))
     for row in _where(arrays.to_numpy(is_null_text)):
-        yield finding("mlmd_null_text", row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it")
+        yield finding(
+            FindingCode.MLMD_NULL_TEXT, row, f"is {values.NULL_TEXT!r}; ml_metadata fails on it"
+        )
     yield from _undecodable(properties, found, finding)
 
 
@@ -236,11 +211,17 @@ def _value_counts(properties: pa.Table) -> Numbers:
 def _undecodable(
     properties: pa.Table,
     found: np.ndarray[Any, np.dtype[np.int8]],
-    finding: Callable[[str, int, str], Finding],
+    finding: Callable[[FindingCode, int, str], Finding],
 ) -> Iterator[Finding]:
     for kind, column, decode, code, detail in (
-        (values.STRUCT, "string_value", values.struct_from, "invalid_struct", "is no struct"),
-        (values.PROTO, "proto_value", values.proto_from, "invalid_proto", "is no proto"),
+        (
+            values.STRUCT,
+            "string_value",
+            values.struct_from,
+            FindingCode.INVALID_STRUCT,
+            "is no struct",
+        ),
+        (values.PROTO, "proto_value", values.proto_from, FindingCode.INVALID_PROTO, "is no proto"),
     ):
         rows = np.flatnonzero(found == kind)
         for row, value in zip(

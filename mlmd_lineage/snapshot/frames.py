@@ -10,20 +10,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import columns, values
-from mlmd_lineage.snapshot.table_building import table_from_rows
-from mlmd_lineage.snapshot.tables import (
-    ARTIFACT_STATES,
-    EVENT_TYPES,
-    EXECUTION_STATES,
-    KINDS,
-    PROPERTY_TYPES,
-    TYPE_KINDS,
-    Tables,
+from mlmd_lineage.snapshot.enums import (
+    ArtifactState,
+    EventType,
+    ExecutionState,
+    PropertyType,
+    TypeKind,
+    names_of,
 )
-from mlmd_lineage.snapshot.type_names import types_named
+from mlmd_lineage.snapshot.table_building import table_from_rows
+from mlmd_lineage.snapshot.tables import KINDS, Tables
+from mlmd_lineage.snapshot.type_names import has_nodes_in, types_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    import enum
+    from collections.abc import Callable, Collection
 
     from typing_extensions import Self
 
@@ -92,16 +93,16 @@ class Frames:
         Raises:
             NotFoundError: The store has no such type.
         """
-        return self._nodes(KINDS["artifact"], ARTIFACT_STATES, type, properties)
+        return self._nodes(KINDS["artifact"], ArtifactState, type, properties)
 
     def executions(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
         """Return the executions; like ``artifacts()``, without the column ``uri``."""
-        frame = self._nodes(KINDS["execution"], EXECUTION_STATES, type, properties)
+        frame = self._nodes(KINDS["execution"], ExecutionState, type, properties)
         return frame.drop(columns="uri")
 
     def contexts(self, *, type: str | None = None, properties: bool = False) -> pd.DataFrame:  # noqa: A002 - MLMD's word
         """Return the contexts; as for ``artifacts()``, without ``uri`` and ``state``."""
-        return self._nodes(KINDS["context"], (), type, properties).drop(columns="uri")
+        return self._nodes(KINDS["context"], None, type, properties).drop(columns="uri")
 
     def events(self) -> pd.DataFrame:
         """Return the events.
@@ -115,7 +116,7 @@ class Frames:
             {
                 "artifact_id": events["artifact_id"].to_numpy(),
                 "execution_id": events["execution_id"].to_numpy(),
-                "type": columns.enum(events["type"], EVENT_TYPES),
+                "type": columns.enum(events["type"], EventType),
                 "path": columns.paths(events["id"], tables["EventPath"]),
                 "time": columns.times(events["milliseconds_since_epoch"]),
             },
@@ -133,18 +134,19 @@ class Frames:
         types = tables["Type"]
         numbers = types["id"].to_pylist()
         names = dict(zip(numbers, types["name"].to_pylist(), strict=True))
+        property_types = names_of(PropertyType)
         base: dict[int, str] = {}
         for child, parent in values.rows_of(tables["ParentType"]):
             base[child] = names.get(parent, str(parent))
         declared: dict[int, dict[str, str]] = {number: {} for number in numbers}
         for owner, name, kind in values.rows_of(tables["TypeProperty"]):
-            known = kind is not None and 0 <= kind < len(PROPERTY_TYPES)
-            declared.setdefault(owner, {})[name] = PROPERTY_TYPES[kind] if known else "UNKNOWN"
+            known = kind is not None and 0 <= kind < len(property_types)
+            declared.setdefault(owner, {})[name] = property_types[kind] if known else "UNKNOWN"
         return pd.DataFrame(
             {
                 "name": columns.text(types["name"]),
                 "version": columns.text(types["version"]),
-                "kind": columns.enum(types["type_kind"], TYPE_KINDS),
+                "kind": columns.enum(types["type_kind"], TypeKind),
                 "base_type": pd.array([base.get(n) for n in numbers], columns.TEXT),
                 "description": columns.text(types["description"]),
                 "external_id": columns.text(types["external_id"]),
@@ -156,7 +158,7 @@ class Frames:
     def _nodes(
         self,
         kind: NodeSchema,
-        states: Sequence[str],
+        states: type[enum.IntEnum] | None,
         type_name: str | None,
         properties: bool,  # noqa: FBT001 - handed on
     ) -> pd.DataFrame:
@@ -180,7 +182,7 @@ def _of_type(session: Session, kind: NodeSchema, name: str, properties: bool) ->
     fetched: dict[str, pa.Table] = {
         table: table_from_rows(table, session.fetch(table, {})) for table in ("Type", "ParentType")
     }
-    ids = sorted(types_named(fetched, [name], kind))
+    ids = sorted(types_named(fetched, [name], kind, has_nodes=has_nodes_in(session)))
     nodes = sorted(session.fetch(kind.table, {"type_id": ids}), key=lambda row: row[0])
     fetched[kind.table] = table_from_rows(kind.table, nodes)
     if properties:

@@ -1,4 +1,4 @@
-"""The image of a whole store that users hold."""
+"""Snapshot: all tables of a store at one moment, with their findings and frames."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from mlmd_lineage.snapshot.tables import Tables
 if TYPE_CHECKING:
     import os
     from pathlib import Path
+
+    import pyarrow as pa
 
     from mlmd_lineage.snapshot.frames import Frames
 
@@ -41,20 +43,75 @@ class Snapshot(Tables):
             taken_at=tables.taken_at,
         )
 
-    types = property(lambda self: self["Type"], doc="The types: Type.")
-    type_properties = property(lambda self: self["TypeProperty"], doc="The types' properties.")
-    parent_types = property(lambda self: self["ParentType"], doc="Each type's base type.")
-    artifacts = property(lambda self: self["Artifact"], doc="The artifacts.")
-    executions = property(lambda self: self["Execution"], doc="The executions.")
-    contexts = property(lambda self: self["Context"], doc="The contexts.")
-    events = property(lambda self: self["Event"], doc="The events.")
-    event_paths = property(lambda self: self["EventPath"], doc="The steps of the events' paths.")
-    attributions = property(lambda self: self["Attribution"], doc="Artifacts in contexts.")
-    associations = property(lambda self: self["Association"], doc="Executions in contexts.")
-    parent_contexts = property(lambda self: self["ParentContext"], doc="Contexts in contexts.")
-    artifact_properties = property(lambda self: self["ArtifactProperty"], doc="One row a value.")
-    execution_properties = property(lambda self: self["ExecutionProperty"], doc="One row a value.")
-    context_properties = property(lambda self: self["ContextProperty"], doc="One row a value.")
+    @property
+    def types(self) -> pa.Table:
+        """The types."""
+        return self["Type"]
+
+    @property
+    def type_properties(self) -> pa.Table:
+        """The properties that types declare."""
+        return self["TypeProperty"]
+
+    @property
+    def parent_types(self) -> pa.Table:
+        """The base type of each type that has one."""
+        return self["ParentType"]
+
+    @property
+    def artifacts(self) -> pa.Table:
+        """The artifacts."""
+        return self["Artifact"]
+
+    @property
+    def executions(self) -> pa.Table:
+        """The executions."""
+        return self["Execution"]
+
+    @property
+    def contexts(self) -> pa.Table:
+        """The contexts."""
+        return self["Context"]
+
+    @property
+    def events(self) -> pa.Table:
+        """The events."""
+        return self["Event"]
+
+    @property
+    def event_paths(self) -> pa.Table:
+        """The steps of the events' paths."""
+        return self["EventPath"]
+
+    @property
+    def attributions(self) -> pa.Table:
+        """Which artifacts are in which contexts."""
+        return self["Attribution"]
+
+    @property
+    def associations(self) -> pa.Table:
+        """Which executions are in which contexts."""
+        return self["Association"]
+
+    @property
+    def parent_contexts(self) -> pa.Table:
+        """Which contexts are in which contexts."""
+        return self["ParentContext"]
+
+    @property
+    def artifact_properties(self) -> pa.Table:
+        """The artifacts' properties, one row for each value."""
+        return self["ArtifactProperty"]
+
+    @property
+    def execution_properties(self) -> pa.Table:
+        """The executions' properties, one row for each value."""
+        return self["ExecutionProperty"]
+
+    @property
+    def context_properties(self) -> pa.Table:
+        """The contexts' properties, one row for each value."""
+        return self["ContextProperty"]
 
     @property
     def findings(self) -> tuple[Finding, ...]:

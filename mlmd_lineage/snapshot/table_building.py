@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, notes
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, SORT_KEYS
 
 if TYPE_CHECKING:
@@ -100,19 +101,19 @@ def finished(
         made.append(_in_its_size(column) if trim else column)
     whole = pa.table(made, schema=SCHEMAS[table])
     for name, (invalid, null) in rows_of.items():
-        found += _notes(table, whole, name, "invalid_text", invalid)
-        found += _notes(table, whole, name, "null_key", null)
+        found += _notes(table, whole, name, FindingCode.INVALID_TEXT, invalid)
+        found += _notes(table, whole, name, FindingCode.NULL_KEY, null)
     return notes.noted(whole, found)
 
 
 _DETAILS = {
-    "invalid_text": "is not UTF-8; the bytes that are not show as \\xff and the like",
-    "null_key": "is NULL, which MLMD never writes; it shows as 0, false or an empty text",
+    FindingCode.INVALID_TEXT: "is not UTF-8; the bytes that are not show as \\xff and the like",
+    FindingCode.NULL_KEY: "is NULL, which MLMD never writes; it shows as 0, false or an empty text",
 }
 
 
 def _notes(
-    table: str, whole: pa.Table, column: str, code: str, rows: Sequence[int]
+    table: str, whole: pa.Table, column: str, code: FindingCode, rows: Sequence[int]
 ) -> Iterator[notes.Note]:
     for row in rows:
         first, second = (whole[number][row].as_py() for number in range(2))
@@ -218,7 +219,7 @@ def _without_repeats(table: str, data: pa.Table, ids: arrays.Numbers) -> pa.Tabl
     several = zip(kept[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True)
     found = [
         notes.Note(
-            "duplicate_id",
+            FindingCode.DUPLICATE_ID,
             notes.subject_of(table, number),
             f"{count} rows have its id; the first is kept",
         )

@@ -1,8 +1,8 @@
-"""The tables of MLMD as Arrow columns, and the image of a store that they make.
+"""MLMD's tables as Arrow columns: their schemas, and ``Tables``, those of one store.
 
-Table and column names, units and enum numbers are MLMD's own (``metadata_store.proto`` and the
-SQL schema of version 10). Times are milliseconds since 1970-01-01 UTC. Columns that a store's
-older schema lacks are null.
+Table and column names, units and numbers (see ``enums``) are MLMD's own: those of
+``metadata_store.proto`` and the SQL schema of version 10. Times are milliseconds since 1970-01-01
+UTC. Columns that a store's older schema lacks are null.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.enums import TypeKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -135,7 +136,7 @@ class NodeSchema:
     table: str
     properties: str
     id_column: str
-    type_kind: int
+    type_kind: TypeKind
     state: str | None = None
     membership: str | None = None
 
@@ -143,45 +144,35 @@ class NodeSchema:
 KINDS: Mapping[str, NodeSchema] = MappingProxyType(
     {
         "artifact": NodeSchema(
-            "artifact", "Artifact", "ArtifactProperty", "artifact_id", 1, "state", "Attribution"
+            "artifact",
+            "Artifact",
+            "ArtifactProperty",
+            "artifact_id",
+            TypeKind.ARTIFACT_TYPE,
+            "state",
+            "Attribution",
         ),
         "execution": NodeSchema(
             "execution",
             "Execution",
             "ExecutionProperty",
             "execution_id",
-            0,
+            TypeKind.EXECUTION_TYPE,
             "last_known_state",
             "Association",
         ),
-        "context": NodeSchema("context", "Context", "ContextProperty", "context_id", 2),
+        "context": NodeSchema(
+            "context", "Context", "ContextProperty", "context_id", TypeKind.CONTEXT_TYPE
+        ),
     }
 )
 
-ARTIFACT_STATES = (
-    "UNKNOWN",
-    "PENDING",
-    "LIVE",
-    "MARKED_FOR_DELETION",
-    "DELETED",
-    "ABANDONED",
-    "REFERENCE",
-)
-EXECUTION_STATES = ("UNKNOWN", "NEW", "RUNNING", "COMPLETE", "FAILED", "CACHED", "CANCELED")
-EVENT_TYPES = (
-    "UNKNOWN",
-    "DECLARED_OUTPUT",
-    "DECLARED_INPUT",
-    "INPUT",
-    "OUTPUT",
-    "INTERNAL_INPUT",
-    "INTERNAL_OUTPUT",
-    "PENDING_OUTPUT",
-)
-TYPE_KINDS = ("EXECUTION_TYPE", "ARTIFACT_TYPE", "CONTEXT_TYPE")
-PROPERTY_TYPES = ("UNKNOWN", "INT", "DOUBLE", "STRING", "STRUCT", "PROTO", "BOOLEAN")
-INPUT_EVENTS = (2, 3, 5)
-OUTPUT_EVENTS = (1, 4, 6, 7)
+
+class HasTables(Protocol):
+    """Tables by MLMD's names for them: ``Tables``, or a dict of some that were read."""
+
+    def __contains__(self, table: object, /) -> bool: ...
+    def __getitem__(self, table: str, /) -> pa.Table: ...
 
 
 class Tables:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.enums import ExecutionState
+
+if TYPE_CHECKING:
+    from mlmd_lineage.snapshot.tables import HasTables
 
 STATE_PROPERTY = "state"
-TEXT_STATES = {"new": 1, "running": 2, "complete": 3, "failed": 4, "cached": 5}
+TEXT_STATES = {
+    "new": ExecutionState.NEW,
+    "running": ExecutionState.RUNNING,
+    "complete": ExecutionState.COMPLETE,
+    "failed": ExecutionState.FAILED,
+    "cached": ExecutionState.CACHED,
+}
 """What the texts in the property ``state`` mean, by MLMD's numbers."""
-
-
-class HasTables(Protocol):
-    """What gives MLMD's tables by their names."""
-
-    def __contains__(self, table: object, /) -> bool: ...
-    def __getitem__(self, table: str, /) -> pa.Table: ...
 
 
 def execution_states_of(tables: HasTables) -> pa.ChunkedArray:

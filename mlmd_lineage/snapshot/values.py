@@ -1,4 +1,4 @@
-"""What a property's stored columns mean as a Python value.
+"""Values of properties: from their stored columns to Python.
 
 MLMD keeps a STRUCT as text, ``mlmd-struct::`` and the base64 of a ``google.protobuf.Struct``, and
 a PROTO as a serialized ``google.protobuf.Any``
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 STRUCT_PREFIX = "mlmd-struct::"
 NULL_TEXT = "__MLMD_NULL__"
@@ -151,6 +151,22 @@ def values_by_owner(properties: pa.Table) -> dict[int, tuple[dict[str, Any], dic
     }
 
 
-def rows_of(table: pa.Table) -> Iterable[tuple[Any, ...]]:
+def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
     """Yield a table's rows as tuples."""
-    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+    if not table.num_columns:
+        return iter(())
+    return zip(*map(_values, table.columns), strict=True)
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    kind = column.type
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if not column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        numbers: list[Any] = arrays.to_numpy(column).tolist()
+        return numbers
+    values: list[Any] = column.to_pylist()
+    return values

@@ -213,7 +213,7 @@ def test_tables_in_json_are_records():
     assert events[0]["path"] == ["examples", 0]
     types = json.loads(run("types", STORE, "--format", "json").stdout)
     assert next(t for t in types if t["name"] == "Examples")["properties"]["span"] == "INT"
-    assert json.loads(run("artifacts", STORE, "--limit", "0", "-f", "json").stdout) == []
+    assert json.loads(run("artifacts", STORE, "--limit", "0", "-f", "json").stdout) == rows
 
 
 def test_properties_have_columns_of_their_own():
@@ -229,7 +229,9 @@ def test_types_may_be_as_short_as_a_tree_shows_them():
     assert len(short.splitlines()) == 1 + 6
 
 
-@pytest.mark.parametrize(("limit", "ids"), [("2", ["1", "2"]), ("-2", ["46", "47"]), ("0", [])])
+@pytest.mark.parametrize(
+    ("limit", "ids"), [("2", ["1", "2"]), ("-2", ["46", "47"]), ("-1", ["47"])]
+)
 def test_a_limit_takes_the_first_or_the_last(limit: str, ids: list[str]):
     lines = run("artifacts", STORE, "--limit", limit).stdout.splitlines()[1:]
     assert [line.split("\t")[0] for line in lines] == ids
@@ -314,7 +316,7 @@ def test_real_stores_are_described_and_listed(shared_stores: Path, name: str):
     [
         ([], "Usage: mlmd-lineage"),
         (["upstraem", STORE], "No such command 'upstraem'"),
-        (["upstream"], "Missing argument 'STORE'"),
+        (["upstream"], "Missing argument 'NODE'"),
         (["upstream", STORE], "Missing argument 'NODE'"),
         (["upstream", STORE, "43", "44"], "unexpected extra argument"),
         (["upstream", STORE, "43", "--max-hops", "-1"], "--max-hops"),
@@ -404,3 +406,115 @@ def test_the_example_in_messages_is_no_password():
 
 def test_the_version_is_that_of_the_package():
     assert run("--version").stdout.startswith("mlmd-lineage ")
+
+
+# Options of tables
+
+
+def test_statuses_are_those_of_views():
+    from typing import get_args
+
+    from mlmd_lineage.cli.runs import Status as Choice
+    from mlmd_lineage.dialects.records import Status
+
+    assert [choice.value for choice in Choice] == [*get_args(Status)]
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        (["--status", "failed"], 1),
+        (["--status", "FAILED"], 1),
+        (["--status", "failed", "--status", "cached"], 17),
+        (["--status", "running"], 0),
+    ],
+)
+def test_steps_of_a_status(options: list[str], rows: int):
+    found = json.loads(run("steps", STORE, *options, "-f", "json").stdout)
+    assert len(found) == rows
+    assert {row["status"] for row in found} <= {each.lower() for each in options}
+
+
+def test_columns_are_chosen_and_the_key_stays():
+    for options in (["--columns", "uri, type"], ["--columns", "uri", "--columns=type,id"]):
+        rows = json.loads(run("artifacts", STORE, *options, "-f", "json").stdout)
+        assert list(rows[0]) == ["id", "uri", "type"]
+    assert run("upstream", STORE, "43", "--columns", "state").stdout.startswith("node\tstate\n")
+    shown = terminal.invoke("runs", STORE, "--columns", "finished", columns=80).stdout
+    assert "finished" in shown
+    told = run("artifacts", STORE, "--columns", "urii", code=2).stderr
+    assert "There is no column 'urii'. Did you mean 'uri'?" in told
+
+
+def test_several_types_are_one_table():
+    rows = json.loads(
+        run("artifacts", STORE, "--type", "Model", "--type", "Schema", "-f", "json").stdout
+    )
+    assert sorted({row["type"] for row in rows}) == ["Model", "Schema"]
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+
+
+@pytest.mark.parametrize("command", [["artifacts"], ["runs"], ["upstream", "43"], ["events"]])
+def test_no_limit_is_0(command: list[str]):
+    name, *rest = command
+    assert run(name, STORE, *rest, "--limit", "0").stdout == run(name, STORE, *rest).stdout
+
+
+def test_options_may_have_underscores():
+    arguments = ("upstream", STORE, "43", "--max_hops", "2", "--as_of", "2026-11-21T02:45:29Z")
+    assert "Cut by --max-hops" in run(*arguments).stdout
+
+
+# STORE left out
+
+
+@pytest.fixture
+def active(config_folder: Path) -> None:
+    """Make the demo store that of the active stack."""
+    assert not config_folder.exists()
+    run("metadata-store", "register", "penguins", "--flavor", "sqlite", f"--uri={STORE}")
+    run("artifact-store", "copy", "default", "files")
+    run("stack", "register", "p", "-m", "penguins", "-a", "files", "-o", "default", "--set")
+
+
+@pytest.mark.usefixtures("active")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["describe"],
+        ["artifacts", "--type", "Model"],
+        ["upstream", "43"],
+        ["upstream", "--max-hops", "2", "43"],
+        ["upstream", "--", "43"],
+        ["between", "22", "43"],
+        ["diff", "4", "15"],
+        ["compare", "penguin-train"],
+        ["impact", "1"],
+        ["show", "43"],
+        ["runs"],
+        ["metrics"],
+    ],
+    ids=" ".join,
+)
+def test_a_store_that_is_left_out_is_that_of_the_active_stack(arguments: list[str]):
+    name, *rest = arguments
+    assert run(*arguments).stdout == run(name, STORE, *rest).stdout
+
+
+@pytest.mark.usefixtures("active")
+def test_an_archive_may_be_made_of_the_active_store(tmp_path: Path):
+    assert run("snapshot", str(tmp_path / "archive")).stdout.startswith("Saved 47 artifacts")
+
+
+@pytest.mark.usefixtures("active")
+@pytest.mark.parametrize("store", [STORE, "penguins", "mysql://u@h/d"])
+def test_a_store_without_a_node_is_a_mistake(store: str):
+    assert "Missing argument 'NODE'" in run("upstream", store, code=2).stderr
+
+
+@pytest.mark.usefixtures("config_folder")
+def test_a_default_store_that_does_not_exist_says_what_to_do():
+    for arguments in (["describe"], ["upstream", "43"], ["runs"]):
+        told = refused(*arguments)
+        assert "does not exist yet" in told
+        assert "mlmd-lineage metadata-store register" in told

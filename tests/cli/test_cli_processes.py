@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import terminal
@@ -111,6 +111,63 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path, env: dict[str, str]):
         check=True,
     )
     assert (done.stdout, done.stderr) == ("[\n", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
+@pytest.mark.parametrize("command", ["artifacts STORE", "describe STORE", "--help"])
+def test_a_full_disk_is_told_in_one_line(command: str, tmp_path: Path, env: dict[str, str]):
+    ours = f"mlmd-lineage {command.replace('STORE', shlex.quote(STORE))}"
+    for redirect, told in (
+        (">/dev/full", "No space left on device"),
+        (">&-", "standard output is closed"),
+    ):
+        done = subprocess.run(
+            ["bash", "-c", f"{ours} {redirect}"],  # noqa: S607 - the bash that there is
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr == f"Error: The output cannot be written: {told}.\n"
+
+
+def test_closed_streams_take_the_place_of_no_file(tmp_path: Path, env: dict[str, str]):
+    # Without stdin and stderr the first file that is opened would get their numbers.
+    done = subprocess.run(
+        ["bash", "-c", f"mlmd-lineage snapshot {shlex.quote(STORE)} archive <&- 2>&-"],  # noqa: S607
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("Saved 47 artifacts")
+    assert terminal.invoke("describe", str(tmp_path / "archive")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("secret register db --password", "password: "),
+        ("stack delete second", "Delete the stack"),
+    ],
+)
+def test_an_interrupt_at_a_question_is_one_line(
+    command: str, asked: str, tmp_path: Path, env: dict[str, str]
+):
+    def run(text: str, answers: dict[str, str]) -> dict[str, Any]:
+        call = terminal.Call(shlex.split(text), str(tmp_path), env, answers, interactive=True)
+        return terminal.FORK_SERVER.run(call)
+
+    run("stack copy default second", {})
+    left = run(command, {asked: "\x03"})
+    assert left["unasked"] == []
+    assert left["code"] == 130
+    *_, last = left["shown"].splitlines()
+    assert last == "Interrupted."
+    assert "Traceback" not in left["shown"]
 
 
 def test_an_interrupt_is_quiet(tmp_path: Path, env: dict[str, str]):

@@ -302,7 +302,7 @@ def test_stacks(person: Terminal):
     assert got.lines == ["first"]
     assert json.loads(exported.text)["metadata_store"]["host"] == "db.example"
     no = person.type(("stack delete second", {"Delete the stack": "n"}), code=1)
-    assert "Aborted" in no[0].text
+    assert "Nothing was changed." in no[0].text
     assert "second" in person.type("stack list")[0].text
 
 

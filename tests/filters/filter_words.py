@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlmd_lineage.filters import syntax_tree
 from mlmd_lineage.filters.syntax_tree import Literal, Name
-from mlmd_lineage.snapshot.tables import ARTIFACT_STATES, EVENT_TYPES, EXECUTION_STATES
+from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,9 +102,9 @@ _AROUND = {
     },
 }
 _STATES = {
-    "artifact": ("state", ARTIFACT_STATES),
-    "execution": ("last_known_state", EXECUTION_STATES),
-    "event": ("type", EVENT_TYPES),
+    "artifact": ("state", names_of(ArtifactState)),
+    "execution": ("last_known_state", names_of(ExecutionState)),
+    "event": ("type", names_of(EventType)),
 }
 
 

@@ -128,6 +128,7 @@ def test_json_of_a_trace_says_what_bounds_it(shared_stores: Path) -> None:
         "types": [],
         "reuse": True,
         "internal": False,
+        "later": False,
         "as_of": 2**42,
     }
     assert found["complete"] is False

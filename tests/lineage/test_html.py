@@ -181,7 +181,7 @@ def test_roles_show_as_lines_and_in_the_legend() -> None:
             {"id": 2, "type_id": 1, "last_known_state": 4},
             {"id": 3, "type_id": 1, "last_known_state": 1},
         ],
-        Event=events((1, 1, 4), (1, 2, 4), (2, 2, 7), (1, 3, 5), (2, 3, 4), (2, 1, 6)),
+        Event=events((1, 1, 4), (1, 2, 4), (2, 2, 7), (1, 3, 5), (2, 3, 4), (1, 1, 6)),
     )
     drawn = Drawn(graph)
     lines = {}

@@ -376,7 +376,7 @@ def test_where_the_server_cannot_look_ahead_nothing_is_lost(
         message = "near RECURSIVE: syntax error"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(SQLiteSession, "ahead", refuse)
+    monkeypatch.setattr(SQLiteSession, "reachable", refuse)
     store = ml.connect(odd_stores.deep(tmp_path / "deep.db"))
     assert list(store.upstream(91)) == list(store.lineage().upstream(91))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -12,6 +12,7 @@ import odd_stores
 import pandas as pd
 import pyarrow as pa
 import pytest
+from closure_oracle import Oracle, event_numbers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,10 +23,9 @@ from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot.snapshot import Snapshot
 from mlmd_lineage.snapshot.tables import Tables
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 FLAGS = [(reuse, internal) for reuse in (False, True) for internal in (False, True)]
+LATER = [(*flags, later) for flags in FLAGS for later in (False, True)]
+PRODUCED = ("produces", "later")
 EVENT_TYPES = (1, 2, 3, 4, 5, 6, 7)
 SMALL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -45,12 +45,24 @@ kinds = {
 
 @st.composite
 def stores(draw: Any) -> Tables:
-    """Draw tables with cycles, all roles, nodes without rows, and more than one type."""
+    """Draw tables with cycles, all roles, nodes without rows, and more than one type.
+
+    Some events have equal times, and some have none.
+    """
     states = {n: draw(st.sampled_from((None, 1, 2, 3, 3, 3, 4, 5, 5))) for n in range(1, 8)}
     artifact_states = {n: draw(st.sampled_from((None, 0, 1, 2, 2))) for n in range(1, 8)}
     rowless = draw(st.sets(st.sampled_from(sorted(kinds)), max_size=3))
+    times = draw(
+        st.just({})
+        | st.dictionaries(
+            st.integers(1, 24),
+            st.none() | st.just(0) | st.integers(odd_stores.START + 100, odd_stores.START + 112),
+            min_size=12,
+        )
+    )
     return odd_stores.tables(
         draw(edges),
+        times=times,
         states=states,
         artifact_states=artifact_states,
         types=draw(st.fixed_dictionaries(kinds)),
@@ -58,18 +70,11 @@ def stores(draw: Any) -> Tables:
     )
 
 
-def followed(graph: LineageGraph, *, reuse: bool, internal: bool) -> nx.DiGraph[str]:
-    """Return a networkx graph of the edges that a question follows."""
-    roles = {"uses", "produces"}
-    if reuse:
-        roles |= {"reuses"}
-    if internal:
-        roles |= {"internal", "resolves", "pending", "phantom"}
-    made: nx.DiGraph[str] = nx.DiGraph()
-    made.add_nodes_from(graph)
-    rows = graph.edges[graph.edges["role"].isin(roles)]
-    made.add_edges_from(zip(rows["source"], rows["target"], strict=True))
-    return made
+def oracle(graph: LineageGraph, flags: tuple[bool, bool, bool]) -> tuple[Oracle, dict[str, Any]]:
+    """Return the oracle for a graph, and the arguments that it answers."""
+    reuse, internal, later = flags
+    arguments = {"reuse": reuse, "internal": internal, "later": later}
+    return Oracle(graph, **arguments), arguments
 
 
 def edge_set(graph: LineageGraph) -> set[tuple[int, str]]:
@@ -79,39 +84,63 @@ def edge_set(graph: LineageGraph) -> set[tuple[int, str]]:
 
 
 @FEW
-@given(stores())
-def test_closures_are_those_of_networkx(tables: Tables):
+@given(stores(), st.sampled_from(LATER))
+def test_closures_are_those_of_the_definition(tables: Tables, flags: tuple[bool, bool, bool]):
     graph = LineageGraph(tables)
-    for reuse, internal in FLAGS:
-        plain = followed(graph, reuse=reuse, internal=internal)
-        up = {n: set(graph.upstream(n, reuse=reuse, internal=internal)) for n in graph}
-        down = {n: set(graph.downstream(n, reuse=reuse, internal=internal)) for n in graph}
-        for node in graph:
-            assert up[node] == nx.ancestors(plain, node) | {node}
-            assert down[node] == nx.descendants(plain, node) | {node}
-            # Both say the same of a pair.
-            assert all(node in down[other] for other in up[node])
-            assert all(node in up[other] for other in down[node])
-        for source in graph:
-            for target in graph:
-                between = graph.between(source, target, reuse=reuse, internal=internal)
-                assert set(between) == down[source] & up[target]
-                assert between.complete
-                assert between.boundary == ()
+    expected, arguments = oracle(graph, flags)
+    up = {n: graph.upstream(n, **arguments) for n in graph}
+    down = {n: graph.downstream(n, **arguments) for n in graph}
+    for node in graph:
+        assert set(up[node]) == set(expected.walk(node, up=True))
+        assert set(down[node]) == set(expected.walk(node, up=False))
+        # Both say the same of a pair.
+        assert all(node in down[other] for other in up[node])
+        assert all(node in up[other] for other in down[node])
+        assert event_numbers(up[node]) == expected.kept(set(up[node]), above=node)
+        assert event_numbers(down[node]) == expected.kept(set(down[node]), below=node)
+
+
+@FEW
+@given(stores(), st.sampled_from(LATER))
+def test_ways_between_are_those_of_the_definition(tables: Tables, flags: tuple[bool, bool, bool]):
+    graph = LineageGraph(tables)
+    expected, arguments = oracle(graph, flags)
+    for source in graph:
+        for target in list(graph)[::2]:
+            between = graph.between(source, target, **arguments)
+            assert set(between) == expected.between(source, target)
+            assert event_numbers(between) == expected.kept(set(between), above=target, below=source)
+            assert between.complete
+            assert between.boundary == ()
+
+
+@FEW
+@given(stores(), st.sampled_from(FLAGS))
+def test_without_regard_to_time_closures_are_those_of_networkx(
+    tables: Tables, flags: tuple[bool, bool]
+):
+    graph = LineageGraph(tables)
+    expected, arguments = oracle(graph, (*flags, True))
+    plain: nx.DiGraph[str] = nx.DiGraph()
+    plain.add_nodes_from(graph)
+    plain.add_edges_from((event.source, event.target) for event in expected.events)
+    for node in graph:
+        assert set(graph.upstream(node, **arguments)) == nx.ancestors(plain, node) | {node}
+        assert set(graph.downstream(node, **arguments)) == nx.descendants(plain, node) | {node}
 
 
 @SMALL
-@given(stores())
-def test_hops_are_those_of_a_walk_in_breadth(tables: Tables):
+@given(stores(), st.booleans(), st.sampled_from(["upstream", "downstream"]))
+def test_hops_are_those_of_a_walk_in_breadth(tables: Tables, later: bool, way: str):  # noqa: FBT001 - drawn
     graph = LineageGraph(tables)
-    plain = followed(graph, reuse=True, internal=True)
+    expected, arguments = oracle(graph, (True, True, later))
     for node in graph:
-        far = nx.single_source_shortest_path_length(plain, node)
+        far = expected.walk(node, up=way == "upstream")
         before: set[str] = set()
         for limit in (0, 1, 2, 3, None):
-            trace = graph.downstream(node, reuse=True, internal=True, max_hops=limit)
-            expected = {n: d for n, d in far.items() if limit is None or d <= limit}
-            assert dict(zip(trace, trace.hops.tolist(), strict=True)) == expected
+            trace = getattr(graph, way)(node, **arguments, max_hops=limit)
+            hops = {n: d for n, d in far.items() if limit is None or d <= limit}
+            assert dict(zip(trace, trace.hops.tolist(), strict=True)) == hops
             assert before <= set(trace)
             before = set(trace)
 
@@ -127,52 +156,23 @@ def types_of(tables: Tables, graph: LineageGraph) -> dict[str, str | None]:
     return found
 
 
-def bounded(
-    plain: nx.DiGraph[str],
-    start: str,
-    *,
-    until: Iterable[str],
-    closed: Iterable[str],
-    max_hops: int | None,
-) -> tuple[set[str], set[str], set[str]]:
-    """Walk by the definition; return the nodes, the boundary, and what bounds it."""
-    until, closed = set(until), set(closed)
-    hops = {start: 0}
-    queue = [start]
-    for node in queue:
-        stop = node in until and node != start
-        if stop or (max_hops is not None and hops[node] >= max_hops):
-            continue
-        for other in plain.successors(node):
-            if other not in hops and other not in closed:
-                hops[other] = hops[node] + 1
-                queue.append(other)
-    boundary, reasons = set(), set()
-    for node, far in hops.items():
-        for other in set(plain.successors(node)) - hops.keys():
-            boundary.add(node)
-            if other in closed:
-                reasons.add("types")
-            elif max_hops is not None and far >= max_hops:
-                reasons.add("max_hops")
-            else:
-                assert node in until
-                reasons.add("until")
-    return set(hops), boundary, reasons
-
-
 @SMALL
 @given(
     stores(),
     st.sampled_from([(), ("Model",), ("Data", "Train"), ("mlmd.Model",), ("Resolve",)]),
     st.sampled_from([(), ("Model",), ("Data",), ("Train",), ("Data", "Resolve")]),
     st.sampled_from([None, 1, 2, 4]),
+    st.booleans(),
 )
 def test_whatever_bounds_an_answer_is_named(
-    tables: Tables, until: tuple[str, ...], types: tuple[str, ...], max_hops: int | None
+    tables: Tables,
+    until: tuple[str, ...],
+    types: tuple[str, ...],
+    max_hops: int | None,
+    later: bool,  # noqa: FBT001 - drawn
 ):
     graph = LineageGraph(tables)
-    plain = followed(graph, reuse=True, internal=True)
+    expected, arguments = oracle(graph, (True, True, later))
     names = types_of(tables, graph)
     # A name means the types that have it as their base type, too.
     stops = {name.replace("mlmd.", "") for name in until}
@@ -184,13 +184,14 @@ def test_whatever_bounds_an_answer_is_named(
         if name is not None and node.split("/")[0] in kinds_named and name not in types
     }
     question: dict[str, Any] = {"until": until, "types": types, "max_hops": max_hops}
-    for way, network in (("downstream", plain), ("upstream", plain.reverse())):
+    limits: dict[str, Any] = {"stops": ends, "closed": closed, "max_hops": max_hops}
+    for way in ("downstream", "upstream"):
         for node in graph:
-            trace = getattr(graph, way)(node, reuse=True, internal=True, **question)
-            found, boundary, reasons = bounded(
-                network, node, until=ends, closed=closed, max_hops=max_hops
-            )
-            assert set(trace) == found
+            trace = getattr(graph, way)(node, **arguments, **question)
+            limits["up"] = way == "upstream"
+            hops = expected.walk(node, **limits)
+            boundary, reasons = expected.bounds(node, hops, **limits)
+            assert set(trace) == set(hops)
             assert set(trace.boundary) == boundary
             assert set(trace.truncated_by) == reasons
             assert trace.complete == (not boundary)
@@ -209,6 +210,7 @@ def test_live_answers_are_those_from_memory(tables: Tables, data: st.DataObject)
         flags = {
             "reuse": data.draw(st.booleans()),
             "internal": data.draw(st.booleans()),
+            "later": data.draw(st.booleans()),
             "as_of": data.draw(st.none() | moments),
         }
         bounds = {
@@ -250,7 +252,7 @@ def test_as_of_is_the_graph_of_what_existed_then(tables: Tables, moment: int):
         late[name] = set(tables[name]["id"].to_numpy()[made > moment].tolist())
         rows[name] = tables[name].filter(made <= moment)
     there = [
-        row["milliseconds_since_epoch"] <= moment
+        (row["milliseconds_since_epoch"] or 0) <= moment
         and row["artifact_id"] not in late["Artifact"]
         and row["execution_id"] not in late["Execution"]
         for row in events
@@ -288,7 +290,11 @@ def test_a_trace_is_a_graph(tables: Tables):
             expected = graph.between(node, other, reuse=True, internal=True)
             assert set(again) == set(expected)
             assert edge_set(again) == edge_set(expected)
-            assert set(trace.downstream(other)) == set(graph.downstream(other))
+            # Of an artifact only what was taken after the trace wrote it is in the trace.
+            if other.startswith("execution"):
+                assert set(trace.downstream(other)) == set(graph.downstream(other))
+            else:
+                assert set(trace.downstream(other)) <= set(graph.downstream(other))
         inside = trace.downstream(node)
         pd.testing.assert_frame_equal(inside.edges, graph.downstream(node).edges)
 
@@ -301,6 +307,7 @@ def test_each_event_has_one_role_and_roles_are_what_they_say(tables: Tables):
     frame = graph.edges
     assert list(frame.index) == tables["Event"]["id"].to_pylist()
     claims: dict[int, list[tuple[int, int, str]]] = {}
+    resolved: dict[int, list[tuple[int, int, str]]] = {}
     for event in frame.itertuples():
         run = rows["Execution"].get(event.execution_id) or {}
         data = rows["Artifact"].get(event.artifact_id) or {}
@@ -312,26 +319,34 @@ def test_each_event_has_one_role_and_roles_are_what_they_say(tables: Tables):
         elif event.type in {"OUTPUT", "DECLARED_OUTPUT"}:
             assert event.source == f"execution/{event.execution_id}"
             if state == 5:
-                assert role in {"reuses", "produces"}
-                moment = int(event.time.timestamp() * 1000)
+                assert role in {"reuses", "produces", "later"}
+                moment = 0 if pd.isna(event.time) else int(event.time.timestamp() * 1000)
                 claims.setdefault(event.artifact_id, []).append((moment, event.Index, role))
             elif state in {1, 2} and not data.get("state"):
                 assert role == "phantom"
             else:
-                assert role == "produces"
+                assert role in {"produces", "later"}
+        elif event.type == "INTERNAL_OUTPUT":
+            assert role in {"resolves", "produces", "later"}
+            moment = 0 if pd.isna(event.time) else int(event.time.timestamp() * 1000)
+            resolved.setdefault(event.artifact_id, []).append((moment, event.Index, role))
         else:
-            expected = {"INTERNAL_INPUT": "internal", "INTERNAL_OUTPUT": "resolves"}
-            assert role == expected.get(event.type, "pending")
+            assert role == {"INTERNAL_INPUT": "internal"}.get(event.type, "pending")
     only = set()
     for artifact, made in claims.items():
-        others = frame[(frame["artifact_id"] == artifact) & (frame["role"] == "produces")]
-        cached = {index for _, index, role in made if role == "produces"}
+        others = frame[(frame["artifact_id"] == artifact) & frame["role"].isin(PRODUCED)]
+        cached = {index for _, index, role in made if role in PRODUCED}
         if set(others.index) - {index for _, index, _ in made}:
             assert not cached
         else:
             assert cached == {min(made)[1]}
             only.add(f"artifact/{artifact}")
     assert {f.subject for f in graph.findings if f.code == "only_cached_producer"} == only
+    for artifact, made in resolved.items():
+        others = frame[(frame["artifact_id"] == artifact) & frame["role"].isin(PRODUCED)]
+        mine = {index for _, index, role in made if role in PRODUCED}
+        # One that nobody else wrote has the earliest of them as its producer.
+        assert mine == (set() if set(others.index) - mine else {min(made)[1]})
     missing = {f.subject for f in graph.findings if f.code.startswith("missing_")}
     assert missing == set(graph.nodes.index[graph.nodes["missing"]])
 
@@ -356,25 +371,30 @@ def test_an_archive_answers_like_its_store(tables: Tables):
 def test_the_compiled_walk_is_the_plain_one(tables: Tables):
     assert walks._compiled() is not None
     index = LineageGraph(tables).index
-    types = np.random.default_rng(len(index.type_ids)).integers(0, 3, index.nodes)
+    random = np.random.default_rng(len(index.type_ids))
+    types = random.integers(0, 3, index.nodes)
+    passes = random.integers(0, 4, index.size)
     compiled, plain = (
         walks.Walker(
             offsets=index.incoming.offsets,
             neighbours=index.incoming.neighbours,
             roles=index.incoming.roles,
             node_types=types,
-            scratch=walks.Scratch(index.nodes),
+            scratch=walks.Scratch(index.nodes, index.size + 1),
+            passes=passes,
             plain=plain,
         )
         for plain in (False, True)
     )
     flags = np.array([0, walks.STOP, walks.CLOSED], np.uint8)
     for start in range(index.nodes):
-        for roles, hops in ((127, walks.NO_LIMIT), (3, 2), (7, 5)):
+        for roles, hops in ((255, walks.NO_LIMIT), (3, 2), (7, 5)):
             for given_flags in (None, flags):
-                question = ([start, start, 0], roles, hops, given_flags)
-                for one, other in zip(compiled.walk(*question), plain.walk(*question), strict=True):
-                    assert one.tolist() == other.tolist()
+                for limited in (False, True):
+                    question = ([start, start, 0], roles, hops, given_flags)
+                    found = [w.walk(*question, limited=limited) for w in (compiled, plain)]
+                    for one, other in zip(*found, strict=True):
+                        assert one.tolist() == other.tolist()
 
 
 @pytest.mark.parametrize("why", ["not compiled", "for another machine"])

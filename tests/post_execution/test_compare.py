@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import pickle
 import sys
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -99,15 +100,20 @@ def test_what_cannot_be_chosen_is_told(penguins: PipelineView):
 def test_every_dialect(shared_store: Callable[[str], Path], name: str):
     for pipeline in ml.connect(shared_store(name)).get_pipelines():
         frame = pipeline.compare_runs().to_pandas()
-        assert len(frame) == len(pipeline.runs)
+        # HPE CMF has no runs: each execution of a stage is a row.
+        is_cmf = "cmf" in {run.dialect for run in pipeline.runs}
+        rows = sum(len(run.steps) if is_cmf else 1 for run in pipeline.runs)
+        assert len(frame) == rows
         assert list(frame)[:3] == ["status", "started", "duration"]
         assert {column.split(".")[0] for column in list(frame)[3:]} <= {
             "parameters",
             "metrics",
             "inputs",
         }
-        for run, (_, row) in zip(pipeline.runs, frame.iterrows(), strict=True):
+        for number, run in enumerate(pipeline.runs):
             for step in run.steps:
+                name = f"{step.path} ({step.node_key})"
+                row = frame.loc[name] if is_cmf else frame.iloc[number]
                 for metric, value in step.metrics.items():
                     assert row[f"metrics.{step.path}.{metric}"] == value
         json.loads(pipeline.compare_runs().to_json())
@@ -119,6 +125,28 @@ def test_metrics_of_kubeflow(shared_store: Callable[[str], Path]):
     compared = store.get_pipeline("kfp2-lineage-demo").compare_runs()
     assert compared.metrics["exit-handler-1/evaluate.accuracy"].notna().sum() == 4
     assert len(compared.plot().lines) == len(compared.metrics.columns)
+
+
+def test_a_wide_comparison_is_made_at_once():
+    maker = Maker()
+    for number in range(2):
+        run = maker.run(f"run-{number}")
+        for step in range(300):
+            maker.step(run, f"step-{step}", {"x": number})
+    # Were columns inserted one by one, pandas would warn of a fragmented frame.
+    frame = maker.store().get_pipeline("churn").compare_runs(only_changes=True).to_pandas()
+    assert frame.filter(like="parameters.").shape == (2, 300)
+
+
+def test_comparisons_can_be_pickled(shared_store: Callable[[str], Path]):
+    store = ml.connect(shared_store("tfx_local.db"))
+    comparison = store.get_pipeline("penguin-train").compare_runs(last=3)
+    diff = store.diff("artifact/4", "artifact/15")
+    impact = store.impact("artifact/1")
+    loaded = pickle.loads(pickle.dumps((comparison, diff, impact)))  # noqa: S301 - our own bytes
+    for before, after in zip((comparison, diff, impact), loaded, strict=True):
+        assert before.to_json() == after.to_json()
+        pd.testing.assert_frame_equal(before.to_pandas(), after.to_pandas())
 
 
 def test_values_of_several_kinds():

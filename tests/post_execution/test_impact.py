@@ -9,6 +9,7 @@ from made_stores import CACHED, Maker
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
+from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,3 +202,33 @@ def test_names_that_nothing_has_are_told(tfx: Store):
     assert "is called 'Modle'" in impact.text()
     with pytest.raises(errors.ConfigurationError, match="give a list of types"):
         tfx.impact(1, deployments="PushedModel")
+
+
+def test_steps_that_may_deploy_are_named_where_no_deployment_is_recorded():
+    store = InMemoryStore()
+    contexts = [store.put_context("system.PipelineRun", "run-1")]
+    data, model, report = (
+        store.put_artifact(kind) for kind in ("system.Dataset", "system.Model", "system.HTML")
+    )
+    for name, inputs, outputs in (
+        ("train", {"data": data}, {"model": model}),
+        ("deploy-to-kserve", {"model": model}, {}),
+        ("observe", {"model": model}, {"report": report}),
+        ("publish-report", {"report": report}, {}),
+    ):
+        store.put_execution(
+            "system.ContainerExecution",
+            contexts=contexts,
+            inputs=inputs,
+            outputs=outputs,
+            custom_properties={"task_name": name},
+        )
+    impact = store.impact(data)
+    assert impact.deployments.empty
+    assert [(hint.node, hint.step, hint.run) for hint in impact.hints] == [
+        ("execution/2", "deploy-to-kserve", "run-1")
+    ]
+    assert "deployments=['deploy-to-kserve']" in impact.text()
+    named = store.impact(data, deployments=["deploy-to-kserve"])
+    assert named.deployments["node"].tolist() == ["execution/2"]
+    assert named.hints == ()

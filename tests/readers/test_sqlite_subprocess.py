@@ -18,7 +18,7 @@ import pytest
 import sqlite_stores as stores
 
 from mlmd_lineage import errors
-from mlmd_lineage.readers.sqlite import locks, subprocess_client, subprocess_reuse
+from mlmd_lineage.readers.sqlite import locks, subprocess_client
 from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 
@@ -47,10 +47,10 @@ def children() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def _no_child_stays() -> Iterator[None]:
-    subprocess_reuse.end()
+    subprocess_client.end()
     before = children()
     yield
-    subprocess_reuse.end()
+    subprocess_client.end()
     assert children() == before
 
 
@@ -166,7 +166,7 @@ class TestFailures:
 
     def test_its_last_words_are_told(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(subprocess_client, "_BEGIN", "raise SystemExit('no pyarrow here')")
-        with pytest.raises(errors.ReadError, match="saying: no pyarrow here"):
+        with pytest.raises(errors.ReadError, match="error: no pyarrow here"):
             SubprocessReader(path, 1).read(ALL_TABLES)
 
     def test_no_room_for_the_columns(self, path: Path):

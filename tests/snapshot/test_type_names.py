@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.snapshot.type_names import short_type, short_types
+from mlmd_lineage.snapshot.tables import KINDS
+from mlmd_lineage.snapshot.type_names import short_type, short_types, types_called, types_named
+from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +54,29 @@ def test_what_no_type_is_called(shared_stores: Path):
         store.upstream(11, until="Trainr")
     with pytest.raises(ml.errors.NotFoundError, match="is a type, but no artifact type"):
         store.frames.artifacts(type="Trainer")
+
+
+def test_the_names_that_a_text_means():
+    image, other = (f"components.comp-train@sha256={digit * 64}" for digit in "01")
+    names = [TRAINER, "Model", "system.Model", image, other, "v1.2"]
+    assert types_called(names, "Model") == {"Model"}
+    assert types_called(names, "component.Trainer") == {TRAINER}
+    assert types_called(names, "comp-train") == types_called(names, "components.comp-train")
+    assert types_called(names, "comp-train") == {image, other}
+    assert types_called(names, image) == {image}
+    assert types_called(names, "2") == types_called(names, "") == set()
+
+
+def test_a_short_name_means_the_type_that_has_nodes():
+    store = InMemoryStore()
+    for name in ("mlmd.Model", "system.Model"):
+        store.put_type("artifact", name)
+    tables = store.snapshot()
+    with pytest.raises(ml.errors.AmbiguousNameError, match=r"mlmd.Model' or 'system.Model"):
+        types_named(tables, ["Model"], KINDS["artifact"])
+    store.put_artifact("system.Model", uri="s3://bucket/model")
+    tables = store.snapshot()
+    [wanted] = [row["id"] for row in tables.types.to_pylist() if row["name"] == "system.Model"]
+    assert types_named(tables, ["Model"], KINDS["artifact"]) == {wanted}
+    assert len(store.frames.artifacts(type="Model")) == 1
+    assert len(store.find_artifacts("id > 0", type="Model")) == 1

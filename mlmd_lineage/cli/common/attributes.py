@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.cli.common.prompts import ask_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -72,7 +71,7 @@ def with_values(
 
 def _value(key: str, value: str | None, secret: Collection[str], flags: Collection[str]) -> str:
     if value is None and key in secret:
-        return _prompt(key)
+        return ask_secret(key)
     if value is None and key in flags:
         return "true"
     if value is None:
@@ -81,14 +80,3 @@ def _value(key: str, value: str | None, secret: Collection[str], flags: Collecti
     if key in secret and value.startswith("@") and Path(value[1:]).is_file():
         return Path(value[1:]).read_text(encoding="utf-8").rstrip("\n")
     return value
-
-
-def _prompt(key: str) -> str:
-    if not sys.stdin.isatty():
-        message = (
-            f"--{key} has no value, and there is no terminal to ask for it; give --{key}=VALUE, "
-            f"or --{key}=@FILE."
-        )
-        raise typer.BadParameter(message)
-    answer: str = typer.prompt(printable(key), hide_input=True, err=True)
-    return answer

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mlmd_lineage.cli.common.text import printable, without_passwords
+from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.text import printable, printable_lines, without_passwords
 from mlmd_lineage.errors import MLMDLineageError
 
 if TYPE_CHECKING:
@@ -20,8 +23,15 @@ STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, t
 registered metadata store, or a URL:
   mysql://user@host:3306/database
   postgresql://user@host:5432/database
+Where it is left out, it is the metadata store of the active stack.
 MLMD_LINEAGE_PASSWORD gives the password, which a URL may hold too."""
 
+LEFT_OUT = "\0"
+"""The value of STORE where it was left out; no argument of a program can be that."""
+
+WIDEST_HELP = 160
+_WRITERS = ("typer", "click", "rich", "mlmd_lineage.cli")
+"""The modules that write to standard output, and to nothing else."""
 _CLOSED_PIPE = 141  # what a shell shows for a program that a closed pipe ended
 
 
@@ -30,43 +40,100 @@ class Commands(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments."""
-        with _clean_usage_errors():
+        with _errors_in_a_sentence():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what goes wrong becomes a message and an exit code."""
-        try:
-            with _clean_usage_errors():
-                answer = super().invoke(ctx)
+        with _errors_in_a_sentence():
+            answer = super().invoke(ctx)
             sys.stdout.flush()
-        except MLMDLineageError as error:
-            _fail(str(error))
-        except BrokenPipeError:
-            # What is still in the buffer can be written to nobody.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(_CLOSED_PIPE) from None
-        except Exception as error:
-            if _is_from_typer(error) or os.environ.get("MLMD_LINEAGE_TRACEBACK"):
-                raise
-            _fail(
-                f"This should not have happened: {type(error).__name__}: {error}. Please report "
-                "it; with MLMD_LINEAGE_TRACEBACK=1 in the environment it shows where."
-            )
         return answer
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands, each with its whole first sentence."""
+        listed = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, each.get_short_help_str(1_000)) for name, each in listed if each]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class Command(TyperCommand):
-    """A command whose usage names its arguments as its help does."""
+    """A command, which may be called without STORE."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; one less than there are means that STORE was left out."""
+        arguments = [p for p in self.params if p.param_type_name == "argument"]
+        if len(arguments) > 1 and arguments[0].name == "store" and not ctx.resilient_parsing:
+            values, _, _ = self.make_parser(ctx).parse_args(list(args))
+            given = [p for p in arguments if isinstance(values.get(p.name), str)]
+            if len(given) == len(arguments) - 1 and not _is_a_store(values["store"]):
+                args = [LEFT_OUT, *args]
+        return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the parts of the usage line."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        """Return the parts of the usage line, in which arguments are named as in the help."""
+        pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [piece.replace("[[", "[").replace("]]", "]") for piece in pieces]
+
+
+def _is_a_store(text: str) -> bool:
+    """Return whether a text names a store: a file or URL of one, or a registered name."""
+    from mlmd_lineage.stacks.component_kinds import KINDS
+    from mlmd_lineage.stacks.registry import Registry
+
+    if text.startswith(("mysql://", "postgresql://", "sqlite://", "grpc://", "kubeflow://")):
+        return True
+    path = Path(text)
+    with contextlib.suppress(OSError, ValueError):
+        if path.is_dir():
+            return (path / "manifest.json").exists()
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(16) == b"SQLite format 3\0"
+    return text in Registry().view().components(KINDS["metadata_store"])
 
 
 def _is_from_typer(error: Exception) -> bool:
     # Typer's errors, exits and aborts; its newer releases bring their own click.
     module = type(error).__module__
     return module.startswith(("typer", "click"))
+
+
+@contextlib.contextmanager
+def _errors_in_a_sentence() -> Iterator[None]:
+    try:
+        with _clean_usage_errors():
+            yield
+    except MLMDLineageError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        _discard_output()
+        raise typer.Exit(_CLOSED_PIPE) from None
+    except Exception as error:
+        if _is_from_typer(error):
+            raise
+        if isinstance(error, OSError) and _is_from_output(error):
+            _discard_output()
+            _fail(f"The output cannot be written: {error.strerror}.")
+        if os.environ.get("MLMD_LINEAGE_TRACEBACK"):
+            raise
+        _fail(
+            f"This should not have happened: {type(error).__name__}: {error}. Please report "
+            "it; with MLMD_LINEAGE_TRACEBACK=1 in the environment it shows where."
+        )
+
+
+def _is_from_output(error: OSError) -> bool:
+    """Return whether an error comes from writing to standard output, not from another file."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    module = str(frame.f_globals.get("__name__"))
+    return error.filename is None and module.startswith(_WRITERS)
+
+
+def _discard_output() -> None:
+    """Have what is still in the buffer of standard output written to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -77,12 +144,13 @@ def _clean_usage_errors() -> Iterator[None]:
     except Exception as error:
         message = getattr(error, "message", None)
         if isinstance(message, str):
-            error.__dict__["message"] = without_passwords(message.replace("Value error, ", ""))
+            clean = without_passwords(message.replace("Value error, ", ""))
+            error.__dict__["message"] = printable_lines(clean)
         raise
 
 
-def _fail(message: str) -> None:
-    typer.echo(f"Error: {without_passwords(printable(message))}", err=True)
+def _fail(message: str) -> NoReturn:
+    output.write(f"Error: {without_passwords(printable(message))}", error=True)
     raise typer.Exit(1) from None
 
 

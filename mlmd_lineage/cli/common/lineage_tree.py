@@ -6,10 +6,9 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.cli.common.values import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +138,7 @@ class Labels:
         text.append(line.node, style=f"bold {kind}")
         text.append(f" {self.type(row)}{self._path(line)}")
         rest = Text()
-        state = output.plain_value(row["state"])
+        state = plain_value(row["state"])
         if state and not line.repeated:
             rest.append(f" {state}", style=output.STATE_STYLES.get(state, ""))
         for note, style in self._notes(line, row):
@@ -156,22 +155,22 @@ class Labels:
         """Return the text of a line without colours or guides."""
         row = self._rows[line.node]
         name = "" if line.repeated else self.name(line.node, row)
-        state = "" if line.repeated else output.plain_value(row["state"])
+        state = "" if line.repeated else plain_value(row["state"])
         notes = " ".join(note for note, _ in self._notes(line, row))
         parts = (line.node, f"{self.type(row)}{self._path(line)}", name, state, notes)
         return "  " * line.depth + " ".join(part for part in parts if part)
 
     def type(self, row: dict[Any, Any]) -> str:
         """Return a node's type in few letters."""
-        name = output.plain_value(row["type"])
+        name = plain_value(row["type"])
         return printable(self._short.get(name, name)) or "(of no type)"
 
     def name(self, node: str, row: dict[Any, Any]) -> str:
         """Return what people know a node by: its name, else its display name or its URI."""
-        name = output.plain_value(row["name"])
+        name = plain_value(row["name"])
         if name and not _UUID.match(name):
             return name
-        return self._display.get(node, "") or output.plain_value(row["uri"])
+        return self._display.get(node, "") or plain_value(row["uri"])
 
     def _path(self, line: TreeLine) -> str:
         """Return the path on the way to a node, unless the nodes at its ends say it already."""
@@ -223,7 +222,7 @@ def print_tree(trace: Trace, limit: int | None = SHOWN_NODES) -> None:
     labels = Labels(trace)
     if not output.on_terminal():
         for line in lines(trace, limit, _PLAIN_DEPTH):
-            typer.echo(labels.indented(line))
+            output.write(labels.indented(line))
         return
     from rich.tree import Tree
 

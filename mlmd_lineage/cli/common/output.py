@@ -1,21 +1,21 @@
-"""Output of the commands: tables on a terminal, plain columns, CSV or JSON elsewhere."""
+"""Output of the commands, all of which is written here: escaped, unless a program reads it."""
 
 from __future__ import annotations
 
-import base64
-import dataclasses
+import csv
 import enum
+import io
 import json
-import math
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlmd_lineage.cli.common.text import printable
+from mlmd_lineage.cli.common.text import printable_json, printable_lines
+from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from rich.console import Console
@@ -34,9 +34,15 @@ STATE_STYLES = {
     "MARKED_FOR_DELETION": "red",
 }
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""The first characters of what a spreadsheet takes for a formula.
+
+The source is OWASP's page on CSV injection.
+"""
+
 
 class Format(str, enum.Enum):
-    """How a command's answer is written."""
+    """Formats of a table."""
 
     table = "table"
     json = "json"
@@ -44,7 +50,7 @@ class Format(str, enum.Enum):
 
 
 class LineageFormat(str, enum.Enum):
-    """How lineage is written."""
+    """Formats of lineage."""
 
     table = "table"
     json = "json"
@@ -55,7 +61,7 @@ class LineageFormat(str, enum.Enum):
 
 
 class DescriptionFormat(str, enum.Enum):
-    """How a description is written."""
+    """Formats of a description."""
 
     table = "table"
     json = "json"
@@ -73,139 +79,84 @@ def console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def print_line(text: str, style: str = "") -> None:
-    """Print a line as it is, in a style where a person reads it."""
+def write(text: str, *, error: bool = False, end: str = "\n") -> None:
+    """Write text for people; what does not print is escaped."""
+    typer.echo(printable_lines(text) + end, err=error, nl=False)
+
+
+def write_line(text: str, style: str = "") -> None:
+    """Write a line, in a style on a terminal; what does not print is escaped."""
     if not on_terminal():
-        typer.echo(text)
+        write(text)
         return
-    console().print(text, style=style or None, soft_wrap=True)
+    console().print(printable_lines(text), style=style or None, soft_wrap=True)
 
 
-def is_missing(value: Any) -> bool:
-    """Return whether a cell of a frame is empty."""
-    import pandas as pd
-
-    return value is None or value is pd.NA or value is pd.NaT
+def write_data(text: str) -> None:
+    """Write text for a program as it is, but on a terminal as for people."""
+    typer.echo(printable_lines(text) if on_terminal() else text, nl=not text.endswith("\n"))
 
 
-def json_value(value: Any) -> Any:
-    """Return a cell of a frame as JSON has it: ISO times, null for NA, base64 for bytes."""
-    simple = value
-    if is_missing(value):
-        simple = None
-    elif isinstance(value, float) and not math.isfinite(value):
-        simple = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    elif isinstance(value, bytes):
-        simple = base64.b64encode(value).decode()
-    elif isinstance(value, dict):
-        simple = {str(name): json_value(item) for name, item in value.items()}
-    elif isinstance(value, (list, tuple)):
-        simple = [json_value(item) for item in value]
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        simple = {f.name: json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    elif hasattr(value, "isoformat"):
-        simple = value.isoformat(timespec="milliseconds")
-    elif hasattr(value, "item"):
-        simple = value.item()
-    return simple
+def write_json(value: Any, *, indent: int | None = None) -> None:
+    """Write a value as JSON, in which what does not print is escaped."""
+    write_json_text(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
-def plain_value(value: Any) -> str:
-    """Return a cell of a frame as text in one line; nothing where it is empty."""
-    simple = json_value(value)
-    if simple is None:
-        return ""
-    if isinstance(simple, str):
-        return printable(simple)
-    return json.dumps(simple, ensure_ascii=False)
+def write_json_text(text: str) -> None:
+    """Write a text that is JSON; what does not print is escaped in it."""
+    typer.echo(printable_json(text))
 
 
-def shown_path(path: Sequence[str | int]) -> str:
-    """Return an event's path for people.
+def write_json_rows(rows: Iterable[Any]) -> None:
+    """Write a JSON array, one row a line."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    write_json_text("[\n " + ",\n ".join(lines) + "\n]" if lines else "[]")
 
-    >>> shown_path(("examples", 0))
-    'examples[0]'
+
+def write_csv(frame: pd.DataFrame, *, safe: bool = False) -> None:
+    """Write a frame as CSV, its index first.
+
+    Args:
+        frame: The frame.
+        safe: Put an apostrophe before text that a spreadsheet would take for a formula.
     """
-    return "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" if number else str(step)
-        for number, step in enumerate(path)
-    )
+    flat = frame.reset_index()
+    columns = [[_csv_value(value, safe=safe) for value in flat[name]] for name in flat.columns]
+    headings = [_csv_value(str(name), safe=safe) for name in flat.columns]
+    written = io.StringIO()
+    writer = csv.writer(_UnixLines(written), lineterminator="\r\n")
+    writer.writerow(headings)
+    writer.writerows(zip(*columns, strict=True))
+    write_data(written.getvalue())
 
 
-def shown_value(value: Any) -> str:
-    """Return a cell of a frame for a terminal: paths as ``examples[0]``, times to the second."""
-    if is_missing(value):
-        return ""
-    if isinstance(value, tuple):
-        return printable(shown_path(value))
-    if hasattr(value, "strftime"):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
-        return printable(", ".join(f"{name} {item}" for name, item in value.items()))
-    return plain_value(value)
+class _UnixLines:
+    r"""Ends the rows of a CSV writer with ``\n``.
+
+    The writer quotes values that hold a character of its line end. As MLMD's values may hold
+    either, its line end is both.
+    """
+
+    def __init__(self, file: io.StringIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _csv_value(value: Any, *, safe: bool) -> Any:
+    simple = json_value(value)
+    if isinstance(simple, (dict, list)):
+        simple = json.dumps(simple, ensure_ascii=False)
+    if safe and isinstance(simple, str) and simple.startswith(_FORMULA):
+        return f"'{simple}"
+    return simple
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows as JSON has them, the index first."""
     flat = frame.reset_index()
-    columns = [[json_value(value) for value in flat[name]] for name in flat.columns]
+    columns: Sequence[list[Any]] = [
+        [json_value(value) for value in flat[name]] for name in flat.columns
+    ]
     return [dict(zip(flat.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def print_json_rows(frame: pd.DataFrame) -> None:
-    """Print a frame as a JSON array, one row a line."""
-    rows = [json.dumps(row, ensure_ascii=False) for row in records(frame)]
-    typer.echo("[\n " + ",\n ".join(rows) + "\n]" if rows else "[]")
-
-
-def print_csv(frame: pd.DataFrame) -> None:
-    """Print a frame as CSV."""
-    flat = frame.reset_index()
-    for name in flat.columns:
-        if not hasattr(flat[name].dtype, "na_value") or flat[name].dtype.kind in "OM":
-            values = [_csv_value(value) for value in flat[name]]
-            flat[name] = values
-    typer.echo(flat.to_csv(index=False, lineterminator="\n"), nl=False)
-
-
-def _csv_value(value: Any) -> Any:
-    simple = json_value(value)
-    return json.dumps(simple, ensure_ascii=False) if isinstance(simple, (dict, list)) else simple
-
-
-def print_plain(frame: pd.DataFrame) -> None:
-    """Print a frame as columns between tabs, under their names, nothing cut."""
-    flat = frame.reset_index()
-    typer.echo("\t".join(map(str, flat.columns)))
-    columns = [[plain_value(value) for value in flat[name]] for name in flat.columns]
-    for row in zip(*columns, strict=True):
-        typer.echo("\t".join(row))
-
-
-_NOT_SHOWN = {"type_id", "external_id", "last_update_time_since_epoch", "type_version", "missing"}
-_LONG = {"name", "uri", "properties", "description"}
-_TIMES = {"create_time_since_epoch": "created (UTC)", "time": "time (UTC)"}
-
-
-def print_table(frame: pd.DataFrame) -> None:
-    """Print a frame on a terminal: the columns that people look at, long values folded."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from mlmd_lineage.snapshot.type_names import short_types
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    short = short_types(frame["type"].dropna()) if "type" in frame else {}
-    table.add_column(str(frame.index.name), no_wrap=True)
-    columns = [[Text(str(key), style="bold") for key in frame.index]]
-    for name in frame.columns:
-        if name in _NOT_SHOWN or frame[name].isna().all():
-            continue
-        table.add_column(_TIMES.get(name, name), overflow="fold", no_wrap=name not in _LONG)
-        texts = [shown_value(value) for value in frame[name]]
-        if name == "type":
-            texts = [printable(short.get(text, text)) for text in texts]
-        columns.append([Text(text, style=STATE_STYLES.get(text, "")) for text in texts])
-    for row in zip(*columns, strict=True):
-        table.add_row(*row)
-    console().print(table)

@@ -1,4 +1,4 @@
-"""Tables of registrations, and what a command says that it has done."""
+"""Tables of registrations, and the result of a command that changes them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import typer
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.tables import Column, print_table
 from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FormatOption: TypeAlias = Annotated[
-    DescriptionFormat, typer.Option("--format", help="How to write it.")
-]
+FormatOption: TypeAlias = Annotated[DescriptionFormat, typer.Option("--format", help="The format.")]
+
+_FOLDED = {"WHERE", "SOURCE", "VALUE", "KEYS", "USED BY"}
 
 GlobalOption: TypeAlias = Annotated[
     bool,
@@ -35,8 +36,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], format_: DescriptionFormat, ma
         mark: What stands for True on a terminal.
     """
     if format_ is DescriptionFormat.json:
-        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        typer.echo("[\n " + ",\n ".join(lines) + "\n]" if lines else "[]")
+        output.write_json_rows(rows)
         return
     headings = [key.replace("_", " ").upper() for key in rows[0]] if rows else []
     print_columns(headings, [[_text(value, mark) for value in row.values()] for row in rows])
@@ -47,10 +47,10 @@ def print_properties(
 ) -> None:
     """Print what describes one thing: two columns, or as JSON."""
     if format_ is DescriptionFormat.json:
-        typer.echo(json.dumps(described, ensure_ascii=False, indent=1))
+        output.write_json(described, indent=1)
         return
     if output.on_terminal():
-        output.print_line(heading, "bold")
+        output.write_line(heading, "bold")
     words = {True: "true", False: "false"}
     rows = [
         [key.upper(), words[value] if isinstance(value, bool) else _text(value, "")]
@@ -60,21 +60,13 @@ def print_properties(
 
 
 def print_columns(headings: list[str], rows: list[list[str]]) -> None:
-    """Print columns for people on a terminal, with tabs between them elsewhere."""
+    """Print columns on a terminal, with tabs between them elsewhere."""
     if not output.on_terminal():
-        for row in [headings, *rows]:
-            typer.echo("\t".join(row))
+        output.write("\n".join("\t".join(row) for row in [headings, *rows]))
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for number, heading in enumerate(headings):
-        last = number == len(headings) - 1
-        table.add_column(heading, overflow="fold", no_wrap=not last)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    output.console().print(table)
+    cells = list(zip(*rows, strict=True)) if rows else [() for _ in headings]
+    columns = [Column(h, list(c), h in _FOLDED) for h, c in zip(headings, cells, strict=True)]
+    print_table(columns)
 
 
 def _text(value: object, mark: str) -> str:
@@ -88,6 +80,6 @@ def _text(value: object, mark: str) -> str:
 def print_result(sentence: str, record: Mapping[str, Any], format_: DescriptionFormat) -> None:
     """Say what was done: in a sentence, or as JSON."""
     if format_ is DescriptionFormat.json:
-        typer.echo(json.dumps(record, ensure_ascii=False))
+        output.write_json(record)
     else:
-        typer.echo(printable(sentence))
+        output.write(printable(sentence))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # Up to the last @, as a password that was not percent-encoded may hold anything; after one slash
 # too, which is what a path makes of two. The example in the library's own messages stays.
 _PASSWORD = re.compile(r"(:/{1,2}(?!user:password@)[^\s/:@]*):.*@", re.DOTALL)
 _PASSWORD_OPTION = re.compile(r"([?&]password=)[^&\s]*")
+_CONTROL_IN_LINES = re.compile(r"[^\n\t]+")
 
 
 def without_passwords(text: str) -> str:
@@ -20,9 +22,11 @@ def without_passwords(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return a text in one line, its control characters as ``\n`` and the like.
+    r"""Return a text in one line, what does not print as ``\n``, ``\x1b`` or ``\u202e``.
 
-    A name in a store may hold anything, also what would take over a terminal.
+    A name in a store may hold anything: control sequences that would take over a terminal,
+    marks that turn the direction of the text, characters that do not show. All that Unicode
+    does not count as printable is escaped.
     """
     if text.isprintable():
         return text
@@ -30,3 +34,15 @@ def printable(text: str) -> str:
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
         for c in text
     )
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines like ``printable``, its line ends and tabs as they are."""
+    return _CONTROL_IN_LINES.sub(lambda match: printable(match[0]), text)
+
+
+def printable_json(text: str) -> str:
+    r"""Return JSON that means the same, what does not print as ``\u202e``."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli.common import attributes, completion
+from mlmd_lineage.cli.common import attributes, completion, output
 from mlmd_lineage.cli.common.command import Command, Commands, examples
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.registration_tables import (
@@ -255,7 +255,7 @@ class ComponentGroup:
         if format_ is DescriptionFormat.json:
             print_result("", {"type": self.kind_name, "explanation": text}, format_)
         else:
-            typer.echo(text)
+            output.write(text)
 
     # Running
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from mlmd_lineage.cli.common import registration_tables
+from mlmd_lineage.cli.common import output, registration_tables
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.common.prompts import confirm
 from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def reporting(format_: DescriptionFormat) -> Iterator[Callable[[str], None]]:
     """Give a function that reports each action: at once, or all as JSON at the end."""
     done: list[str] = []
     as_json = format_ is DescriptionFormat.json
-    yield done.append if as_json else lambda sentence: typer.echo(printable(sentence))
+    yield done.append if as_json else lambda sentence: output.write(printable(sentence))
     if as_json:
         registration_tables.print_result("", {"done": done}, format_)
 
@@ -121,7 +121,7 @@ def down(
             continue
         if options.force:
             what = "all that was made, and its DATA" if options.delete_data else "all that was made"
-            ask(f"Delete {what}, of {printable(component.location())}?", yes=options.yes)
+            confirm(f"Delete {what}, of {component.location()}?", yes=options.yes)
         component.suspend(report)
         if options.force:
             component.deprovision(report, delete_data=options.delete_data)
@@ -141,22 +141,7 @@ def print_logs(component: Component, format_: DescriptionFormat, *, follow: bool
         return
     with contextlib.suppress(KeyboardInterrupt):
         for line in lines:
-            typer.echo(printable(line))
-
-
-def ask(question: str, *, yes: bool) -> None:
-    """Ask for confirmation, unless ``--yes`` was given.
-
-    Raises:
-        BadParameter: There is no terminal to ask on.
-        Abort: The answer is no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        message = "There is no terminal to confirm on; give --yes."
-        raise typer.BadParameter(message)
-    typer.confirm(question, abort=True, err=True)
+            output.write(printable(line))
 
 
 def _label(component: Component) -> str:

@@ -51,9 +51,12 @@ class Arrays:
     @functools.cached_property
     def lists(self) -> tuple[tuple[memoryview[Any], memoryview[Any], memoryview[Any]], ...]:
         """Downwards and upwards: where a node's edges begin, their other ends, their numbers."""
-        both = (self.graph.index.outgoing, self.graph.index.incoming)
         numbers = node_keys.numbers
-        return tuple((numbers(e.offsets), numbers(e.neighbours), numbers(e.edges)) for e in both)
+        lists = []
+        for edges in (self.graph.index.outgoing, self.graph.index.incoming):
+            neighbours, events = edges.by_event()
+            lists.append((numbers(edges.offsets), numbers(neighbours), numbers(events)))
+        return tuple(lists)
 
 
 class _Attributes(Frozen):

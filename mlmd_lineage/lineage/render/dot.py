@@ -20,6 +20,7 @@ _DOT_ROLES = {
     "uses": "",
     "produces": "",
     "reuses": 'style="dashed"',
+    "later": 'style="dotted"',
     "internal": 'style="dotted", color="gray50"',
     "resolves": 'style="dashed", color="gray50"',
     "pending": 'style="dotted", arrowhead="onormal"',

@@ -52,7 +52,9 @@ def captions(graph: GraphData) -> list[str]:
         asked = f"between {', '.join(trace.starts)} and {trace.end}"
     for name, some in (("until", question.until), ("types", question.types)):
         asked += f", {name} {', '.join(map(short_type, some))}" if some else ""
-    asked += "".join(f", {name}" for name in ("reuse", "internal") if getattr(question, name))
+    asked += "".join(
+        f", {name}" for name in ("reuse", "internal", "later") if getattr(question, name)
+    )
     if question.as_of is not None:
         asked += f", as of {render_svg.when(question.as_of)}"
     limits = " and ".join(trace.truncated_by)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph_data import GraphData
 
-_ROLES = {"uses": "-->", "produces": "-->", "resolves": "-.->", "reuses": "-.->"}
+_ROLES = {"uses": "-->", "produces": "-->", "resolves": "-.->", "reuses": "-.->", "later": "-.->"}
 _SHAPES = {"artifact": '("{}")', "execution": '["{}"]'}
 # Punctuation, but for some that is harmless inside of words.
 _MARKUP = re.compile(

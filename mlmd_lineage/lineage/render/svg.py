@@ -36,6 +36,7 @@ ROLE_LINES = {
     "uses": "",
     "produces": "",
     "reuses": ' stroke-dasharray="7 4"',
+    "later": ' stroke-dasharray="2 4"',
     "internal": ' stroke-dasharray="1.5 3.5"',
     "resolves": ' stroke-dasharray="7 3 1.5 3"',
     "pending": ' stroke-dasharray="3 3"',

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.dialects.platform_properties import VOLATILE_PROPERTIES
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -22,35 +24,6 @@ CODE = re.compile(
 )
 """Names of properties that tell one version of the code from another."""
 
-VOLATILE = frozenset(
-    {
-        "argo_artifact",
-        "baseline_model",
-        "baseline_model_id",
-        "cache_fingerprint",
-        "component_id",
-        "create_time",
-        "current_model",
-        "current_model_id",
-        "is_external",
-        "kfp_pod_name",
-        "name",
-        "display_name",
-        "pipeline_name",
-        "pipeline_root",
-        "pod_name",
-        "pod_uid",
-        "producer_component",
-        "pushed_destination",
-        "pushed_version",
-        "run_id",
-        "state",
-        "store_session_info",
-        "tfx_version",
-    }
-)
-"""Properties that name other nodes, runs, times or places, and nothing of what was made."""
-
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FINAL_STATUS = "pipelineJobResourceName"  # a field of Kubeflow's PipelineTaskFinalStatus
 _CONTENT_ADDRESS = re.compile(r"[0-9a-f]{32,128}", re.IGNORECASE)
@@ -62,7 +35,7 @@ def is_content(name: str) -> bool:
     >>> is_content("input_fingerprint"), is_content("framework_version")
     (True, False)
     """
-    return name not in VOLATILE and CONTENT.search(name) is not None
+    return name not in VOLATILE_PROPERTIES and CONTENT.search(name) is not None
 
 
 def user_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,11 +45,6 @@ def user_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in parameters.items()
         if not (isinstance(value, dict) and _FINAL_STATUS in value)
     }
-
-
-def is_volatile(name: str) -> bool:
-    """Tell whether a property differs from run to run though nothing was changed."""
-    return name in VOLATILE or (name.startswith("__") and name.endswith("__"))
 
 
 def without_run_names(text: str, run_specific_names: Collection[str]) -> str:

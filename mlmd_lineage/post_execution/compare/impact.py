@@ -14,6 +14,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.lineage import traversal
 from mlmd_lineage.post_execution.compare import impact_search
 from mlmd_lineage.post_execution.loading import closures
+from mlmd_lineage.post_execution.models import read_registry
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.type_names import short_type
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.post_execution.compare.impact_search import AffectedNode
+    from mlmd_lineage.post_execution.compare.impact_search import AffectedNode, DeploymentHint
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
     from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.snapshot.findings import Finding
 
 MODELS = frozenset(
     {
@@ -55,6 +57,9 @@ Of an execution of such a type, or of a step with such a name, all outputs are d
 itself, if it wrote none.
 """
 
+_OF_TIME = frozenset({"untimed_event", "used_before_produced"})
+"""The codes of findings that say what the times of events leave open."""
+
 
 class Impact:
     """What an artifact reached.
@@ -69,18 +74,23 @@ class Impact:
         trace: All that came from it.
         unknown: Those names in ``models`` and ``deployments`` that no type of the store has, and
             no step that was reached: they may be misspelt.
+        hints: The steps that took a model and whose names say that they deploy, though the platform
+            records no deployment; ``deployments`` may name them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an answer has as many parts
         self,
         node: str,
         label: str,
         trace: Trace,
         found: tuple[AffectedNode, ...],
+        *,
         unknown: tuple[str, ...] = (),
+        hints: tuple[DeploymentHint, ...] = (),
     ) -> None:
         """Keep an answer; ``Store.impact()`` makes it."""
         self.unknown = unknown
+        self.hints = hints
         self.node = node
         self.label = label
         self.trace = trace
@@ -91,12 +101,12 @@ class Impact:
 
         Columns: ``node`` (its key), ``kind`` (``model`` or ``deployment``), ``type``, ``name``,
         ``uri``, ``run`` and ``pipeline`` (where it was made), ``hops``, ``path`` (the keys of the
-        nodes on a shortest way to it), ``pushed`` (whether TFX's Pusher did push it; NA where the
-        store does not say), ``direct`` (for a deployment, whether a model that it
-        deploys came from the artifact; if not, the artifact had a part only in deciding on the
-        deployment, such as by a baseline model; NA where it took no model), ``through_cache``
-        (whether its run took something on that way from a cache), ``reused_by`` (the names of the
-        runs in which a cached step handed it out again).
+        nodes on a shortest way to it), ``pushed`` (whether TFX's Pusher did push it, or a model
+        registry wants it deployed; NA where the store does not say), ``direct`` (for a deployment,
+        whether a model that it deploys came from the artifact; if not, the artifact had a part
+        only in deciding on the deployment, such as by a baseline model; NA where it took no
+        model), ``through_cache`` (whether its run took something on that way from a cache),
+        ``reused_by`` (the names of the runs in which a cached step handed it out again).
         """
         return self._frame.copy()
 
@@ -131,7 +141,11 @@ class Impact:
     @property
     def complete(self) -> bool:
         """Whether nothing bounds the answer, and the store holds all that the trace names."""
-        return self.trace.complete and not self.trace.findings
+        return self.trace.complete and not self._findings(of_time=False)
+
+    def _findings(self, *, of_time: bool) -> list[Finding]:
+        """Return the findings on the trace: those about times, or all others."""
+        return [f for f in self.trace.findings if (f.code in _OF_TIME) == of_time]
 
     def ways_to(self, node: Node) -> Trace:
         """Return all ways from the artifact to a node that it reached."""
@@ -160,8 +174,16 @@ class Impact:
         if not self.complete:
             why = ", ".join(self.trace.truncated_by)
             told = [f"the trace was cut by {why}"] if why else []
-            told += [f"{found.subject}: {found.detail}" for found in self.trace.findings]
+            told += [f"{f.subject}: {f.detail}" for f in self._findings(of_time=False)]
             lines += ["", "The answer may not be complete:", *(f"  - {text}" for text in told)]
+        if of_time := self._findings(of_time=True):
+            told = [f"{f.subject}: {f.detail}" for f in of_time]
+            lines += ["", "The times of events leave open:", *(f"  - {text}" for text in told)]
+        if self.hints:
+            lines += ["", "Steps that may have deployed a model, though none is recorded:"]
+            lines += [f"  - {hint.node} {hint.step} of the run {hint.run}" for hint in self.hints]
+            names = sorted({hint.step.rpartition("/")[2] for hint in self.hints})
+            lines.append(f"  If they did, ask again with deployments={names!r}.")
         if self.unknown:
             named = ", ".join(map(repr, self.unknown))
             lines += ["", f"No type of the store, and no step that was reached, is called {named}."]
@@ -174,6 +196,7 @@ class Impact:
                 "node": self.node,
                 "complete": self.complete,
                 "unknown": list(self.unknown),
+                "hints": [dataclasses.asdict(hint) for hint in self.hints],
                 "reached": [dataclasses.asdict(row) for row in self.reached],
             },
             ensure_ascii=False,
@@ -222,10 +245,11 @@ def impact(
         frozenset(MODELS if models is None else models),
         frozenset(DEPLOYMENTS if deployments is None else deployments),
     )
-    found = impact_search.find(ancestry, trace, key, kinds)
+    registry = reader.ask(read_registry)
+    found, hints = impact_search.find(ancestry, trace, key, kinds, registry)
     given = {*(models or ()), *(deployments or ())}
     unknown = sorted(given - _names(reader, ancestry)) if given else []
-    return Impact(key, _label(ancestry, key), trace, found, tuple(unknown))
+    return Impact(key, _label(ancestry, key), trace, found, unknown=tuple(unknown), hints=hints)
 
 
 def _names(reader: Reader, ancestry: Ancestry) -> set[str]:

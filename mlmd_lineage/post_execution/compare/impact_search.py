@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.lineage.shortest_ways import ShortestWays
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
+    from mlmd_lineage.post_execution.models import Registry
+
+
+_DEPLOYS = re.compile(
+    r"(?:^|[^a-z])(?:deploy|serv(?:e|ing)|push|publish|release|roll-?out|promote|register|"
+    r"kserve|kfserving|seldon|endpoint)",
+    re.IGNORECASE,
+)
+"""Names of steps that deploy a model, as people give them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,9 +64,43 @@ class AffectedNode:
     reused_by: tuple[str, ...]
 
 
-def find(ancestry: Ancestry, trace: Trace, start: str, kinds: Kinds) -> tuple[AffectedNode, ...]:
-    """Return the models and deployments in a trace, the nearest first."""
-    return _Finder(ancestry, trace, start, kinds).found()
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeploymentHint:
+    """A step that may deploy a model, though the platform records no deployment.
+
+    Attributes:
+        node: The key of its execution.
+        step: Its path in its run.
+        run: The name of the run.
+    """
+
+    node: str
+    step: str
+    run: str
+
+
+def find(
+    ancestry: Ancestry,
+    trace: Trace,
+    start: str,
+    kinds: Kinds,
+    registry: Registry | None = None,
+) -> tuple[tuple[AffectedNode, ...], tuple[DeploymentHint, ...]]:
+    """Return the models and deployments in a trace, the nearest first, and steps that may deploy.
+
+    Args:
+        ancestry: The nodes of the trace.
+        trace: What came from the start.
+        start: The key of the node that was asked about.
+        kinds: What counts as a model, and what as a deployment.
+        registry: The model registry of the same store.
+    """
+    finder = _Finder(ancestry, trace, start, kinds)
+    found = finder.found()
+    if registry is not None:
+        found += tuple(finder.registered(registry))
+    order = sorted(found, key=lambda row: (row.hops, row.node.partition("/")[0], _id(row.node)))
+    return tuple(order), tuple(finder.hints())
 
 
 class _Finder:
@@ -62,20 +108,48 @@ class _Finder:
         self._ancestry = ancestry
         self._start = start
         self._kinds = kinds
-        index = trace.index
-        keys = list(trace)
-        self._hops = dict(zip(keys, trace.hops.tolist(), strict=True))
-        self._above: dict[str, str] = {}
-        """For each node the one before it on a shortest way."""
-        edges = zip(index.sources.tolist(), index.targets.tolist(), strict=True)
-        for source, target in sorted((keys[one], keys[other]) for one, other in edges):
-            if self._hops[source] == self._hops[target] - 1:
-                self._above.setdefault(target, source)
+        self._hops = dict(zip(trace, trace.hops.tolist(), strict=True))
+        self._ways = ShortestWays(trace)
 
     def found(self) -> tuple[AffectedNode, ...]:
-        rows = [row for key in self._hops if (row := self._row(key)) is not None]
-        rows.sort(key=lambda row: (row.hops, int(row.node.partition("/")[2])))
-        return tuple(rows)
+        return tuple(row for key in self._hops if (row := self._row(key)) is not None)
+
+    def registered(self, registry: Registry) -> Iterator[AffectedNode]:
+        """Yield the services of a model registry that serve a model of the trace."""
+        seen: set[str] = set()
+        for key, hops in self._hops.items():
+            facts = self._ancestry.facts(_id(key)) if key.startswith("artifact/") else None
+            if facts is None or not self._kinds.is_model(facts.type, facts.base_type):
+                continue
+            for service in registry.deployments_of(facts.id, facts.uri):
+                if service.node_key not in seen:
+                    seen.add(service.node_key)
+                    yield AffectedNode(
+                        node=service.node_key,
+                        kind="deployment",
+                        type=service.type,
+                        name=service.name,
+                        uri=None,
+                        run=None,
+                        pipeline=service.environment,
+                        hops=hops + 1,
+                        path=(*self._ways.to(key), service.node_key),
+                        pushed=service.is_deployed,
+                        direct=True,
+                        through_cache=False,
+                        reused_by=(),
+                    )
+
+    def hints(self) -> Iterator[DeploymentHint]:
+        """Yield the steps of the trace whose names say that they deploy, and that took a model."""
+        for key in self._hops:
+            number = _id(key)
+            if not key.startswith("execution/") or self._deploys(number):
+                continue
+            record = self._ancestry.record(number)
+            if not record.is_dag and _DEPLOYS.search(record.name) and self._models_of(number):
+                ancestry = self._ancestry
+                yield DeploymentHint(key, ancestry.path(number), ancestry.run_name(number))
 
     def _row(self, key: str) -> AffectedNode | None:
         kind, _, text = key.partition("/")
@@ -88,6 +162,8 @@ class _Finder:
         if facts is None:
             return None
         makers = self._ancestry.producers(number)
+        # Of several that wrote it those count through which it was reached.
+        makers = tuple(n for n in makers if f"execution/{n}" in self._hops) or makers
         deployed = self._kinds.is_deployment(facts.type, facts.base_type) or any(
             self._deploys(maker) for maker in makers
         )
@@ -127,12 +203,12 @@ class _Finder:
     ) -> AffectedNode:
         models = [model for maker in makers for model in self._models_of(maker)]
         came = [model for model in models if model in self._hops]
-        path = self._path(key)
+        path = self._ways.to(key)
         if deployed and came and not set(came) & set(path):
             nearest = min(came, key=lambda model: (self._hops[model], model))
             maker = next(m for m in makers if nearest in self._models_of(m))
             end = [] if key == f"execution/{maker}" else [key]
-            path = (*self._path(nearest), f"execution/{maker}", *end)
+            path = (*self._ways.to(nearest), f"execution/{maker}", *end)
         run = makers[0] if makers else None
         return AffectedNode(
             node=key,
@@ -155,12 +231,6 @@ class _Finder:
             f"artifact/{n}" for n, f in facts if f and self._kinds.is_model(f.type, f.base_type)
         ]
 
-    def _path(self, key: str) -> tuple[str, ...]:
-        path = [key]
-        while path[-1] in self._above:
-            path.append(self._above[path[-1]])
-        return tuple(reversed(path))
-
     def _through_cache(self, execution: int, path: Iterable[str]) -> bool:
         """Tell whether a run took something from a cache on the path."""
         runs_of = self._ancestry.run_index.membership.runs_by_execution
@@ -170,3 +240,7 @@ class _Finder:
     def _reusers(self, key: str) -> tuple[str, ...]:
         found = self._ancestry.reusers(key)
         return tuple(dict.fromkeys(self._ancestry.run_name(number) for number in found))
+
+
+def _id(key: str) -> int:
+    return int(key.partition("/")[2])

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlmd_lineage.post_execution.compare import text_report, value_text
+from mlmd_lineage.post_execution.compare import text_report
 from mlmd_lineage.post_execution.compare.alignment import Alignment
 from mlmd_lineage.post_execution.compare.node_differences import NOTES, Divergence
 from mlmd_lineage.post_execution.loading import closures
 from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.keys import Node
@@ -173,8 +174,8 @@ def _as_dict(pair: Divergence) -> dict[str, Any]:
             {
                 "what": found.what,
                 "name": found.name,
-                "value_a": value_text.json_value(found.value_a),
-                "value_b": value_text.json_value(found.value_b),
+                "value_a": json_value(found.value_a),
+                "value_b": json_value(found.value_b),
             }
             for found in pair.differences
         ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlmd_lineage.dialects.platform_properties import is_volatile
 from mlmd_lineage.post_execution.compare import content_identity
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _of_artifacts(  # noqa: PLR0913 - two artifacts, and how to call what differ
         properties = {**(record.properties if record is not None else {})}
         if with_uri or "uri" in content_identity.contents_of({}, facts.uri):
             properties["uri"] = facts.uri if facts.uri is not None else pd.NA
-        own = {k: v for k, v in properties.items() if not content_identity.is_volatile(k)}
+        own = {k: v for k, v in properties.items() if not is_volatile(k)}
         sides.append(_flat(own))
     for difference in _values(what, *sides):
         values = (difference.value_a, difference.value_b)

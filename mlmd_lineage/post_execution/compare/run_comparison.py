@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import json
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlmd_lineage import errors
-from mlmd_lineage.post_execution.base_view import moment
-from mlmd_lineage.post_execution.compare import value_text
-from mlmd_lineage.post_execution.compare.run_values import RunColumns
+from mlmd_lineage.post_execution.base_view import elapsed, moment
+from mlmd_lineage.post_execution.compare.run_values import (
+    RunColumns,
+    columns_of_run,
+    columns_of_steps,
+)
 from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.json_values import is_missing, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -35,6 +38,7 @@ class RunComparison:
     Attributes:
         pipeline: The pipeline's name.
         only_changes: Whether only the columns are kept whose values differ.
+        read_artifacts: Whether artifacts that are a single number each are read as metrics.
     """
 
     def __init__(
@@ -44,15 +48,19 @@ class RunComparison:
         keys: Sequence[str],
         *,
         only_changes: bool = False,
+        read_artifacts: bool = False,
     ) -> None:
         """Compare runs, from the oldest to the newest; ``PipelineView.compare_runs()`` makes it."""
         self.pipeline = pipeline
         self.only_changes = only_changes
+        self.read_artifacts = read_artifacts
         self._run_index = run_index
         self._keys = tuple(keys)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the runs from the oldest to the newest; the index, ``run``, holds their names.
+
+        Where a platform has no runs, as HPE CMF has none, each row is an execution of a stage.
 
         Columns: ``status``, ``started`` (UTC), ``duration`` (NaT while a run is running), then
         ``parameters.STEP.NAME``, ``metrics.STEP.NAME`` and ``inputs.STEP.KEY``, in the order of
@@ -69,29 +77,41 @@ class RunComparison:
 
     @functools.cached_property
     def _frame(self) -> pd.DataFrame:
-        runs = [self._run_index.run(key) for key in self._keys]
-        found = [RunColumns(self._run_index, run) for run in runs]
-        names = [self._run_index.membership.runs[key].name for key in self._keys]
-        times = [moment(run.started) or pd.NaT for run in runs]
+        rows = self._rows
         columns: dict[Hashable, Any] = {
-            "status": pd.array([run.status for run in runs], TEXT),
-            "started": pd.DatetimeIndex(times, tz="UTC"),
-            "duration": pd.to_timedelta([one.duration for one in found]),
+            "status": pd.array([row.status for row in rows], TEXT),
+            "started": pd.DatetimeIndex([moment(row.started) or pd.NaT for row in rows], tz="UTC"),
+            "duration": pd.to_timedelta([elapsed(row.started, row.finished) for row in rows]),
         }
         if self.only_changes:
             columns = {name: column for name, column in columns.items() if _differs(column)}
-        outside = {name for one in found for name in one.from_outside}
-        paths = {name: path for one in found for name, path in one.paths.items()}
-        for name in _in_order([list(one.found) for one in reversed(found)]):
-            values = [one.found.get(name, pd.NA) for one in found]
+        outside = {name for row in rows for name in row.from_outside}
+        paths = {name: path for row in rows for name, path in row.paths.items()}
+        for name in _in_order([list(row.found) for row in reversed(rows)]):
+            values = [row.found.get(name, pd.NA) for row in rows]
             if self.only_changes:
-                held = [v for v, one in zip(values, found, strict=True) if paths[name] in one.steps]
-                kept = _differs(_column(held))
+                held = [v for v, row in zip(values, rows, strict=True) if paths[name] in row.steps]
+                kept = _differs(held)
             else:
-                kept = name in outside or not name.startswith(_INPUTS) or _differs(_column(values))
+                kept = name in outside or not name.startswith(_INPUTS) or _differs(values)
             if kept:
                 columns[name] = _column(values)
-        return pd.DataFrame(columns, index=pd.Index(pd.array(names, TEXT), name="run"))
+        names = pd.array([row.name for row in rows], TEXT)
+        return pd.DataFrame(columns, index=pd.Index(names, name="run"))
+
+    @functools.cached_property
+    def _rows(self) -> list[RunColumns]:
+        """The rows: one a run, or one a step where a run only groups executions (HPE CMF)."""
+        index = self._run_index
+        rows = []
+        for key in self._keys:
+            run, name = index.run(key), index.membership.runs[key].name
+            if index.repeats_are_attempts(run):
+                rows.append(columns_of_run(index, run, name, read=self.read_artifacts))
+            else:
+                found = columns_of_steps(index, run, read=self.read_artifacts)
+                rows += sorted(found, key=lambda row: row.started or 0)
+        return rows
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -114,7 +134,9 @@ class RunComparison:
             ConfigurationError: There is no such column, or none of numbers; or matplotlib is not
                 installed.
         """
-        whole = RunComparison(self.pipeline, self._run_index, self._keys).to_pandas()
+        whole = RunComparison(
+            self.pipeline, self._run_index, self._keys, read_artifacts=self.read_artifacts
+        ).to_pandas()
         if columns is None:
             named = [name for name in map(str, whole) if name.startswith("metrics.")]
         else:
@@ -142,12 +164,12 @@ class RunComparison:
     def to_json(self) -> str:
         """Return the runs as JSON: an array of objects, missing values null."""
         rows = self._frame.reset_index().to_dict("records")
-        made = [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+        made = [{str(name): json_value(value) for name, value in row.items()} for row in rows]
         return json.dumps(made, ensure_ascii=False, indent=1)
 
     def __len__(self) -> int:
-        """Return the number of runs."""
-        return len(self._keys)
+        """Return the number of rows."""
+        return len(self._rows)
 
     def __repr__(self) -> str:
         return f"<RunComparison of {self.pipeline!r}: {len(self)} runs>"
@@ -179,22 +201,12 @@ def _column(values: list[Any]) -> Any:
 
 
 def _differs(column: Any) -> bool:
-    told = {"\0" if _is_na(value) else f"{type(value).__name__} {value!r}" for value in column}
-    return len(told) > 1
-
-
-def _is_na(value: Any) -> bool:
-    return value is pd.NA or value is pd.NaT or value is None
-
-
-def _plain(value: Any) -> Any:
-    if _is_na(value):
-        return None
-    if isinstance(value, pd.Timedelta):
-        return value.total_seconds()
-    if isinstance(value, dt.datetime):
-        return value.isoformat(timespec="milliseconds")
-    return value_text.json_value(value)
+    seen: set[str] = set()
+    for value in column:
+        seen.add("\0" if is_missing(value) else f"{type(value).__name__} {value!r}")
+        if len(seen) > 1:
+            return True
+    return False
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:

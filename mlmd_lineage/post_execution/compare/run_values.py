@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mlmd_lineage.post_execution.compare import content_identity, value_text
 from mlmd_lineage.post_execution.step_metrics import metrics_of
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
 
+def columns_of_run(run_index: RunIndex, run: Run, name: str, *, read: bool) -> RunColumns:
+    """Return the row of a run; of several attempts at a step the last one counts."""
+    steps = {step.path: step for step in run.steps.values()}
+    row = RunColumns(run_index, steps, name, read=read)
+    row.status, row.started, row.finished = run.status, run.started, run.finished
+    if not run.steps:
+        for key, value in sorted(run.details.parameters.items()):
+            row.take("", f"parameters.{key}", _simple(value))
+        for metrics in run.details.metrics.values():
+            for key, number in sorted(metrics.items()):
+                row.take("", f"metrics.{key}", number)
+    return row
+
+
+def columns_of_steps(run_index: RunIndex, run: Run, *, read: bool) -> list[RunColumns]:
+    """Return a row for each step of a run that only groups executions."""
+    rows = []
+    for number, step in run.steps.items():
+        name = f"{step.path} (execution/{number})"
+        row = RunColumns(run_index, {step.path: step}, name, read=read)
+        row.status, row.started, row.finished = step.status, step.started, step.finished
+        rows.append(row)
+    return rows
+
+
 class RunColumns:
-    """The values of a run by their columns' names.
+    """The values of a row by their columns' names.
 
     Attributes:
+        name: The name of the run.
+        status, started, finished: How it went; milliseconds since 1970-01-01 UTC.
         found: The values.
         from_outside: The names of the inputs that no step of the run made.
         steps: The paths of its steps.
         paths: For each value the path of its step.
-        duration: How long the run took; None while it is running.
     """
 
-    def __init__(self, run_index: RunIndex, run: Run) -> None:
+    def __init__(
+        self, run_index: RunIndex, steps: Mapping[str, Step], name: str, *, read: bool = False
+    ) -> None:
         self._run_index = run_index
+        self._read = read
+        self.name = name
+        self.status: Status | None = None
+        self.started: int | None = None
+        self.finished: int | None = None
         self.found: dict[str, Any] = {}
         self.from_outside: set[str] = set()
         self.paths: dict[str, str] = {}
-        self.duration: dt.timedelta | None = None
-        if run.started is not None and run.finished is not None:
-            self.duration = dt.timedelta(milliseconds=run.finished - run.started)
-        # Of several attempts at a step the last one counts.
-        steps = {step.path: step for step in run.steps.values()}
-        self.steps = frozenset(steps)
+        self.steps = frozenset([*steps, ""])
         made = self._made_in(steps.values())
         for path, step in steps.items():
-            for name, value in self._of_step(path, step, made):
-                self.found[name] = value
-                self.paths[name] = path
+            for column, value in self._of_step(path, step, made):
+                self.take(path, column, value)
+
+    def take(self, path: str, column: str, value: Any) -> None:
+        """Keep a value of a step, or of the run as a whole, whose path is empty."""
+        self.found[column] = value
+        self.paths[column] = path
 
     def _of_step(self, path: str, step: Step, made: set[int]) -> Iterator[tuple[str, Any]]:
         record = step.record
@@ -53,7 +85,7 @@ class RunColumns:
             yield from self._parameters(path, step)
         if record.is_dag:
             return
-        for name, value in metrics_of(self._run_index, record).items():
+        for name, value in metrics_of(self._run_index, record, read_artifacts=self._read).items():
             yield f"metrics.{path}.{name}", value
         for key, artifacts in record.inputs.items():
             column = f"inputs.{path}.{key}"

@@ -12,8 +12,10 @@ from mlmd_lineage.post_execution.loading import loader
 from mlmd_lineage.post_execution.loading.ancestry import Ancestry
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.run_membership import node_of_run
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+from mlmd_lineage.post_execution.views import PipelineRunView
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.readers.base import Reader, Session
 
-_RESOLVES = EVENT_TYPES.index("INTERNAL_OUTPUT")
 _ONE_UP = Question(max_hops=1)
 LINEAGE = Question()
 """What lineage is: all that was used and produced, without limit."""
@@ -40,15 +41,31 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
         AmbiguousNameError: It fits several.
         ConfigurationError: It is neither.
     """
-    if not isinstance(node, str):
-        kind, number = keys.parse(node)
-        return _checked(f"{kind}/{number}", runs=runs)
-    text = node.strip()
-    if text.partition("/")[0] in {"artifact", "execution", "context"} or text.isdigit():
-        kind, number = keys.parse(text if "/" in text else f"artifact/{text}")
-        return _checked(f"{kind}/{number}", runs=runs)
-    if not runs:
-        return node_lookup.find_node(reader, text)
+    key = _key_in(node)
+    if key is not None:
+        if key.startswith("context/") and not runs:
+            raise keys.no_lineage_of_contexts((node_of_run(key) or ("", 0))[1])
+        return key
+    text = str(node).strip()
+    return _run_or_node(reader, text) if runs else node_lookup.find_node(reader, text)
+
+
+def _key_in(node: keys.Node) -> str | None:
+    """Return the key that a view, an id or a key is; None for a name."""
+    if isinstance(node, PipelineRunView):
+        return node.node_key
+    text = node.strip() if isinstance(node, str) else ""
+    if ":" in text and node_of_run(text) is not None:
+        return text
+    if isinstance(node, str) and not (
+        text.isdigit() or text.partition("/")[0] in {"artifact", "execution", "context"}
+    ):
+        return None
+    kind, number = keys.parse(f"artifact/{text}" if text.isdigit() else text or node)
+    return f"{kind}/{number}"
+
+
+def _run_or_node(reader: Reader, text: str) -> str:
     try:
         found = reader.ask(lambda session: node_lookup.find(session, text)) if text else None
     except errors.ConfigurationError:  # only a context is called so: a run, or a pipeline
@@ -65,12 +82,6 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
         except errors.NotFoundError as no_node:
             message = f"{no_node} As a run: {no_run}"
             raise errors.NotFoundError(message) from None
-
-
-def _checked(key: str, *, runs: bool) -> str:
-    if key.startswith("context/") and not runs:
-        raise keys.no_lineage_of_contexts(keys.parse(key)[1])
-    return key
 
 
 def check_alike(a: str, b: str) -> None:
@@ -113,11 +124,12 @@ def read_around(reader: Reader, trace: Trace) -> Ancestry:
 def _read(session: Session, subjects: Collection[str]) -> Ancestry:
     starts: dict[str, set[int]] = {"artifact": set(), "execution": set(), "context": set()}
     for key in subjects:
-        kind, number = keys.parse(key)
+        kind, number = node_of_run(key) or keys.parse(key)
         starts[kind].add(number)
     runs = sorted(starts["context"])
     if runs or starts["execution"]:
-        starts["execution"] |= _with_originals(session, runs, starts["execution"])
+        named = [key for key in subjects if key.startswith("context/")]
+        starts["execution"] |= _with_originals(session, named, runs, starts["execution"])
     traces = tuple(
         traversal.trace_within(session, kind, starts[kind], LINEAGE, up=True)
         for kind in ("artifact", "execution")
@@ -126,7 +138,7 @@ def _read(session: Session, subjects: Collection[str]) -> Ancestry:
     executions = {n for trace in traces for n in trace.index.execution_ids.tolist()}
     artifacts = {n for trace in traces for n in trace.index.artifact_ids.tolist()}
     resolvers: dict[int, set[int]] = {}
-    where = {"artifact_id": sorted(artifacts), "type": [_RESOLVES]}
+    where = {"artifact_id": sorted(artifacts), "type": [EventType.INTERNAL_OUTPUT]}
     for row in session.fetch("Event", where) if artifacts else ():
         resolvers.setdefault(row[1], set()).add(row[2])
     executions.update(*resolvers.values())
@@ -134,19 +146,33 @@ def _read(session: Session, subjects: Collection[str]) -> Ancestry:
     return Ancestry(run_index, traces, resolvers)
 
 
-def _with_originals(session: Session, runs: list[int], executions: set[int]) -> set[int]:
+def _with_originals(
+    session: Session, keys_of_runs: list[str], runs: list[int], executions: set[int]
+) -> set[int]:
     """Return the executions of runs, and those that made what the cached ones among them reuse."""
     fetched = _Rows(session)
     members = set(fetched.members(runs)) | executions
     if runs:
         fetched.contexts(runs)
     run_index = _run_index(session, members, set(), runs)
-    for number in runs:
-        if f"context/{number}" not in run_index.membership.runs:
-            message = f"There is no run context/{number} in {session.source}."
-            raise errors.NotFoundError(message)
+    for key in keys_of_runs:
+        _check_run(run_index, key)
     there = [n for n in members if n in run_index.membership.runs_by_execution]
     return members | {found for n in there if (found := run_index.original(n)) is not None}
+
+
+def _check_run(run_index: RunIndex, key: str) -> None:
+    """Refuse a key that is no run's, or that of several."""
+    membership = run_index.membership
+    if key in membership.runs:
+        return
+    node = node_of_run(key)
+    several = sorted(membership.runs_of_contexts([node[1]] if node else []))
+    if several:
+        message = f"{key} stands for {len(several)} runs; name one: {', '.join(several)}."
+        raise errors.AmbiguousNameError(message)
+    message = f"There is no run {key} in {run_index.store_image.source}."
+    raise errors.NotFoundError(message)
 
 
 def _run_index(
@@ -160,7 +186,7 @@ def _run_index(
             rows.tables(), known=frozenset(known), writing_types=rows.writing_types
         )
         run_index = RunIndex(store_image, dialects())
-        run_index.limit(runs={f"context/{number}" for number in runs}, pipelines=())
+        run_index.limit(runs=runs)
         store_image.executions(sorted(executions))  # decoded together, and kept
         above = _groups(run_index, executions) - executions
         if not above:

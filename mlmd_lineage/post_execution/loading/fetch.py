@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, PUBLISHED_OUTPUTS, ExecutionState
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import (
-    EXECUTION_STATES,
     KINDS,
-    OUTPUT_EVENTS,
     PROPERTY_TABLES,
     SORT_KEYS,
     Tables,
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-_CLAIMS = (1, 4)
-_CACHED, _FAILED = 5, 4
-_STATES = range(1, len(EXECUTION_STATES))
+_KNOWN_STATES = frozenset(ExecutionState) - {ExecutionState.UNKNOWN}
 _SIBLINGS = 100
 """How many executions of a type are asked whether the type writes artifacts at all."""
 _CACHE_CONTEXT = "execution_cache"
@@ -49,7 +46,7 @@ class FetchedRows:
         for row in rows:
             # Event paths have no key: each event's are asked for only once.
             key = len(held) if table == "EventPath" else row[: 3 if table in PROPERTY_TABLES else 2]
-            key = row[0] if table in {"Event", "Association"} else key
+            key = row[0] if table in {"Event", "Association", "Attribution"} else key
             if key not in held:
                 held[key] = row
             new.append(row)
@@ -74,6 +71,7 @@ class FetchedRows:
             "Event",
             "EventPath",
             "Association",
+            "Attribution",
             "ParentContext",
             "Type",
             "ParentType",
@@ -122,6 +120,41 @@ class FetchedRows:
         self._ask("Context", "id", children)
         return sorted({row[2] for row in [*found, *inner]})
 
+    def contexts_with_others(
+        self, contexts: Collection[int], members: Collection[int]
+    ) -> frozenset[int]:
+        """Return those of some contexts that have other executions than some members too."""
+        rows = self._ask("Association", "context_id", contexts)
+        return frozenset(row[1] for row in rows if row[2] not in set(members))
+
+    def type_names(self) -> set[str]:
+        """Return the names of the store's types."""
+        return {row[1] for row in self._rows["Type"].values() if row[1]}
+
+    def contexts_of_types(self, names: Collection[str]) -> None:
+        """Fetch all contexts of some types with their parents, executions and artifacts."""
+        kind = KINDS["context"].type_kind
+        types = self._rows["Type"].values()
+        rows = self._ask(
+            "Context", "type_id", [r[0] for r in types if r[1] in names and r[3] == kind]
+        )
+        numbers = [row[0] for row in rows]
+        self._ask("ContextProperty", "context_id", numbers)
+        self._ask("ParentContext", "context_id", numbers)
+        members = {row[2] for row in self._ask("Association", "context_id", numbers)}
+        self._ask("Execution", "id", members)
+        self.attributions(names)
+
+    def attributions(self, types: Collection[str]) -> None:
+        """Fetch the artifacts that are attributed to those contexts fetched that have a type."""
+        numbers = {row[0] for row in self._rows["Type"].values() if row[1] in types}
+        held = self._rows.get("Context", {})
+        chosen = [row[0] for row in held.values() if row[1] in numbers]
+        rows = self._ask("Attribution", "context_id", chosen)
+        artifacts = [row[2] for row in rows]
+        self._ask("Artifact", "id", artifacts)
+        self._ask("ArtifactProperty", "artifact_id", artifacts)
+
     # What they need
 
     def fill(self, members: Collection[int]) -> set[int]:
@@ -157,7 +190,7 @@ class FetchedRows:
         """Fetch who else says to have written some artifacts, and in which state they are."""
         if not artifacts:
             return []
-        where: dict[str, Any] = {"artifact_id": sorted(artifacts), "type": _CLAIMS}
+        where: dict[str, Any] = {"artifact_id": sorted(artifacts), "type": PUBLISHED_OUTPUTS}
         claims = self._take("Event", self._session.fetch("Event", where))
         self._ask("Execution", "id", {row[2] for row in claims})
         stateless = [row[0] for row in self._executions() if row[2] is None]
@@ -181,7 +214,7 @@ class FetchedRows:
         }
         found: dict[int, list[tuple[bool, int, int, int]]] = {}
         for event, artifact, execution, _, time in claims:
-            cached = states.get(execution) == _CACHED
+            cached = states.get(execution) == ExecutionState.CACHED
             found.setdefault(artifact, []).append((cached, time or 0, event, execution))
         return {min(some)[3] for some in found.values()}
 
@@ -199,7 +232,9 @@ class FetchedRows:
         """Fetch the executions that share the cache of those cached ones that wrote nothing."""
         wrote = {row[2] for row in self._rows.get("Event", {}).values() if row[3] in OUTPUT_EVENTS}
         own = set(members)
-        cached = {r[0] for r in self._executions() if r[2] == _CACHED and r[0] in own} - wrote
+        cached = {
+            r[0] for r in self._executions() if r[2] == ExecutionState.CACHED and r[0] in own
+        } - wrote
         types = {row[0] for row in self._rows["Type"].values() if row[1] == _CACHE_CONTEXT}
         caches = {r[0] for r in self._rows.get("Context", {}).values() if r[1] in types}
         rows = self._rows.get("Association", {}).values()
@@ -207,7 +242,9 @@ class FetchedRows:
         users = {row[2] for row in self._ask("Association", "context_id", shared)} - own
         self._ask("Execution", "id", users)
         made = [
-            r[0] for r in self._executions() if r[0] in users and r[2] not in {_CACHED, _FAILED}
+            r[0]
+            for r in self._executions()
+            if r[0] in users and r[2] not in {ExecutionState.CACHED, ExecutionState.FAILED}
         ]
         return set(made)
 
@@ -215,7 +252,7 @@ class FetchedRows:
         """Fetch whether others of its type wrote artifacts, where an execution has not."""
         own = set(members)
         wrote = {row[2] for row in self._rows.get("Event", {}).values() if row[3] in OUTPUT_EVENTS}
-        stateless = [r for r in self._executions() if (r[2] or 0) not in _STATES]
+        stateless = [r for r in self._executions() if (r[2] or 0) not in _KNOWN_STATES]
         silent = [r for r in stateless if r[0] in own and r[0] not in wrote]
         types = {row[1] for row in silent}
         if not types:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
+
+from mlmd_lineage.snapshot.values import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    import pyarrow as pa
 
     Row = tuple[Any, ...]
 
@@ -56,24 +59,3 @@ class GroupedRows:
         for key, row in self.rows(ids):
             found.setdefault(key, []).append(row)
         return found
-
-
-def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """Yield a table's rows as tuples, some times faster than Arrow's own ``to_pylist()``."""
-    if not table.num_columns:
-        return iter(())
-    return zip(*(_values(column) for column in table.columns), strict=True)
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    if column.null_count == len(column):
-        return [None] * len(column)
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return column.to_numpy().tolist()  # type: ignore[no-any-return]  # pyarrow is untyped
-    if not column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return column.to_numpy().tolist()  # type: ignore[no-any-return]  # pyarrow is untyped
-    return column.to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped

@@ -13,7 +13,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
-from mlmd_lineage.post_execution.loading.store_image import TABLES, StoreImage
+from mlmd_lineage.post_execution.loading.store_image import StoreImage, read_tables
 from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _MANY = 2000
 
 def pipelines(reader: Reader, lineage: LineageQueries | None) -> list[PipelineView]:
     """Return all pipelines of a store, in the order of their oldest runs."""
-    run_index = whole(reader.read(TABLES), lineage)
+    run_index = whole(_tables(reader), lineage)
     return [PipelineView(run_index, key) for key in run_index.membership.pipelines]
 
 
@@ -43,7 +43,7 @@ def pipeline(reader: Reader, name: str, lineage: LineageQueries | None) -> Pipel
     run_index = reader.ask(lambda session: _part(session, name, lineage))
     keys = _pipelines_named(run_index, name) if run_index is not None else []
     if run_index is None or not keys:
-        run_index = whole(reader.read(TABLES), lineage)
+        run_index = whole(_tables(reader), lineage)
         keys = _pipelines_named(run_index, name)
     if not keys:
         held = [entry.name for entry in run_index.membership.pipelines.values()]
@@ -61,12 +61,16 @@ def run(reader: Reader, name: str, lineage: LineageQueries | None) -> PipelineRu
     run_index = reader.ask(lambda session: _part(session, name, lineage, of_run=True))
     keys = _runs_named(run_index, name) if run_index is not None else []
     if run_index is None or not keys:
-        run_index = whole(reader.read(TABLES), lineage)
+        run_index = whole(_tables(reader), lineage)
         keys = _runs_named(run_index, name)
     if not keys:
         held = [entry.name for entry in run_index.membership.runs.values()]
         raise _not_found(run_index, "run", name, held)
     return PipelineRunView(run_index, _one("run", name, keys))
+
+
+def _tables(reader: Reader) -> Tables:
+    return read_tables(reader.read, dialects())
 
 
 def whole(tables: Tables, lineage: LineageQueries | None) -> RunIndex:
@@ -86,12 +90,22 @@ def _part(
     if not contexts or (not of_run and len(members) > _MANY):
         return None
     known = fetched.fill(members)
+    fetched.attributions({n for d in known_dialects for n in d.attributed_types})
     store_image = StoreImage(
         fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types
     )
     run_index = RunIndex(store_image, known_dialects, lineage)
-    keys = {f"context/{number}" for number in contexts}
-    run_index.limit(runs=keys, pipelines=set() if of_run else keys)
+    if not of_run:
+        runs = {
+            entry.identity.run.id
+            for entry in run_index.membership.runs.values()
+            if entry.identity.run is not None and entry.identity.pipeline is not None
+            if entry.identity.pipeline.id in contexts
+        }
+        shared = fetched.contexts_with_others(runs - set(contexts), members)
+        if shared:
+            run_index = RunIndex(store_image, known_dialects, lineage, shared)
+    run_index.limit(runs=contexts, pipelines=() if of_run else contexts)
     return run_index
 
 

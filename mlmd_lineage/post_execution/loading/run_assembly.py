@@ -7,7 +7,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.dialects.base import derived_status, group_status
-from mlmd_lineage.snapshot.tables import INPUT_EVENTS
+from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.facts import ExecutionFacts
     from mlmd_lineage.dialects.records import RunDetails, Status, StepRecord
 
-_RESOLVED = 6
 _NEVER_CAME = ("pending", "phantom")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a run: what the dialect says of it, and what follows from the run's other steps."""
+    """A step of a run: what the dialect says of it, and what follows from the run's other steps.
+
+    Attributes:
+        attempt, attempts: Which attempt at the step it is, counted from 1, and of how many.
+    """
 
     record: StepRecord
     status: Status
@@ -32,6 +35,8 @@ class Step:
     path: str
     started: int | None
     finished: int | None
+    attempt: int = 1
+    attempts: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,13 +68,14 @@ def assemble_run(
     """Return a run, given its executions and their records."""
     skip = dialect is not None and dialect.canceled_is_skipped
     publishers = _publishers(executions)
-    steps = _steps(records, _parents(records, publishers), skip=skip)
+    attempts = _attempts(records, repeats=dialect is not None and dialect.repeats_are_attempts)
+    steps = _steps(records, _parents(records, publishers), attempts, skip=skip)
     top = [step for step in steps.values() if step.record.parent_dag not in records]
     all_skipped = bool(top) and all(step.status == "canceled" for step in top)
     status = derived_status(
         (step.status for step in _last_attempts(top)),
         canceled_is_skipped=skip,
-        nothing="completed" if all_skipped else "running",
+        nothing="completed" if all_skipped else details.status or "running",
     )
     ended = _most(step.finished for step in steps.values())
     return Run(
@@ -104,7 +110,7 @@ def _publishers(
                 taken.append((execution.id, event.artifact_id, event.time, event.id, keys))
             elif event.role not in _NEVER_CAME:
                 published.setdefault(event.artifact_id, []).append(
-                    (event.time, event.id, execution.id, event.type == _RESOLVED)
+                    (event.time, event.id, execution.id, event.type == EventType.INTERNAL_OUTPUT)
                 )
     found: dict[tuple[int, int], set[int]] = {}
     for step, artifact, time, number, keys in taken:
@@ -130,8 +136,29 @@ def _parents(
     return {number: tuple(sorted(steps)) for number, steps in found.items()}
 
 
+def _attempts(records: Mapping[int, StepRecord], *, repeats: bool) -> dict[int, tuple[int, int]]:
+    """Return for each step which attempt it is, counted from 1, and how many there are.
+
+    Attempts at one step have the same name, group and iteration.
+    """
+    same: dict[tuple[int | None, str, int | None], list[int]] = {}
+    for number, record in sorted(records.items()):
+        same.setdefault((record.parent_dag, record.name, record.iteration), []).append(number)
+    if not repeats:
+        return dict.fromkeys(records, (1, 1))
+    return {
+        number: (attempt, len(numbers))
+        for numbers in same.values()
+        for attempt, number in enumerate(numbers, 1)
+    }
+
+
 def _steps(
-    records: Mapping[int, StepRecord], parents: Mapping[int, tuple[int, ...]], *, skip: bool
+    records: Mapping[int, StepRecord],
+    parents: Mapping[int, tuple[int, ...]],
+    attempts: Mapping[int, tuple[int, int]],
+    *,
+    skip: bool,
 ) -> dict[int, Step]:
     children: dict[int, list[int]] = {}
     for number, record in records.items():
@@ -146,6 +173,7 @@ def _steps(
             [(s.record.name, s.record.iteration, s.status) for s in _last_attempts(inner)],
             record.expected_children,
             canceled_is_skipped=skip,
+            was_retried=any(s.status == "failed" and s.attempt < s.attempts for s in inner),
         )
         finished = record.finished
         if record.status is None and status != "running":
@@ -159,6 +187,8 @@ def _steps(
             path=_path(records, number),
             started=record.started,
             finished=finished,
+            attempt=attempts[number][0],
+            attempts=attempts[number][1],
         )
     return {number: done[number] for number in _in_order(records, parents)}
 
@@ -218,9 +248,8 @@ def _in_order(
 
 
 def _last_attempts(steps: Iterable[Step]) -> list[Step]:
-    """Return the last attempt at each step: a step that was tried again has the same name."""
-    last = {(s.record.parent_dag, s.record.name, s.record.iteration): s for s in steps}
-    return list(last.values())
+    """Return the last attempt at each step."""
+    return [step for step in steps if step.attempt == step.attempts]
 
 
 def _all_cached(steps: Iterable[Step]) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
-from mlmd_lineage.dialects.base import CACHED, FAILED
 from mlmd_lineage.dialects.records import RunDetails
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
+from mlmd_lineage.snapshot.enums import ExecutionState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -37,10 +37,19 @@ class RunIndex:
         store_image: StoreImage,
         dialects: Sequence[Dialect],
         lineage: LineageQueries | None = None,
+        shared_contexts: Collection[int] = (),
     ) -> None:
-        """Take an image that holds the whole store; ``limit()`` says otherwise."""
+        """Take an image that holds the whole store; ``limit()`` says otherwise.
+
+        Args:
+            store_image: The decoded rows.
+            dialects: The dialects, in the order in which they are tried.
+            lineage: What answers the lineage questions of views.
+            shared_contexts: The contexts that stand for runs of pipelines that were not loaded.
+        """
         self.store_image = store_image
         self._lineage = lineage
+        self._shared_contexts = frozenset(shared_contexts)
         self._whole_runs: frozenset[str] | None = None
         self._whole_pipelines: frozenset[str] | None = None
         self._dialects = dialects
@@ -55,7 +64,7 @@ class RunIndex:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be assembled again; dialects are kept by their names."""
-        kept = ("store_image", "_lineage", "_whole_runs", "_whole_pipelines")
+        kept = ("store_image", "_lineage", "_shared_contexts", "_whole_runs", "_whole_pipelines")
         return {
             **{name: self.__dict__[name] for name in kept},
             "dialects": tuple(dialect.name for dialect in self._dialects),
@@ -68,7 +77,7 @@ class RunIndex:
     @functools.cached_property
     def membership(self) -> RunMembership:
         """Which executions belong to which runs and pipelines."""
-        return RunMembership(self.store_image, self._dialects)
+        return RunMembership(self.store_image, self._dialects, self._shared_contexts)
 
     # Runs
 
@@ -118,12 +127,18 @@ class RunIndex:
             raise errors.NotLoadedError(message)
         return entry.runs
 
-    def limit(self, *, runs: Collection[str], pipelines: Collection[str]) -> None:
-        """Say which runs, and which pipelines with all of their runs, are wholly loaded."""
+    def limit(self, *, runs: Collection[int], pipelines: Collection[int] = ()) -> None:
+        """Say that only some runs, and pipelines with all of their runs, are wholly loaded.
+
+        Args:
+            runs: The ids of the contexts that stand for the runs.
+            pipelines: The ids of the contexts that stand for the pipelines.
+        """
         held = self.membership.pipelines
-        inner = [key for pipeline in pipelines if pipeline in held for key in held[pipeline].runs]
-        self._whole_runs = frozenset([*runs, *inner])
-        self._whole_pipelines = frozenset(pipelines)
+        keys = [f"context/{number}" for number in pipelines]
+        inner = [key for pipeline in keys if pipeline in held for key in held[pipeline].runs]
+        self._whole_runs = frozenset([*self.membership.runs_of_contexts(runs), *inner])
+        self._whole_pipelines = frozenset(keys)
 
     def holds_run(self, key: str) -> bool:
         """Tell whether all of a run was loaded."""
@@ -144,11 +159,15 @@ class RunIndex:
         facts = self.store_image.executions(entry.executions)
         read = {number: self._step(found, entry.identity) for number, found in facts.items()}
         records = {number: record for number, (record, _) in read.items()}
-        dialect = next((dialect for _, dialect in read.values()), None)
+        identified = None if entry.dialect is None else self._dialects[entry.dialect]
+        dialect = next((dialect for _, dialect in read.values()), identified)
         details = RunDetails()
         if dialect is not None:
+            records = dict(dialect.link_steps(records))
             parts = [(facts[number], record) for number, record in records.items()]
-            details = dialect.run(entry.identity, parts)
+            run = entry.identity.run
+            artifacts = () if run is None else self.store_image.attributed(run.id)
+            details = dialect.run(entry.identity, parts, artifacts)
         return assemble_run(key, facts.values(), records, dialect, details)
 
     def _step(self, execution: ExecutionFacts, identity: RunIdentity) -> tuple[StepRecord, Dialect]:
@@ -159,6 +178,11 @@ class RunIndex:
                 return dialect.step(execution, identity), dialect
         message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
         raise errors.ConfigurationError(message)
+
+    def repeats_are_attempts(self, run: Run) -> bool:
+        """Tell whether steps of one name in a run are attempts, as its dialect has it."""
+        dialect = next((d for d in self._dialects if d.name == run.dialect), None)
+        return dialect is None or dialect.repeats_are_attempts
 
     # Steps
 
@@ -220,7 +244,11 @@ class RunIndex:
             if context.type == "execution_cache":
                 earlier = [n for n in self.store_image.members(context.id) if n < number]
                 others = self.store_image.executions(earlier)
-                made = [n for n, e in others.items() if e.state not in {CACHED, FAILED}]
+                made = [
+                    n
+                    for n, e in others.items()
+                    if e.state not in {ExecutionState.CACHED, ExecutionState.FAILED}
+                ]
                 if made:
                     return max(made)
         return None

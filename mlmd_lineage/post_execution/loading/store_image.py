@@ -18,14 +18,15 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
-from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows, rows_of
-from mlmd_lineage.snapshot.tables import EVENT_TYPES, OUTPUT_EVENTS
+from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 from mlmd_lineage.snapshot.text_states import execution_states_of
-from mlmd_lineage.snapshot.values import value_of, values_by_owner
+from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.snapshot.tables import Tables
 
     Row = tuple[Any, ...]
@@ -46,6 +47,21 @@ TABLES = (
     "ParentContext",
 )
 """The tables that the views are made from."""
+ATTRIBUTION = "Attribution"
+
+
+def read_tables(read: Callable[[Collection[str]], Tables], dialects: Sequence[Dialect]) -> Tables:
+    """Read the tables that the views are made from; attributions only where a dialect needs them.
+
+    Args:
+        read: Reads whole tables, in one transaction each time.
+        dialects: The dialects by which they will be read.
+    """
+    tables = read(TABLES)
+    wanted = {name for dialect in dialects for name in dialect.attributed_types}
+    if wanted.isdisjoint(tables["Type"]["name"].to_pylist()):
+        return tables
+    return read((*TABLES, ATTRIBUTION))
 
 
 class StoreImage:
@@ -75,6 +91,7 @@ class StoreImage:
         self._artifacts: dict[int, ArtifactFacts] = {}
         self._contexts: dict[int, ContextFacts] = {}
         self._in_making: set[int] = set()
+        self._texts: dict[str, dict[int, str]] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Leave out what was decoded: it is decoded again when it is asked for."""
@@ -211,6 +228,17 @@ class StoreImage:
                 self._decode(new)
         return {n: self._executions[n] for n in ids if n in self._executions}
 
+    def execution_texts(self, name: str) -> dict[int, str]:
+        """Return the texts that executions have in a property, by their ids."""
+        if name not in self._texts:
+            table = self._tables["ExecutionProperty"]
+            rows = table.filter(pc.equal(table["name"].cast(pa.string()), name))
+            texts = zip(
+                *(rows[c].to_pylist() for c in ("execution_id", "string_value")), strict=True
+            )
+            self._texts[name] = {number: text for number, text in texts if text}
+        return self._texts[name]
+
     def holds(self, ids: Iterable[int]) -> bool:
         """Tell whether some executions are decoded already."""
         return all(number in self._executions for number in ids)
@@ -253,7 +281,7 @@ class StoreImage:
                         artifact=artifacts.get(event[1]),
                     )
                     for event in sorted(events.get(number, ()))
-                    if 0 < (event[3] or 0) < len(EVENT_TYPES)
+                    if 0 < (event[3] or 0) < len(EventType)
                 ),
                 type_has_outputs=row[1] in self._writing_types,
             )
@@ -286,6 +314,20 @@ class StoreImage:
                 )
         return {n: self._artifacts[n] for n in ids if n in self._artifacts}
 
+    @functools.cached_property
+    def _attributions(self) -> dict[int, list[int]]:
+        """For each context the ids of the artifacts that are attributed to it, in order."""
+        found: dict[int, list[int]] = {}
+        if ATTRIBUTION in self._tables:
+            for _, context, artifact in rows_of(self._tables[ATTRIBUTION]):
+                found.setdefault(context, []).append(artifact)
+        return found
+
+    def attributed(self, context: int) -> list[ArtifactFacts]:
+        """Return the artifacts that are attributed to a context, as far as these were loaded."""
+        found = self.artifacts(self._attributions.get(context, ()))
+        return [found[number] for number in sorted(found)]
+
     # Who made what
 
     @functools.cached_property
@@ -297,7 +339,7 @@ class StoreImage:
         artifact_states = _known(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
         execution_states = _known(execution_states_of(tables), role_rules.UNKNOWN_STATE)
         roles, _ = role_rules.roles_of(
-            _known(events["type"], len(EVENT_TYPES)),
+            _known(events["type"], len(EventType)),
             events["artifact_id"].to_numpy(),
             _looked_up(events["artifact_id"], tables["Artifact"]["id"], artifact_states),
             _looked_up(events["execution_id"], tables["Execution"]["id"], execution_states),

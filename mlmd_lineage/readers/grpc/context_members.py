@@ -16,6 +16,7 @@ from mlmd_lineage.readers.grpc.memberships import STARTS, pairs_in, subgraph_cal
 from mlmd_lineage.readers.grpc.node_listing import options, plural
 from mlmd_lineage.readers.grpc.status_errors import MissingMethodError
 from mlmd_lineage.snapshot import notes
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -83,7 +84,9 @@ class Members:
                         f"its {self._kind.name}s after {self._kind.name}/{place.after} cannot be "
                         f"listed: the service fails ({status.code}: {status.details})"
                     )
-                    unread.append(notes.Note("unreadable_node", f"context/{place.context}", detail))
+                    unread.append(
+                        notes.Note(FindingCode.UNREADABLE_NODE, f"context/{place.context}", detail)
+                    )
             self._service.run(map(self._call, onward))
         return unread
 

@@ -7,6 +7,7 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage import errors
 from mlmd_lineage.readers.grpc import rows as grpc_rows
 from mlmd_lineage.readers.grpc.calls import Chunks, ServiceCall, request
 from mlmd_lineage.readers.grpc.context_members import Members, children, memberships_of, parents
@@ -15,7 +16,8 @@ from mlmd_lineage.readers.grpc.node_listing import Listing, Numbers, plural
 from mlmd_lineage.readers.grpc.status_errors import MissingMethodError
 from mlmd_lineage.readers.grpc.tables import WholeRead
 from mlmd_lineage.readers.grpc.types import type_tables
-from mlmd_lineage.snapshot.tables import KINDS, OUTPUT_EVENTS, SCHEMAS, SORT_KEYS, Tables
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, SORT_KEYS, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -66,22 +68,24 @@ class WireSession:
             rows.sort(key=operator.itemgetter(*keys))
         return rows
 
-    def ahead(
+    def reachable(
         self,
         artifacts: Collection[int],
         first: Collection[int],
         _second: Collection[int],
         hops: int,
         _most: int,
-    ) -> list[int]:
-        """Return the artifacts that some others lead to within some hops, as an SQL session does.
+    ) -> list[int] | None:
+        """Return the artifacts to which others lead, as ``Reachability`` says.
 
-        Raises:
-            ReadError: The service has not the method, or no filters.
+        Old services lack the method, and those of ml_metadata 1.21 the filters that it takes.
         """
         found = set(artifacts)
         up = set(first) <= set(OUTPUT_EVENTS)
-        self._service.run([artifacts_near(sorted(found), hops, found.update, up=up)])
+        try:
+            self._service.run([artifacts_near(sorted(found), hops, found.update, up=up)])
+        except errors.ReadError:
+            return None
         return sorted(found)
 
     def _rows(self, table: str, where: Where) -> Iterable[Row]:

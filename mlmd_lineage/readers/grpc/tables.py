@@ -22,6 +22,7 @@ from mlmd_lineage.readers.grpc.memberships import MEMBERS, Neighbours
 from mlmd_lineage.readers.grpc.node_listing import Listing, Numbers
 from mlmd_lineage.readers.grpc.types import type_tables
 from mlmd_lineage.snapshot import arrays, notes, table_building
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class WholeRead:
 
     def _note_bad(self, kind: NodeSchema, what: str, number: int, status: Status) -> None:
         detail = f"{what} ({status.code}: {status.details})"
-        note = notes.Note("unreadable_node", f"{kind.name}/{number}", detail)
+        note = notes.Note(FindingCode.UNREADABLE_NODE, f"{kind.name}/{number}", detail)
         others = ("Context", "ContextProperty", "ParentContext", "Attribution", "Association")
         for table in (kind.table, kind.properties, kind.membership, *others):
             if table in self._columns:

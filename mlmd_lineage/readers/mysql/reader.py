@@ -132,6 +132,22 @@ class MySQLSession(sql.SQLSession):
         charset, collation = letters
         return f"CONVERT({self.placeholder} USING {charset}) COLLATE {collation}"
 
+    def reachable(
+        self,
+        artifacts: Collection[int],
+        first: Collection[int],
+        second: Collection[int],
+        hops: int,
+        most: int,
+    ) -> list[int] | None:
+        """Return the artifacts to which others lead; MySQL 5.7 has no recursive statements."""
+        try:
+            return super().reachable(artifacts, first, second, hops, most)
+        except pymysql.Error as error:
+            if error.args[0] != ER.PARSE_ERROR:
+                raise
+            return None
+
     def spellings(self, text: str) -> list[str]:
         """Return all ways in which a text may stand in the database."""
         return [way for way in map(str, spellings([text])) if once_encoded(way) == text]

@@ -1,4 +1,4 @@
-"""Whether this process may open an SQLite file without harm, and whose turn it is.
+"""Locks within this process, so that it never opens one SQLite file with two libraries at once.
 
 POSIX locks belong to the process, and each copy of SQLite in it (Python's, the Arrow driver's,
 the one in ``ml_metadata``) knows only of its own: a second copy neither sees the locks of the
@@ -27,29 +27,30 @@ _NATIVE = "ml_metadata.metadata_store.pywrap"
 idle_descriptors: set[int] = set()
 """Of connections of Python's ``sqlite3`` that are kept open between two transactions.
 
-They hold no lock, and so lose none. Their owner opens, uses and closes them in its turn only.
+They hold no lock, and so lose none. Their owner opens, uses and closes them only while it has the
+lock on the file.
 """
 
 _guard = threading.Lock()
-_turns: WeakValueDictionary[tuple[int, int], threading.Lock] = WeakValueDictionary()
+_locks: WeakValueDictionary[tuple[int, int], threading.Lock] = WeakValueDictionary()
 
 
-def _forget() -> None:
-    """Start afresh in a forked child, where the threads that hold turns do not live."""
-    global _guard, _turns
-    _guard, _turns = threading.Lock(), WeakValueDictionary()
+def _reset_locks() -> None:
+    """Make new locks in a forked child, which has none of the threads that hold them."""
+    global _guard, _locks
+    _guard, _locks = threading.Lock(), WeakValueDictionary()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_reset_locks)
 
 
 @contextlib.contextmanager
 def taken(path: Path, seconds: float) -> Iterator[bool]:
-    """Hold the turn to read a file in this process; give False where another process must.
+    """Hold the lock on a file; give False where another process must read the file.
 
-    Turns are taken file by file. Whoever has waited for too long, which two threads that each
-    hold the turn the other wants would do for ever, is told to use another process too.
+    There is one lock for each file. A thread that has waited for too long, as two threads that
+    each hold the lock the other wants would do for ever, gets False too.
     """
     if sys.platform == "win32":
         yield True  # its locks belong to the handle, not to the process
@@ -60,14 +61,14 @@ def taken(path: Path, seconds: float) -> Iterator[bool]:
         yield True  # what cannot be found cannot be open either
         return
     with _guard:
-        turn = _turns.setdefault((status.st_dev, status.st_ino), threading.Lock())
-    if not turn.acquire(timeout=seconds):
+        lock = _locks.setdefault((status.st_dev, status.st_ino), threading.Lock())
+    if not lock.acquire(timeout=seconds):
         yield False
         return
     try:
         yield not _may_be_open(status)
     finally:
-        turn.release()
+        lock.release()
 
 
 def _may_be_open(wanted: os.stat_result) -> bool:

@@ -19,6 +19,7 @@ from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
+from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _misfits(
         for *row, value in cells[1:]:
             subject, start = notes.about(name, row, column)
             detail = f"{start} has {value} as {column}, which is of another type"
-            yield notes.Note("wrong_type", subject, detail)
+            yield notes.Note(FindingCode.WRONG_TYPE, subject, detail)
 
 
 def _properties(

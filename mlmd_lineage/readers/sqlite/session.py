@@ -45,10 +45,20 @@ def ask(path: Path, busy_timeout: float, question: Callable[[sql.SQLSession], T]
     return files.with_unchanged_file(path, busy_timeout, answer)
 
 
-class SQLiteSession(sql.SQLSession):
-    """Answers single questions from an open transaction."""
+class SQLiteStatements(sql.SQLSession):
+    """The statements of a session in SQLite's SQL."""
 
     placeholder = "?"
+
+    def _head(self, table: str) -> str:
+        # Columns may hold values of any type: they are read as whole tables are.
+        typed = typed_values.tolerant(self.layout.columns[table], table)
+        listed = ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
+        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+
+
+class SQLiteSession(SQLiteStatements):
+    """Answers single questions from an open transaction."""
 
     def __init__(
         self, connection: sqlite3.Connection, layout: sql.DatabaseSchema, path: Path
@@ -57,12 +67,6 @@ class SQLiteSession(sql.SQLSession):
         self._path = path
         self.layout = layout
         self.source = str(path)
-
-    def _head(self, table: str) -> str:
-        # Columns may hold values of any type: they are read as whole tables are.
-        typed = typed_values.tolerant(self.layout.columns[table], table)
-        listed = ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
-        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[object, ...]]:
         with _explained(self._path):

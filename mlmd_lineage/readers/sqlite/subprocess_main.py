@@ -141,7 +141,6 @@ def _answer(
         try:
             answers: dict[str, Callable[..., list[Any]]] = {
                 "fetch": session.fetch,
-                "ahead": session.ahead,
                 "select": session.select,
             }
             rows = answers[kind](*arguments)

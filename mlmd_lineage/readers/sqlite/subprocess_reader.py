@@ -1,7 +1,7 @@
-"""Reading an SQLite file in another process, where this one may have it open itself.
+"""Reads an SQLite file in another process, where this one may have the file open itself.
 
 Two copies of SQLite in one process defeat each other's locks (see ``locks``); in two
-processes they respect them. Whole tables are handed over as Arrow columns in a file that has no
+processes they respect them. Whole tables are passed as Arrow columns in a file that has no
 name.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from mlmd_lineage.readers.sql import SQLSession
-from mlmd_lineage.readers.sqlite import subprocess_reuse
+from mlmd_lineage.readers.sqlite import subprocess_client
+from mlmd_lineage.readers.sqlite.session import SQLiteStatements
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SubprocessReader:
         """
         # It has a name only until it is open, and goes when the last of its columns does.
         with tempfile.TemporaryFile(prefix="mlmd-lineage-") as file:
-            with subprocess_reuse.client_for(self._path) as client:
+            with subprocess_client.client_for(self._path) as client:
                 client.send(("read", self._path, self._busy_timeout, tuple(names)))
                 client.send_fd(file.fileno())
                 _, loaded, version, taken_at = client.answer()
@@ -57,7 +57,7 @@ class SubprocessReader:
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it is asked again if the file changed."""
-        with subprocess_reuse.client_for(self._path) as client:
+        with subprocess_client.client_for(self._path) as client:
             message = client.ask("ask", self._path, self._busy_timeout)
             while True:
                 _, layout, source = message
@@ -75,10 +75,8 @@ class SubprocessReader:
                 return answer[0]
 
 
-class _Session(SQLSession):
+class _Session(SQLiteStatements):
     """An open transaction of the worker, as the parent sees it."""
-
-    placeholder = "?"
 
     def __init__(self, client: SubprocessClient, layout: DatabaseSchema, source: str) -> None:
         self._client = client
@@ -96,8 +94,3 @@ class _Session(SQLSession):
         plain = {column: list(values) for column, values in where.items()}
         rows: list[tuple[Any, ...]] = self._client.ask("fetch", table, plain)[1]
         return rows
-
-    def ahead(self, artifacts: Collection[int], *others: object) -> list[int]:
-        """Return the artifacts to which some others lead, as ``SQLSession.ahead`` does."""
-        found: list[int] = self._client.ask("ahead", list(artifacts), *others)[1]
-        return found

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from mlmd_lineage import errors
-from mlmd_lineage.readers.sqlite.subprocess_client import SubprocessClient
-from mlmd_lineage.readers.sqlite.subprocess_reuse import SpareProcess
+from mlmd_lineage.readers.sqlite.subprocess_client import SpareProcess, SubprocessClient
 
 
 class WriterProcess(SubprocessClient):

@@ -1,0 +1,124 @@
+"""Tables on a terminal that never cut a value: folded, or as a record for each row."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+_GAP = 2  # columns of the terminal between two columns of the table
+NARROWEST = 16  # columns of the terminal that a folded column has at least
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: Its name.
+        cells: The text of each row.
+        folds: Whether its text may take several lines; never that of identities, states, times.
+        styles: The style of each row's text; none where it is empty.
+    """
+
+    heading: str
+    cells: Sequence[str]
+    folds: bool = False
+    styles: Sequence[str] = ()
+
+
+def print_table(columns: Sequence[Column], *, of: str = "", headings: bool = True) -> None:
+    """Print rows on a terminal, as a table if its width allows, else as records.
+
+    Args:
+        columns: The columns, the first of which identifies the rows.
+        of: What a row is, for records.
+        headings: Print the headings of a table.
+    """
+    columns = [_printable(column) for column in columns]
+    terminal = output.console()
+    widths = fitting_widths(columns, terminal.width)
+    if widths is None:
+        _print_records(columns, of, terminal)
+    else:
+        _print_rows(columns, widths, terminal, headings=headings)
+
+
+def _printable(column: Column) -> Column:
+    cells = [printable(cell) for cell in column.cells]
+    return dataclasses.replace(column, heading=printable(column.heading), cells=cells)
+
+
+def fitting_widths(
+    columns: Sequence[Column], width: int, narrowest: int = NARROWEST
+) -> list[int] | None:
+    """Return the widths of columns that fit beside each other; None where they do not.
+
+    Columns that fold share what the others leave, the narrow ones first; none of them is
+    narrower than ``narrowest``, unless its text is.
+    """
+    from rich.cells import cell_len
+
+    natural = [max(map(cell_len, (c.heading, *c.cells))) for c in columns]
+    left = width - _GAP * (len(columns) - 1)
+    left -= sum(n for column, n in zip(columns, natural, strict=True) if not column.folds)
+    folding = sorted((n, i) for i, n in enumerate(natural) if columns[i].folds)
+    widths = list(natural)
+    for rank, (needed, i) in enumerate(folding):
+        share = left // (len(folding) - rank)
+        widths[i] = min(needed, share)
+        if widths[i] < min(needed, narrowest):
+            return None
+        left -= widths[i]
+    return widths if left >= 0 else None
+
+
+def _print_rows(
+    columns: Sequence[Column], widths: Sequence[int], terminal: Console, *, headings: bool
+) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, _GAP, 0, 0),
+        show_header=headings,
+    )
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(Text(column.heading), width=width, overflow="fold")
+    for number in range(len(columns[0].cells)):
+        table.add_row(*(Text(c.cells[number], style=_style(c, number)) for c in columns))
+    terminal.print(table)
+
+
+def _print_records(columns: Sequence[Column], of: str, terminal: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    key, *others = columns
+    for number, name in enumerate(key.cells):
+        if number:
+            terminal.print()
+        terminal.print(Text(f"{of or key.heading} {name}", style="bold", overflow="fold"))
+        table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
+        for column in others:
+            if column.cells[number]:
+                value = Text(column.cells[number], style=_style(column, number))
+                table.add_row(Text(f"  {column.heading}", style="dim"), value)
+        if table.row_count:
+            terminal.print(table)
+
+
+def _style(column: Column, number: int) -> str:
+    return column.styles[number] if column.styles else ""
