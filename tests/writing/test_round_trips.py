@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mlmd_lineage as ml
-from mlmd_lineage.snapshot.values import ProtoValue
+from mlmd_lineage.snapshot.values import ProtoValue, values_by_owner
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(
     lambda text: not text.startswith("mlmd-struct::") and text != "__MLMD_NULL__"
@@ -60,7 +60,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ml.Store:
     return made
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(properties=st.dictionaries(TEXTS, VALUES, max_size=5), name=TEXTS, uri=TEXTS)
 def test_values_are_exact(store: ml.Store, properties: dict[str, Any], name: str, uri: str):
     artifact = ml.message("Artifact")(type_id=10, name=f"{next(_numbers)}{name}", uri=uri)
@@ -72,9 +72,7 @@ def test_values_are_exact(store: ml.Store, properties: dict[str, Any], name: str
     snapshot = store.snapshot()
     view = snapshot.artifacts.to_pandas().set_index("id").loc[number]
     assert (view["name"], view["uri"]) == (artifact.name, uri)
-    from mlmd_lineage.snapshot.values import values_by_owner
-
-    found = values_by_owner(snapshot.tables["ArtifactProperty"]).get(number, ({}, {}))[1]
+    found = values_by_owner(snapshot["ArtifactProperty"]).get(number, ({}, {}))[1]
     assert {key: exact(value) for key, value in found.items()} == {
         key: exact(value) for key, value in properties.items()
     }
