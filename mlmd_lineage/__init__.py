@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
+    from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
     from mlmd_lineage.post_execution.materializers import register_materializer
+    from mlmd_lineage.post_execution.models import RegisteredModel
     from mlmd_lineage.post_execution.views import (
         ArtifactView,
         PipelineRunView,
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
         StepView,
     )
     from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.snapshot.enums import (
+        ArtifactState,
+        EventType,
+        ExecutionState,
+        PropertyType,
+        TypeKind,
+    )
+    from mlmd_lineage.snapshot.finding_codes import FindingCode
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.values import ProtoValue
@@ -50,12 +60,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArchiveMetadataStore",
+    "ArtifactState",
     "ArtifactView",
     "BaseArtifactStore",
     "BaseMetadataStore",
     "BaseOrchestrator",
     "Dialect",
+    "EventType",
+    "ExecutionState",
     "Finding",
+    "FindingCode",
     "Impact",
     "KubeflowMetadataStore",
     "LineageDiff",
@@ -65,8 +79,10 @@ __all__ = [
     "PipelineRunView",
     "PipelineView",
     "PostgreSQLMetadataStore",
+    "PropertyType",
     "ProtoValue",
     "Reader",
+    "RegisteredModel",
     "RunComparison",
     "RunIdentity",
     "SQLiteMetadataStore",
@@ -75,8 +91,10 @@ __all__ = [
     "Stack",
     "StepView",
     "Store",
+    "StoreDescription",
     "StoreFrames",
     "Trace",
+    "TypeKind",
     "Writer",
     "connect",
     "errors",
@@ -89,12 +107,16 @@ __all__ = [
 _MODULES = ("errors", "testing")
 _DEFINED_IN = {
     "ArchiveMetadataStore": "stores.archive",
+    "ArtifactState": "snapshot.enums",
     "ArtifactView": "post_execution.views",
     "BaseArtifactStore": "stacks.artifact_stores",
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
     "Dialect": "dialects.base",
+    "EventType": "snapshot.enums",
+    "ExecutionState": "snapshot.enums",
     "Finding": "snapshot.findings",
+    "FindingCode": "snapshot.finding_codes",
     "Impact": "post_execution.compare.impact",
     "KubeflowMetadataStore": "stores.kubeflow",
     "LineageDiff": "post_execution.compare.lineage_diff",
@@ -104,8 +126,10 @@ _DEFINED_IN = {
     "PipelineRunView": "post_execution.views",
     "PipelineView": "post_execution.views",
     "PostgreSQLMetadataStore": "stores.postgresql",
+    "PropertyType": "snapshot.enums",
     "ProtoValue": "snapshot.values",
     "Reader": "readers.base",
+    "RegisteredModel": "post_execution.models",
     "RunComparison": "post_execution.compare.run_comparison",
     "RunIdentity": "dialects.records",
     "SQLiteMetadataStore": "stores.sqlite",
@@ -114,8 +138,10 @@ _DEFINED_IN = {
     "Stack": "stacks.stack",
     "StepView": "post_execution.views",
     "Store": "store",
+    "StoreDescription": "post_execution.description",
     "StoreFrames": "post_execution.frames",
     "Trace": "lineage.graph",
+    "TypeKind": "snapshot.enums",
     "Writer": "writing.writer",
     "connect": "store",
     "message": "writing.writer",

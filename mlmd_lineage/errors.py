@@ -4,7 +4,9 @@
 
     MLMDLineageError
     ├── ConfigurationError          a URL, field or argument that cannot be right      (also ValueError)
-    │   └── FilterError             a filter that cannot be understood
+    │   ├── DialectError            a user's own dialect raised an exception
+    │   ├── FilterError             a filter that cannot be understood
+    │   └── UntrustedProjectError   a project's configuration that the user has not trusted
     ├── StoreError                  something is wrong with a metadata store
     │   ├── StoreNotFoundError      no such file or database                           (also FileNotFoundError)
     │   ├── NotAMetadataStoreError  it is there, but holds no MLMD tables
@@ -16,6 +18,8 @@
     │   ├── TLSError                a secure connection was asked for and cannot be had
     │   ├── UnsupportedSchemaError  an MLMD schema version that this release cannot read
     │   ├── ReadError               the server or the driver failed in the midst of a read
+    │   ├── DeadlineExceededError   the answer took longer than allowed                (also TimeoutError)
+    │   ├── CancelledError          the question was cancelled by another thread
     │   └── WriteError              the server or the driver failed in the midst of a write
     │       └── UncertainWriteError it cannot be known whether the write was committed
     ├── PutRefusedError             MLMD's rules, or what the store can hold, refuse a put (also ValueError)
@@ -50,6 +54,10 @@ class ConfigurationError(MLMDLineageError, ValueError):
 
 class FilterError(ConfigurationError):
     """A filter cannot be understood; the message says where in it, and why."""
+
+
+class UntrustedProjectError(ConfigurationError):
+    """A project's configuration is not trusted on this machine, or has changed since it was."""
 
 
 class StoreError(MLMDLineageError):
@@ -94,6 +102,14 @@ class UnsupportedSchemaError(StoreError):
 
 class ReadError(StoreError):
     """The server or the driver failed in the midst of a read."""
+
+
+class DeadlineExceededError(StoreError, TimeoutError):
+    """The answer took longer than the time that was allowed for it."""
+
+
+class CancelledError(StoreError):
+    """The question was cancelled before its answer was complete."""
 
 
 class WriteError(StoreError):
@@ -151,6 +167,10 @@ class ArtifactReadError(MLMDLineageError):
     """The contents of an artifact are not there, or cannot be read."""
 
 
+class DialectError(ConfigurationError):
+    """A user's own dialect raised an exception, or returned what a dialect may not."""
+
+
 class NativeLibraryError(MLMDLineageError):
     """``ml_metadata`` is not installed, or refuses to do what was asked."""
 
@@ -167,3 +187,7 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
     if not near:
         return ""
     return f" Did you mean {' or '.join(repr(n) for n in near)}?"
+
+
+class IgnoredConfigurationWarning(UserWarning):
+    """A configuration folder or file is ignored, as it belongs to another user."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.stores import SQLiteMetadataStore
+from mlmd_lineage.stores.base import connection_config_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def open_native(store: BaseMetadataStore, reader: Reader) -> Any:
     The store is read first: the native library makes MLMD's tables in any database that lacks
     them, says nothing of why it cannot connect, and aborts the interpreter on some settings.
     """
-    config = store.connection_config()
+    config = connection_config_of(store)
     try:
         from ml_metadata import MetadataStore
     except ImportError:

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
+    from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
     from mlmd_lineage.post_execution.models import RegisteredModel
-    from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
+    from mlmd_lineage.post_execution.views import (
+        ArtifactView,
+        PipelineRunView,
+        PipelineView,
+        StepView,
+    )
     from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import NodeKind
     from mlmd_lineage.stores import BaseMetadataStore
@@ -362,19 +369,38 @@ class Store:
 
         return loader.pipelines(self._reader, self)
 
-    def get_pipeline(self, name: str) -> PipelineView:
+    def get_pipeline(
+        self, name: str | None = None, *, pipeline: str | PipelineView | None = None
+    ) -> PipelineView:
         """Return a pipeline by its name, with all of its runs.
 
         >>> store.get_pipeline("churn").last_run.get_step("trainer").output
 
+        Args:
+            name: The pipeline's name, or its key, such as ``context/5``.
+            pipeline: The same, as ZenML's ``get_pipeline()`` calls it; or a view.
+
         Raises:
             NotFoundError: There is none of this name; the message suggests near names.
             AmbiguousNameError: There are several; name one by its key, such as ``context/5``.
+            ConfigurationError: It is not a text, or both arguments are given.
             StoreError: The store cannot be read.
         """
+        from mlmd_lineage.post_execution import view_lookup
         from mlmd_lineage.post_execution.loading import loader
 
-        return loader.pipeline(self._reader, name, self)
+        named = view_lookup.one_name("pipeline", name, pipeline=pipeline)
+        return loader.pipeline(self._reader, named, self)
+
+    def get_runs(self) -> list[PipelineRunView]:
+        """Return all runs, by pipelines, each from the oldest to the newest.
+
+        >>> [(run.pipeline_name, run.name, run.status) for run in store.get_runs()]
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return [run for pipeline in self.get_pipelines() for run in pipeline.runs]
 
     def get_models(self) -> list[RegisteredModel]:
         """Return the registered models of a Kubeflow Model Registry, with their versions.
@@ -393,22 +419,92 @@ class Store:
 
         return self._reader.ask(read_models)
 
-    def get_run(self, name: str) -> PipelineRunView:
+    def get_run(
+        self, name: str | None = None, *, run_name: str | PipelineRunView | None = None
+    ) -> PipelineRunView:
         """Return a run by its name, by a fixed number of statements.
 
         >>> store.get_run("churn-2024-06-01").steps
 
         Args:
             name: The run's name, its ``run_id``, or its key, such as ``context/7``.
+            run_name: The same, as ZenML's ``get_run()`` calls it; or a view.
 
         Raises:
             NotFoundError: There is none of this name; the message suggests near names.
             AmbiguousNameError: There are several; name one by its key.
+            ConfigurationError: It is not a text, or both arguments are given.
             StoreError: The store cannot be read.
         """
+        from mlmd_lineage.post_execution import view_lookup
         from mlmd_lineage.post_execution.loading import loader
 
-        return loader.run(self._reader, name, self)
+        named = view_lookup.one_name("run", name, run_name=run_name)
+        return loader.run(self._reader, named, self)
+
+    def get_step(self, step: str | int, *, run: str | PipelineRunView | None = None) -> StepView:
+        """Return a step by its key, or by its name in a run.
+
+        >>> store.get_step("execution/7").parameters
+        >>> store.get_step("trainer", run="churn-2024-06-01").output
+
+        Args:
+            step: The key or the id of an execution; with a run, also the step's name or path.
+            run: The run, or its name.
+
+        Raises:
+            NotFoundError: There is no such execution, run or step.
+            AmbiguousNameError: Several steps or runs have this name.
+            ConfigurationError: It is a name, and no run is given.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import view_lookup
+        from mlmd_lineage.post_execution.loading import loader
+
+        if run is not None:
+            return self.get_run(run_name=run).get_step(str(step))
+        return loader.step(self._reader, view_lookup.execution_id(step), self)
+
+    def get_artifact(self, artifact: Node) -> ArtifactView:
+        """Return an artifact, as an output of the step that made it, else as one's input.
+
+        >>> store.get_artifact("s3://bucket/model/7").producer_step
+
+        Args:
+            artifact: Its key, id, URI or name, or a type and a name: ``Model:churn``.
+
+        Raises:
+            NotFoundError: There is no such artifact; the message suggests what is near.
+            AmbiguousNameError: More than one node is called so.
+            ConfigurationError: It is no artifact.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution import view_lookup
+        from mlmd_lineage.post_execution.loading import closures, loader
+
+        key = closures.subject(self._reader, artifact, runs=False)
+        return loader.artifact(self._reader, view_lookup.artifact_id(key), self)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What in the store is not as MLMD means it to be; it is read whole for it.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return self.snapshot().findings
+
+    def describe(self) -> StoreDescription:
+        """Return what the store holds, which platforms wrote it, and what is odd; it is read whole.
+
+        >>> print(store.describe())
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.post_execution.description import describe
+
+        return describe(self.snapshot(), self.location, self.metadata_store.FLAVOR)
 
     def find_node(self, text: str) -> str:
         """Return the key of the node that a text names, without reading the store.
@@ -466,6 +562,20 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.metadata_store, self._given_reader)
+
+    def _repr_html_(self) -> str:
+        """Return a table that says where the store is and what it offers; nothing is read."""
+        from mlmd_lineage.post_execution.base_view import table
+
+        rows = [
+            ("flavor", self.metadata_store.FLAVOR),
+            ("location", self.location),
+            ("what it holds", "describe(), findings, frames"),
+            ("what ran", "get_pipelines(), get_runs(), get_run(), get_step(), get_artifact()"),
+            ("what came from what", "upstream(), downstream(), between(), lineage()"),
+            ("comparisons", "diff(), impact(), get_pipeline(...).compare_runs()"),
+        ]
+        return table("Store", rows)
 
     def __repr__(self) -> str:
         return f"<Store {self.metadata_store.FLAVOR}: {self.location}>"

@@ -171,6 +171,15 @@ def shared_stores(pytestconfig: pytest.Config) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_cases(shared_stores: Path) -> Path:
+    """Return the folder of small inputs that once went wrong, beside that of the real stores."""
+    folder = shared_stores.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip("no shared cases beside the shared stores")
+    return folder
+
+
 @pytest.fixture
 def shared_store(shared_stores: Path, tmp_path: Path) -> Callable[[str], Path]:
     """Return a function that copies one of the real stores and returns the copy's path."""

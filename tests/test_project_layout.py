@@ -6,6 +6,7 @@ import ast
 import graphlib
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,7 @@ TOP_LEVEL = [
 ]
 
 SNAPSHOT = {
+    "deadline",
     "snapshot",
     "snapshot.arrays",
     "snapshot.enums",
@@ -60,6 +62,7 @@ SNAPSHOT = {
 # flows one way: a part imports only those above it.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "deadline": {"errors"},
     "_proto": {"errors"},
     "config": {"errors"},
     "stores": {"errors", "_proto", "config"},
@@ -78,7 +81,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "snapshot.values",
         "readers.base",
     },
+    "readers.database_schema": {
+        "errors",
+        "snapshot",
+        "snapshot.arrays",
+        "snapshot.tables",
+    },
     "readers.sql": {
+        "deadline",
+        "readers.database_schema",
         "errors",
         "readers.base",
         "snapshot",
@@ -87,21 +98,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "snapshot.tables",
     },
     "readers": {
+        "deadline",
         "errors",
         "_proto",
         "stores",
         "readers.base",
         "readers.sql",
+        "readers.database_schema",
         "snapshot",
         "snapshot.arrays",
         "snapshot.enums",
         "snapshot.tables",
         "snapshot.values",
     },
-    "filters": {*SNAPSHOT, "errors", "readers.base", "readers.sql"},
+    "filters": {*SNAPSHOT, "errors", "readers.base", "readers.database_schema", "readers.sql"},
     "lineage": {*SNAPSHOT, "errors", "readers.base"},
-    "dialects": {*SNAPSHOT, "errors"},
-    "post_execution": {*SNAPSHOT, "errors", "readers.base", "lineage", "dialects"},
+    "dialects": {*SNAPSHOT, "errors", "config"},
+    "post_execution": {*SNAPSHOT, "errors", "config", "readers.base", "lineage", "dialects"},
     "native": {"errors", "stores", "readers.base"},
     "stacks": {"errors", "config", "stores"},
     "writing": {"errors", "_proto", "stores", "readers"},
@@ -278,3 +291,59 @@ def test_the_public_face_is_sorted_and_whole():
         assert getattr(face, name) is not None
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = face.no_such_name
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+LINK = re.compile(r"\[(`?)([^]`]+)`?\]\(([^)#]+)\)")
+BOX = re.compile(r'(\w+)\["([^"]+)"\]')
+ARROW = re.compile(r'(\w+)(?:\["[^"]+"\])? --> (\w+)')
+
+
+def drawn() -> tuple[dict[str, str], set[tuple[str, str]]]:
+    """Return the box of each part that is drawn, and the arrows between boxes."""
+    drawing = ARCHITECTURE.partition("```mermaid")[2].partition("```")[0]
+    boxes = {
+        part: box for box, label in BOX.findall(drawing) for part in label.split("<br>")[0].split()
+    }
+    return boxes, set(ARROW.findall(drawing))
+
+
+def box_of(key: str, boxes: dict[str, str]) -> str:
+    """Return the box in which a key of ``MAY_IMPORT`` is drawn: its own, or that of its folder."""
+    found = boxes.get(key) or boxes.get(key.partition(".")[0])
+    assert found is not None, f"draw {key} in docs/architecture.md"
+    return found
+
+
+def test_the_drawing_shows_who_may_import_whom():
+    boxes, arrows = drawn()
+    allowed = {
+        (box_of(key, boxes), box_of(other, boxes))
+        for key, others in MAY_IMPORT.items()
+        for other in others
+    }
+    allowed = {(one, other) for one, other in allowed if one != other}
+    assert arrows <= allowed
+    leads_to: dict[str, set[str]] = {}
+    for box in graphlib.TopologicalSorter(
+        {box: {other for one, other in arrows if one == box} for box in boxes.values()}
+    ).static_order():
+        near = {other for one, other in arrows if one == box}
+        leads_to[box] = near.union(*(leads_to[other] for other in near))
+    assert {(one, other) for one, other in allowed if other not in leads_to[one]} == set()
+
+
+def test_the_architecture_describes_every_part():
+    table = ARCHITECTURE.partition("| part |")[2].partition("\n\n")[0]
+    described = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(described) == sorted({key.partition(".")[0] for key in MAY_IMPORT})
+
+
+@pytest.mark.parametrize("link", sorted(set(LINK.findall(ARCHITECTURE))), ids=" ".join)
+def test_the_architecture_names_what_there_is(link: tuple[str, str, str]):
+    code, name, target = link
+    path = (ROOT / "docs" / target).resolve()
+    assert path.exists()
+    if code and path.suffix == ".py" and "/" not in name and name != path.stem:
+        text = path.read_text(encoding="utf-8")
+        assert re.search(rf"^(class|def) {name}\b|^{name}\b.* = ", text, re.MULTILINE)

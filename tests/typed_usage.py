@@ -100,7 +100,7 @@ def reader(memory: ml.testing.InMemoryStore) -> ml.Reader:
 def wrong(path: str, artifact: ml.ArtifactView, run: ml.PipelineRunView) -> None:
     store = ml.connect(path)
     ml.conect(path)  # type: ignore[attr-defined]
-    ml.connect(path, "again")  # type: ignore[call-arg]
+    ml.connect(path, "again")  # type: ignore[arg-type,call-arg]
     ml.Snapshott  # type: ignore[attr-defined]  # noqa: B018 - asking is the test
     store.upstream(artifact, max_hopz=3)  # type: ignore[call-arg]
     artifact.upstream(max_hopz=3)  # type: ignore[call-arg]

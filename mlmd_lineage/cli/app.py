@@ -23,6 +23,7 @@ from mlmd_lineage.cli import (
     serve,
     show,
     stacks,
+    trust,
 )
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import WIDEST_HELP, Commands, examples
@@ -85,6 +86,7 @@ for group in (
     components,
     stacks,
     secrets,
+    trust,
     config,
 ):
     group.register(app)

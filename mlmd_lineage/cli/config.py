@@ -89,12 +89,13 @@ def _put(
     from mlmd_lineage.stacks import config_stack, fields
     from mlmd_lineage.stacks.component_kinds import KINDS
     from mlmd_lineage.stacks.registry import Registry
+    from mlmd_lineage.stores.component import secret_fields
 
     kind = next(kind for name, kind in KINDS.items() if name == kind_name)
     registry = Registry()
     loaded = registry.view().flavor(kind, flavor).load()
     fields.checked_fields(loaded, given)
-    secret, flags = fields.secret_fields(loaded), fields.flag_fields(loaded)
+    secret, flags = secret_fields(loaded), fields.flag_fields(loaded)
     values = attributes.with_values(given, secret, flags)
     component = config_stack.put(registry, kind, flavor, values)
     message = (

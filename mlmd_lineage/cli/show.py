@@ -188,7 +188,7 @@ def _of_context(store: Store, number: int) -> Iterator[Section]:
         message = f"There is no context/{number}."
         raise errors.NotFoundError(message)
     yield _fields(f"context/{number}", found)
-    runs = _runs(store, found)
+    runs = [run for run in _runs(store, found) if run.node_key == f"context/{number}"]
     yield Section(
         "steps",
         _STEP[:3],
@@ -263,9 +263,13 @@ def _edges(store: Store, key: str) -> list[dict[Any, Any]]:
 
 
 def _runs(store: Store, contexts: pd.DataFrame) -> list[PipelineRunView]:
-    """Return those of some contexts that are runs."""
-    runs = []
+    """Return the runs among some contexts and their parents."""
+    numbers = dict.fromkeys(contexts.index)
     for number in contexts.index:
+        # Of an execution of CMF, the run is the parent of its context.
+        numbers |= dict.fromkeys(store.find_contexts(f"child_contexts_c.id = {number}").index)
+    runs = []
+    for number in numbers:
         try:
             runs.append(store.get_run(f"context/{number}"))
         except (errors.NotFoundError, errors.AmbiguousNameError):

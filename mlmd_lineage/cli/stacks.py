@@ -153,8 +153,11 @@ def _register(  # noqa: PLR0913 - the parts of a stack
 def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
     """List the stacks, the active one marked."""
     view = _registry().view()
-    active = view.active().name
-    rows = [{"active": name == active, **_row(stack)} for name, stack in view.stacks().items()]
+    active = view.active()
+    rows = [
+        {"active": stack == active, **_row(stack), "layer": view.layer_label(stack.layer)}
+        for stack in view.stacks().values()
+    ]
     print_rows(rows, format_, mark="👉")
 
 
@@ -162,6 +165,9 @@ def _describe(
     name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table
 ) -> None:
     """Show the components of a stack, and where each is."""
+    from mlmd_lineage.stacks import description
+    from mlmd_lineage.stacks.component_kinds import KINDS
+
     view = _registry().view()
     active = view.active()
     stack = view.stack(name) if name else active
@@ -169,12 +175,14 @@ def _describe(
         "name": stack.name,
         "uuid": str(stack.record.uuid),
         "registered_in": str(stack.layer.path) if stack.layer else "built in",
+        "layer": view.layer_label(stack.layer),
         "decouple_stores": stack.record.decouple_stores,
     }
-    for kind_name, component in view.parts(stack.record).items():
-        shown = f"{component.name} ({component.FLAVOR}): {component.location()}"
-        described[kind_name] = shown
-    heading = f"stack '{stack.name}'{' (active)' if stack.name == active.name else ''}"
+    for kind_name, kind in KINDS.items():
+        found = view.part(stack, kind)
+        where = description.location(view, found)
+        described[kind_name] = f"{found.name} ({found.record.flavor}): {where}"
+    heading = f"stack '{stack.name}'{' (active)' if stack == active else ''}"
     print_properties(heading, described, format_, "STACK_PROPERTY")
 
 
@@ -263,7 +271,7 @@ def _delete(
     yes: lifecycle.YesOption = False,
     format_: FormatOption = DescriptionFormat.table,
 ) -> None:
-    """Forget a stack that is not the active one; its components stay registered."""
+    """Delete a stack that is not the active one; its components stay registered."""
     from mlmd_lineage.stacks import stack_registry
 
     registry = _registry()
@@ -276,10 +284,10 @@ def _delete(
 def _up(name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table) -> None:
     """Start the components of a stack, or see whether they can be reached."""
     view = _registry().view()
-    stack = view.stack(name) if name else view.active()
-    view.check_stack(stack.name, stack.record)
+    stack = view.stack(name) if name else view.active_to_use()
+    view.check_stack(stack)
     with lifecycle.reporting(format_) as report:
-        for component in view.parts(stack.record).values():
+        for component in view.parts(stack).values():
             lifecycle.up(component, report)
 
 
@@ -293,10 +301,10 @@ def _down(
 ) -> None:
     """Stop the components of a stack that 'up' started."""
     view = _registry().view()
-    stack = view.stack(name) if name else view.active()
+    stack = view.stack(name) if name else view.active_to_use()
     options = lifecycle.DownOptions(force=force, delete_data=delete_data, yes=yes)
     with lifecycle.reporting(format_) as report:
-        lifecycle.down(list(view.parts(stack.record).values()), options, report)
+        lifecycle.down(list(view.parts(stack).values()), options, report)
 
 
 def _export(
@@ -315,7 +323,7 @@ def _export(
     from mlmd_lineage.stacks import stack_export
 
     view = _registry().view()
-    document = stack_export.exported(view, name or view.active().name)
+    document = stack_export.exported(view, name)
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if file is None:
         output.write_json_text(text)

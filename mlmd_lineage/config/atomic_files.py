@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_SECONDS = 30.0
+_READABLE = 0o644
 
 
 @contextlib.contextmanager
@@ -24,13 +25,15 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         LockedStoreError: Another process held it for half a minute.
-        StorePermissionError: The folder cannot be written to.
+        StorePermissionError: The folder cannot be written to, or the lock is a link.
     """
     import filelock
 
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
+    lock_path = path.with_name(f".{path.name}.lock")
+    refuse_link(lock_path)
+    lock = filelock.FileLock(lock_path, timeout=LOCK_SECONDS)
     try:
         with explained(path):
             lock.acquire()
@@ -48,10 +51,10 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into a sentence that names the file."""
+    """Replace an error of the operating system by one that names the file and what to do."""
     try:
         yield
-    except TimeoutError:
+    except (TimeoutError, errors.MLMDLineageError):
         raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -62,16 +65,26 @@ def explained(path: Path) -> Iterator[None]:
         raise errors.StorePermissionError(message) from None
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def refuse_link(path: Path) -> None:
+    """Refuse a symbolic link: writing through it would change a file somewhere else.
+
+    Raises:
+        StorePermissionError: The path is one.
+    """
+    if path.is_symlink():
+        message = f"{path} is a link, which is not followed here; replace it by a file."
+        raise errors.StorePermissionError(message)
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = _READABLE) -> None:
     """Write a file so that every reader sees it as it was before or as it is after, never half.
 
     Raises:
-        StorePermissionError: It cannot be written.
+        StorePermissionError: It cannot be written, or is a link.
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A link stays one: what it leads to is replaced.
-        path = path.resolve()
+        refuse_link(path)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 CONFIG_VARIABLE = "MLMD_LINEAGE_CONFIG"
-_OURS_ALONE = 0o700
+_OWNER_ONLY = 0o700
 
 
 def config_folder() -> Path:
@@ -33,5 +33,5 @@ def private_folder(*parts: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for part in parts:
         folder = folder / part
-        folder.mkdir(mode=_OURS_ALONE, exist_ok=True)
+        folder.mkdir(mode=_OWNER_ONLY, exist_ok=True)
     return folder

@@ -51,8 +51,10 @@ class Dialect:
     Register it under the entry point group ``mlmd_lineage.dialects``.
     """
 
-    name: str
+    name: str = ""
     """The dialect's name, which frames have in the column ``dialect``."""
+    platform: str = ""
+    """The platform's name for people; the dialect's name where it is empty."""
     original_properties: tuple[str, ...] = ()
     """The properties in which a cached execution names the one whose results it reuses."""
     canceled_is_skipped = False

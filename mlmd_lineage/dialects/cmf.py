@@ -32,6 +32,7 @@ class CMF(Dialect):
     """HPE CMF."""
 
     name = "cmf"
+    platform = "HPE CMF"
     repeats_are_attempts = False
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:

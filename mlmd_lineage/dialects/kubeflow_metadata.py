@@ -31,6 +31,7 @@ class KubeflowMetadata(Dialect):
     """The Kubeflow Metadata SDK."""
 
     name = "kubeflow_metadata"
+    platform = "Kubeflow Metadata SDK"
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the workspace, whose runs the executions' properties tell."""

@@ -30,6 +30,7 @@ class KubeflowV1(Dialect):
     """Kubeflow Pipelines 1."""
 
     name = "kubeflow_v1"
+    platform = "Kubeflow Pipelines 1"
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution.

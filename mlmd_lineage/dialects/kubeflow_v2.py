@@ -32,6 +32,7 @@ class KubeflowV2(Dialect):
     """Kubeflow Pipelines 2."""
 
     name = "kubeflow_v2"
+    platform = "Kubeflow Pipelines 2"
     original_properties = ("cached_execution_id",)
     # A false condition leaves an execution in the state CANCELED.
     canceled_is_skipped = True

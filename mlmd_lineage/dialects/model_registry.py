@@ -32,6 +32,7 @@ class ModelRegistry(Dialect):
     """Kubeflow Model Registry."""
 
     name = "model_registry"
+    platform = "Kubeflow Model Registry"
     attributed_types = tuple(f"{prefix}ExperimentRun" for prefix in PREFIXES)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:

@@ -30,6 +30,7 @@ class Plain(Dialect):
     """Whatever no other dialect claims."""
 
     name = "plain"
+    platform = "other code"
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:
         """Return the context that is most like a run, and the one that is most like its pipeline.

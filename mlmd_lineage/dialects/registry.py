@@ -7,6 +7,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
+from mlmd_lineage.config import user_code
 from mlmd_lineage.dialects.base import Dialect
 from mlmd_lineage.dialects.cmf import CMF
 from mlmd_lineage.dialects.kubeflow_metadata import KubeflowMetadata
@@ -15,6 +16,7 @@ from mlmd_lineage.dialects.kubeflow_v2 import KubeflowV2
 from mlmd_lineage.dialects.model_registry import ModelRegistry
 from mlmd_lineage.dialects.plain import Plain
 from mlmd_lineage.dialects.tfx import TFX
+from mlmd_lineage.dialects.user_dialect import UserDialect
 from mlmd_lineage.dialects.zenml import ZenML
 
 if TYPE_CHECKING:
@@ -87,17 +89,24 @@ def _installed() -> tuple[Dialect, ...]:
         except Exception as error:  # a package may raise anything when it is imported
             message = (
                 f"The dialect {point.name!r} cannot be loaded from {point.value!r}: "
-                f"{type(error).__name__}: {error}. Repair or uninstall its package."
+                f"{user_code.described(error)}. Repair or uninstall its package."
             )
-            raise errors.ConfigurationError(message) from error
+            raise errors.DialectError(message) from error
         found.append(_checked(loaded, f"The entry point {point.name!r} of {GROUP}"))
     return tuple(found)
 
 
 def _checked(dialect: object, what: str) -> Dialect:
     if isinstance(dialect, type) and issubclass(dialect, Dialect):
-        dialect = dialect()
-    if not isinstance(dialect, Dialect) or not isinstance(getattr(dialect, "name", None), str):
-        message = f"{what} is no dialect: derive it from mlmd_lineage.dialects.base.Dialect."
+        try:
+            dialect = dialect()
+        except Exception as error:  # a user's code may raise anything
+            message = f"{what} cannot be made a dialect: {user_code.described(error)}."
+            raise errors.DialectError(message) from error
+    if not isinstance(dialect, Dialect):
+        message = f"{what} is no dialect: derive it from mlmd_lineage.Dialect."
         raise errors.ConfigurationError(message)
-    return dialect
+    if not dialect.name:
+        message = f"{what} is a dialect without a name: give its class the attribute 'name'."
+        raise errors.ConfigurationError(message)
+    return UserDialect(dialect)

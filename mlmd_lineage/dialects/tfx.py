@@ -42,6 +42,7 @@ class TFX(Dialect):
     """TFX, in both of its forms."""
 
     name = "tfx"
+    platform = "TFX"
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution, the innermost pipeline's first.

@@ -28,6 +28,7 @@ class ZenML(TFX):
     """ZenML on MLMD: TFX's contexts, and parameters as JSON."""
 
     name = "zenml"
+    platform = "ZenML"
 
     def claims(self, execution: ExecutionFacts) -> bool:
         """Tell ZenML's executions from TFX's by its own properties, or by its own contexts."""

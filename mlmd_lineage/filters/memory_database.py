@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.filters import disjunctive_form, sql_statements, syntax_tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
-from mlmd_lineage.readers.sql import DatabaseSchema, SQLSession
+from mlmd_lineage.readers.database_schema import DatabaseSchema
+from mlmd_lineage.readers.sql import SQLSession
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, NEWEST_SCHEMA_VERSION, SCHEMAS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from mlmd_lineage import errors
-from mlmd_lineage.filters import syntax_tree
+from mlmd_lineage.filters import limits, syntax_tree
 from mlmd_lineage.filters.fields import (
     ATTRIBUTES,
     ENUMS,
@@ -42,7 +42,9 @@ def analyze(text: str, kind: NodeKind) -> Expression:
         FilterError: It is no filter, or not one for this kind of node.
     """
     expression = parse(text)
-    return _Analyzer(text, kind).condition(expression)
+    condition = _Analyzer(text, kind).condition(expression)
+    limits.check(text, kind, condition)
+    return condition
 
 
 class _Analyzer:

@@ -100,7 +100,8 @@ class KubernetesMetadataStore(BaseMetadataStore):
                 f"metadata-store up{named}' opens one."
             )
             raise errors.UnreachableError(message)
-        given = password_from_environment()
+        with self.as_made():
+            given = password_from_environment()
         password = given or pydantic.SecretStr(self._cluster.password(self.deployment_name))
         return MySQLMetadataStore(
             host=host,

@@ -23,9 +23,9 @@ class ArtifactFields(BaseView):
 
     __slots__ = ("_step",)
 
-    _step: StepFields
+    _step: StepFields | None
 
-    def __init__(self, run_index: RunIndex, number: int, step: StepFields) -> None:
+    def __init__(self, run_index: RunIndex, number: int, step: StepFields | None) -> None:
         """Views are made by the store."""
         super().__init__(run_index, f"artifact/{number}")
         object.__setattr__(self, "_step", step)
@@ -39,7 +39,8 @@ class ArtifactFields(BaseView):
 
     @property
     def _record(self) -> ArtifactRecord | None:
-        return self._run_index.artifact(self.id, self._step.dialect)
+        dialect = "plain" if self._step is None else self._step.dialect
+        return self._run_index.artifact(self.id, dialect)
 
     @property
     def id(self) -> int:
@@ -107,7 +108,7 @@ class ArtifactFields(BaseView):
     @property
     def parent_step_id(self) -> int | None:
         """The id of the step of the same run that handed it on: for an output, its own step."""
-        return self._step.handed_on(self.id)
+        return None if self._step is None else self._step.handed_on(self.id)
 
     @property
     def is_cached(self) -> bool:
@@ -118,6 +119,8 @@ class ArtifactFields(BaseView):
     @property
     def is_phantom(self) -> bool:
         """Whether it never came to be: the step that announced it has not finished."""
+        if self._step is None:
+            return False
         roles = {event.role for event in self._step.events_of(self.id)}
         return bool(roles & {"phantom", "pending"})
 

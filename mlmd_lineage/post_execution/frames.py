@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution import models, step_metrics
+from mlmd_lineage.post_execution.base_view import table
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import (
     ATTRIBUTION,
@@ -95,6 +96,19 @@ METRICS: dict[str, Any] = {
     "name": TEXT,
     "value": _FLOAT,
 }
+_OFFERED = (
+    "pipelines",
+    "runs",
+    "steps",
+    "parameters",
+    "metrics",
+    "models",
+    "artifacts",
+    "executions",
+    "contexts",
+    "events",
+    "types",
+)
 _KEPT = 200
 """The number of runs after which assembled runs are freed."""
 
@@ -107,6 +121,13 @@ class StoreFrames(Frames):
 
     Each frame reads what it needs in one transaction.
     """
+
+    def __repr__(self) -> str:
+        return f"<StoreFrames: {', '.join(f'{name}()' for name in _OFFERED)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(f"{n}()", str(getattr(type(self), n).__doc__).split("\n")[0]) for n in _OFFERED]
+        return table("frames", rows)
 
     def pipelines(self) -> pd.DataFrame:
         """Return the pipelines, in the order of their oldest runs.

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from mlmd_lineage import errors
+from mlmd_lineage.config import user_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ def read(artifact: ReadableArtifact, *, file: str | None = None, allow_pickle: b
     """Return what an artifact holds; see ``ArtifactView.read()``."""
     for name in (artifact.data_type, artifact.type):
         if name is not None and name in _materializers:
-            return _materializers[name](artifact)
+            return _called(name, artifact)
     path, raw = _fetched(artifact, file)
     try:
         return _decoded(artifact, path, raw, allow_pickle=allow_pickle)
@@ -126,6 +127,17 @@ def read(artifact: ReadableArtifact, *, file: str | None = None, allow_pickle: b
         raise
     except Exception as error:  # each format's library has errors of its own
         raise _unreadable(artifact, f"{path} cannot be read: {_said(error)}") from error
+
+
+def _called(name: str, artifact: ReadableArtifact) -> Any:
+    """Return what a user's materializer reads."""
+    try:
+        return _materializers[name](artifact)
+    except errors.MLMDLineageError:
+        raise
+    except Exception as error:  # a user's code may raise anything
+        reason = f"the materializer registered for {name!r} failed: {user_code.described(error)}"
+        raise _unreadable(artifact, reason) from error
 
 
 def _fetched(artifact: ReadableArtifact, file: str | None) -> tuple[str, bytes]:

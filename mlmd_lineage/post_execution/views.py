@@ -153,17 +153,19 @@ class PipelineRunView(RunFields):
         return tuple(StepView(index, number, run) for number in self._run.steps)
 
     def get_step(self, name: str) -> StepView:
-        """Return a step by its name or its path.
+        """Return a step by its name, its path or the end of it, or its key.
 
         Of several attempts at a step, which have the same name, it is the last.
 
         >>> run.get_step("trainer")
         >>> run.get_step("exit-handler-1/for-loop-2/1/train")
+        >>> run.get_step("for-loop-2/1/train")
 
         Raises:
             NotFoundError: The run has no such step; the message suggests near names.
-            AmbiguousNameError: Several steps in different groups have this name; the message
-                lists their paths.
+            AmbiguousNameError: Several steps have this name, and are not attempts at one step; the
+                message lists their paths or keys.
+            ConfigurationError: It is not a text.
         """
         number = view_lookup.find_step(self.name, self._run.steps, name)
         return StepView(self._run_index, number, self._key)
@@ -311,11 +313,18 @@ class ArtifactView(ArtifactFields):
 
     __slots__ = ()
 
-    _step: StepView
+    _step: StepView | None
 
     @property
     def step(self) -> StepView:
-        """The step whose input or output this is."""
+        """The step whose input or output this is.
+
+        Raises:
+            NotFoundError: No step took it or made it; ``store.get_artifact()`` gives such ones.
+        """
+        if self._step is None:
+            message = f"No step took or made {self.node_key}."
+            raise errors.NotFoundError(message)
         return self._step
 
     @property

@@ -1,4 +1,4 @@
-"""What the readers of database servers share."""
+"""Base of the readers of database servers: connections that are kept, and repeated attempts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
+from mlmd_lineage.readers.sql import SQLSession
+from mlmd_lineage.snapshot.tables import Tables, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
+
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -17,6 +21,8 @@ COLUMNS_SECONDS = 10
 """For how long a reader that keeps its connections believes that no table was altered."""
 LOCK_SECONDS = 30
 """How long to wait for a table that someone alters."""
+STALL_SECONDS = 60.0
+"""How long a server may send nothing while it owes an answer."""
 
 
 class LostConnectionError(errors.ReadError):
@@ -24,7 +30,7 @@ class LostConnectionError(errors.ReadError):
 
 
 class Kept(Generic[T]):
-    """Connections that stay open between questions, for whoever asks very many.
+    """Connections that stay open between questions.
 
     A reader has none unless it is told to keep them, as a server does.
     """
@@ -56,16 +62,120 @@ class Kept(Generic[T]):
                 self._close(connection)
 
 
-def tried_twice(attempt: Callable[[], T]) -> T:
-    """Return what an attempt returns, or a second one if the first lost its connection.
+class ServerSession(SQLSession):
+    """Answers single questions from an open transaction, and reads whole tables in it."""
 
-    Raises:
-        ReadError: The second one lost it too.
+    def read(self, tables: Collection[str]) -> Tables:
+        """Read whole tables."""
+        return Tables(
+            {table: self.layout.noted(table, self._table(table)) for table in tables},
+            schema_version=self.layout.version,
+            source=self.source,
+        )
+
+    def _table(self, table: str) -> pa.Table:
+        """Return a whole table."""
+        columns = self.layout.columns.get(table)
+        if columns is None:
+            return self.layout.absent(table)
+        return self._present(table, columns)
+
+    def _present(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """Return a table that the store has, by those of its columns that are there."""
+        raise NotImplementedError
+
+
+C = TypeVar("C")
+S = TypeVar("S", bound=ServerSession)
+
+
+class ServerReader(Generic[C, S]):
+    """Reads one database of a server, and never changes it.
+
+    ``C`` is the driver's connection. Each kind of database says how to connect, how to end the
+    transaction of a connection that is kept, and how a session begins.
     """
-    with contextlib.suppress(LostConnectionError):
-        return attempt()
-    try:
-        return attempt()
-    except LostConnectionError as error:
-        message = str(error)
-    raise errors.ReadError(message)
+
+    def __init__(self) -> None:
+        self._kept: Kept[C] | None = None
+
+    def keep_connections(self) -> None:
+        """Keep connections open from one question to the next."""
+        self._kept = Kept(self._close)
+
+    def read(self, tables: Collection[str] | None = None) -> Tables:
+        """Read whole tables in one transaction; no writer waits for it."""
+        return self._answered(lambda session: session.read(wanted(tables)))
+
+    def ask(self, question: Callable[[S], T]) -> T:
+        """Answer a question in one transaction."""
+        return self._answered(question)
+
+    def _answered(self, question: Callable[[S], T]) -> T:
+        """Return an answer; one that lost its connection is tried for once more.
+
+        Raises:
+            StoreError: What an error of the driver or of the server means.
+        """
+        with contextlib.suppress(LostConnectionError):
+            return self._with_connection(question)
+        try:
+            return self._with_connection(question)
+        except LostConnectionError as error:
+            message = str(error)
+        raise errors.ReadError(message)
+
+    def _with_connection(self, question: Callable[[S], T]) -> T:
+        deadline.check()
+        kept = self._kept
+        connection = (kept and kept.take()) or self._open()
+        failure: errors.StoreError
+        done = False
+        try:
+            with deadline.stopping(lambda: self._stop(connection)):
+                answer = question(self._session(connection))
+                if kept is not None:
+                    self._end_transaction(connection)
+                    done = True
+        except errors.MLMDLineageError:
+            raise
+        except self._driver_errors as error:
+            failure = self._explained(error)
+        else:
+            return answer
+        finally:
+            if kept is not None and done:
+                kept.give(connection)
+            else:
+                self._close(connection)
+                if kept is not None:
+                    kept.drop()
+        # Out here no driver's error hangs on ours, whose frames might show more than they should.
+        raise failure
+
+    _driver_errors: tuple[type[Exception], ...] = ()
+    """What the driver raises."""
+
+    def _open(self) -> C:
+        """Return a new connection."""
+        raise NotImplementedError
+
+    def _session(self, connection: C) -> S:
+        """Begin a transaction and return a session in it."""
+        raise NotImplementedError
+
+    def _end_transaction(self, connection: C) -> None:
+        """End the transaction that a session began."""
+        raise NotImplementedError
+
+    def _close(self, connection: C) -> None:
+        """Close a connection."""
+        raise NotImplementedError
+
+    def _stop(self, connection: C) -> None:
+        """Stop the statement that runs on a connection, from another thread."""
+        raise NotImplementedError
+
+    def _explained(self, error: Exception) -> errors.StoreError:
+        """Return the error of ours that a driver's error means."""
+        raise NotImplementedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import stat
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -16,16 +17,29 @@ import pyarrow.parquet as pq
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.archive import FORMAT, FORMAT_VERSION
+from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
 
     from mlmd_lineage.stores import ArchiveMetadataStore
 
 T = TypeVar("T")
+
+# What an archive of this library never has; docs/snapshots.md names these limits.
+_MOST_MANIFEST_BYTES = 1 << 20
+_MOST_TABLE_BYTES = 1 << 38
+_MOST_FOOTER_BYTES = 64 << 20
+_MOST_FOOTER_ITEMS = 1 << 20
+_FEW_ROWS = 100_000
+_MOST_ROWS_PER_BYTE = 8
+_FEW_BYTES = 64 << 20
+_MOST_RATIO = 200
+"""How many times as many bytes as a file has its texts may take in memory."""
 
 
 class ArchiveReader:
@@ -57,14 +71,14 @@ class ArchiveReader:
     def _manifest(self) -> _Manifest:
         path = self._path / MANIFEST
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(_file_bytes(path, _MOST_MANIFEST_BYTES))
         except FileNotFoundError:
             message = f"{self._path} holds no {MANIFEST}; it is no archive of this library."
             raise errors.NotAMetadataStoreError(message) from None
         except PermissionError:
             message = f"{path} may not be read by this user."
             raise errors.StorePermissionError(message) from None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             message = f"{path} cannot be read as JSON; restore the archive from a copy."
             raise errors.DamagedStoreError(message) from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -72,8 +86,8 @@ class ArchiveReader:
             raise errors.NotAMetadataStoreError(message)
         if content.get("format_version") != FORMAT_VERSION:
             message = (
-                f"{self._path} is an archive of format {content.get('format_version')}; this "
-                f"release reads format {FORMAT_VERSION}. Use a newer mlmd-lineage."
+                f"{self._path} is an archive of format {_shown(content.get('format_version'))}; "
+                f"this release reads format {FORMAT_VERSION}. Use a newer mlmd-lineage."
             )
             raise errors.UnsupportedSchemaError(message)
         try:
@@ -81,33 +95,43 @@ class ArchiveReader:
                 int(content["schema_version"]),
                 str(content["source"]),
                 dt.datetime.fromisoformat(content["taken_at"]),
-                {str(name): str(file["sha256"]) for name, file in content["files"].items()},
+                {
+                    str(name): (int(file["rows"]), str(file["sha256"]))
+                    for name, file in content["files"].items()
+                },
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
             message = f"{path} lacks what a manifest has; restore the archive from a copy."
             raise errors.DamagedStoreError(message) from None
 
     def table(self, name: str) -> pa.Table:
-        """Return a table as its schema says."""
+        """Return a table as its schema says.
+
+        Raises:
+            DamagedStoreError: Its file is not what the manifest describes, or would need far more
+                memory than a file of its size can hold rows.
+        """
         if name not in self._held:
             path = self._path / f"{name}.parquet"
-            expected = self._manifest().digests.get(path.name)
+            rows, digest = self._manifest().files.get(path.name, (0, ""))
             try:
-                raw = path.read_bytes()
-                if hashlib.sha256(raw).hexdigest() != expected:
+                raw = _file_bytes(path, _MOST_TABLE_BYTES)
+                if hashlib.sha256(raw).hexdigest() != digest:
                     message = (
                         f"{path} is not the file that its manifest describes: it was changed or "
                         "damaged. Restore the archive from a copy."
                     )
                     raise errors.DamagedStoreError(message)
-                self._held[name] = as_schema(name, pq.ParquetFile(pa.BufferReader(raw)).read())
+                self._held[name] = as_schema(name, _parquet_table(path, raw, name, rows))
             except FileNotFoundError:
                 message = f"{path} is missing from the archive. Restore it from a copy."
                 raise errors.DamagedStoreError(message) from None
             except PermissionError:
                 message = f"{path} may not be read by this user."
                 raise errors.StorePermissionError(message) from None
-            except (OSError, KeyError, pa.ArrowException) as error:
+            except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+                if isinstance(error, errors.MLMDLineageError):
+                    raise
                 what = type(error).__name__
                 message = f"{path} cannot be read ({what}). Restore the archive from a copy."
                 raise errors.DamagedStoreError(message) from None
@@ -132,7 +156,8 @@ class _Manifest(NamedTuple):
     schema_version: int
     source: str
     taken_at: dt.datetime
-    digests: Mapping[str, str]
+    files: Mapping[str, tuple[int, str]]
+    """The number of rows and the SHA-256 of each file."""
 
 
 class ArchiveSession:
@@ -197,11 +222,103 @@ def _fits(value: int | str) -> bool:
     return isinstance(value, str) or -(2**63) <= value < 2**63
 
 
+def _shown(value: object) -> str:
+    """Return a value of a manifest as it stands in a message."""
+    return repr(value) if isinstance(value, (str, int)) and len(str(value)) < 40 else "unknown"
+
+
+def _file_bytes(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError, errors.DamagedStoreError: It is none, or is larger than the most that it may be.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        message = f"{path} is no regular file. Restore the archive from a copy."
+        raise errors.DamagedStoreError(message)
+    if status.st_size > most:
+        size = f"{status.st_size:,} bytes, more than the {most:,} that such a file may have"
+        message = f"{path} has {size}. Restore the archive from a copy."
+        raise errors.DamagedStoreError(message)
+    return path.read_bytes()
+
+
+def _parquet_table(path: Path, raw: bytes, name: str, rows: int) -> pa.Table:
+    """Decode a Parquet file after a look at its footer, which tells what that needs.
+
+    Raises:
+        pa.ArrowException, OSError: It is damaged.
+        errors.DamagedStoreError: Its number of rows is not the manifest's, or not plausible.
+    """
+    texts = [field.name for field in SCHEMAS[name] if _is_text(field.type)]
+    file = pq.ParquetFile(
+        pa.BufferReader(raw),
+        read_dictionary=texts,
+        thrift_string_size_limit=_MOST_FOOTER_BYTES,
+        thrift_container_size_limit=_MOST_FOOTER_ITEMS,
+    )
+    found = file.metadata.num_rows
+    if found != rows:
+        message = (
+            f"{path} has {found:,} rows, and the archive's manifest says {rows:,}. Restore the "
+            "archive from a copy."
+        )
+        raise errors.DamagedStoreError(message)
+    # The ids of a table are all different, so that its rows take some space.
+    if rows > _FEW_ROWS + _MOST_ROWS_PER_BYTE * len(raw):
+        message = (
+            f"{path} has {len(raw):,} bytes, in which there cannot be {rows:,} rows of MLMD's. "
+            "Restore the archive from a copy."
+        )
+        raise errors.DamagedStoreError(message)
+    table = file.read(columns=SCHEMAS[name].names)
+    table.validate(full=True)  # texts are UTF-8
+    size = sum(_decoded_bytes(table[column]) for column in texts)
+    if size > _FEW_BYTES + _MOST_RATIO * len(raw):
+        message = (
+            f"The texts of {path} would take {size:,} bytes of memory, which is not plausible for "
+            f"a file of {len(raw):,}. Restore the archive from a copy."
+        )
+        raise errors.DamagedStoreError(message)
+    return table
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    of = (pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string)
+    return any(test(kind) for test in of)
+
+
+def _decoded_bytes(column: pa.ChunkedArray) -> int:
+    """Return how many bytes the texts of a column take when each stands for itself."""
+    total = 0
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type) and len(chunk.dictionary):
+            lengths = arrays.to_numpy(pc.binary_length(chunk.dictionary)).astype(np.int64)
+            indices = arrays.to_numpy(chunk.indices.drop_null())
+            total += int(lengths[indices].sum())
+    return total
+
+
 def as_schema(name: str, table: pa.Table) -> pa.Table:
     """Return a table with its schema's types, names as dictionaries, and the notes on it."""
     found = notes.notes_of(table)
-    for number, field in enumerate(SCHEMAS[name]):
-        if pa.types.is_dictionary(field.type):
-            encoded = table[field.name].cast(pa.string()).dictionary_encode()
-            table = table.set_column(number, field.name, encoded)
-    return notes.noted(table.select(SCHEMAS[name].names).cast(SCHEMAS[name]), found)
+    columns = {}
+    for field in SCHEMAS[name]:
+        column = table[field.name]
+        if not pa.types.is_dictionary(field.type):
+            column = arrays.decoded(column)
+        elif not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        columns[field.name] = column.cast(field.type)
+    made = pa.table(columns, schema=SCHEMAS[name])
+    for field in SCHEMAS[name]:
+        if is_key(name, field.name) and made[field.name].null_count:
+            names, whole = made.column_names, made.combine_chunks()
+            parts = [
+                finished(name, dict(zip(names, part.columns, strict=True)), part.num_rows)
+                for part in whole.to_batches()
+            ]
+            made = notes.joined(parts)
+            break
+    return ordered(name, notes.noted(made, found))

@@ -15,6 +15,7 @@ from mlmd_lineage.stores import (
     PostgreSQLMetadataStore,
     SQLiteMetadataStore,
 )
+from mlmd_lineage.stores.base import connection_config_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,13 @@ def reader_for(store: BaseMetadataStore) -> Reader:
 def built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the store of a built-in flavor that a ``connection_config()`` describes."""
     with _proto.only_ours():
-        config: Any = store.connection_config()
+        config: Any = connection_config_of(store)
+    # The store gets no more than the one that describes it: see mlmd_lineage.config.origin.
+    with store.as_made():
+        return _described(store, config)
+
+
+def _described(store: BaseMetadataStore, config: Any) -> BaseMetadataStore:
     if config.DESCRIPTOR.name == "MetadataStoreClientConfig":
         return _service(config)
     kind = config.WhichOneof("config")

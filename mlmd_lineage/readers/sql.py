@@ -1,127 +1,30 @@
-"""What the SQL readers share: which tables and columns a store has, and how to ask for rows."""
+"""Sessions of SQL databases: the statements that ask for rows."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import errors
-from mlmd_lineage.snapshot import arrays, notes
-from mlmd_lineage.snapshot.finding_codes import FindingCode
-from mlmd_lineage.snapshot.table_building import TIES, is_key, key_value, proto_bytes
+from mlmd_lineage.snapshot.table_building import is_key, key_value, proto_bytes
 from mlmd_lineage.snapshot.tables import (
-    NEWEST_SCHEMA_VERSION,
-    OLDEST_SCHEMA_VERSION,
     PROPERTY_TABLES,
     SCHEMAS,
     SORT_KEYS,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    import pyarrow as pa
+    from mlmd_lineage.readers.database_schema import DatabaseSchema
 
-
-_FIRST_VERSION = {"ParentType": 6, "ParentContext": 6}
 
 CHUNK = 1000
 """How many ids one statement asks for: every server takes as many; another trip costs little."""
 
 
-@dataclasses.dataclass(frozen=True)
-class DatabaseSchema:
-    """The tables and columns that a store really has, by MLMD's names for them.
-
-    Old schemas lack columns and tables, and servers may spell names in lower case.
-    """
-
-    version: int
-    spelling: Mapping[str, str]
-    columns: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of(
-        cls,
-        found: Mapping[str, Iterable[str]],
-        read_versions: Callable[[str], Sequence[int]],
-        source: str,
-    ) -> DatabaseSchema:
-        """Check that a database is an MLMD store of a version that can be read.
-
-        Args:
-            found: The names of its tables, each with the names of its columns.
-            read_versions: Gives the values in the MLMDEnv table, whose name it is handed.
-            source: The store's name for messages.
-
-        Raises:
-            NotAMetadataStoreError: It holds no MLMD tables.
-            UnsupportedSchemaError: Its schema version is older than 4 or newer than 10.
-        """
-        by_lower = {name.lower(): name for name in found}
-        spelling = {
-            table: by_lower[table.lower()] for table in SCHEMAS if table.lower() in by_lower
-        }
-        environment = by_lower.get("mlmdenv")
-        columns = {}
-        for table, actual in spelling.items():
-            have = {name.lower() for name in found[actual]}
-            columns[table] = tuple(c for c in SCHEMAS[table].names if c.lower() in have)
-        if any("id" not in columns.get(t, ()) for t in ("Type", "Artifact", "Execution", "Event")):
-            held = ", ".join(sorted(found)[:8]) or "no tables at all"
-            message = (
-                f"{source} is not an MLMD store: it lacks MLMD's tables (it holds {held}). "
-                "Nothing was changed. Check that it is the right database."
-            )
-            raise errors.NotAMetadataStoreError(message)
-        for table, has in columns.items():
-            lacking = [c for c in SCHEMAS[table].names if c in TIES and c not in has]
-            if lacking:
-                message = (
-                    f"{source} is not an MLMD store: its table {table} lacks the column "
-                    f"{lacking[0]}. Nothing was changed. Check that it is the right database."
-                )
-                raise errors.NotAMetadataStoreError(message)
-        versions = read_versions(environment) if environment else [0]
-        version = max(versions, default=-1)
-        if version > NEWEST_SCHEMA_VERSION:
-            message = (
-                f"{source} has MLMD schema version {version}; this release reads versions "
-                f"{OLDEST_SCHEMA_VERSION} to {NEWEST_SCHEMA_VERSION}. Use a newer mlmd-lineage."
-            )
-            raise errors.UnsupportedSchemaError(message)
-        if version < OLDEST_SCHEMA_VERSION:
-            what = f"schema version {version}" if version >= 0 else "no schema version"
-            message = (
-                f"{source} has {what}; this release reads MLMD schema versions "
-                f"{OLDEST_SCHEMA_VERSION} to {NEWEST_SCHEMA_VERSION}. Upgrade a copy of it with "
-                "an ml_metadata release that still knows it."
-            )
-            raise errors.UnsupportedSchemaError(message)
-        return cls(version, spelling, columns)
-
-    @property
-    def missing(self) -> list[str]:
-        """The tables that the store does not have, and should."""
-        return [
-            table
-            for table in SCHEMAS
-            if table not in self.spelling and self.version >= _FIRST_VERSION.get(table, 0)
-        ]
-
-    def absent(self, table: str) -> pa.Table:
-        """Return a table that the store does not have: empty, and noted if it should have it."""
-        if table not in self.missing:
-            return arrays.empty_table(SCHEMAS[table])
-        detail = f"the store has no such table, which belongs to schema version {self.version}"
-        note = notes.Note(FindingCode.MISSING_TABLE, f"table/{table}", detail)
-        return notes.noted(arrays.empty_table(SCHEMAS[table]), [note])
-
-
 class SQLSession:
     """Answers single questions from an open read transaction of an SQL database.
 
-    Each database gives it ``_execute``, and how it quotes names and binds texts.
+    Each database adds ``_execute``, and says how it quotes names and binds texts.
     """
 
     source: str
@@ -247,7 +150,7 @@ class SQLSession:
         """Return the beginning of a statement that selects a table's rows."""
         has = self.layout.columns[table]
         listed = ", ".join(self.quote(n) if n in has else "NULL" for n in SCHEMAS[table].names)
-        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+        return f"SELECT {listed} FROM {self.layout.from_clause(table, self.quote)}"  # noqa: S608 - no user text
 
     def _shown(self, table: str, column: str, values: Iterable[int | str]) -> Iterator[str]:
         """Yield how values stand in a statement that compares a column with them."""

@@ -7,17 +7,19 @@ taken, and for each file its number of rows and its SHA-256.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlmd_lineage import errors
@@ -26,6 +28,8 @@ from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlmd_lineage.snapshot.tables import Tables
 
 FORMAT = "mlmd-lineage archive"
@@ -45,34 +49,63 @@ def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
         message = f"{target} cannot be written: {error.strerror}."
         raise errors.ConfigurationError(message) from None
     try:
-        files = {}
-        for name in ALL_TABLES:
-            path = draft / f"{name}.parquet"
-            table = canonical(name, tables[name])
-            pq.write_table(table, path, compression="zstd", write_statistics=True)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            files[path.name] = {"rows": table.num_rows, "sha256": digest}
-        manifest = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "schema_version": tables.schema_version,
-            "source": tables.source,
-            "taken_at": tables.taken_at.isoformat(),
-            "files": files,
-        }
-        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (draft / MANIFEST).write_text(text, encoding="utf-8")
-        draft.chmod(0o755)
-        if target.is_dir():
-            target.rmdir()
-        draft.replace(target)
+        with _termination_as_exception():
+            _write(tables, draft)
+            if target.is_dir():
+                target.rmdir()
+            draft.replace(target)
     except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
         if isinstance(error, OSError):
-            message = f"The archive {target} could not be written: {error.strerror}."
+            message = f"The archive {target} could not be written: {error.strerror or error}."
             raise errors.ConfigurationError(message) from None
         raise
     return target
+
+
+def _write(tables: Tables, folder: Path) -> None:
+    """Write all files of an archive, and have the disk keep them."""
+    files = {}
+    for name in ALL_TABLES:
+        path = folder / f"{name}.parquet"
+        table = canonical(name, tables[name])
+        pq.write_table(table, path, compression="zstd", write_statistics=True)
+        with path.open("r+b") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+            os.fsync(file.fileno())
+        files[path.name] = {"rows": table.num_rows, "sha256": digest}
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "schema_version": tables.schema_version,
+        "source": tables.source,
+        "taken_at": tables.taken_at.isoformat(),
+        "files": files,
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    folder.chmod(0o755)
+
+
+@contextlib.contextmanager
+def _termination_as_exception() -> Iterator[None]:
+    """Have SIGTERM raise SystemExit, so that a draft is removed, unless a program handles it."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def canonical(name: str, table: pa.Table) -> pa.Table:
@@ -81,7 +114,7 @@ def canonical(name: str, table: pa.Table) -> pa.Table:
     Properties are ordered by node, then by name; paths keep the order of their steps.
     """
     if name in PROPERTY_TABLES and table.num_rows:
-        names = pc.dictionary_encode(table["name"].cast(pa.string())).combine_chunks()
+        names = table["name"].unify_dictionaries().combine_chunks()
         rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), dtype=object)))
         owner = arrays.to_numpy(table.column(0))
         custom = arrays.to_numpy(table["is_custom_property"])
@@ -90,5 +123,5 @@ def canonical(name: str, table: pa.Table) -> pa.Table:
             table = table.take(arrays.from_numpy(order))
     for number, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
-            table = table.set_column(number, field.name, table.column(number).cast(pa.string()))
+            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
     return table.combine_chunks()

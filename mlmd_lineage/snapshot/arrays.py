@@ -1,4 +1,4 @@
-"""Between Arrow, numpy and Python's own values, without pandas.
+"""Conversions between Arrow, numpy and Python's own values, without pandas.
 
 Arrow's ``pa.array()``, ``pa.scalar()``, ``to_numpy()``, ``empty_table()`` and plain values among
 the arguments of ``pyarrow.compute`` import pandas to see whether they are given some of it. That
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
     Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+
+_FEW_BYTES = 1024
+"""How long names may be on average for Arrow to estimate the size of many."""
 
 
 def to_numpy(column: pa.Array | pa.ChunkedArray, null: float = 0) -> Numbers:
@@ -76,6 +80,55 @@ def from_values(values: Collection[Any], kind: pa.DataType) -> pa.Array:
     return from_numpy(np.fromiter(plain, dtype_of(kind), len(plain)), null)
 
 
+def spread(values: pa.Array, places: Numbers, length: int) -> pa.Array:
+    """Return an array with values in some places, in ascending order, and null elsewhere.
+
+    >>> spread(from_numpy(np.array([5, 6])), np.array([0, 2]), 3).to_pylist()
+    [5, None, 6]
+
+    Arrow's ``take()`` would reserve memory for texts as if those of all places were as long.
+    """
+    null = np.ones(length, bool)
+    null[places] = values.null_count > 0 and ~to_numpy(values.is_valid())
+    kind = values.type
+    if not (_is_large(kind) or pa.types.is_binary(kind) or pa.types.is_string(kind)):
+        made = np.zeros(length, dtype_of(kind))
+        made[places] = to_numpy(values)
+        return from_numpy(made, null)
+    size = np.int64 if _is_large(kind) else np.int32
+    _, starts, data = values.buffers()
+    lengths = np.zeros(length, np.int64)
+    first = 0
+    if starts is not None and len(values):
+        offsets = np.frombuffer(starts, size)[values.offset : values.offset + len(values) + 1]
+        first = int(offsets[0])
+        lengths[places] = np.diff(offsets)
+    made_offsets = np.full(length + 1, first, np.int64)
+    made_offsets[1:] += np.cumsum(lengths)
+    buffers = [_bits(~null), pa.py_buffer(made_offsets.astype(size)), data or pa.py_buffer(b"")]
+    return pa.Array.from_buffers(kind, length, buffers)
+
+
+def decoded(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return the texts of a column of names, which is a dictionary array.
+
+    Arrow's ``cast()`` would reserve memory for them as if all names stood in equally many rows.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return column
+    if isinstance(column, pa.ChunkedArray):
+        kind = column.type.value_type
+        return pa.chunked_array([decoded(chunk) for chunk in column.chunks], kind)
+    names = column.dictionary
+    needed = pc.sum(pc.binary_length(names)).as_py() or 0
+    if needed <= _FEW_BYTES * max(len(names), 1):
+        return column.cast(names.type)
+    texts = names.to_pylist()
+    return from_values(
+        [None if at is None else texts[at] for at in column.indices.to_pylist()], names.type
+    )
+
+
 def scalar(value: Any, kind: pa.DataType) -> pa.Scalar:
     """Return a plain value as ``pyarrow.compute`` takes it beside a column."""
     return from_values([value], kind)[0]
@@ -129,8 +182,12 @@ def _bits(flags: Flags) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little"))
 
 
+def _is_large(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_large_binary(kind) or pa.types.is_large_string(kind))
+
+
 def _from_bytes(values: list[bytes], kind: pa.DataType, null: Flags) -> pa.Array:
-    large = pa.types.is_large_binary(kind) or pa.types.is_large_string(kind)
+    large = _is_large(kind)
     lengths = np.fromiter(map(len, values), np.int64, len(values))
     offsets = np.zeros(len(values) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])

@@ -49,7 +49,7 @@ class Finding:
 
 def findings_of(tables: Tables) -> tuple[Finding, ...]:
     """Return all findings about a store's tables, in order."""
-    found = [*_noted(tables), *_memberships(tables), *_paths(tables)]
+    found = [*_noted(tables), *_types(tables), *_memberships(tables), *_paths(tables)]
     if "Event" in tables:
         found += [*_events(tables), *_repeated_events(tables), *_only_cached(tables)]
     for kind in KINDS.values():
@@ -62,6 +62,27 @@ def _noted(tables: Tables) -> Iterator[Finding]:
     for name in tables.names:
         for note in notes.notes_of(tables[name]):
             yield Finding(FindingCode.of(note.code), note.subject, note.detail)
+
+
+def _types(tables: Tables) -> Iterator[Finding]:
+    """Find types that are there more than once, as concurrent writers may have made them."""
+    if "Type" not in tables:
+        return
+    ids: dict[tuple[str, str, int], list[int]] = {}
+    for number, *names, kind in values.rows_of(
+        tables["Type"].select(["id", "name", "version", "type_kind"])
+    ):
+        name, version = (text or "" for text in names)
+        ids.setdefault((name, version, kind), []).append(number)
+    for (name, version, _), numbers in ids.items():
+        if len(numbers) > 1:
+            label = f"{name} {version}".rstrip()
+            others = ", ".join(map(str, numbers))
+            yield Finding(
+                FindingCode.DUPLICATE_TYPE,
+                f"type/{numbers[0]}",
+                f"the types {others} are all called {label}; the name means all of them",
+            )
 
 
 def _ids(tables: Tables, table: str, column: str = "id") -> Numbers:

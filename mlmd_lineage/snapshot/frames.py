@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import columns, values
+from mlmd_lineage.snapshot import arrays, columns, values
 from mlmd_lineage.snapshot.enums import (
     ArtifactState,
     EventType,
@@ -205,7 +205,7 @@ def property_columns(properties: pa.Table, owners: Array) -> dict[str, Any]:
         properties, rows = properties.filter(pa.array(inside)), rows[inside]
     if not properties.num_rows:
         return {}
-    names = pc.dictionary_encode(properties["name"].cast(pa.string())).combine_chunks()
+    names = properties["name"].unify_dictionaries().combine_chunks()
     custom = properties["is_custom_property"].to_numpy()
     codes = names.indices.to_numpy() * 2 + custom
     kinds = values.kinds_of(properties)
@@ -229,9 +229,10 @@ def _wide(properties: pa.Table, members: Array, rows: Array, kinds: Array, size:
             found = values.value_of(*value)
             objects[row] = pd.NA if found is None else found
         return objects
-    place = np.full(size, -1, np.int64)
-    place[rows] = members
-    column = properties[_VALUE_COLUMNS[kind]].take(pa.array(place, mask=place < 0))
+    order = np.argsort(rows, kind="stable")
+    order = order[np.append(np.diff(rows[order]) != 0, True)]  # of repeated ones, the last
+    taken = properties[_VALUE_COLUMNS[kind]].take(arrays.from_numpy(members[order]))
+    column = pa.chunked_array([arrays.spread(taken.combine_chunks(), rows[order], size)])
     return (
         columns.text(column)
         if kind == values.STRING

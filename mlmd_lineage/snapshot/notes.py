@@ -1,4 +1,4 @@
-"""What only the reader of a store could see, noted on the table that it read.
+"""Notes on tables: what only the reader of a store could see.
 
 A value that does not fit its column is changed, as little as can be, before it becomes a column;
 the note says so. Notes travel in the metadata of the table's schema, through Arrow and Parquet
@@ -81,7 +81,7 @@ def without(table: pa.Table, unwanted: Callable[[Note], bool]) -> pa.Table:
 def notes_of(table: pa.Table) -> list[Note]:
     """Return the notes on a table."""
     raw = (table.schema.metadata or {}).get(_KEY)
-    return [Note(*note) for note in json.loads(raw)] if raw else []
+    return [Note(*map(str, note)) for note in json.loads(raw)] if raw else []
 
 
 def joined(parts: Sequence[pa.Table]) -> pa.Table:

@@ -155,7 +155,7 @@ def _converted(
 
 def _without_nulls(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
-        texts = column.cast(pa.string())
+        texts = arrays.decoded(column)
         return texts.fill_null(arrays.scalar("", texts.type)).dictionary_encode()
     return column.fill_null(arrays.scalar(0, column.type))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NodeKind = Literal["artifact", "execution", "context"]
 
 NEWEST_SCHEMA_VERSION = 10
-OLDEST_SCHEMA_VERSION = 4
+OLDEST_SCHEMA_VERSION = 0
 
 _INT = pa.int64()
 _TEXT = pa.string()
@@ -188,7 +188,7 @@ class Tables:
 
     _tables: Mapping[str, pa.Table]
     schema_version: int
-    """The version of the store's MLMD schema, 4 to 10."""
+    """The version of the store's MLMD schema, 0 to 10."""
     source: str
     """Where the store is, without any secret."""
     taken_at: dt.datetime

@@ -35,7 +35,7 @@ def execution_states_of(tables: HasTables) -> pa.ChunkedArray:
 def with_text_states(executions: pa.Table, properties: pa.Table) -> pa.ChunkedArray:
     """Return each execution's state, or else the one in its property ``state``."""
     named = pc.and_(
-        pc.equal(properties["name"].cast(pa.string()), arrays.scalar(STATE_PROPERTY, pa.string())),
+        pc.equal(arrays.decoded(properties["name"]), arrays.scalar(STATE_PROPERTY, pa.string())),
         pc.invert(properties["is_custom_property"]),
     )
     texts = properties.filter(named).select(["execution_id", "string_value"])

@@ -163,7 +163,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     if column.null_count == len(column):
         return [None] * len(column)
     if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+        column = arrays.decoded(column)
         kind = column.type
     if not column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         numbers: list[Any] = arrays.to_numpy(column).tolist()

@@ -6,13 +6,16 @@ import os
 import re
 import uuid as uuids
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
 
 from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.stacks.reachability import Reach, reach_of
 from mlmd_lineage.stores.component import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 
@@ -150,6 +153,12 @@ class S3ArtifactStore(BaseArtifactStore):
     token: pydantic.SecretStr | None = None
     endpoint_url: str | None = pydantic.Field(default=None, pattern=r"^https?://[^@\s]+$")
 
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the credentials are sent to."""
+        address = str(fields.get("endpoint_url") or "https://s3.amazonaws.com")
+        return address.split("://", 1)[-1].split("/", 1)[0].lower()
+
     def options(self) -> dict[str, Any]:
         """Return the arguments of ``s3fs.S3FileSystem``."""
         return _given(
@@ -178,6 +187,12 @@ class GCSArtifactStore(BaseArtifactStore):
     project: str | None = None
     token: pydantic.SecretStr | None = None
 
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the credentials are sent to."""
+        del fields
+        return "storage.googleapis.com"
+
     def options(self) -> dict[str, Any]:
         """Return the arguments of ``gcsfs.GCSFileSystem``."""
         return _given(project=self.project, token=_plain(self.token))
@@ -203,6 +218,12 @@ class AzureArtifactStore(BaseArtifactStore):
     account_key: pydantic.SecretStr | None = None
     connection_string: pydantic.SecretStr | None = None
     sas_token: pydantic.SecretStr | None = None
+
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the credentials are sent to."""
+        account = fields.get("account_name") or "ACCOUNT"
+        return f"{account}.blob.core.windows.net".lower()
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of ``adlfs.AzureBlobFileSystem``."""

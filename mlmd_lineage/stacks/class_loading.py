@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -13,18 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
+from mlmd_lineage.config import user_code
+from mlmd_lineage.stacks.flavor_files import is_dotted_source, is_file_source
+from mlmd_lineage.stacks.verified_import import only_trusted, spec_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
     from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stores.component import Component
 
-_DOTTED = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")
 _FLAVOR = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
 
 
-def flavor_class(source: str, kind: ComponentKind, folder: Path) -> type[Component]:
+def flavor_class(
+    source: str,
+    kind: ComponentKind,
+    folder: Path,
+    trusted: Mapping[str, bytes | None] | None = None,
+) -> type[Component]:
     """Return the class that a source names.
 
     Args:
@@ -33,21 +42,25 @@ def flavor_class(source: str, kind: ComponentKind, folder: Path) -> type[Compone
         kind: What the class has to be.
         folder: Where relative paths begin, and where modules are looked for that are not
             installed.
+        trusted: The contents of the files of the project in ``folder`` that are trusted; where
+            given, nothing else of the project is run.
 
     Raises:
         ConfigurationError: There is no such class, or it makes no flavor.
     """
-    path, _, name = source.partition(":") if ".py" in source else ("", "", "")
-    if path.endswith(".py"):
-        module = _module_in(folder / Path(path).expanduser(), source)
-        found = vars(module).get(name) if name else _only_flavor(module, kind, source)
-    elif _DOTTED.fullmatch(source):
-        dotted, _, name = source.rpartition(".")
-        module = _module_named(dotted, source, folder)
-        found = vars(module).get(name)
-    else:
+    name = source.partition(":")[2] if is_file_source(source) else source.rpartition(".")[2]
+    if not is_file_source(source) and not is_dotted_source(source):
         message = f"{source!r} names no class; write module.Class or path/to/file.py:Class."
         raise errors.ConfigurationError(message)
+    with contextlib.nullcontext() if trusted is None else only_trusted(folder, trusted):
+        if is_file_source(source):
+            path = folder / Path(source.partition(":")[0]).expanduser()
+            module = _module_in_file(path, source, folder, trusted)
+            found = vars(module).get(name) if name else _only_flavor(module, kind, source)
+        else:
+            search = folder if trusted is None else None
+            module = _module_named(source.rpartition(".")[0], source, folder, search)
+            found = vars(module).get(name)
     if found is None:
         near = errors.did_you_mean(name, (n for n, v in vars(module).items() if inspect.isclass(v)))
         message = f"There is no class {name!r} in {source}.{near}"
@@ -61,8 +74,8 @@ def portable_source(source: str, loaded: type[Component], folder: Path, base: Pa
     A file below ``base``, the project's folder, is named relative to it, as is a module in it; a
     module that is found only in ``folder`` is named by its file.
     """
-    path, _, name = source.partition(":") if ".py" in source else ("", "", "")
-    if not path.endswith(".py"):
+    path, _, name = source.partition(":") if is_file_source(source) else ("", "", "")
+    if not path:
         file = Path(inspect.getfile(loaded))
         if folder not in file.parents or "site-packages" in file.parts or folder == base:
             return source
@@ -115,23 +128,34 @@ def _only_flavor(module: ModuleType, kind: ComponentKind, source: str) -> Any:
     return own[0]
 
 
-def _module_in(path: Path, source: str) -> ModuleType:
+def _module_in_file(
+    path: Path, source: str, folder: Path, trusted: Mapping[str, bytes | None] | None
+) -> ModuleType:
     if not path.is_file():
         message = f"There is no file {path}, which {source!r} names."
         raise errors.ConfigurationError(message)
-    # Every file is a module of its own, however many are called flavors.py.
-    resolved = path.resolve()
-    digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:12]
+    if trusted is None:
+        resolved = path.resolve()
+        data = resolved.read_bytes()
+    else:
+        resolved = Path(os.path.normpath(path))
+        inside = resolved.is_relative_to(folder)
+        key = resolved.relative_to(folder).as_posix() if inside else str(resolved)
+        trusted_data = trusted.get(key)
+        if trusted_data is None:
+            message = f"{path}, which {source!r} names, is not among the trusted files."
+            raise errors.ConfigurationError(message)
+        data = trusted_data
+    # Every file is a module of its own, however many are called flavors.py, and a changed one too.
+    digest = hashlib.sha256(os.fsencode(resolved) + b"\0" + data).hexdigest()[:12]
     name = f"_mlmd_lineage_flavor_{digest}_{resolved.stem}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, resolved)
-    if spec is None or spec.loader is None:
-        message = f"{path} cannot be loaded as Python."
-        raise errors.ConfigurationError(message)
+    spec = spec_of(name, resolved, data)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
+        assert spec.loader is not None
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
@@ -141,21 +165,22 @@ def _module_in(path: Path, source: str) -> ModuleType:
     return module
 
 
-def _module_named(dotted: str, source: str, folder: Path) -> ModuleType:
+def _module_named(dotted: str, source: str, folder: Path, search: Path | None) -> ModuleType:
+    """Import a module; ``search`` is a folder that is looked in where it is not installed."""
     try:
         try:
             return importlib.import_module(dotted)
         except ModuleNotFoundError as error:
-            if error.name is None or not f"{dotted}.".startswith(f"{error.name}."):
+            if search is None or not _is_part(error.name, dotted):
                 raise
-        sys.path.insert(0, str(folder))
+        sys.path.insert(0, str(search))
         try:
             importlib.invalidate_caches()
             return importlib.import_module(dotted)
         finally:
-            sys.path.remove(str(folder))
+            sys.path.remove(str(search))
     except ModuleNotFoundError as error:
-        if error.name is not None and f"{dotted}.".startswith(f"{error.name}."):
+        if _is_part(error.name, dotted):
             message = (
                 f"There is no module {dotted!r}, neither installed nor in {folder}; {source!r} "
                 "has to be module.Class or path/to/file.py:Class."
@@ -166,6 +191,10 @@ def _module_named(dotted: str, source: str, folder: Path) -> ModuleType:
         raise _failed(source, error) from error
 
 
+def _is_part(missing: str | None, dotted: str) -> bool:
+    """Return whether the module that is missing is the one asked for or a package it is in."""
+    return missing is not None and f"{dotted}.".startswith(f"{missing}.")
+
+
 def _failed(source: str, error: Exception) -> errors.ConfigurationError:
-    said = f"{type(error).__name__}: {error}"
-    return errors.ConfigurationError(f"Loading {source!r} failed: {said}")
+    return errors.ConfigurationError(f"Loading {source!r} failed: {user_code.described(error)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mlmd_lineage.stacks import artifact_stores, orchestrators
 from mlmd_lineage.stores import BUILT_IN as METADATA_STORES
@@ -12,9 +12,8 @@ from mlmd_lineage.stores import BaseMetadataStore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlmd_lineage.stacks.registration_file import KindName
     from mlmd_lineage.stores.component import Component
-
-KindName = Literal["metadata_store", "artifact_store", "orchestrator"]
 
 
 @dataclasses.dataclass(frozen=True)

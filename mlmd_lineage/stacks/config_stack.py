@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid as uuids
 from typing import TYPE_CHECKING
 
+from mlmd_lineage.stacks import flavor_registry
+from mlmd_lineage.stacks.component_secrets import SecretChanges
 from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, FoundStack
 from mlmd_lineage.stacks.registry import filled
 
 if TYPE_CHECKING:
@@ -29,13 +31,17 @@ def put(
     Raises:
         ConfigurationError: The fields cannot be right, or the stack would break a rule.
     """
-    with registry.changing() as (view, registrations):
+    with SecretChanges(registry.target) as secrets, registry.changing() as (view, registrations):
         own = registrations.components(kind.plural)
-        # The same store all along: its uuid stays, what it was does not.
-        identity = own[NAME].uuid if NAME in own else uuids.uuid4()
-        bare = ComponentRecord(flavor=flavor, uuid=identity)
+        # It keeps its uuid, and nothing else of what it was.
+        last = own.get(NAME)
+        named = flavor_registry.name_seen_from(view, kind, flavor, registry.target)
+        bare = ComponentRecord(flavor=named, uuid=last.uuid if last else uuids.uuid4())
         found = FoundComponent(kind, NAME, bare, registry.target)
-        own[NAME] = filled(view, found, fields)
+        own[NAME] = filled(view, found, fields, secrets)
+        if last is not None:
+            secrets.leave(last, own[NAME])
+        flavor_registry.note_shown_fields(view, registrations, found)
         before = registrations.stacks.get(NAME) or StackRecord(
             uuid=uuids.uuid4(),
             metadata_store=DEFAULT,
@@ -45,6 +51,6 @@ def put(
             decouple_stores=True,
         )
         registrations.stacks[NAME] = before.model_copy(update={kind.name: NAME})
-        view.check_stack(NAME, registrations.stacks[NAME])
+        view.check_stack(FoundStack(NAME, registrations.stacks[NAME], registry.target))
         registrations.active_stack = NAME
-        return view.make(view.component(kind, NAME))
+        return view.make(view.component(kind, NAME, registry.target))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,30 +11,23 @@ import pydantic
 from mlmd_lineage import errors
 from mlmd_lineage.config.pem import is_pem_text
 from mlmd_lineage.config.secrets import secret_store
-from mlmd_lineage.stores.component import a, own_first
+from mlmd_lineage.stores.component import (
+    RESERVED,
+    a,
+    annotation_parts,
+    holds_several,
+    json_value,
+    own_first,
+    secret_fields,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from mlmd_lineage.stores.component import Component
 
-RESERVED = ("name", "uuid")
-"""Fields that say how a component is registered, and are not given with the others."""
 
 _SECRETS = (pydantic.SecretStr, pydantic.SecretBytes)
-
-
-def secret_fields(flavor: type[Component]) -> frozenset[str]:
-    """Return the names of the fields whose values are never shown.
-
-    >>> secret_fields(MySQLMetadataStore)
-    frozenset({'password'})
-    """
-    return frozenset(
-        name
-        for name, field in flavor.model_fields.items()
-        if any(part in _SECRETS for part in _parts(field.annotation))
-    )
 
 
 def flag_fields(flavor: type[Component]) -> frozenset[str]:
@@ -44,28 +35,15 @@ def flag_fields(flavor: type[Component]) -> frozenset[str]:
     return frozenset(
         name
         for name, field in flavor.model_fields.items()
-        if any(part is bool for part in _parts(field.annotation))
+        if any(part is bool for part in annotation_parts(field.annotation))
     )
 
 
 def plain(value: Any) -> Any:
-    """Return a field's value as JSON has it; secrets stay what they are, not to be shown."""
+    """Return a field's value as JSON, a secret as ``********``."""
     if isinstance(value, (str, int, float, bool, dict, list)) or value is None:
         return value
     return secret_store.SHOWN if isinstance(value, _SECRETS) else str(value)
-
-
-def _parts(annotation: object) -> Iterator[object]:
-    yield annotation
-    for part in typing.get_args(annotation):
-        yield from _parts(part)
-
-
-def _structured(flavor: type[Component], name: str) -> bool:
-    field = flavor.model_fields.get(name)
-    parts = _parts(field.annotation) if field is not None else ()
-    origins = {typing.get_origin(part) or part for part in parts}
-    return any(isinstance(o, type) and issubclass(o, (dict, list, tuple, set)) for o in origins)
 
 
 def checked_fields(flavor: type[Component], fields: Mapping[str, Any]) -> None:
@@ -93,15 +71,10 @@ def made(flavor: type[Component], fields: Mapping[str, Any], base: Path) -> dict
 
 
 def _made(flavor: type[Component], name: str, value: Any, base: Path) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or secret_store.is_reference(value):
         return value
-    if _structured(flavor, name):
-        text = secret_store.resolved(value) if secret_store.is_reference(value) else value
-        try:
-            return json.loads(text)
-        except ValueError:
-            message = f'The field {name!r} takes JSON, such as {{"key": "value"}}.'
-            raise errors.ConfigurationError(message) from None
+    if holds_several(flavor, name):
+        return json_value(name, value)
     return _placed(flavor, name, value, base)
 
 
@@ -117,7 +90,7 @@ def _placed(flavor: type[Component], name: str, value: Any, base: Path) -> Any:
 
 
 def settled(flavor: type[Component], fields: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """Return fields as they are registered: paths that no longer depend on where one stands.
+    """Return fields as they are registered: paths that no longer depend on the current folder.
 
     Paths below ``base``, the project's folder, are kept relative to it, so that the project can be
     moved; all others are absolute.
@@ -138,20 +111,32 @@ def _is_path(value: str) -> bool:
     return bool(value) and not other and not value.lower().startswith("file:")
 
 
-def shown(flavor: type[Component] | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+def without_secrets(flavor: type[Component], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that are no secrets, and no references to any."""
+    secret = secret_fields(flavor)
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in secret
+        and not (
+            isinstance(value, str) and (secret_store.is_reference(value) or is_pem_text(value))
+        )
+    }
+
+
+def shown(hidden: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields for people: a secret is ``********``, with its reference where it has one.
 
     Args:
-        flavor: The class, or None where it cannot be loaded: then every text is a secret.
+        hidden: The names of those that are secrets.
         fields: The fields.
     """
-    hidden = secret_fields(flavor) if flavor is not None else frozenset(fields)
     return {name: _shown(value, hide=name in hidden) for name, value in fields.items()}
 
 
 def _shown(value: Any, *, hide: bool) -> Any:
     if isinstance(value, str) and secret_store.is_reference(value):
-        return f"{secret_store.SHOWN} ({value})" if hide else value
+        return f"{secret_store.SHOWN} ({value})"
     if hide and value is not None:
         return secret_store.SHOWN
     if isinstance(value, str) and is_pem_text(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +11,8 @@ from uuid import UUID  # noqa: TC003 - pydantic reads it
 import pydantic
 
 from mlmd_lineage import errors
-from mlmd_lineage.stacks.names import NAME
+from mlmd_lineage.config.json_text import JSONTextError, parse_json
+from mlmd_lineage.stacks.names import NAME, QUALIFIED_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +20,18 @@ if TYPE_CHECKING:
 FILE = "registrations.json"
 
 Name = Annotated[str, pydantic.StringConstraints(pattern=NAME)]
+Reference = Annotated[str, pydantic.StringConstraints(pattern=QUALIFIED_NAME)]
+"""The name of something registered, in one layer where it begins with ``user:``."""
+KindName = Literal["metadata_store", "artifact_store", "orchestrator"]
 Value = str | int | float | bool | list[Any] | dict[str, Any]
+
+
+class TrustState(str, enum.Enum):
+    """Whether a project may be used."""
+
+    TRUSTED = "trusted"
+    NOT_TRUSTED = "not trusted"
+    CHANGED = "changed since it was trusted"
 
 
 class _Strict(pydantic.BaseModel):
@@ -44,9 +57,9 @@ class StackRecord(_Strict):
     """A registered stack: the names of its components."""
 
     uuid: UUID
-    metadata_store: Name
-    artifact_store: Name
-    orchestrator: Name
+    metadata_store: Reference
+    artifact_store: Reference
+    orchestrator: Reference
     decouple_stores: bool = False
 
     def component(self, kind_name: str) -> str:
@@ -66,12 +79,35 @@ class Registrations(_Strict):
     """Everything that is registered in one folder."""
 
     version: Literal[1] = 1
-    active_stack: Name | None = None
+    active_stack: Reference | None = None
     metadata_stores: dict[Name, ComponentRecord] = {}
     artifact_stores: dict[Name, ComponentRecord] = {}
     orchestrators: dict[Name, ComponentRecord] = {}
     stacks: dict[Name, StackRecord] = {}
-    flavors: dict[Literal["metadata_store", "artifact_store", "orchestrator"], dict[Name, str]] = {}
+    flavors: dict[KindName, dict[Name, str]] = {}
+    shown_fields: dict[KindName, dict[Name, list[str]]] = {}
+    """By flavor, the fields that are no secrets: flavors are described without being loaded."""
+
+    _trust: TrustState = pydantic.PrivateAttr(default=TrustState.TRUSTED)
+    _is_being_changed: bool = pydantic.PrivateAttr(default=False)
+
+    @property
+    def is_being_changed(self) -> bool:
+        """Whether a command of the user is changing it, under the lock of its file."""
+        return self._is_being_changed
+
+    @property
+    def trust(self) -> TrustState:
+        """Whether what is registered may be used, or only be listed."""
+        return self._trust
+
+    def begin_change(self) -> None:
+        """Say that a command of the user is changing it."""
+        self._is_being_changed = True
+
+    def set_trust(self, state: TrustState) -> None:
+        """Say whether what is registered may be used."""
+        self._trust = state
 
     def components(self, plural: str) -> dict[str, ComponentRecord]:
         """Return the components of a kind, by name."""
@@ -95,15 +131,12 @@ def parsed(data: bytes, path: Path) -> Registrations:
         ConfigurationError: It is damaged; the message names the line.
     """
     try:
-        text = data.decode()
-        raw = json.loads(text, object_pairs_hook=_no_name_twice)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise _damaged(path, line, "it is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise _damaged(path, error.lineno, error.msg[:1].lower() + error.msg[1:]) from None
-    except _TwiceError as error:
-        raise _damaged(path, _second_line(text, error.name), str(error)) from None
+        raw = parse_json(data)
+    except JSONTextError as error:
+        text = data.decode(errors="replace")
+        line = error.line or (_second_line(text, error.key) if error.key is not None else 1)
+        raise _damaged(path, line, str(error)) from None
+    text = data.decode()
     if isinstance(raw, dict) and raw.get("version", 1) != 1:
         message = f"{path} was written by a newer release of mlmd-lineage; use that one."
         raise errors.ConfigurationError(message)
@@ -115,20 +148,6 @@ def parsed(data: bytes, path: Path) -> Registrations:
         said = problem["msg"][:1].lower() + problem["msg"][1:]
         what = f"{'.'.join(where)}: {said}" if where else said
         raise _damaged(path, _line_of(text, where), what) from None
-
-
-class _TwiceError(ValueError):
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name!r} is given twice")
-        self.name = name
-
-
-def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return made
 
 
 def _line_of(text: str, where: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The registry of components and flavors: registering, changing and deleting them."""
+"""The registry of components: registering, changing and deleting them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.config.pem import is_pem_text
 from mlmd_lineage.config.secrets import secret_store
-from mlmd_lineage.stacks import class_loading
 from mlmd_lineage.stacks import fields as fields_
+from mlmd_lineage.stacks import flavor_registry
+from mlmd_lineage.stacks.component_secrets import (
+    SecretChanges,
+    is_made_for_component,
+    references,
+)
 from mlmd_lineage.stacks.layers import layers
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import ComponentRecord
 from mlmd_lineage.stacks.registration_view import DEFAULT, FoundComponent, RegistrationView
-from mlmd_lineage.stores.component import a
+from mlmd_lineage.stores.component import a, secret_fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -55,7 +60,7 @@ class Registry:
     def changing(
         self, layer: Layer | None = None
     ) -> Iterator[tuple[RegistrationView, Registrations]]:
-        """Give a view, and of one layer what can be changed; it is written at the end."""
+        """Give a view, and one layer's registrations to change; they are written at the end."""
         layer = layer or self.target
         with layer.changing() as registrations:
             read = [
@@ -76,18 +81,19 @@ class Registry:
         Raises:
             ConfigurationError: The class makes no flavor, or its name is taken.
         """
-        loaded = class_loading.flavor_class(source, kind, folder)
         with self.changing() as (view, registrations):
-            taken = view.flavors(kind).get(loaded.FLAVOR)
-            if taken is not None:
-                message = (
-                    f"There is a flavor {loaded.FLAVOR!r} of {kind.words}s already "
-                    f"({taken.origin}: {taken.source}); give {source} another FLAVOR."
-                )
-                raise errors.ConfigurationError(message)
-            kept = class_loading.portable_source(source, loaded, folder, self.target.base)
-            registrations.flavors.setdefault(kind.name, {})[loaded.FLAVOR] = kept
-        return loaded.FLAVOR
+            return flavor_registry.add(view, registrations, self.target, kind, source, folder)
+
+    def unregister_flavor(self, kind: ComponentKind, name: str) -> None:
+        """Delete a flavor's registration; its class is not loaded, and its file stays.
+
+        Raises:
+            NotFoundError: No flavor of this name is registered.
+            ConfigurationError: It is not registered but built in, or a component uses it.
+        """
+        bare, layer = flavor_registry.registered(self.view(), kind, name)
+        with self.changing(layer) as (view, registrations):
+            flavor_registry.remove(view, registrations, layer, kind, bare)
 
     # Components
 
@@ -102,11 +108,14 @@ class Registry:
             ConfigurationError: The name is taken, the flavor unknown, or a field cannot be right.
         """
         checked_name(name)
-        with self.changing() as (view, registrations):
-            self._refuse_taken(view, kind, name)
+        with SecretChanges(self.target) as secrets, self.changing() as (view, registrations):
+            refuse_taken(view, kind, name)
+            flavor = flavor_registry.name_seen_from(view, kind, flavor, self.target)
             record = ComponentRecord(flavor=flavor, uuid=uuids.uuid4())
-            record = filled(view, FoundComponent(kind, name, record, self.target), fields)
+            found = FoundComponent(kind, name, record, self.target)
+            record = filled(view, found, fields, secrets)
             registrations.components(kind.plural)[name] = record
+            flavor_registry.note_shown_fields(view, registrations, found)
         return FoundComponent(kind, name, record, self.target)
 
     def update(
@@ -122,9 +131,10 @@ class Registry:
             NotFoundError: There is none of this name, or it has no such field.
             ConfigurationError: A field cannot be right, or a stack that uses it would break a rule.
         """
-        layer = self._layer_of(kind, name)
-        with self.changing(layer) as (view, registrations):
-            record = self._own(registrations, kind, name)
+        found = self._changeable(kind, name)
+        layer = layer_of(found)
+        with SecretChanges(layer) as secrets, self.changing(layer) as (view, registrations):
+            record = _own(registrations, found)
             kept = record.fields
             for field in remove:
                 if field not in kept:
@@ -135,11 +145,16 @@ class Registry:
                     raise errors.NotFoundError(message)
                 del kept[field]
             bare = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
-            changed = filled(view, FoundComponent(kind, name, bare, layer), fields)
-            registrations.components(kind.plural)[name] = changed
-            for stack in view.users(kind.name, name):
-                view.check_stack(stack.name, stack.record)
-        return FoundComponent(kind, name, changed, layer)
+            bare_found = dataclasses.replace(found, record=bare)
+            changed = filled(view, bare_found, fields, secrets)
+            secrets.leave(record, changed)
+            registrations.components(kind.plural)[found.name] = changed
+            flavor_registry.note_shown_fields(view, registrations, found)
+            after = dataclasses.replace(found, record=changed)
+            for stack in view.users(after):
+                if view.is_trusted(stack.layer):
+                    view.check_stack(stack)
+        return after
 
     def rename(self, kind: ComponentKind, name: str, new: str) -> None:
         """Give a component another name, also in the stacks that use it.
@@ -149,20 +164,23 @@ class Registry:
             ConfigurationError: The new name is taken, or a stack elsewhere uses the old one.
         """
         checked_name(new)
-        layer = self._layer_of(kind, name)
+        found = self._changeable(kind, name)
+        layer = layer_of(found)
         with self.changing(layer) as (view, registrations):
-            self._refuse_taken(view, kind, new)
-            for stack in view.users(kind.name, name):
+            refuse_taken(view, kind, new)
+            record = _own(registrations, found)
+            for stack in view.users(dataclasses.replace(found, record=record)):
                 if stack.layer != layer:
                     message = (
                         f"The stack {stack.name!r} of the {stack.layer and stack.layer.name} uses "
                         f"the {kind.words} {name!r}; change it first."
                     )
                     raise errors.ConfigurationError(message)
-                setattr(registrations.stacks[stack.name], kind.name, new)
+                changed = stack.record.model_copy(update={kind.name: new})
+                registrations.stacks[stack.name] = changed
             own = registrations.components(kind.plural)
-            own[new] = self._own(registrations, kind, name)
-            del own[name]
+            own[new] = record
+            del own[found.name]
 
     def copy(self, kind: ComponentKind, name: str, new: str) -> FoundComponent:
         """Register a copy of a component under another name, with a uuid of its own.
@@ -170,36 +188,42 @@ class Registry:
         Raises:
             NotFoundError: There is none of this name.
             ConfigurationError: The new name is taken.
+            UntrustedProjectError: It is of a project that is not trusted.
         """
         checked_name(new)
-        with self.changing() as (view, registrations):
+        with SecretChanges(self.target) as secrets, self.changing() as (view, registrations):
             found = view.component(kind, name)
-            self._refuse_taken(view, kind, new)
+            refuse_taken(view, kind, new)
+            view.require_trust(found.layer)
             fields = found.record.fields
+            flavor = view.flavor_of(found)
             if found.layer is not None:
-                flavor = view.flavor(kind, found.record.flavor).load()
-                fields = fields_.settled(
-                    flavor, fields_.placed(flavor, fields, found.layer.base), self.target.base
-                )
-            record = ComponentRecord(flavor=found.record.flavor, uuid=uuids.uuid4(), **fields)
-            own = _secret_name(found.record)
-            shared = {k: v for k, v in fields.items() if secret_store.secret_in(str(v)) == own}
-            if shared:
-                values = {key: secret_store.resolved(str(value)) for key, value in shared.items()}
-                record = _kept_apart(record, values)
+                placed = fields_.placed(flavor, fields, found.layer.base)
+                fields = fields_.settled(flavor, placed, self.target.base)
+            # Its own secrets; those registered by hand stay shared within a layer.
+            values = _values_to_copy(found, self.target)
+            bare = {key: value for key, value in fields.items() if key not in values}
+            named = flavor_registry.name_seen_from(view, kind, found.record.flavor, self.target)
+            record = ComponentRecord(flavor=named, uuid=uuids.uuid4(), **bare)
+            if values:
+                record = secrets.keep(record, values, flavor.destination(fields))
             registrations.components(kind.plural)[new] = record
-        return FoundComponent(kind, new, record, self.target)
+            copied = FoundComponent(kind, new, record, self.target)
+            flavor_registry.note_shown_fields(view, registrations, copied)
+        return copied
 
     def delete(self, kind: ComponentKind, name: str) -> None:
-        """Forget a component, and the secrets that were made for it; what it describes stays.
+        """Delete a component's registration, and the secrets made for it; its data stays.
 
         Raises:
             NotFoundError: There is none of this name.
             ConfigurationError: A stack uses it.
         """
-        layer = self._layer_of(kind, name)
-        with self.changing(layer) as (view, registrations):
-            users = [stack.name for stack in view.users(kind.name, name)]
+        found = self._changeable(kind, name)
+        layer = layer_of(found)
+        with SecretChanges(layer) as secrets, self.changing(layer) as (view, registrations):
+            record = _own(registrations, found)
+            users = [stack.name for stack in view.users(found)]
             if users:
                 message = (
                     f"The {kind.words} {name!r} is used by the stack"
@@ -207,59 +231,79 @@ class Registry:
                     "or delete it first."
                 )
                 raise errors.ConfigurationError(message)
-            record = self._own(registrations, kind, name)
-            del registrations.components(kind.plural)[name]
-            own = _secret_name(record)
-            if own in secret_store.secrets():
-                secret_store.delete(own)
+            del registrations.components(kind.plural)[found.name]
+            secrets.leave(record, None)
 
-    def _layer_of(self, kind: ComponentKind, name: str) -> Layer:
-        layer = self.view().component(kind, name).layer
-        if layer is None:
+    def _changeable(self, kind: ComponentKind, name: str) -> FoundComponent:
+        found = self.view().component(kind, name)
+        if found.layer is None:
             message = (
                 f"The {kind.words} {name!r} is built in and cannot be changed; copy it: "
                 f"mlmd-lineage {kind.command} copy {name} NEW_NAME."
             )
             raise errors.ConfigurationError(message)
-        return layer
+        return found
 
-    def _own(self, registrations: Registrations, kind: ComponentKind, name: str) -> ComponentRecord:
-        record = registrations.components(kind.plural).get(name)
-        if record is None:  # another process was faster
-            message = f"No {kind.words} {name!r} is registered any more."
-            raise errors.NotFoundError(message)
-        return record
 
-    def _refuse_taken(self, view: RegistrationView, kind: ComponentKind, name: str) -> None:
-        if name == DEFAULT or name in view.components(kind):
-            message = (
-                f"{a(kind.words).capitalize()} {name!r} is registered already; choose another "
-                "name, or update it."
-            )
-            raise errors.ConfigurationError(message)
+def layer_of(found: FoundComponent) -> Layer:
+    """Return the layer of a component that is registered in one."""
+    assert found.layer is not None
+    return found.layer
+
+
+def _own(registrations: Registrations, found: FoundComponent) -> ComponentRecord:
+    record = registrations.components(found.kind.plural).get(found.name)
+    if record is None:  # another process was faster
+        message = f"No {found.kind.words} {found.name!r} is registered any more."
+        raise errors.NotFoundError(message)
+    return record
+
+
+def refuse_taken(view: RegistrationView, kind: ComponentKind, name: str) -> None:
+    """Refuse the name of another component, in any layer.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    if name == DEFAULT or any(found.name == name for found in view.components(kind).values()):
+        message = (
+            f"{a(kind.words).capitalize()} {name!r} is registered already; choose another "
+            "name, or update it."
+        )
+        raise errors.ConfigurationError(message)
 
 
 def filled(
-    view: RegistrationView, found: FoundComponent, fields: Mapping[str, Any]
+    view: RegistrationView,
+    found: FoundComponent,
+    fields: Mapping[str, Any],
+    secrets: SecretChanges,
 ) -> ComponentRecord:
-    """Return a component's record with more fields, checked, its secrets kept elsewhere."""
+    """Return a component's record with more fields, checked, its secrets kept apart."""
     record = found.record
-    assert found.layer is not None
-    flavor = view.flavor(found.kind, record.flavor).load()
+    layer = layer_of(found)
+    flavor = view.flavor_of(found)
     fields_.checked_fields(flavor, fields)
-    kept = {**record.fields, **fields_.settled(flavor, fields, found.layer.base)}
+    kept = {**record.fields, **fields_.settled(flavor, fields, layer.base)}
+    destination = flavor.destination(fields_.made(flavor, kept, layer.base))
+    # The user's own command names both the secrets and the server.
     full = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
+    secrets.allow(full, destination)
     made = view.make(dataclasses.replace(found, record=full))
     hidden = {key: str(kept[key]) for key in fields if _is_plain_secret(flavor, key, kept[key])}
     # Numbers as numbers, so that the file reads as it means.
     kept |= {key: getattr(made, key) for key in fields if _is_plain_number(made, key, kept[key])}
     full = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **kept)
-    return _kept_apart(full, hidden) if hidden else full
+    return secrets.keep(full, hidden, destination) if hidden else full
 
 
-def _secret_name(record: ComponentRecord) -> str:
-    """Return the name of the secret that is made for a component, whatever it is called."""
-    return f"component-{record.uuid}"
+def _values_to_copy(found: FoundComponent, target: Layer) -> dict[str, str]:
+    """Return the secret values that a copy needs of its own."""
+    return {
+        field: secret_store.value_of(str(found.record.fields[field]), layer_of(found).origin)
+        for field, secret in references(found.record).items()
+        if is_made_for_component(secret) or found.layer != target
+    }
 
 
 def _is_plain_number(made: Component, field: str, given: object) -> bool:
@@ -267,41 +311,7 @@ def _is_plain_number(made: Component, field: str, given: object) -> bool:
     return number and not (isinstance(given, str) and secret_store.is_reference(given))
 
 
-def _kept_apart(record: ComponentRecord, values: Mapping[str, str]) -> ComponentRecord:
-    """Make a secret of values, and return the record with references to it."""
-    secret = _secret_name(record)
-    secret_store.register(secret, values, replace=True)
-    references = {key: secret_store.reference(secret, key) for key in values}
-    fields = record.fields | references
-    return ComponentRecord(flavor=record.flavor, uuid=record.uuid, **fields)
-
-
 def _is_plain_secret(flavor: type[Component], field: str, value: object) -> bool:
     if not isinstance(value, str) or not value or secret_store.is_reference(value):
         return False
-    return field in fields_.secret_fields(flavor) or is_pem_text(value)
-
-
-def secret_users(view: RegistrationView, secret: str) -> Iterator[FoundComponent]:
-    """Yield the components that refer to a secret."""
-    from mlmd_lineage.stacks.component_kinds import KINDS
-
-    for kind in KINDS.values():
-        for found in view.components(kind).values():
-            texts = [value for value in found.record.fields.values() if isinstance(value, str)]
-            if any(secret_store.secret_in(text) == secret for text in texts):
-                yield found
-
-
-def delete_secret(registry: Registry, name: str) -> None:
-    """Forget a secret.
-
-    Raises:
-        NotFoundError: There is none of this name.
-        ConfigurationError: A registered component refers to it.
-    """
-    users = [f"{found.kind.words} {found.name!r}" for found in secret_users(registry.view(), name)]
-    if users:
-        message = f"The secret {name!r} is used by the {', the '.join(users)}; change that first."
-        raise errors.ConfigurationError(message)
-    secret_store.delete(name)
+    return field in secret_fields(flavor) or is_pem_text(value)

@@ -48,23 +48,22 @@ def check_combination(
             raise _breaks(LOCAL_FILES, broken)
 
 
-def check_coupling(name: str, pair: tuple[str, str], others: Mapping[str, tuple[str, str]]) -> None:
+def check_coupling(pair: tuple[str, str], others: Mapping[str, tuple[str, str]]) -> None:
     """Refuse stores that already belong to others.
 
-    A metadata store and an artifact store belong together: an artifact's path says neither its
-    pipeline nor its run, so that two metadata stores would write over each other's artifacts.
+    A metadata store and an artifact store belong together: an artifact's path names neither its
+    pipeline nor its run, so that two metadata stores would overwrite each other's artifacts.
 
     Args:
-        name: The stack that is to have them.
-        pair: The names of its metadata store and its artifact store.
-        others: The pairs of the other stacks, those left out that decouple theirs.
+        pair: The names of a stack's metadata store and artifact store.
+        others: The pairs of the other stacks, by stack; those that decouple theirs are left out.
 
     Raises:
         ConfigurationError: One of them belongs to another.
     """
     metadata_store, artifact_store = pair
     for other, (its_metadata, its_artifacts) in others.items():
-        if other == name or (its_metadata == metadata_store) == (its_artifacts == artifact_store):
+        if (its_metadata == metadata_store) == (its_artifacts == artifact_store):
             continue
         if its_metadata == metadata_store:
             held, its = f"metadata store {metadata_store!r}", f"artifact store {its_artifacts!r}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pydantic
 import pydantic_settings
 
 from mlmd_lineage import errors
+from mlmd_lineage.config.json_text import JSONTextError, parse_json
 from mlmd_lineage.stacks.artifact_stores import (
     BaseArtifactStore,  # noqa: TC001 - pydantic reads it
 )
 from mlmd_lineage.stacks.component_kinds import KINDS
-from mlmd_lineage.stacks.names import is_name
+from mlmd_lineage.stacks.names import is_qualified_name
 from mlmd_lineage.stacks.orchestrators import BaseOrchestrator  # noqa: TC001 - pydantic reads it
 from mlmd_lineage.stacks.registration_view import STACK_VARIABLE, RegistrationView
 from mlmd_lineage.stacks.registry import Registry
@@ -93,7 +93,7 @@ class Stack(pydantic_settings.BaseSettings):
         dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,
         file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,
     ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
-        """Return where the fields come from, what counts most first."""
+        """Return the sources of the fields, the one that counts most first."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, _Registered(settings_cls)
 
@@ -133,11 +133,12 @@ class _Registered(pydantic_settings.PydanticBaseSettingsSource):
         view = Registry().view()
         state = self.current_state
         named = state.get("name") or state.get(STACK_VARIABLE)
-        stack = view.stack(str(named)) if named else view.active()
+        stack = view.stack(str(named)) if named else view.active_to_use()
         parts: dict[str, Any] = {} if named else {"name": stack.name}
-        for name in KINDS:
+        for name, kind in KINDS.items():
             if name not in state:
-                parts[name] = stack.record.component(name)
+                view.require_trust(stack.layer)
+                parts[name] = view.make(view.part(stack, kind))
         return parts
 
 
@@ -152,8 +153,8 @@ def component(view: RegistrationView, kind: ComponentKind, given: Any) -> Compon
         return given
     if isinstance(given, str) and given.lstrip().startswith("{"):
         try:
-            given = json.loads(given)
-        except ValueError:
+            given = parse_json(given)
+        except JSONTextError:
             message = f"The JSON of the {kind.words} cannot be read."
             raise errors.ConfigurationError(message) from None
     if isinstance(given, dict):
@@ -161,7 +162,7 @@ def component(view: RegistrationView, kind: ComponentKind, given: Any) -> Compon
         flavor = view.flavor(kind, str(fields.pop("flavor", kind.default))).load()
         made: Component = flavor(**fields)
         return made
-    if isinstance(given, str) and is_name(given):
+    if isinstance(given, str) and is_qualified_name(given):
         return view.make(view.component(kind, given))
     if kind.name == "metadata_store":
         return metadata_store_from(given)

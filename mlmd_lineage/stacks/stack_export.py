@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import uuid as uuids
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from mlmd_lineage import errors
-from mlmd_lineage.stacks import fields, stack_registry
+from mlmd_lineage.config.json_text import JSONTextError, parse_json
+from mlmd_lineage.stacks import fields, flavor_registry, stack_registry
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import ComponentRecord, StackRecord
@@ -28,20 +28,25 @@ if TYPE_CHECKING:
 _FORM = "mlmd-lineage stack 1"
 
 
-def exported(view: RegistrationView, name: str) -> dict[str, Any]:
-    """Return a stack and its components as JSON has them, with references in place of secrets.
+def exported(view: RegistrationView, name: str | None = None) -> dict[str, Any]:
+    """Return a stack and its components as JSON, with references in place of secrets.
+
+    Args:
+        view: The registrations.
+        name: The stack's name; the active one where none is given.
 
     Raises:
         NotFoundError: The stack or one of its components is not registered.
     """
-    stack = view.stack(name)
+    stack = view.stack(name) if name is not None else view.active_to_use()
+    view.require_trust(stack.layer)
     document: dict[str, Any] = {
         "form": _FORM,
         "name": stack.name,
         "decouple_stores": stack.record.decouple_stores,
     }
     for kind_name, kind in KINDS.items():
-        found = view.component(kind, stack.record.component(kind_name))
+        found = view.part(stack, kind)
         document[kind_name] = {"name": found.name} | _exported(view, found)
     return document
 
@@ -49,7 +54,7 @@ def exported(view: RegistrationView, name: str) -> dict[str, Any]:
 def _exported(view: RegistrationView, found: FoundComponent) -> dict[str, Any]:
     given = found.record.fields
     if found.layer is not None:
-        flavor = view.flavor(found.kind, found.record.flavor).load()
+        flavor = view.flavor_of(found)
         given = fields.placed(flavor, given, found.layer.base)
     return {"flavor": found.record.flavor, "uuid": str(found.record.uuid), **given}
 
@@ -79,17 +84,18 @@ def imported(
         }
         decoupled = decouple_stores or bool(document.get("decouple_stores"))
         record = StackRecord(uuid=uuids.uuid4(), **names, decouple_stores=decoupled)
-        view.check_stack(name, record)
+        found = FoundStack(name, record, registry.target)
+        view.check_stack(found)
         registrations.stacks[name] = record
-    return FoundStack(name, record, registry.target)
+    return found
 
 
 def _read(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except ValueError as error:
-        line = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        message = f"This is no exported stack: it is not JSON{line}."
+        document = parse_json(text)
+    except JSONTextError as error:
+        line = f" at line {error.line}" if error.line else ""
+        message = f"This is no exported stack: it is not JSON{line}: {error}."
         raise errors.ConfigurationError(message) from None
     parts = [document.get(name) for name in KINDS] if isinstance(document, dict) else []
     whole = parts and all(isinstance(p, dict) and {"name", "flavor"} <= p.keys() for p in parts)
@@ -126,9 +132,12 @@ def _import(
             f"{kind.command} rename {name} NEW_NAME."
         )
         raise errors.ConfigurationError(message)
+    named = flavor_registry.name_seen_from(view, kind, record.flavor, registry.target)
     flavor = view.flavor(kind, record.flavor).load()
     settled = fields.settled(flavor, record.fields, registry.target.base)
-    record = ComponentRecord(flavor=record.flavor, uuid=record.uuid, **settled)
-    view.make(FoundComponent(kind, name, record, registry.target))
+    record = ComponentRecord(flavor=named, uuid=record.uuid, **settled)
+    found = FoundComponent(kind, name, record, registry.target)
+    view.make(found)
+    flavor_registry.note_shown_fields(view, registrations, found)
     registrations.components(kind.plural)[name] = record
     return name

@@ -9,11 +9,13 @@ from mlmd_lineage import errors
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.names import checked_name
 from mlmd_lineage.stacks.registration_file import StackRecord
-from mlmd_lineage.stacks.registration_view import DEFAULT, FoundStack, RegistrationView
+from mlmd_lineage.stacks.registration_view import DEFAULT, FoundStack
 
 if TYPE_CHECKING:
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
     from mlmd_lineage.stacks.layers import Layer
     from mlmd_lineage.stacks.registration_file import Registrations
+    from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
     from mlmd_lineage.stacks.registry import Registry
 
 
@@ -45,20 +47,22 @@ def register(  # noqa: PLR0913 - the parts of a stack
     checked_name(name)
     with registry.changing() as (view, registrations):
         refuse_taken(view, name)
-        # Ask for each by itself, so that a name that is none is told before its form is.
         names = {
             "metadata_store": metadata_store,
             "artifact_store": artifact_store,
             "orchestrator": orchestrator,
         }
-        for kind_name, kind in KINDS.items():
-            view.component(kind, names[kind_name])
-        record = StackRecord(uuid=uuids.uuid4(), **names, decouple_stores=decouple_stores)
-        view.check_stack(name, record)
+        settled: dict[str, str] = {
+            kind_name: _part_seen_from(view, kind, names[kind_name], registry.target)
+            for kind_name, kind in KINDS.items()
+        }
+        record = StackRecord(uuid=uuids.uuid4(), **settled, decouple_stores=decouple_stores)
+        found = FoundStack(name, record, registry.target)
+        view.check_stack(found)
         registrations.stacks[name] = record
         if activate:
             registrations.active_stack = name
-    return FoundStack(name, record, registry.target)
+    return found
 
 
 def update(
@@ -81,17 +85,20 @@ def update(
         NotFoundError: The stack or a component is not registered.
         ConfigurationError: The stack would break a rule.
     """
-    layer = _layer_of(registry, name)
+    bare, layer = _layer_of(registry, name)
     with registry.changing(layer) as (view, registrations):
-        record = own(registrations, name)
-        for kind_name, kind in KINDS.items():
-            if kind_name in components:
-                view.component(kind, components[kind_name])
+        record = own(registrations, bare)
+        settled: dict[str, str] = {
+            kind_name: _part_seen_from(view, kind, components[kind_name], layer)
+            for kind_name, kind in KINDS.items()
+            if kind_name in components
+        }
         decoupled = record.decouple_stores if decouple_stores is None else decouple_stores
-        changed = record.model_copy(update={**components, "decouple_stores": decoupled})
-        view.check_stack(name, changed)
-        registrations.stacks[name] = changed
-    return FoundStack(name, changed, layer)
+        changed = record.model_copy(update={**settled, "decouple_stores": decoupled})
+        found = FoundStack(bare, changed, layer)
+        view.check_stack(found)
+        registrations.stacks[bare] = changed
+    return found
 
 
 def activate(registry: Registry, name: str) -> FoundStack:
@@ -103,8 +110,8 @@ def activate(registry: Registry, name: str) -> FoundStack:
     """
     with registry.changing() as (view, registrations):
         found = view.stack(name)
-        view.check_stack(name, found.record)
-        registrations.active_stack = name
+        view.check_stack(found)
+        registrations.active_stack = _seen_from(found, name, registry.target)
     return found
 
 
@@ -116,13 +123,13 @@ def rename(registry: Registry, name: str, new: str) -> None:
         ConfigurationError: The new name is taken, or another folder has it as its active stack.
     """
     checked_name(new)
-    layer = _layer_of(registry, name)
+    bare, layer = _layer_of(registry, name)
     with registry.changing(layer) as (view, registrations):
         refuse_taken(view, new)
-        _refuse_active(view, name, elsewhere_than=layer)
-        registrations.stacks[new] = own(registrations, name)
-        del registrations.stacks[name]
-        if registrations.active_stack == name:
+        _refuse_active(view, view.stack(name), elsewhere_than=layer)
+        registrations.stacks[new] = own(registrations, bare)
+        del registrations.stacks[bare]
+        if registrations.active_stack == bare:
             registrations.active_stack = new
 
 
@@ -136,24 +143,31 @@ def copy(registry: Registry, name: str, new: str) -> FoundStack:
     checked_name(new)
     with registry.changing() as (view, registrations):
         refuse_taken(view, new)
-        record = view.stack(name).record.model_copy(update={"uuid": uuids.uuid4()})
-        view.check_stack(new, record)
+        before = view.stack(name)
+        names: dict[str, str] = {
+            kind_name: _seen_from(part, part.name, registry.target)
+            for kind_name, kind in KINDS.items()
+            for part in [view.part(before, kind)]
+        }
+        record = before.record.model_copy(update={**names, "uuid": uuids.uuid4()})
+        found = FoundStack(new, record, registry.target)
+        view.check_stack(found)
         registrations.stacks[new] = record
-    return FoundStack(new, record, registry.target)
+    return found
 
 
 def delete(registry: Registry, name: str) -> None:
-    """Forget a stack; its components stay registered.
+    """Delete a stack; its components stay registered.
 
     Raises:
         NotFoundError: There is none of this name.
         ConfigurationError: It is the active one.
     """
-    layer = _layer_of(registry, name)
+    bare, layer = _layer_of(registry, name)
     with registry.changing(layer) as (view, registrations):
-        _refuse_active(view, name)
-        own(registrations, name)
-        del registrations.stacks[name]
+        _refuse_active(view, view.stack(name))
+        own(registrations, bare)
+        del registrations.stacks[bare]
 
 
 def own(registrations: Registrations, name: str) -> StackRecord:
@@ -174,29 +188,54 @@ def refuse_taken(view: RegistrationView, name: str) -> None:
     Raises:
         ConfigurationError: It is one.
     """
-    if name in view.stacks():
+    if any(found.name == name for found in view.stacks().values()):
         message = f"A stack {name!r} is registered already; choose another name, or update it."
         raise errors.ConfigurationError(message)
 
 
 def _refuse_active(
-    view: RegistrationView, name: str, *, elsewhere_than: Layer | None = None
+    view: RegistrationView, stack: FoundStack, *, elsewhere_than: Layer | None = None
 ) -> None:
     for layer, registrations in view.read:
-        if registrations.active_stack == name and layer != elsewhere_than:
+        if not registrations.active_stack or layer == elsewhere_than:
+            continue
+        if view.is_trusted(layer) and view.stack(registrations.active_stack, layer) == stack:
             message = (
-                f"The stack {name!r} is the active one of the {layer.name}; set another first: "
-                "mlmd-lineage stack set NAME."
+                f"The stack {stack.name!r} is the active one of the {layer.name}; set another "
+                "first: mlmd-lineage stack set NAME."
             )
             raise errors.ConfigurationError(message)
 
 
-def _layer_of(registry: Registry, name: str) -> Layer:
-    layer = registry.view().stack(name).layer
-    if layer is None:
+def _layer_of(registry: Registry, name: str) -> tuple[str, Layer]:
+    """Return the bare name of a stack that a person names, and the layer that has it."""
+    found = registry.view().stack(name)
+    if found.layer is None:
         message = (
             f"The stack {DEFAULT!r} is built in and cannot be changed; register one of your own: "
             "mlmd-lineage stack register NAME -m ... -a ... -o ..."
         )
         raise errors.ConfigurationError(message)
-    return layer
+    return found.name, found.layer
+
+
+def _part_seen_from(view: RegistrationView, kind: ComponentKind, name: str, layer: Layer) -> str:
+    found = view.component(kind, name)
+    return _seen_from(found, name, layer)
+
+
+def _seen_from(found: FoundComponent | FoundStack, name: str, layer: Layer) -> str:
+    """Return how a layer's registrations name something that is registered.
+
+    Raises:
+        ConfigurationError: The user's registrations would name something of a project.
+    """
+    if found.layer is None or found.layer == layer:
+        return found.name
+    if layer.name == "user":
+        message = (
+            f"{name!r} is registered by the project {found.layer.base}, which the user's "
+            "registrations cannot depend on; copy it with --global first."
+        )
+        raise errors.ConfigurationError(message)
+    return f"user:{found.name}"

@@ -10,6 +10,7 @@ import pydantic
 
 from mlmd_lineage import errors
 from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 
 MANIFEST = "manifest.json"
 
@@ -32,7 +33,10 @@ class ArchiveMetadataStore(BaseMetadataStore):
     @pydantic.field_validator("uri", mode="before")
     @classmethod
     def _text(cls, value: object) -> object:
-        return os.fspath(value) if isinstance(value, os.PathLike) else value
+        value = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if isinstance(value, str) and holds_credentials(value) and not Path(value).exists():
+            raise ValueError(MISTYPED)
+        return value
 
     @property
     def path(self) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from mlmd_lineage import errors
+from mlmd_lineage.config import user_code
 from mlmd_lineage.stores.component import Component
 
 if TYPE_CHECKING:
@@ -52,3 +54,22 @@ class BaseMetadataStore(Component):
         It is ``ml_metadata``'s own class where that is installed, else one of ours with the same
         fields and the same wire format.
         """
+
+
+def connection_config_of(store: BaseMetadataStore) -> Message:
+    """Return a store's ``ConnectionConfig``; an exception of a user's flavor is reported as theirs.
+
+    Raises:
+        ConfigurationError: Its ``connection_config()`` failed; the message names file and line.
+    """
+    try:
+        with store.as_made():
+            return store.connection_config()
+    except errors.MLMDLineageError:
+        raise
+    except Exception as error:
+        message = (
+            f"connection_config() of the flavor {store.FLAVOR!r} failed: "
+            f"{user_code.described(error)}"
+        )
+        raise errors.ConfigurationError(message) from error

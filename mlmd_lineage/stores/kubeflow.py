@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import pydantic
 
 from mlmd_lineage import _proto, errors
+from mlmd_lineage.config.environment import TOKEN_VARIABLE, secret_from_environment
 from mlmd_lineage.config.pem import PEMFile  # noqa: TC001 - pydantic reads it
 from mlmd_lineage.stores.base import BaseMetadataStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
-TOKEN_VARIABLE = "MLMD_LINEAGE_TOKEN"  # noqa: S105 - the name of a variable, not a token
 # Set by Kubernetes in each pod beside the service metadata-grpc-service.
 HOST_VARIABLE = "METADATA_GRPC_SERVICE_HOST"
 PORT_VARIABLE = "METADATA_GRPC_SERVICE_PORT"
@@ -35,8 +37,10 @@ def _service_port() -> Any:
 
 
 def _token_from_environment() -> dict[str, pydantic.SecretStr]:
-    token = os.environ.get(TOKEN_VARIABLE)
-    return {"authorization": pydantic.SecretStr(f"Bearer {token}")} if token else {}
+    token = secret_from_environment(TOKEN_VARIABLE)
+    if token is None:
+        return {}
+    return {"authorization": pydantic.SecretStr(f"Bearer {token.get_secret_value()}")}
 
 
 def _proper_headers(headers: dict[str, pydantic.SecretStr]) -> dict[str, pydantic.SecretStr]:
@@ -123,6 +127,14 @@ class KubeflowMetadataStore(BaseMetadataStore):
     def tls(self) -> bool:
         """Whether a secure connection is asked for."""
         return bool(self.ssl or self.ssl_ca or self.ssl_cert)
+
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the service that the headers are sent to."""
+        context, namespace = fields.get("kube_context"), fields.get("kube_namespace")
+        if context is not None:
+            return f"kubeflow://{context}/{namespace}"
+        return f"{fields.get('host') or _service_host()}:{fields.get('port') or _service_port()}"
 
     def location(self) -> str:
         """Return the store's URL."""

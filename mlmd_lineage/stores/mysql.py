@@ -8,10 +8,12 @@ import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.config.environment import password_from_environment
-from mlmd_lineage.config.pem import PEMFile, from_environment
+from mlmd_lineage.config.pem import PEMFile, from_environment, path_for_library
 from mlmd_lineage.stores.base import BaseMetadataStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
 # MySQL's own limit for identifiers: https://dev.mysql.com/doc/refman/8.0/en/identifier-length.html
@@ -37,11 +39,19 @@ class MySQLMetadataStore(BaseMetadataStore):
         ssl: Ask for TLS, checked against the system's authorities unless ``ssl_ca`` is given.
         ssl_verify_server_cert: ``False`` takes any certificate: safe from listeners only, not
             from impostors.
+        server_public_key: A PEM file with the key that encrypts the password where the server
+            asks for that and there is no TLS; a key that the server sends is taken only from one
+            on this machine.
         connect_timeout: For how many seconds to wait for the server to answer.
     """  # noqa: E501 - the example shows a whole repr
 
     FLAVOR: ClassVar[str] = "mysql"
-    PATHS: ClassVar[tuple[str, ...]] = ("ssl_ca", "ssl_cert", "ssl_key")
+    PATHS: ClassVar[tuple[str, ...]] = (
+        "ssl_ca",
+        "ssl_cert",
+        "ssl_key",
+        "server_public_key",
+    )
 
     host: str = pydantic.Field(min_length=1, max_length=255, pattern=r"^[^\s/@\x00]+$")
     port: int = pydantic.Field(default=3306, ge=1, le=65535)
@@ -53,6 +63,7 @@ class MySQLMetadataStore(BaseMetadataStore):
     ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
     ssl: bool | None = None
     ssl_verify_server_cert: bool | None = None
+    server_public_key: PEMFile | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
 
     @pydantic.model_validator(mode="after")
@@ -74,6 +85,11 @@ class MySQLMetadataStore(BaseMetadataStore):
     def address(self) -> str:
         """The host to connect to: ``localhost`` stands for its TCP port, not for a socket file."""
         return "127.0.0.1" if self.host.lower() == "localhost" else self.host
+
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the password is sent to."""
+        return f"{fields.get('host', '')}:{fields.get('port') or 3306}".lower()
 
     def location(self) -> str:
         """Return the store's URL without its password."""
@@ -97,6 +113,6 @@ class MySQLMetadataStore(BaseMetadataStore):
                 ("key", self.ssl_key),
             ):
                 if path is not None:
-                    setattr(options, option, str(path))
+                    setattr(options, option, path_for_library(path))
             options.verify_server_cert = self.ssl_verify_server_cert is not False
         return config  # type: ignore[no-any-return]  # messages have no types

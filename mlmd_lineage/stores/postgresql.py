@@ -8,10 +8,12 @@ import pydantic
 
 from mlmd_lineage import _proto
 from mlmd_lineage.config.environment import password_from_environment
-from mlmd_lineage.config.pem import PEMFile, from_environment
+from mlmd_lineage.config.pem import PEMFile, from_environment, path_for_library
 from mlmd_lineage.stores.base import BaseMetadataStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
 # PostgreSQL's limit for identifiers, NAMEDATALEN - 1.
@@ -37,6 +39,8 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
         ssl_ca: A PEM file with the authorities to trust.
         ssl_cert: A PEM file with the client's certificate.
         ssl_key: A PEM file with the key of ``ssl_cert``.
+        table_case: Which tables to read where a database holds two sets: MLMD's, in ``lower`` case,
+            or others that are capitalised as MLMD's are elsewhere, in ``mixed`` case.
         connect_timeout: For how many seconds to wait for the server to answer.
     """
 
@@ -52,6 +56,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
     ssl_ca: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_ca"))
     ssl_cert: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_cert"))
     ssl_key: PEMFile | None = pydantic.Field(default_factory=from_environment("ssl_key"))
+    table_case: Literal["lower", "mixed"] | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
 
     @pydantic.model_validator(mode="after")
@@ -76,6 +81,11 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
             return "verify-full"
         return "require" if self.ssl_cert is not None else "prefer"
 
+    @classmethod
+    def destination(cls, fields: Mapping[str, Any]) -> str:
+        """Return the server that the password is sent to."""
+        return f"{fields.get('host', '')}:{fields.get('port') or 5432}".lower()
+
     def location(self) -> str:
         """Return the store's URL without its password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -97,5 +107,5 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
             ("sslkey", self.ssl_key),
         ):
             if path is not None:
-                setattr(postgresql.ssloption, field, str(path))
+                setattr(postgresql.ssloption, field, path_for_library(path))
         return config  # type: ignore[no-any-return]  # messages have no types

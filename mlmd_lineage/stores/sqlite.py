@@ -14,6 +14,7 @@ import pydantic
 from mlmd_lineage import _proto
 from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -48,8 +49,7 @@ class SQLiteMetadataStore(BaseMetadataStore):
         if not isinstance(fields, dict) or "uri" in fields:
             return fields
         own = fields.get("uuid") or uuids.uuid4()
-        path = config_folder() / "local_stores" / str(own) / "metadata.db"
-        return {**fields, "uuid": own, "uri": str(path)}
+        return {**fields, "uuid": own, "uri": str(_local_stores() / str(own) / "metadata.db")}
 
     @pydantic.field_validator("uri", mode="before")
     @classmethod
@@ -66,6 +66,8 @@ class SQLiteMetadataStore(BaseMetadataStore):
             message = "is empty; give the path of an SQLite file."
             raise ValueError(message)
         path = _path_in_uri(value) if value[:5].lower() == "file:" else value
+        if holds_credentials(path) and not os.path.exists(path):  # noqa: PTH110
+            raise ValueError(MISTYPED)
         if "\0" in path:
             message = "holds a NUL character, which no path can."
             raise ValueError(message)
@@ -108,6 +110,25 @@ class SQLiteMetadataStore(BaseMetadataStore):
         config.sqlite.filename_uri = str(self.path)
         config.sqlite.connection_mode = READWRITE
         return config  # type: ignore[no-any-return]  # messages have no types
+
+
+def _local_stores() -> Path:
+    return config_folder() / "local_stores"
+
+
+def first_steps(path: Path) -> str:
+    """Return a sentence on what to do first where a path is that of a store nobody has made yet.
+
+    >>> first_steps(Path("metadata.db"))
+    ''
+    """
+    if _local_stores() not in path.parents:
+        return ""
+    return (
+        " It is the path of a store that nothing has been recorded in yet. Give the path or URL of "
+        "a store, or register one and make its stack the active one: mlmd-lineage metadata-store "
+        "register NAME --flavor sqlite --uri=metadata.db."
+    )
 
 
 def _path_in_uri(uri: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from mlmd_lineage import errors
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
 from mlmd_lineage.stores.base import BaseMetadataStore
+from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # One letter is a Windows drive, not a scheme.
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
+_NAME, _SQLITE_URL, _KUBEFLOW_URL = "The store's name", "The sqlite URL", "The kubeflow URL"
 _EXAMPLES = (
     "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database, "
     "postgresql://user@host:5432/database, grpc://host:8080 or kubeflow://context/namespace"
@@ -56,6 +58,9 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
     if os.path.exists(target) and "://" not in target:  # noqa: PTH110 - a path need not be one
         return _from_path(Path(target))
     make = _MAKERS.get(scheme[1].lower())
+    proper = make is not None and target[scheme.end(1) :].startswith("://")
+    if not proper and scheme[1].lower() != "file" and holds_credentials(target):
+        raise _mistyped(_NAME)
     if make is None:
         near = errors.did_you_mean(scheme[1].lower().split("+")[0], _MAKERS)
         message = f"{scheme[1]!r} is not a kind of store that this release reads; give {_EXAMPLES}."
@@ -63,8 +68,15 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
     return make(target)
 
 
+def _mistyped(what: str) -> errors.ConfigurationError:
+    return errors.ConfigurationError(f"{what} {MISTYPED}")
+
+
 def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
-    expanded = os.path.expanduser(os.fsdecode(path))  # noqa: PTH111 - a path that is no path must not raise
+    text = os.fsdecode(path)
+    if holds_credentials(text) and not os.path.exists(text):  # noqa: PTH110
+        raise _mistyped(_NAME)
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - a path that is no path must not raise
     if os.path.isdir(expanded):  # noqa: PTH112
         if os.path.isfile(os.path.join(expanded, MANIFEST)):  # noqa: PTH113, PTH118
             return ArchiveMetadataStore(uri=path)
@@ -80,6 +92,8 @@ def _from_sqlite_url(url: str) -> BaseMetadataStore:
     parts = urlsplit(url)
     if parts.netloc == ":memory:" or ":memory:" in parts.path:
         return SQLiteMetadataStore(uri=":memory:")
+    if "@" in parts.netloc:
+        raise _mistyped(_SQLITE_URL)
     if parts.netloc:
         message = (
             f"sqlite://{parts.netloc}{parts.path} names a host, and SQLite has none: an absolute "
@@ -190,6 +204,8 @@ def _from_kubeflow_url(url: str) -> BaseMetadataStore:
     # Names of contexts hold characters that a URL may not: arn:aws:eks:eu-west-1:123:cluster/prod.
     rest, _, query = url.split("://", 1)[-1].partition("?")
     context, _, namespace = rest.rstrip("/").rpartition("/")
+    if holds_credentials(f"{context}/"):
+        raise _mistyped(_KUBEFLOW_URL)
     if not context or not namespace:
         message = (
             "A kubeflow URL names a context of the kubeconfig and a namespace: write "

@@ -114,12 +114,14 @@ SECRETS: list[Typed] = [
     f"secret register db --replace --user=reader --password={SECRET}2",
     f"metadata-store register prod -f mysql {MYSQL} --password={{{{db.password}}}}",
     "secret list",
+    "secret allow db other.example",
     "metadata-store delete prod",
     "secret delete db",
     "secret list",
     f"config metadata set mysql --host h --port 3306 --username u --passwd {SECRET} --database d",
     "config artifacts set gs://bucket/x",
     "stack describe",
+    "secret register mine --key=value --global",
 ]
 
 
@@ -167,6 +169,7 @@ def json_commands() -> list[str]:
         "stack up default",
         "secret register db --k=v",
         "secret list",
+        "secret allow db db.example",
         "secret delete db",
         "config metadata set sqlite --uri=m.db",
         "config artifacts set /data",
@@ -260,17 +263,19 @@ def test_metadata_stores(person: Terminal):
         "metadata-store explain",
     )
     assert flavors.lines[0].split("  ")[0] == "FLAVOR"
-    assert re.fullmatch(r"FLAVOR +READY TO USE +SOURCE", flavors.lines[0])
-    assert re.search(r"^mysql +✅ +mlmd_lineage\.stores\.mysql\.", flavors.text, re.MULTILINE)
-    assert re.search(r"^team +✅ +", flavors.text, re.MULTILINE)
-    assert re.fullmatch(r"ACTIVE +NAME +FLAVOR +UUID +WHERE", listed.lines[0])
+    assert re.fullmatch(r"FLAVOR +READY TO USE +ORIGIN +SOURCE", flavors.lines[0])
+    assert re.search(
+        r"^mysql +✅ +built in +mlmd_lineage\.stores\.mysql\.", flavors.text, re.MULTILINE
+    )
+    assert re.search(r"^team +user +", flavors.text, re.MULTILINE)  # not loaded to be listed
+    assert re.fullmatch(r"ACTIVE +NAME +FLAVOR +UUID +LAYER +WHERE", listed.lines[0])
     assert re.search(r"^👉 +default +sqlite", listed.text, re.MULTILINE)
-    assert re.search(r"^ +prod +mysql .* mysql://reader@db2.example:33", listed.text, re.MULTILINE)
+    assert re.search(r"^ +prod +mysql .* mysql://reader@db2", listed.text, re.MULTILINE)
     assert got.lines == ["default"]
     assert re.fullmatch(r"COMPONENT_PROPERTY +VALUE", described.lines[1])
     properties = [line.split()[0] for line in described.lines[2:]]
-    assert properties[:4] == ["TYPE", "FLAVOR", "NAME", "UUID"]
-    fields = [name for name in properties[4:] if name.isupper()]
+    assert properties[:5] == ["TYPE", "FLAVOR", "NAME", "UUID", "LAYER"]
+    fields = [name for name in properties[5:] if name.isupper()]
     assert fields == sorted(fields)
     assert re.search(r"^PASSWORD +\*{8} ", described.text, re.MULTILINE)
     assert default.lines[0] == "metadata store 'default' (active)"
@@ -294,7 +299,7 @@ def test_stacks(person: Terminal):
     listed, described, got, exported = person.type(
         "stack list", "stack describe", "stack get", "stack export"
     )
-    heading = r"ACTIVE +STACK NAME +METADATA STORE +ARTIFACT STORE +ORCHESTRATOR"
+    heading = r"ACTIVE +STACK NAME +METADATA STORE +ARTIFACT STORE +ORCHESTRATOR +LAYER"
     assert re.fullmatch(heading, listed.lines[0])
     assert re.search(r"^👉 +first +prod +bucket +cluster", listed.text, re.MULTILINE)
     assert described.lines[0] == "stack 'first' (active)"
@@ -309,9 +314,10 @@ def test_stacks(person: Terminal):
 def test_secrets_and_the_short_form(person: Terminal):
     shown = person.type(*SECRETS)
     assert re.search(r"^db +password, user +file +metadata store prod", shown[3].text, re.MULTILINE)
-    assert shown[6].lines == ["No secrets are registered."]
-    assert "mysql://u@h:3306/d" in shown[9].text
-    assert "gs://bucket/x" in shown[9].text
+    assert shown[4].lines == ["The secret 'db' may be sent to other.example."]
+    assert shown[7].lines == ["No secrets are registered."]
+    assert "mysql://u@h:3306/d" in shown[10].text
+    assert "gs://bucket/x" in shown[10].text
 
 
 def test_a_secret_may_be_read_from_a_file(person: Terminal, tmp_path_factory: Any):
@@ -352,6 +358,7 @@ def test_everything_as_json(person: Terminal):
     assert len(said["stack down"]["done"]) == len(said["stack up default"]["done"]) == 3
     assert said["secret register db --k=v"]["keys"] == ["k"]
     assert [row["name"] for row in said["secret list"]][-1] == "db"
+    assert said["secret allow db db.example"]["sent_to"] == ["db.example"]
     assert said["secret delete db"] == {"deleted": "db"}
     assert said["config metadata set sqlite --uri=m.db"]["stack"] == "config"
     assert said["config artifacts set /data"]["flavor"] == "local"
@@ -366,7 +373,7 @@ def test_a_deployed_store(
         bin_.mkdir()  # no kubectl in it
         person.env |= {"KUBECONFIG": str(api.kubeconfig(tmp_path)), "PATH": str(bin_)}
         shown = person.type(*DEPLOYED)
-        assert "Made the deployment mydb." in shown[1].text
+        assert "Created the deployment mydb." in shown[1].text
         assert "answers" in shown[1].text
         assert "ready for connections" in shown[2].text
         assert "Deleted the deployment mydb." in shown[5].text

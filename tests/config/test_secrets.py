@@ -70,12 +70,15 @@ def folder(config_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_keyring_is_used_where_there_is_one(backend: KeyringOfTheTest, config_folder: Path):
     assert secret_store.register("db", {"password": SECRET, "user": "u"}) == "keyring"
-    assert backend.kept["mlmd-lineage", "db.password"] == SECRET
-    assert secret_store.resolved("{{db.password}}") == SECRET
     index = json.loads((config_folder / "secrets.json").read_text())
-    assert index == {"secrets": {"db": {"backend": "keyring", "keys": ["password", "user"]}}}
+    stored_as = index["secrets"]["db"].pop("stored_as")
+    assert index == {
+        "secrets": {"db": {"backend": "keyring", "hosts": [], "keys": ["password", "user"]}}
+    }
+    assert backend.kept["mlmd-lineage", f"{stored_as}.password"] == SECRET
+    assert secret_store.resolved("{{db.password}}") == SECRET
     assert not (config_folder / "secrets.enc").exists()
-    del backend.kept["mlmd-lineage", "db.user"]
+    del backend.kept["mlmd-lineage", f"{stored_as}.user"]
     with pytest.raises(ml.errors.ConfigurationError, match="no longer where it was kept"):
         secret_store.resolved("{{db.user}}")
     secret_store.delete("db")
@@ -179,16 +182,16 @@ def test_names_and_values_are_checked():
     with pytest.raises(ml.errors.ConfigurationError, match="is registered already"):
         secret_store.register("a", {"k": "w"})
     secret_store.register("a", {"l": "w"}, replace=True)
-    assert secret_store.secrets()["a"]["keys"] == ["k", "l"]
+    assert secret_store.secrets()["a"].keys == ("k", "l")
     with pytest.raises(ml.errors.NotFoundError, match="No secret 'b' is registered"):
         secret_store.delete("b")
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_pickle_takes_the_reference_along_and_not_the_secret():
-    secret_store.register("db", {"password": SECRET, "host": "db.example"})
+    secret_store.register("db", {"password": SECRET})
     store = ml.MySQLMetadataStore(
-        host="{{db.host}}", database="d", username="u", password="{{db.password}}"
+        host="db.example", database="d", username="u", password="{{db.password}}"
     )
     assert store.host == "db.example"
     data = pickle.dumps(store)
@@ -207,9 +210,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
 @pytest.mark.parametrize("how", ["given", "environment", "reference", "path"])
-def test_tls_material_may_come_from_anywhere(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, how: str
-):
+@pytest.mark.usefixtures("folder")
+def test_tls_material_may_come_from_anywhere(monkeypatch: pytest.MonkeyPatch, how: str):
     Path("ca.pem").write_text(PEM)
     secret_store.register("tls", {"ca": PEM})
     if how == "environment":
@@ -222,7 +224,7 @@ def test_tls_material_may_come_from_anywhere(
         assert store.ssl_ca.read_text() == PEM
         if how != "path":
             assert stat.S_IMODE(store.ssl_ca.stat().st_mode) == 0o600
-            assert stat.S_IMODE((folder / "tls").stat().st_mode) == 0o700
+            assert stat.S_IMODE(store.ssl_ca.parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.usefixtures("folder")

@@ -137,7 +137,11 @@ def test_real_cmf(shared_store: Callable[[str], Path]):
     assert run.status == "completed"
     assert run.get_step_names() == ["Initial_select", "Train", "Cycle_Select"]
     assert [s.name for s in run.steps].count("Train") == 3
-    train = run.get_step("Train")  # the last
+    with pytest.raises(
+        errors.AmbiguousNameError, match="'execution/2', 'execution/4', 'execution/6'"
+    ):
+        run.get_step("Train")
+    train = run.get_step("execution/6")
     assert train.display_name == "Train-2"
     assert train.metrics == {"val/mAP": 0.123142}
     assert train.parameters["seed"] == "666"

@@ -141,7 +141,7 @@ def test_times_and_keys_of_a_cmf_server_are_its_clients(case: Callable[[str], ml
     assert run.started.year == 2023
     assert all("original" not in name for step in run.steps for name in step.parameters)
     assert {step.started.year for step in run.steps if step.started} == {2023}
-    model = run.get_step("train").outputs["model/m.pkl"]
+    model = run.get_step("execution/2").outputs["model/m.pkl"]
     assert model.created.year == 2023  # type: ignore[union-attr]
     assert "original_create_time_since_epoch" not in model.properties  # type: ignore[union-attr]
     taken = store.get_pipeline("mnist-b").last_run.get_step("train")

@@ -157,9 +157,43 @@ def test_a_filter_as_long_as_allowed_is_answered(tmp_path: Path):
     assert len(store.find_artifacts(f"name IN ({texts}, 'A1')")) == 2
     several = " OR ".join(f"id = {n}" for n in range(5_000))
     assert len(store.find_artifacts(several)) == 11
-    mixed = " AND ".join(f"(name = 'A{n}' OR contexts_c{n}.id = 1)" for n in range(1, 9))
+    mixed = " AND ".join(f"(name = 'A{n}' OR contexts_c{n}.id = 1)" for n in range(1, 5))
     assert store.find_artifacts(mixed).index.tolist() == [1, 4]
     assert max(map(len, (numbers, texts, several, mixed))) < grammar.LONGEST
+
+
+TOO_MANY = [
+    # It multiplied all members of a context with each other, and did not end on the demo's store.
+    (" + ".join(f"artifacts_{n}.id" for n in "abcdef") + " = -1", "compares 6 neighbours"),
+    ("artifacts_a.id BETWEEN artifacts_b.id AND artifacts_c.id + artifacts_d.id", "1:16: this"),
+    (
+        "name = 'x' OR NOT artifacts_a.id IN (artifacts_b.id, executions_c.id, id, artifacts_d.id)",
+        "4",
+    ),
+    (
+        " AND ".join(f"artifacts_{a}.id < artifacts_{b}.id" for a, b in ("ab", "bc", "cd", "de")),
+        "5",
+    ),
+    (" AND ".join(f"(name = 'A{n}' OR artifacts_a{n}.id = 1)" for n in range(1, 9)), "relates 8"),
+    (" AND ".join(f"artifacts_a{n}.id IS NULL" for n in range(5)), "relates 5"),
+    (" AND ".join(f"artifacts_a{n}.id = {n}" for n in range(49)), "mentions 49 neighbours"),
+]
+
+
+@pytest.mark.parametrize(("where", "told"), TOO_MANY)
+def test_too_many_neighbours_at_once_are_refused_before_the_store_is_asked(where: str, told: str):
+    with pytest.raises(FilterError, match=told):
+        ml.connect("no such file.db").find_contexts(where)
+
+
+def test_many_neighbours_that_stand_alone_are_answered(tmp_path: Path):
+    store = ml.connect(filter_stores.made(tmp_path / "m.db"))
+    alone = " AND ".join(f"artifacts_a{n}.id > 0" for n in range(40))
+    assert len(store.find_contexts(alone)) == len(store.find_contexts("artifacts_a.id > 0")) > 0
+    either = " OR ".join(f"artifacts_a{n}.id > 0" for n in range(30))
+    assert len(store.find_contexts(either)) == len(store.find_contexts("artifacts_a.id > 0"))
+    pair = "artifacts_a.id < artifacts_b.id AND executions_c.id < executions_d.id"
+    assert len(store.find_contexts(pair)) > 0
 
 
 @given(st.text(max_size=60) | st.text("()=<>!'\"`\\.,+-*/%_ aidnmNOTRLIKE\n019#", max_size=60))

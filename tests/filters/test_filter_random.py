@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mlmd_lineage as ml
+from mlmd_lineage.errors import FilterError
 from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.filters.grammar import parse
+from mlmd_lineage.filters.semantics import analyze
 from mlmd_lineage.readers.registry import reader_for
 
 if TYPE_CHECKING:
@@ -29,7 +31,23 @@ if TYPE_CHECKING:
 KINDS: list[NodeKind] = ["artifact", "execution", "context"]
 ROWS = filter_stores.tables()
 LOOKED = Looked(ROWS)
-CHOSEN = st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), filters(kind)))
+
+
+def is_within_limits(chosen: tuple[NodeKind, Any]) -> bool:
+    kind, said = chosen
+    try:
+        analyze(written(said), kind)
+    except FilterError as error:
+        assert "neighbours" in str(error)  # noqa: PT017 - all else that is drawn can be answered
+        return False
+    return True
+
+
+CHOSEN = (
+    st.sampled_from(KINDS)
+    .flatmap(lambda kind: st.tuples(st.just(kind), filters(kind)))
+    .filter(is_within_limits)
+)
 SAMPLE = 60
 """How many filters a server is asked."""
 

@@ -303,6 +303,16 @@ def test_graphviz_reads_whatever_the_texts(dot: str, texts: list[str]) -> None:
     assert drawn(dot, nasty(texts)).count('class="node"') == len(texts) + 1
 
 
+@pytest.mark.parametrize("character", ["a", "&", '"', "\\", "\x00", "模", "\N{ROCKET}", "\udc80"])
+def test_dot_has_no_text_that_is_too_long_for_graphviz(character: str) -> None:
+    uri = "s3://" + character * 20_000
+    printed = {"id": 1, "type_id": 2, "uri": uri.encode(errors="replace").decode()}
+    lines = made(Artifact=[printed], Event=[]).to_dot().splitlines()
+    longest = max(len(line.encode()) for line in lines)
+    assert 2_000 < longest < 16_384
+    assert sum("…" in line for line in lines) == 1
+
+
 # Mermaid
 
 NODE = re.compile(r'  (artifact|execution)\d+(\("[^"]*"\)|\["[^"]*"\])')

@@ -116,7 +116,8 @@ def test_spelled_in_lower_case(database: Database):
 
 
 def test_this_release_of_pymysql_is_as_fast_as_it_can_be(database: Database):
-    assert mysql_connection.with_connection(database.store(), row_decoder.can_read)
+    with contextlib.closing(mysql_connection.opened(database.store())) as connection:
+        assert row_decoder.can_read(connection)
 
 
 def test_a_server_may_take_its_time(database: Database):
@@ -354,7 +355,7 @@ def cipher(store: MySQLMetadataStore) -> str:
         ((_, name),) = reader._rows(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
         return str(name)
 
-    return mysql_connection.with_connection(store, asked)
+    return reader.MySQLReader(store).ask(lambda session: asked(session._connection))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -8,7 +8,7 @@ import pytest
 from server_stores import Database, secrets_in
 
 from mlmd_lineage import errors
-from mlmd_lineage.readers.postgresql import connection, reader
+from mlmd_lineage.readers.postgresql import reader
 from mlmd_lineage.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def uses_tls(store: PostgreSQLMetadataStore) -> bool:
         statement = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
         return bool(reader._rows(connection, statement)[0][0])
 
-    return connection.with_connection(store, asked)
+    return reader.PostgreSQLReader(store).ask(lambda session: asked(session._connection))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -231,7 +231,8 @@ class TestTheNextQuestion:
 
     def test_it_does_not_wait_for_ever(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         short = subprocess_client._BEGIN.replace(
-            "subprocess_main.serve", "subprocess_main.LINGER_SECONDS = 0.2\nsubprocess_main.serve"
+            "importlib.import_module",
+            "importlib.import_module({main!r}).LINGER_SECONDS = 0.2\nimportlib.import_module",
         )
         monkeypatch.setattr(subprocess_client, "_BEGIN", short)
         first = SubprocessReader(path, 1).ask(worker_pid)

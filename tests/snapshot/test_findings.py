@@ -32,6 +32,14 @@ def struct(raw: bytes) -> str:
 
 
 DEFECTS: dict[str, tuple[str | list[str], list[tuple[str, str]]]] = {
+    "a version that is not said": ("DELETE FROM MLMDEnv", [("missing_version", "table/MLMDEnv")]),
+    "a type that is there twice": (
+        [
+            "INSERT INTO Type (id, name, version, type_kind) "  # noqa: ISC004 - one statement
+            "SELECT 90, name, version, type_kind FROM Type WHERE id = 1"
+        ],
+        [("duplicate_type", "type/1")],
+    ),
     "an event's artifact": (
         "UPDATE Event SET artifact_id = 77 WHERE id = 4",
         [("missing_artifact", "artifact/77")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlite_stores
 
 import mlmd_lineage as ml
 from mlmd_lineage.snapshot.tables import KINDS
@@ -29,6 +30,27 @@ def test_types_are_short_where_that_is_plain():
         "mine.Trainer": "mine.Trainer",
     }
     assert short_types([""]) == {"": ""}
+
+
+def test_a_type_that_is_there_twice_means_all_of_them(tmp_path: Path):
+    path = sqlite_stores.new_store(tmp_path / "m.db")
+    store = ml.connect(path)
+    [name] = {row for row in store.frames.artifacts()["type"] if row is not None}
+    before = store.frames.artifacts(type=name)
+    [first, *_] = [row["id"] for row in store.snapshot().types.to_pylist() if row["name"] == name]
+    sqlite_stores.change(
+        path,
+        "INSERT INTO Type (id, name, version, type_kind) "  # noqa: S608 - a number
+        f"SELECT 90, name, version, type_kind FROM Type WHERE id = {first}",
+        "UPDATE Artifact SET type_id = 90 WHERE id = 2",
+    )
+    assert list(store.frames.artifacts(type=name).index) == list(before.index)
+    assert list(store.find_artifacts(f"type = '{name}'").index) == list(before.index)
+    assert list(store.find_artifacts("id > 0", type=name).index) == list(before.index)
+    for graph in (store, store.lineage()):
+        walk = graph.upstream("artifact/3", until=name)
+        assert walk.truncated_by in {(), ("until",)}
+    assert [f.code for f in store.snapshot().findings] == ["duplicate_type"]
 
 
 def test_odd_names_stay_as_they_are():

@@ -90,7 +90,7 @@ def test_a_registered_flavor_is_there_in_every_process(registry: Registry, confi
     code = SOURCE.read_text().split("class NoFlavor")[0]
     Path("flavors.py").write_text(code)
     assert registry.register_flavor(METADATA, "flavors.py", Path.cwd()) == "team"
-    assert "already (registered:" in refused(registry, "flavors.py:TeamStore")
+    assert "already (user:" in refused(registry, "flavors.py:TeamStore")
     registry.register(METADATA, "mine", "team", {"team": str(DEMO_STORE.with_suffix(""))})
     asked = "import mlmd_lineage as ml; print(len(ml.connect('mine').frames.events()))"
     done = subprocess.run(

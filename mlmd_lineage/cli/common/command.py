@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +15,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.text import printable, printable_lines, without_passwords
-from mlmd_lineage.errors import MLMDLineageError
+from mlmd_lineage.config import user_code
+from mlmd_lineage.errors import IgnoredConfigurationWarning, MLMDLineageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +82,7 @@ class Command(TyperCommand):
 def _is_a_store(text: str) -> bool:
     """Return whether a text names a store: a file or URL of one, or a registered name."""
     from mlmd_lineage.stacks.component_kinds import KINDS
+    from mlmd_lineage.stacks.names import is_qualified_name, split_layer
     from mlmd_lineage.stacks.registry import Registry
 
     if text.startswith(("mysql://", "postgresql://", "sqlite://", "grpc://", "kubeflow://")):
@@ -91,7 +94,11 @@ def _is_a_store(text: str) -> bool:
         if path.is_file():
             with path.open("rb") as file:
                 return file.read(16) == b"SQLite format 3\0"
-    return text in Registry().view().components(KINDS["metadata_store"])
+    if not is_qualified_name(text):
+        return False
+    layer, name = split_layer(text)
+    known = Registry().view().components(KINDS["metadata_store"]).values()
+    return any(each.name == name and (layer is None or each.layer) for each in known)
 
 
 def _is_from_typer(error: Exception) -> bool:
@@ -103,7 +110,7 @@ def _is_from_typer(error: Exception) -> bool:
 @contextlib.contextmanager
 def _errors_in_a_sentence() -> Iterator[None]:
     try:
-        with _clean_usage_errors():
+        with _clean_usage_errors(), _ignored_in_one_line():
             yield
     except MLMDLineageError as error:
         _fail(str(error))
@@ -118,6 +125,8 @@ def _errors_in_a_sentence() -> Iterator[None]:
             _fail(f"The output cannot be written: {error.strerror}.")
         if os.environ.get("MLMD_LINEAGE_TRACEBACK"):
             raise
+        if user_code.raised_at(error) is not None:
+            _fail(f"Code of your own failed: {user_code.described(error)}.")
         _fail(
             f"This should not have happened: {type(error).__name__}: {error}. Please report "
             "it; with MLMD_LINEAGE_TRACEBACK=1 in the environment it shows where."
@@ -147,6 +156,26 @@ def _clean_usage_errors() -> Iterator[None]:
             clean = without_passwords(message.replace("Value error, ", ""))
             error.__dict__["message"] = printable_lines(clean)
         raise
+
+
+@contextlib.contextmanager
+def _ignored_in_one_line() -> Iterator[None]:
+    """Print the warnings about folders that are ignored as a line each, and each once."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        shown: set[str] = set()
+
+        def show(
+            message: Warning | str, category: type[Warning], *rest: Any, **options: Any
+        ) -> None:
+            if not issubclass(category, IgnoredConfigurationWarning):
+                usual(message, category, *rest, **options)
+            elif str(message) not in shown:
+                shown.add(str(message))
+                output.write(f"Warning: {printable(str(message))}", error=True)
+
+        warnings.showwarning = show
+        yield
 
 
 def _fail(message: str) -> NoReturn:

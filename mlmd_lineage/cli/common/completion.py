@@ -68,5 +68,8 @@ def stacks(incomplete: str) -> list[str]:
 def secrets(incomplete: str) -> list[str]:
     """Return the names of secrets."""
     from mlmd_lineage.config.secrets import secret_store
+    from mlmd_lineage.stacks.registry import Registry
 
-    return _beginning(sorted(secret_store.secrets()), incomplete)
+    layers = (layer.origin for layer in Registry().layers)
+    names = {name for layer in layers for name in secret_store.secrets(layer)}
+    return _beginning(sorted(names), incomplete)

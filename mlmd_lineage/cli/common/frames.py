@@ -122,7 +122,7 @@ def print_on_terminal(frame: pd.DataFrame, of: str = "", *, all_columns: bool = 
 
     Args:
         frame: At least one row.
-        of: What a row is.
+        of: What a row is, where its key is a mere id.
         all_columns: Print also columns that are empty, or that people seldom look at.
     """
     from mlmd_lineage.snapshot.type_names import short_types
@@ -138,4 +138,4 @@ def print_on_terminal(frame: pd.DataFrame, of: str = "", *, all_columns: bool = 
         styles = [output.STATE_STYLES.get(cell.upper(), "") for cell in cells]
         folds = frame[name].dtype.kind not in "biufmM" and name not in _NEVER_FOLDED
         columns.append(Column(_HEADINGS.get(name, name), cells, folds, styles))
-    print_table(columns, of=of)
+    print_table(columns, of=of if frame.index.name == "id" else "")

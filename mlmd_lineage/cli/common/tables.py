@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _GAP = 2  # columns of the terminal between two columns of the table
-NARROWEST = 16  # columns of the terminal that a folded column has at least
+NARROWEST = 12  # columns of the terminal that a folded column has at least
+_TALLEST = 8  # lines that a folded cell takes at most; a taller one is shown in a record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +45,36 @@ def print_table(columns: Sequence[Column], *, of: str = "", headings: bool = Tru
     """
     columns = [_printable(column) for column in columns]
     terminal = output.console()
-    widths = fitting_widths(columns, terminal.width)
-    if widths is None:
-        _print_records(columns, of, terminal)
-    else:
-        _print_rows(columns, widths, terminal, headings=headings)
+    for attempt in (columns, [_with_folded_heading(column) for column in columns]):
+        widths = fitting_widths(attempt, terminal.width)
+        if widths is not None and not _is_too_tall(attempt, widths):
+            _print_rows(attempt, widths, terminal, headings=headings)
+            return
+    _print_records(columns, of, terminal)
 
 
 def _printable(column: Column) -> Column:
     cells = [printable(cell) for cell in column.cells]
     return dataclasses.replace(column, heading=printable(column.heading), cells=cells)
+
+
+def _with_folded_heading(column: Column) -> Column:
+    """Return a column whose heading takes a line for each of its words, if it is the widest."""
+    from rich.cells import cell_len
+
+    widest = max((cell_len(cell) for cell in column.cells), default=0)
+    if cell_len(column.heading) <= widest:
+        return column
+    return dataclasses.replace(column, heading=column.heading.replace("_", "_\n"))
+
+
+def _is_too_tall(columns: Sequence[Column], widths: Sequence[int]) -> bool:
+    """Return whether a cell would take so many lines that a record is easier to read."""
+    return any(
+        len(cell) > width * _TALLEST
+        for column, width in zip(columns, widths, strict=True)
+        for cell in column.cells
+    )
 
 
 def fitting_widths(
@@ -66,7 +87,7 @@ def fitting_widths(
     """
     from rich.cells import cell_len
 
-    natural = [max(map(cell_len, (c.heading, *c.cells))) for c in columns]
+    natural = [max(map(cell_len, (*c.heading.split("\n"), *c.cells))) for c in columns]
     left = width - _GAP * (len(columns) - 1)
     left -= sum(n for column, n in zip(columns, natural, strict=True) if not column.folds)
     folding = sorted((n, i) for i, n in enumerate(natural) if columns[i].folds)

@@ -9,7 +9,7 @@ from mlmd_lineage.cli.components.group import ComponentGroup
 if TYPE_CHECKING:
     import typer
 
-    from mlmd_lineage.stacks.component_kinds import KindName
+    from mlmd_lineage.stacks.registration_file import KindName
 
 _GROUPS: dict[KindName, str] = {
     "metadata_store": "metadata stores: where the history of pipelines is",

@@ -18,7 +18,7 @@ from mlmd_lineage.cli.common.registration_tables import (
 from mlmd_lineage.cli.components import rows
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.component_kinds import KindName
+    from mlmd_lineage.stacks.registration_file import KindName
 
 
 class FlavorGroup:

@@ -20,9 +20,11 @@ from mlmd_lineage.cli.components import lifecycle, rows
 from mlmd_lineage.cli.components.flavors import FlavorGroup
 
 if TYPE_CHECKING:
-    from mlmd_lineage.stacks.component_kinds import ComponentKind, KindName
+    from mlmd_lineage.stacks.component_kinds import ComponentKind
+    from mlmd_lineage.stacks.registration_file import KindName
     from mlmd_lineage.stacks.registration_view import FoundComponent, RegistrationView
     from mlmd_lineage.stacks.registry import Registry
+    from mlmd_lineage.stores.component import Component
 
 NameArgument: TypeAlias = Annotated[
     str,
@@ -145,7 +147,8 @@ class ComponentGroup:
         """
         _no_option(name)
         registry = _registry(user=user)
-        given = self._attributes(registry.view(), flavor, ctx.args)
+        loaded = registry.view().flavor(self.kind, flavor).load()
+        given = self._attributes(loaded, ctx.args)
         found = registry.register(self.kind, name, flavor, given)
         print_result(f"Registered the {self.words} '{name}'.", rows.row(found), format_)
 
@@ -159,12 +162,13 @@ class ComponentGroup:
         """Change fields of a component, given as --KEY=VALUE."""
         registry = _registry()
         name, rest = attributes.split_name(name, ctx.args)
-        found = self._found(registry.view(), name)
-        given = self._attributes(registry.view(), found.record.flavor, rest)
+        view = registry.view()
+        found = self._found(view, name)
+        given = self._attributes(view.flavor_of(found), rest)
         if not given:
             message = "Nothing is to be changed; give --KEY=VALUE."
             raise typer.BadParameter(message)
-        changed = registry.update(self.kind, found.name, given)
+        changed = registry.update(self.kind, name or view.typed_name(found), given)
         print_result(f"Updated the {self.words} '{found.name}'.", rows.row(changed), format_)
 
     def remove_attribute(
@@ -211,7 +215,7 @@ class ComponentGroup:
     def delete(
         self, name: NameArgument, *, format_: FormatOption = DescriptionFormat.table
     ) -> None:
-        """Forget a component that no stack uses; what it describes stays as it is."""
+        """Delete the registration of a component that no stack uses; its data stays as it is."""
         _registry().delete(self.kind, name)
         print_result(f"Deleted the {self.words} '{name}'.", {"deleted": name}, format_)
 
@@ -219,10 +223,17 @@ class ComponentGroup:
 
     def list_(self, *, format_: FormatOption = DescriptionFormat.table) -> None:
         """List what is registered, the active one marked."""
+        from mlmd_lineage.stacks import description
+
         view = _registry().view()
-        active = getattr(view.active().record, self.kind_name)
+        active = self._active(view)
         listed = [
-            {"active": found.name == active, **rows.row(found), "where": rows.location(view, found)}
+            {
+                "active": found == active,
+                **rows.row(found),
+                "layer": view.layer_label(found.layer),
+                "where": description.location(view, found),
+            }
             for found in view.components(self.kind).values()
         ]
         print_rows(listed, format_, mark="👉")
@@ -236,16 +247,19 @@ class ComponentGroup:
         self, name: ActiveArgument = None, *, format_: FormatOption = DescriptionFormat.table
     ) -> None:
         """Show the fields of a component; those that are secret as ********."""
+        from mlmd_lineage.stacks import description
+
         view = _registry().view()
         found = self._found(view, name)
-        active = found.name == getattr(view.active().record, self.kind_name)
+        active = found == self._active(view)
         heading = f"{self.words} '{found.name}'{' (active)' if active else ''}"
         described = {
             "type": self.kind_name,
             "flavor": found.record.flavor,
             "name": found.name,
             "uuid": str(found.record.uuid),
-            **rows.described_fields(view, found),
+            "layer": view.layer_label(found.layer),
+            **description.described_fields(view, found),
         }
         print_properties(heading, described, format_, "COMPONENT_PROPERTY")
 
@@ -300,19 +314,25 @@ class ComponentGroup:
 
     def _found(self, view: RegistrationView, name: str | None) -> FoundComponent:
         if name is None:
-            name = getattr(view.active().record, self.kind_name)
-        return view.component(self.kind, str(name))
+            return view.part(view.active(), self.kind)
+        return view.component(self.kind, name)
 
-    def _attributes(
-        self, view: RegistrationView, flavor: str, arguments: list[str]
-    ) -> dict[str, str]:
+    def _active(self, view: RegistrationView) -> FoundComponent | None:
+        """Return the component of the active stack, or None where it is not registered."""
+        from mlmd_lineage.errors import NotFoundError
+
+        try:
+            return view.part(view.active(), self.kind)
+        except NotFoundError:
+            return None
+
+    def _attributes(self, flavor: type[Component], arguments: list[str]) -> dict[str, str]:
         from mlmd_lineage.stacks import fields
+        from mlmd_lineage.stores.component import secret_fields
 
         given = attributes.parsed(arguments)
-        loaded = view.flavor(self.kind, flavor).load()
-        fields.checked_fields(loaded, given)
-        secret = fields.secret_fields(loaded)
-        return attributes.with_values(given, secret, fields.flag_fields(loaded))
+        fields.checked_fields(flavor, given)
+        return attributes.with_values(given, secret_fields(flavor), fields.flag_fields(flavor))
 
 
 def _registry(*, user: bool = False) -> Registry:

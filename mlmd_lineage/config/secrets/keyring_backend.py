@@ -14,13 +14,13 @@ SERVICE = "mlmd-lineage"
 
 
 def usable() -> bool:
-    """Return whether this machine has a keyring that asks nothing and encrypts what it keeps."""
+    """Return whether this machine has a keyring that encrypts values and asks no questions."""
     try:
         import keyring
     except ImportError:
         return False
     try:
-        # What keyring itself recommends; less have those that keep values in plain text.
+        # The bound that keyring recommends; backends that keep values in plain text are below it.
         return bool(keyring.get_keyring().priority >= 1)
     except Exception:  # noqa: BLE001 - whatever a backend raises, it is not usable
         return False
@@ -53,7 +53,7 @@ class KeyringBackend:
                 self._keyring.set_password(SERVICE, f"{name}.{key}", value)
 
     def drop(self, name: str, keys: list[str]) -> None:
-        """Forget values; those that are not there are no error."""
+        """Delete values; those that are not there are no error."""
         for key in keys:
             with _explained(), contextlib.suppress(self._keyring.errors.PasswordDeleteError):
                 self._keyring.delete_password(SERVICE, f"{name}.{key}")
@@ -64,7 +64,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Backends raise what they like; its text may quote what it was given.
+        # Backends raise errors of any type, whose texts may quote the value.
         if type(error).__name__ == "PasswordDeleteError":
             raise
         message = (

@@ -1,32 +1,41 @@
 """Registered secrets, and references to them: ``{{name.key}}``.
 
 Values are kept in the operating system's keyring where there is one, else in an encrypted file.
-``secrets.json`` in the configuration folder says which secrets there are, with which keys, and
-where each is kept; it holds no value.
+``secrets.json`` in the configuration folder says which secrets there are, with which keys, for
+which servers, and where each is kept; it holds no value.
+
+A secret belongs to a layer: to the user, or to the project in one folder. A registered component
+gets it only if it is of the same layer and names a server that the secret was registered for.
 """
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import re
+import secrets as random_secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlmd_lineage import errors
-from mlmd_lineage.config.atomic_files import locked, read_if_there, write_whole
+from mlmd_lineage.config.atomic_files import locked, write_whole
 from mlmd_lineage.config.folders import config_folder
+from mlmd_lineage.config.json_text import JSONTextError, parse_json
+from mlmd_lineage.config.origin import USER, Origin, current_origin
+from mlmd_lineage.config.owned_files import read_owned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 SHOWN = "********"
 BACKEND_VARIABLE = "MLMD_LINEAGE_SECRETS"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _REFERENCE = re.compile(r"^\{\{\s*([A-Za-z0-9][\w-]*)\.([A-Za-z0-9][\w-]*)\s*\}\}$", re.ASCII)
+_OWNER_ONLY = 0o600
 
 
 class Backend(Protocol):
-    """What keeps the values."""
+    """The place where values are kept."""
 
     def get(self, name: str, key: str) -> str | None:
         """Return a value, or None where it is not there."""
@@ -35,7 +44,36 @@ class Backend(Protocol):
         """Keep values, in place of those of the same name and key."""
 
     def drop(self, name: str, keys: list[str]) -> None:
-        """Forget values; those that are not there are no error."""
+        """Delete values; those that are not there are no error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SecretEntry:
+    """A registered secret, without its values.
+
+    Attributes:
+        backend: Where the values are kept: ``keyring`` or ``file``.
+        keys: The names of its values.
+        stored_as: The name under which the backend keeps them; each change has a new one.
+        hosts: The servers that registered components may send it to.
+    """
+
+    backend: str
+    keys: tuple[str, ...]
+    stored_as: str
+    hosts: tuple[str, ...] = ()
+
+    def is_for(self, destination: str) -> bool:
+        """Return whether it was registered for a server, ``HOST`` or ``HOST:PORT``."""
+        return destination in self.hosts or _without_port(destination) in self.hosts
+
+
+def _without_port(destination: str) -> str:
+    host, colon, port = destination.rpartition(":")
+    return host if colon and port.isdigit() else destination
+
+
+# References
 
 
 def is_reference(text: str) -> bool:
@@ -47,7 +85,7 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None
 
 
-def secret_in(text: str) -> str | None:
+def referenced_secret(text: str) -> str | None:
     """Return the name of the secret that a text refers to, or None where it is no reference."""
     match = _REFERENCE.fullmatch(text)
     return match[1] if match else None
@@ -58,65 +96,179 @@ def reference(name: str, key: str) -> str:
     return f"{{{{{name}.{key}}}}}"
 
 
-def resolved(text: str) -> str:
+def resolved(text: str, destination: str = "") -> str:
     """Return the value that a reference stands for.
 
+    Args:
+        text: The reference.
+        destination: The server that the value is to be sent to; it counts where the settings are
+            those of a registered component (``mlmd_lineage.config.origin``).
+
     Raises:
-        ConfigurationError: No such secret is registered, or its value is gone.
+        ConfigurationError: No such secret is registered in the layer of the settings, it was not
+            registered for the server, or its value is gone.
     """
     match = _REFERENCE.fullmatch(text)
     if match is None:
         message = "A reference to a registered secret is written {{name.key}}."
         raise errors.ConfigurationError(message)
     name, key = match.groups()
-    known = secrets()
-    if name not in known:
-        near = errors.did_you_mean(name, known)
+    origin = current_origin()
+    entry = _entry_with(name, key, origin or USER)
+    if origin is not None and not entry.is_for(destination):
+        hosts = f"only for {', '.join(entry.hosts)}" if entry.hosts else "for no server yet"
         message = (
-            f"No secret {name!r} is registered on this machine; register it with 'mlmd-lineage "
-            f"secret register {name} --{key}'.{near}"
+            f"The secret {name!r} was registered {hosts}, and these settings would send it to "
+            f"{destination}. If that is right: mlmd-lineage secret allow {name} '{destination}'"
         )
         raise errors.ConfigurationError(message)
-    if key not in known[name]["keys"]:
-        keys = ", ".join(known[name]["keys"])
+    return _value(entry, name, key)
+
+
+def value_of(text: str, layer: Origin) -> str:
+    """Return the value that a reference stands for in a layer, wherever it is then sent to.
+
+    Raises:
+        ConfigurationError: No such secret is registered in the layer, or its value is gone.
+    """
+    match = _REFERENCE.fullmatch(text)
+    assert match is not None
+    name, key = match.groups()
+    return _value(_entry_with(name, key, layer), name, key)
+
+
+def _entry_with(name: str, key: str, layer: Origin) -> SecretEntry:
+    known = secrets(layer)
+    if name not in known:
+        message = (
+            f"No secret {name!r} is registered {_for_layer(layer)} on this machine; register it "
+            f"with 'mlmd-lineage secret register {name} --{key}'"
+            f"{_elsewhere(name, layer)}.{errors.did_you_mean(name, known)}"
+        )
+        raise errors.ConfigurationError(message)
+    entry = known[name]
+    if key not in entry.keys:
+        keys = ", ".join(entry.keys)
         message = f"The secret {name!r} has no key {key!r}; it has {keys}."
         raise errors.ConfigurationError(message)
-    value = _backend(known[name]["backend"]).get(name, key)
+    return entry
+
+
+def _value(entry: SecretEntry, name: str, key: str) -> str:
+    value = _backend(entry.backend).get(entry.stored_as, key)
     if value is None:
         message = (
-            f"The value of {text} is no longer where it was kept ({known[name]['backend']}); "
-            f"register the secret {name!r} again."
+            f"The value of {reference(name, key)} is no longer where it was kept "
+            f"({entry.backend}); register the secret {name!r} again."
         )
         raise errors.ConfigurationError(message)
     return value
 
 
-def secrets() -> dict[str, dict[str, Any]]:
-    """Return the registered secrets by name: their ``keys`` and their ``backend``, no value.
+def _for_layer(layer: Origin) -> str:
+    return f"for the project {layer.folder}" if layer.layer == "project" else "for the user"
+
+
+def _elsewhere(name: str, layer: Origin) -> str:
+    if layer.layer == "project" and name in secrets(USER):
+        return " in that folder; the user's secret of this name is not given to a project"
+    return ""
+
+
+# The index of secrets
+
+
+def secrets(layer: Origin = USER) -> dict[str, SecretEntry]:
+    """Return the registered secrets of a layer by name, without values.
 
     Raises:
         ConfigurationError: ``secrets.json`` is damaged.
     """
-    path = config_folder() / "secrets.json"
-    data = read_if_there(path)
+    return dict(_read().get(layer.folder, {}))
+
+
+def all_secrets() -> Iterator[tuple[Origin, str, SecretEntry]]:
+    """Yield the secrets of all layers, sorted: the user's first."""
+    for folder, entries in sorted(_read().items()):
+        layer = Origin("project", folder) if folder else USER
+        for name, entry in sorted(entries.items()):
+            yield layer, name, entry
+
+
+def _path() -> Path:
+    return config_folder() / "secrets.json"
+
+
+def _read() -> dict[str, dict[str, SecretEntry]]:
+    """Return the secrets by their layer's folder, which is empty for the user."""
+    path = _path()
+    data = read_owned(path)
     if data is None:
         return {}
     try:
-        index: dict[str, dict[str, Any]] = json.loads(data)["secrets"]
-        for entry in index.values():
-            _ = list(entry["keys"]), entry["backend"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        line = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        message = f"{path} is damaged{line}; mend it or move it away. It is left as it is."
+        raw = parse_json(data)
+        found = {"": _entries(raw["secrets"])}
+        found |= {folder: _entries(raw) for folder, raw in raw.get("projects", {}).items()}
+    except (JSONTextError, KeyError, TypeError, AttributeError) as error:
+        line = error.line if isinstance(error, JSONTextError) else None
+        where = f" at line {line}" if line else ""
+        message = f"{path} is damaged{where}; correct it or move it away. It is left as it is."
         raise errors.ConfigurationError(message) from None
-    return index
+    return found
 
 
-def register(name: str, values: Mapping[str, str], *, replace: bool = False) -> str:
+def _entries(raw: Mapping[str, Any]) -> dict[str, SecretEntry]:
+    return {
+        name: SecretEntry(
+            str(entry["backend"]),
+            tuple(map(str, entry["keys"])),
+            str(entry["stored_as"]),
+            tuple(map(str, entry.get("hosts", ()))),
+        )
+        for name, entry in raw.items()
+    }
+
+
+def _write(index: Mapping[str, Mapping[str, SecretEntry]]) -> None:
+    import json
+
+    raw = {
+        folder: {
+            name: {**dataclasses.asdict(entry), "hosts": sorted(entry.hosts)}
+            for name, entry in entries.items()
+        }
+        for folder, entries in index.items()
+        if entries or not folder
+    }
+    document: dict[str, Any] = {"secrets": raw.pop("", {})}
+    if raw:
+        document["projects"] = raw
+    text = json.dumps(document, indent=1, sort_keys=True)
+    write_whole(_path(), f"{text}\n".encode(), mode=_OWNER_ONLY)
+
+
+# Changes
+
+
+def register(
+    name: str,
+    values: Mapping[str, str],
+    *,
+    layer: Origin = USER,
+    hosts: tuple[str, ...] = (),
+    replace: bool = False,
+) -> str:
     """Register a secret and return where it is kept: ``keyring`` or ``file``.
 
-    >>> register("prod", {"password": "..."})
+    >>> register("prod", {"password": "..."}, hosts=("db.example:3306",))
     'keyring'
+
+    Args:
+        name: Its name.
+        values: Its values by key.
+        layer: The user, or the project that it belongs to.
+        hosts: The servers that registered components may send it to.
+        replace: Change the values of a secret that is registered; it keeps its other values.
 
     Raises:
         ConfigurationError: The name is taken or cannot be one, or there are no values.
@@ -128,45 +280,89 @@ def register(name: str, values: Mapping[str, str], *, replace: bool = False) -> 
     if not values:
         message = "A secret needs a value; give --KEY=VALUE, or --KEY to be asked for it."
         raise errors.ConfigurationError(message)
-    path = config_folder() / "secrets.json"
-    with locked(path):
-        index = secrets()
-        if name in index and not replace:
+    with locked(_path()):
+        index = _read()
+        entries = dict(index.get(layer.folder, {}))
+        before = entries.get(name)
+        if before is not None and not replace:
             message = (
                 f"A secret {name!r} is registered already; delete it first, or give it another "
                 "name."
             )
             raise errors.ConfigurationError(message)
-        kept_in = index[name]["backend"] if name in index else _chosen()
-        keys = sorted({*index.get(name, {}).get("keys", ()), *values})
-        _backend(kept_in).put(name, values)
-        _write(index | {name: {"backend": kept_in, "keys": keys}})
-    return str(kept_in)
+        kept_in = before.backend if before is not None else _default_backend()
+        backend = _backend(kept_in)
+        if before is not None:
+            kept = {key: backend.get(before.stored_as, key) for key in before.keys}
+            values = {key: value for key, value in kept.items() if value is not None} | {**values}
+            hosts = (*before.hosts, *hosts)
+        stored_as = f"{name}~{random_secrets.token_hex(4)}"
+        entries[name] = SecretEntry(
+            kept_in, tuple(sorted(values)), stored_as, tuple(sorted(set(hosts)))
+        )
+        # The index is written last: before that the new values are nobody's, after it the old.
+        try:
+            backend.put(stored_as, values)
+            _write({"": {}, **index, layer.folder: entries})
+        except BaseException:
+            _drop_quietly(kept_in, stored_as, list(values))
+            raise
+        if before is not None:
+            _drop_quietly(kept_in, before.stored_as, list(before.keys))
+    return kept_in
 
 
-def delete(name: str) -> None:
-    """Forget a secret.
+def set_hosts(name: str, hosts: tuple[str, ...], *, layer: Origin = USER) -> None:
+    """Say which servers registered components of the same layer may send a secret to.
+
+    >>> set_hosts("prod", ("db.example:3306",))
 
     Raises:
-        NotFoundError: There is none of this name.
+        NotFoundError: There is none of this name in the layer.
     """
-    with locked(config_folder() / "secrets.json"):
-        index = secrets()
-        if name not in index:
-            near = errors.did_you_mean(name, index)
-            message = f"No secret {name!r} is registered.{near}"
-            raise errors.NotFoundError(message)
-        entry = index.pop(name)
-        _backend(entry["backend"]).drop(name, entry["keys"])
-        _write(index)
+    with locked(_path()):
+        index = _read()
+        entry = _entry(index, name, layer)
+        changed = dataclasses.replace(entry, hosts=tuple(sorted(set(hosts))))
+        if changed != entry:
+            _write({"": {}, **index, layer.folder: {**index[layer.folder], name: changed}})
 
 
-def _write(index: dict[str, dict[str, Any]]) -> None:
-    text = json.dumps({"secrets": index}, indent=1, sort_keys=True)
-    write_whole(config_folder() / "secrets.json", f"{text}\n".encode(), mode=0o600)
+def delete(name: str, *, layer: Origin = USER) -> None:
+    """Delete a secret.
+
+    Raises:
+        NotFoundError: There is none of this name in the layer.
+    """
+    with locked(_path()):
+        index = _read()
+        entry = _entry(index, name, layer)
+        left = {other: kept for other, kept in index[layer.folder].items() if other != name}
+        # A locked keyring refuses before anything has changed.
+        values = {key: _backend(entry.backend).get(entry.stored_as, key) for key in entry.keys}
+        _write({"": {}, **index, layer.folder: left})
+        if any(value is not None for value in values.values()):
+            _backend(entry.backend).drop(entry.stored_as, list(entry.keys))
 
 
-def _chosen() -> str:
+def _entry(index: Mapping[str, Mapping[str, SecretEntry]], name: str, layer: Origin) -> SecretEntry:
+    known = index.get(layer.folder, {})
+    if name not in known:
+        near = errors.did_you_mean(name, known)
+        message = f"No secret {name!r} is registered {_for_layer(layer)}.{near}"
+        raise errors.NotFoundError(message)
+    return known[name]
+
+
+def _drop_quietly(backend: str, stored_as: str, keys: list[str]) -> None:
+    """Delete values that no entry refers to; where that fails, they stay unreachable."""
+    try:
+        _backend(backend).drop(stored_as, keys)
+    except errors.MLMDLineageError:
+        return
+
+
+def _default_backend() -> str:
     """Return where a new secret is kept."""
     wanted = os.environ.get(BACKEND_VARIABLE)
     if wanted:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph_data import GraphData
 
+_LONGEST_TOOLTIP = 2_000
+"""Graphviz fails on a text of more than 16,384 bytes; a character may be written with 8 of them."""
+
 _DOT_ROLES = {
     "uses": "",
     "produces": "",
@@ -50,7 +53,8 @@ def _dot(graph: GraphData) -> Iterator[str]:
         extra = ', penwidth="3"' if key in starts else ""
         extra += ', color="#c0392b"' if key in boundary else ""
         label = _dot_text("\n".join(labels.node_lines(key, node, boundary)))
-        tooltip = _dot_text(str(node.get("uri") or node.get("type") or key))
+        about = str(node.get("uri") or node.get("type") or key)
+        tooltip = _dot_text(labels.shortened(about, _LONGEST_TOOLTIP))
         attributes = _DOT_KINDS[node["kind"]].format(style)
         yield f'  "{key}" [label="{label}", tooltip="{tooltip}", {attributes}{extra}];'
     for source, target, event, edge in edge_attributes.edge_dicts(graph):

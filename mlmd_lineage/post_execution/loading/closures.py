@@ -220,9 +220,3 @@ class _Rows(FetchedRows):
             self._ask("ContextProperty", "context_id", new)
             pairs = self._ask("ParentContext", "context_id", new)
             new = {row[1] for row in pairs} - self._asked[("Context", "id")]
-
-    def artifacts(self, ids: Collection[int]) -> set[int]:
-        """Fetch artifacts that may have no event at all."""
-        self._ask("Artifact", "id", ids)
-        self._ask("ArtifactProperty", "artifact_id", ids)
-        return set(ids)

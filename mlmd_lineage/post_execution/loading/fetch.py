@@ -127,6 +127,12 @@ class FetchedRows:
         rows = self._ask("Association", "context_id", contexts)
         return frozenset(row[1] for row in rows if row[2] not in set(members))
 
+    def artifacts(self, ids: Collection[int]) -> set[int]:
+        """Fetch artifacts that may have no event at all."""
+        self._ask("Artifact", "id", ids)
+        self._ask("ArtifactProperty", "artifact_id", ids)
+        return set(ids)
+
     def type_names(self) -> set[str]:
         """Return the names of the store's types."""
         return {row[1] for row in self._rows["Type"].values() if row[1]}
@@ -152,8 +158,7 @@ class FetchedRows:
         chosen = [row[0] for row in held.values() if row[1] in numbers]
         rows = self._ask("Attribution", "context_id", chosen)
         artifacts = [row[2] for row in rows]
-        self._ask("Artifact", "id", artifacts)
-        self._ask("ArtifactProperty", "artifact_id", artifacts)
+        self.artifacts(artifacts)
 
     # What they need
 

@@ -14,11 +14,17 @@ from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import StoreImage, read_tables
-from mlmd_lineage.post_execution.views import PipelineRunView, PipelineView
+from mlmd_lineage.post_execution.views import (
+    ArtifactView,
+    PipelineRunView,
+    PipelineView,
+    StepView,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
+    from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.post_execution.lineage_queries import LineageQueries
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import Tables
@@ -73,6 +79,65 @@ def _tables(reader: Reader) -> Tables:
     return read_tables(reader.read, dialects())
 
 
+def step(reader: Reader, number: int, lineage: LineageQueries | None) -> StepView:
+    """Return an execution as a step, with all of its run.
+
+    Raises:
+        NotFoundError: There is no such execution.
+    """
+    run_index = reader.ask(lambda session: _around(session, number, lineage))
+    return StepView(run_index, number)
+
+
+def artifact(reader: Reader, number: int, lineage: LineageQueries | None) -> ArtifactView:
+    """Return an artifact as an output of the step that made it, else as an input of the first.
+
+    Raises:
+        NotFoundError: There is no such artifact.
+    """
+
+    def ask(session: Session) -> tuple[RunIndex, int | None]:
+        events = session.fetch("Event", {"artifact_id": [number]})
+        rows = FetchedRows(session, ())
+        rows.artifacts([number])
+        members = sorted({row[2] for row in events})
+        known = rows.fill(members) | {number}
+        image = StoreImage(rows.tables(), known=frozenset(known), writing_types=rows.writing_types)
+        if image.artifact(number) is None:
+            message = f"There is no artifact/{number} in {session.source}."
+            raise errors.NotFoundError(message)
+        there = [n for n in members if n in set(image.execution_ids)]
+        maker = image.producer(number)
+        found = maker if maker in there else min(there, default=None)
+        if found is None:
+            run_index = RunIndex(image, dialects(), lineage)
+            run_index.limit(runs=())
+            return run_index, None
+        return _around(session, found, lineage), found
+
+    run_index, execution = reader.ask(ask)
+    taker = None if execution is None else StepView(run_index, execution)
+    return ArtifactView(run_index, number, taker)
+
+
+def _around(session: Session, number: int, lineage: LineageQueries | None) -> RunIndex:
+    """Load the run of an execution."""
+    known_dialects = dialects()
+    fetched = FetchedRows(session, _original_properties(known_dialects))
+    image = _image(fetched, [number], known_dialects)
+    run_index = RunIndex(image, known_dialects, lineage)
+    keys = run_index.membership.runs_by_execution.get(number)
+    if not keys:
+        message = f"There is no execution/{number} in {session.source}."
+        raise errors.NotFoundError(message)
+    run = run_index.membership.runs[keys[0]].identity.run
+    if run is not None:
+        fetched = FetchedRows(session, _original_properties(known_dialects))
+        return _runs_of(fetched, [run.id], fetched.members([run.id]), lineage)
+    run_index.limit(runs=(), keys=keys[:1])
+    return run_index
+
+
 def whole(tables: Tables, lineage: LineageQueries | None) -> RunIndex:
     """Return the runs of tables that hold all there is."""
     return RunIndex(StoreImage(tables), dialects(), lineage)
@@ -83,30 +148,53 @@ def _part(
 ) -> RunIndex | None:
     """Load what belongs to the contexts of a name; None where there is none, or too much."""
     known_dialects = dialects()
-    names = {name for dialect in known_dialects for name in dialect.original_properties}
-    fetched = FetchedRows(session, names)
+    fetched = FetchedRows(session, _original_properties(known_dialects))
     contexts = fetched.contexts_named(name, or_run_id=of_run)
     members = fetched.members(contexts)
     if not contexts or (not of_run and len(members) > _MANY):
         return None
-    known = fetched.fill(members)
-    fetched.attributions({n for d in known_dialects for n in d.attributed_types})
-    store_image = StoreImage(
-        fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types
-    )
-    run_index = RunIndex(store_image, known_dialects, lineage)
-    if not of_run:
-        runs = {
-            entry.identity.run.id
-            for entry in run_index.membership.runs.values()
-            if entry.identity.run is not None and entry.identity.pipeline is not None
-            if entry.identity.pipeline.id in contexts
-        }
-        shared = fetched.contexts_with_others(runs - set(contexts), members)
-        if shared:
-            run_index = RunIndex(store_image, known_dialects, lineage, shared)
-    run_index.limit(runs=contexts, pipelines=() if of_run else contexts)
+    if of_run:
+        return _runs_of(fetched, contexts, members, lineage)
+    image = _image(fetched, members, known_dialects)
+    run_index = RunIndex(image, known_dialects, lineage)
+    runs = {
+        entry.identity.run.id
+        for entry in run_index.membership.runs.values()
+        if entry.identity.run is not None and entry.identity.pipeline is not None
+        if entry.identity.pipeline.id in contexts
+    }
+    shared = fetched.contexts_with_others(runs - set(contexts), members)
+    if shared:
+        run_index = RunIndex(image, known_dialects, lineage, shared)
+    run_index.limit(runs=contexts, pipelines=contexts)
     return run_index
+
+
+def _runs_of(
+    fetched: FetchedRows,
+    contexts: Collection[int],
+    members: Collection[int],
+    lineage: LineageQueries | None,
+) -> RunIndex:
+    """Load the runs for which some contexts stand, given their executions."""
+    known_dialects = dialects()
+    image = _image(fetched, members, known_dialects)
+    run_index = RunIndex(image, known_dialects, lineage)
+    run_index.limit(runs=contexts)
+    return run_index
+
+
+def _image(
+    fetched: FetchedRows, members: Collection[int], known_dialects: Sequence[Dialect]
+) -> StoreImage:
+    """Fetch all that some executions need, and return it decoded."""
+    known = fetched.fill(members)
+    fetched.attributions({name for dialect in known_dialects for name in dialect.attributed_types})
+    return StoreImage(fetched.tables(), known=frozenset(known), writing_types=fetched.writing_types)
+
+
+def _original_properties(known_dialects: Sequence[Dialect]) -> set[str]:
+    return {name for dialect in known_dialects for name in dialect.original_properties}
 
 
 def _pipelines_named(run_index: RunIndex, name: str) -> list[str]:

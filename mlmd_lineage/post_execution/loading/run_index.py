@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
-from mlmd_lineage.dialects.records import RunDetails
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 from mlmd_lineage.snapshot.enums import ExecutionState
@@ -127,18 +126,25 @@ class RunIndex:
             raise errors.NotLoadedError(message)
         return entry.runs
 
-    def limit(self, *, runs: Collection[int], pipelines: Collection[int] = ()) -> None:
+    def limit(
+        self,
+        *,
+        runs: Collection[int],
+        pipelines: Collection[int] = (),
+        keys: Collection[str] = (),
+    ) -> None:
         """Say that only some runs, and pipelines with all of their runs, are wholly loaded.
 
         Args:
             runs: The ids of the contexts that stand for the runs.
             pipelines: The ids of the contexts that stand for the pipelines.
+            keys: The keys of further runs.
         """
         held = self.membership.pipelines
-        keys = [f"context/{number}" for number in pipelines]
-        inner = [key for pipeline in keys if pipeline in held for key in held[pipeline].runs]
-        self._whole_runs = frozenset([*self.membership.runs_of_contexts(runs), *inner])
-        self._whole_pipelines = frozenset(keys)
+        whole = [f"context/{number}" for number in pipelines]
+        inner = [key for pipeline in whole if pipeline in held for key in held[pipeline].runs]
+        self._whole_runs = frozenset([*self.membership.runs_of_contexts(runs), *inner, *keys])
+        self._whole_pipelines = frozenset(whole)
 
     def holds_run(self, key: str) -> bool:
         """Tell whether all of a run was loaded."""
@@ -159,23 +165,25 @@ class RunIndex:
         facts = self.store_image.executions(entry.executions)
         read = {number: self._step(found, entry.identity) for number, found in facts.items()}
         records = {number: record for number, (record, _) in read.items()}
-        identified = None if entry.dialect is None else self._dialects[entry.dialect]
-        dialect = next((dialect for _, dialect in read.values()), identified)
-        details = RunDetails()
-        if dialect is not None:
-            records = dict(dialect.link_steps(records))
-            parts = [(facts[number], record) for number, record in records.items()]
-            run = entry.identity.run
-            artifacts = () if run is None else self.store_image.attributed(run.id)
-            details = dialect.run(entry.identity, parts, artifacts)
+        dialect = next((found for _, found in read.values()), self._dialects[entry.dialect])
+        records = dict(dialect.link_steps(records))
+        parts = [(facts[number], record) for number, record in records.items()]
+        run = entry.identity.run
+        artifacts = () if run is None else self.store_image.attributed(run.id)
+        details = dialect.run(entry.identity, parts, artifacts)
         return assemble_run(key, facts.values(), records, dialect, details)
 
     def _step(self, execution: ExecutionFacts, identity: RunIdentity) -> tuple[StepRecord, Dialect]:
+        dialect = self._dialects[self._dialect_of(execution)]
+        return dialect.step(execution, identity), dialect
+
+    def _dialect_of(self, execution: ExecutionFacts) -> int:
+        """Return the number of the dialect that reads an execution."""
         first = self.membership.dialect_numbers.get(execution.id, 0)
         for number, dialect in enumerate(self._dialects[first:], first):
             there = number == first or dialect.identify_runs(execution.contexts) is not None
             if there and dialect.claims(execution):
-                return dialect.step(execution, identity), dialect
+                return number
         message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
         raise errors.ConfigurationError(message)
 
@@ -183,6 +191,24 @@ class RunIndex:
         """Tell whether steps of one name in a run are attempts, as its dialect has it."""
         dialect = next((d for d in self._dialects if d.name == run.dialect), None)
         return dialect is None or dialect.repeats_are_attempts
+
+    def platforms(self) -> dict[str, int]:
+        """Return the platforms that wrote the store, each with the number of its runs.
+
+        A run is that of the dialect that reads its first execution.
+        """
+        runs = self.membership.runs.values()
+        self.store_image.executions([entry.executions[0] for entry in runs if entry.executions])
+        numbers = list(self.membership.platforms_without_runs)
+        counts = dict.fromkeys(numbers, 0)
+        for entry in runs:
+            number = entry.dialect
+            if entry.executions:
+                facts = self.store_image.executions(entry.executions[:1])[entry.executions[0]]
+                number = self._dialect_of(facts)
+            counts[number] = counts.get(number, 0) + 1
+        named = {n: self._dialects[n].platform or self._dialects[n].name for n in counts}
+        return {named[n]: counts[n] for n in sorted(counts)}
 
     # Steps
 

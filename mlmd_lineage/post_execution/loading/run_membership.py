@@ -40,7 +40,7 @@ class RunEntry:
     name: str
     identity: RunIdentity
     pipeline: str
-    dialect: int | None
+    dialect: int
     executions: list[int] = dataclasses.field(default_factory=list)
 
     @property
@@ -73,6 +73,7 @@ class RunMembership:
         runs, pipelines: The runs and the pipelines by their keys.
         runs_by_execution: For each execution the keys of its runs, the innermost first.
         dialect_numbers: For each execution the number of the dialect that identified its runs.
+        platforms_without_runs: The numbers of the dialects that know a context of no execution.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class RunMembership:
         self.pipelines: dict[str, PipelineEntry] = {}
         self.runs_by_execution: dict[int, list[str]] = {}
         self.dialect_numbers: dict[int, int] = {}
+        self.platforms_without_runs: set[int] = set()
         identities = {n: self._of_execution(n) for n in store_image.execution_ids}
         self._groups = self._groups_of_runs(identities)
         self._shared = self._shared_contexts(identities) | set(shared_contexts)
@@ -182,7 +184,10 @@ class RunMembership:
         if context is None:
             return
         # A context without any execution is a run only where a platform is known by it.
-        identities, dialect = self._identities([context], len(self._dialects) - 1)
+        plain = len(self._dialects) - 1
+        identities, dialect = self._identities([context], plain)
+        if dialect != plain:
+            self.platforms_without_runs.add(dialect)
         for identity in identities:
             if identity.run is context:
                 if identity.pipeline is not context:

@@ -4,26 +4,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, TypeVar
+import struct
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.constants import CR, ER
 
 from mlmd_lineage import errors
-from mlmd_lineage.readers.database_servers import LOCK_SECONDS, LostConnectionError
+from mlmd_lineage.readers.database_servers import (
+    LOCK_SECONDS,
+    STALL_SECONDS,
+    LostConnectionError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from pymysql.connections import Connection
     from pymysql.protocol import MysqlPacket
 
-    from mlmd_lineage.readers.database_servers import Kept
     from mlmd_lineage.stores import MySQLMetadataStore
 
-T = TypeVar("T")
+_STOP_SECONDS = 1.0
 
 # What an error's number means: ours, and the rest of the sentence that begins with the store.
 # https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
@@ -85,44 +91,49 @@ _MEANINGS: tuple[tuple[set[int], type[errors.StoreError], str], ...] = (
 )
 
 
-def with_connection(
-    store: MySQLMetadataStore,
-    work: Callable[[Connection[Any]], T],
-    kept: Kept[Connection[Any]] | None = None,
-) -> T:
-    """Return what ``work`` makes of a connection, which is closed whatever happens.
-
-    Args:
-        store: Where to connect.
-        work: Takes the connection.
-        kept: Where to take a connection from, and to leave it if all goes well.
-
-    Raises:
-        StoreError: What an error of PyMySQL or of the socket means.
-    """
-    connection = (kept and kept.take()) or opened(store)
-    failure: errors.StoreError
-    done = False
+def stop(store: MySQLMetadataStore, connection: Connection[Any]) -> None:
+    """End the statement that runs on a connection: ``KILL QUERY``, which needs no privilege."""
+    link: Any = connection  # what is private has no types
+    killer: Any = None
     try:
-        answer = work(connection)
-        if kept is not None:
-            connection.rollback()
-            done = True
+        killer = opened(store)
+        with killer.cursor() as cursor:
+            cursor.execute(f"KILL QUERY {int(link.thread_id())}")
+    finally:
+        if killer is not None:
+            killer.close()
+        # A server that does not answer is not waited for.
+        link._read_timeout = _STOP_SECONDS
+        if link._sock is not None:
+            link._sock.settimeout(_STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def protocol_errors(store: MySQLMetadataStore) -> Iterator[None]:
+    """Explain what the driver makes of bytes that no MySQL server sends.
+
+    One of them is the request for a local file, ``LOCAL INFILE``, which is never answered.
+    """
+    try:
+        yield
     except errors.MLMDLineageError:
         raise
-    except (pymysql.Error, OSError) as error:
-        failure = explained(error, store)
+    except (
+        RuntimeError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
+        what = str(error) if "LOAD_LOCAL" in str(error) else type(error).__name__
     else:
-        return answer
-    finally:
-        if kept is not None and done:
-            kept.give(connection)
-        else:
-            connection.close()
-            if kept is not None:
-                kept.drop()
-    # Out here no driver's error hangs on ours, whose frames might show more than they should.
-    raise failure
+        return
+    asked = " It asked for a file of this machine, which was not sent." if "LOCAL" in what else ""
+    message = f"{store.location()} answered with what is no answer of MySQL.{asked}"
+    raise errors.ReadError(message)
 
 
 def opened(store: MySQLMetadataStore) -> Connection[Any]:
@@ -131,7 +142,7 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
     Raises:
         StoreError: There is none to be had.
     """
-    connection: Connection[Any] = pymysql.Connection(
+    connection = _Connection(
         # The certificate is checked against this name; the address is where to connect.
         host=store.host,
         port=store.port,
@@ -150,6 +161,9 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
     try:
         link = socket.create_connection((store.address, store.port), store.connect_timeout)
         try:
+            connection.is_local = ipaddress.ip_address(link.getpeername()[0]).is_loopback
+            if store.server_public_key is not None:
+                connection.pin(store.server_public_key.read_bytes())
             _log_in(connection, link, store)
         except BaseException:
             link.close()
@@ -188,8 +202,48 @@ def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore
         connection.connect(link)
     finally:
         connection.password = b""
-    # From here on a pause means that the server is at work.
-    connection._read_timeout = None
+    # From here on a pause means that the server is at work, or stalled.
+    connection._read_timeout = STALL_SECONDS
+
+
+class _Connection(pymysql.Connection):
+    """A connection that encrypts the password for nobody but the server that is meant.
+
+    Without TLS the server may ask for the password encrypted with a key that it sends. Whoever
+    stands between sends another, so that only a key that the store has counts, or that of a server
+    on this machine, as for MySQL's own client, which asks for ``--get-server-public-key``
+    (https://dev.mysql.com/doc/refman/8.0/en/caching-sha2-pluggable-authentication.html).
+    """
+
+    is_local = False
+    _key: bytes | None = None
+    _is_pinned = False
+
+    @property
+    def server_public_key(self) -> bytes | None:
+        """The key that encrypts the password."""
+        if self._key is None and not self.is_local and self.password:
+            raise errors.TLSError(self._refusal())
+        return self._key
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        if self._is_pinned or key is None:
+            return
+        if not self.is_local:
+            raise errors.TLSError(self._refusal())
+        self._key = key
+
+    def pin(self, key: bytes) -> None:
+        """Take this key only."""
+        self._key, self._is_pinned = key, True
+
+    def _refusal(self) -> str:
+        return (
+            f"The server at {self.host}:{self.port} asks for the password over a connection "
+            "without TLS, encrypted with a key that anyone in between could have sent. Give the "
+            "store ssl=True, or the server's own key as server_public_key."
+        )
 
 
 class _ClearText:
@@ -235,7 +289,7 @@ def _tls(store: MySQLMetadataStore) -> ssl.SSLContext | None:
     raise failure
 
 
-def explained(error: pymysql.Error | OSError, store: MySQLMetadataStore) -> errors.StoreError:
+def explained(error: Exception, store: MySQLMetadataStore) -> errors.StoreError:
     """Return the error of ours that an error of PyMySQL or of the socket means."""
     cause = getattr(error, "original_exception", None) or error
     if isinstance(cause, ssl.SSLError):

@@ -1,4 +1,4 @@
-"""Reading MLMD from a MySQL or MariaDB database.
+"""Reads MLMD from a MySQL or MariaDB database.
 
 All is read on one connection in one transaction, which sees the state of its beginning
 (https://dev.mysql.com/doc/refman/8.0/en/innodb-consistent-read.html). It takes no lock that
@@ -9,30 +9,33 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import SSCursor
 
-from mlmd_lineage.readers import sql
-from mlmd_lineage.readers.database_servers import COLUMNS_SECONDS, LOCK_SECONDS, Kept, tried_twice
-from mlmd_lineage.readers.mysql import row_decoder
-from mlmd_lineage.readers.mysql.connection import with_connection
+from mlmd_lineage.readers.database_schema import DatabaseSchema
+from mlmd_lineage.readers.database_servers import (
+    COLUMNS_SECONDS,
+    LOCK_SECONDS,
+    ServerReader,
+    ServerSession,
+)
+from mlmd_lineage.readers.mysql import connection, row_decoder
 from mlmd_lineage.readers.mysql.double_encoding import once_encoded, readable, spellings
 from mlmd_lineage.readers.mysql.text_columns import name_column, text_column
 from mlmd_lineage.snapshot import notes, table_building
-from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
+from mlmd_lineage.snapshot.tables import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pymysql.connections import Connection
 
+    from mlmd_lineage import errors
     from mlmd_lineage.stores import MySQLMetadataStore
-
-T = TypeVar("T")
 
 _BEGIN = (
     # A server may be set to cut every answer, or to refuse large ones.
@@ -52,54 +55,57 @@ _NO_PREPARED_STATEMENTS = {1047, 1295, 1461, 1615}
 _ROWS_AT_ONCE = 20_000
 
 
-class MySQLReader:
+class MySQLReader(ServerReader["Connection[Any]", "MySQLSession"]):
     """Reads one MySQL or MariaDB database, and never changes it."""
 
+    _driver_errors = (pymysql.Error, OSError)
+
     def __init__(self, store: MySQLMetadataStore) -> None:
+        super().__init__()
         self._store = store
-        self._kept: Kept[Connection[Any]] | None = None
         self._columns: tuple[float, Sequence[tuple[Any, ...]]] = (-math.inf, ())
 
-    def keep_connections(self) -> None:
-        """Keep connections open from one question to the next."""
-        self._kept = Kept(lambda connection: connection.close())
+    def _open(self) -> Connection[Any]:
+        return connection.opened(self._store)
 
-    def read(self, tables: Collection[str] | None = None) -> Tables:
-        """Read whole tables in one transaction; no writer waits for it."""
-        return self._answered(lambda session: session.read(wanted(tables)))
-
-    def ask(self, question: Callable[[sql.SQLSession], T]) -> T:
-        """Answer a question in one transaction."""
-        return self._answered(question)
-
-    def _answered(self, question: Callable[[MySQLSession], T]) -> T:
-        def answer(connection: Connection[Any]) -> T:
+    def _session(self, link: Connection[Any]) -> MySQLSession:
+        with connection.protocol_errors(self._store):
             for statement in _BEGIN:
-                _rows(connection, statement)
-            where = self._store.location()
-            return question(MySQLSession(connection, where, self._columns_in(connection)))
+                _rows(link, statement)
+            return MySQLSession(link, self._store, self._columns_in(link))
 
-        return tried_twice(lambda: with_connection(self._store, answer, self._kept))
+    def _end_transaction(self, link: Connection[Any]) -> None:
+        link.rollback()
 
-    def _columns_in(self, connection: Connection[Any]) -> Sequence[tuple[Any, ...]]:
+    def _close(self, link: Connection[Any]) -> None:
+        link.close()
+
+    def _stop(self, link: Connection[Any]) -> None:
+        connection.stop(self._store, link)
+
+    def _explained(self, error: Exception) -> errors.StoreError:
+        return connection.explained(error, self._store)
+
+    def _columns_in(self, link: Connection[Any]) -> Sequence[tuple[Any, ...]]:
         read, columns = self._columns
         if self._kept is None or time.monotonic() > read + COLUMNS_SECONDS:
-            columns = _rows(connection, _COLUMNS)
+            columns = _rows(link, _COLUMNS)
             self._columns = (time.monotonic(), columns)
         return columns
 
 
-class MySQLSession(sql.SQLSession):
+class MySQLSession(ServerSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
     dialect = "mysql"
 
     def __init__(
-        self, connection: Connection[Any], source: str, columns: Sequence[tuple[Any, ...]]
+        self, link: Connection[Any], store: MySQLMetadataStore, columns: Sequence[tuple[Any, ...]]
     ) -> None:
-        self._connection = connection
-        self.source = source
-        self.layout = _layout(connection, columns, source)
+        self._connection = link
+        self._store = store
+        self.source = store.location()
+        self.layout = _layout(link, columns, self.source)
         self._letters = {
             (table.lower(), column.lower()): (charset, collation)
             for table, column, charset, collation in columns
@@ -153,22 +159,12 @@ class MySQLSession(sql.SQLSession):
         return [way for way in map(str, spellings([text])) if once_encoded(way) == text]
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
-        return _rows(self._connection, statement, parameters)
+        with connection.protocol_errors(self._store):
+            return _rows(self._connection, statement, parameters)
 
-    def read(self, tables: Collection[str]) -> Tables:
-        """Read whole tables."""
-        return Tables(
-            {table: self._table(table) for table in tables},
-            schema_version=self.layout.version,
-            source=self.source,
-        )
-
-    def _table(self, table: str) -> pa.Table:
-        columns = self.layout.columns.get(table)
-        if columns is None:
-            return self.layout.absent(table)
+    def _present(self, table: str, columns: Sequence[str]) -> pa.Table:
         listed = ", ".join(map(_quoted, columns))
-        statement = f"SELECT {listed} FROM {_quoted(self.layout.spelling[table])}"  # noqa: S608
+        statement = f"SELECT {listed} FROM {self.layout.from_clause(table, _quoted)}"  # noqa: S608
         parts = [
             _finished(table, dict(zip(columns, arrays, strict=True)), rows)
             for rows, arrays in self._blocks(statement)
@@ -178,6 +174,10 @@ class MySQLSession(sql.SQLSession):
         return table_building.ordered(table, notes.joined(parts).unify_dictionaries())
 
     def _blocks(self, statement: str) -> Iterator[tuple[int, list[pa.Array | None]]]:
+        with connection.protocol_errors(self._store):
+            yield from self._rows_of(statement)
+
+    def _rows_of(self, statement: str) -> Iterator[tuple[int, list[pa.Array | None]]]:
         if row_decoder.can_read(self._connection):
             try:
                 yield from row_decoder.blocks(self._connection, statement)
@@ -195,7 +195,7 @@ def _quoted(name: str) -> str:
 
 def _layout(
     connection: Connection[Any], columns: Iterable[tuple[Any, ...]], where: str
-) -> sql.DatabaseSchema:
+) -> DatabaseSchema:
     found: dict[str, list[str]] = {}
     for table, column, *_ in columns:
         found.setdefault(table, []).append(column)
@@ -206,7 +206,7 @@ def _layout(
     for table in _ALWAYS:
         if not any(name.lower() == table.lower() for name in found):
             _probe(connection, table)
-    layout = sql.DatabaseSchema.of(found, versions, where)
+    layout = DatabaseSchema.of(found, versions, where)
     for table in layout.missing:
         _probe(connection, table)
     return layout
@@ -232,7 +232,7 @@ def _rows(
 def _row_blocks(
     connection: Connection[Any], statement: str
 ) -> Iterator[tuple[int, list[pa.Array | None]]]:
-    """Yield what ``mysql_wire.blocks`` does, row by row."""
+    """Yield what ``row_decoder.blocks`` does, row by row."""
     cursor: Any = connection.cursor(SSCursor)
     with cursor:
         try:

@@ -6,25 +6,27 @@ import contextlib
 import math
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, ClassVar
 
+import pyarrow as pa
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 
 from mlmd_lineage import errors
-from mlmd_lineage.readers.database_servers import LOCK_SECONDS, LostConnectionError
+from mlmd_lineage.readers.database_servers import (
+    LOCK_SECONDS,
+    STALL_SECONDS,
+    LostConnectionError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pyarrow as pa
-
-    from mlmd_lineage.readers.database_servers import Kept
     from mlmd_lineage.stores import PostgreSQLMetadataStore
 
-T = TypeVar("T")
+_CANCEL_SECONDS = 0.5
+"""How long to wait for a statement that was cancelled."""
 
 # What libpq says when it cannot connect, and what it means: ours, and the rest of the sentence
 # that begins with the store. There is no number for it, only text.
@@ -101,45 +103,6 @@ _LOST_WORDS = re.compile(
 )
 
 
-def with_connection(
-    store: PostgreSQLMetadataStore,
-    work: Callable[[dbapi.Connection], T],
-    kept: Kept[dbapi.Connection] | None = None,
-) -> T:
-    """Return what ``work`` makes of a connection, which is closed whatever happens.
-
-    Args:
-        store: Where to connect.
-        work: Takes the connection.
-        kept: Where to take a connection from, and to leave it if all goes well.
-
-    Raises:
-        StoreError: What an error of the driver means.
-    """
-    connection = (kept and kept.take()) or opened(store)
-    failure: errors.StoreError
-    done = False
-    try:
-        answer = work(connection)
-        if kept is not None:
-            with connection.cursor() as cursor:
-                cursor.execute("ROLLBACK")
-            done = True
-    except Error as error:
-        failure = explained(error, store)
-    else:
-        return answer
-    finally:
-        if kept is not None and done:
-            kept.give(connection)
-        else:
-            connection.close()
-            if kept is not None:
-                kept.drop()
-    # Out here no driver's error hangs on ours, whose frames might show more than they should.
-    raise failure
-
-
 def opened(store: PostgreSQLMetadataStore) -> dbapi.Connection:
     """Return a new connection, on which each statement is a transaction of its own.
 
@@ -157,27 +120,81 @@ def opened(store: PostgreSQLMetadataStore) -> dbapi.Connection:
     raise failure
 
 
+class Stalled:
+    """Connections of servers that stopped answering: they are left open, as closing one waits."""
+
+    connections: ClassVar[list[dbapi.Connection]] = []
+
+    @classmethod
+    def holds(cls, connection: dbapi.Connection) -> bool:
+        """Return whether a connection is one of them."""
+        return any(other is connection for other in cls.connections)
+
+
 def fetched(
     connection: dbapi.Connection, statement: str, parameters: tuple[str, ...] = ()
 ) -> pa.Table:
-    """Run a statement and return its rows; an interrupt cancels it.
+    """Run a statement and return its rows; an interrupt or a deadline cancels it.
 
     On the main thread the driver itself would make an interrupt an error like any other.
+
+    Raises:
+        StalledError: The server sends nothing any more.
     """
-    with connection.cursor() as cursor:
+    cursor = connection.cursor()
+    received: SimpleQueue[pa.Schema | pa.RecordBatch | BaseException | None] = SimpleQueue()
 
-        def fetch() -> pa.Table:
+    def fetch() -> None:
+        try:
             cursor.execute(statement, parameters or None)
-            return cursor.fetch_arrow_table()
+            batches = cursor.fetch_record_batch()
+            received.put(batches.schema)
+            for batch in batches:
+                received.put(batch)
+            received.put(None)
+        except BaseException as error:  # noqa: BLE001 - it is raised in the other thread
+            received.put(error)
 
-        with ThreadPoolExecutor(1) as other_thread:
-            running = other_thread.submit(fetch)
-            try:
-                return running.result()
-            except KeyboardInterrupt:
-                with contextlib.suppress(Error):
-                    cursor.adbc_cancel()
-                raise
+    # A daemon: where the server has stopped answering, nothing ends it.
+    other_thread = threading.Thread(target=fetch, daemon=True)
+    other_thread.start()
+    try:
+        found = []
+        while (item := received.get(timeout=STALL_SECONDS)) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            found.append(item)
+    except Empty:
+        Stalled.connections.append(connection)
+        raise StalledError from None
+    except KeyboardInterrupt:
+        _cancel(cursor)
+        other_thread.join(_CANCEL_SECONDS)
+        if other_thread.is_alive():
+            Stalled.connections.append(connection)
+        raise
+    other_thread.join()
+    cursor.close()
+    schema, *batches = found
+    return pa.Table.from_batches(batches, schema)
+
+
+class StalledError(Exception):
+    """The server owes an answer, and sends nothing."""
+
+
+def stop(connection: dbapi.Connection) -> None:
+    """Cancel the statement that runs on a connection, from another thread."""
+    connection.adbc_connection.cancel()
+
+
+def _cancel(cursor: dbapi.Cursor) -> None:
+    # It connects anew, which a server that has stopped does not answer either.
+    def cancel() -> None:
+        with contextlib.suppress(Error):
+            cursor.adbc_cancel()
+
+    threading.Thread(target=cancel, daemon=True).start()
 
 
 def _parameters(store: PostgreSQLMetadataStore) -> str:
@@ -239,12 +256,17 @@ def is_lost(error: Error) -> bool:
     return error.sqlstate in _LOST or bool(_LOST_WORDS.search(str(error)))
 
 
-def explained(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
+def explained(error: Exception, store: PostgreSQLMetadataStore) -> errors.StoreError:
     """Return the error of ours that a failure of a statement means."""
     where = store.location()
+    if isinstance(error, StalledError):
+        return errors.ReadError(
+            f"{where} sent nothing for {STALL_SECONDS:g} seconds in the midst of an answer. Check "
+            "the server and the network."
+        )
     text = str(error)
     said = _said(text, store)
-    code = error.sqlstate
+    code = error.sqlstate if isinstance(error, Error) else None
     if code in _PERMISSION:
         return errors.StorePermissionError(
             f"{where} does not let the user {store.username!r} read: {said}. Grant it SELECT on "
@@ -255,7 +277,7 @@ def explained(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError
             f"{where}: a table stayed locked for {LOCK_SECONDS} seconds; someone alters it. Try "
             "again later."
         )
-    if is_lost(error):
+    if isinstance(error, Error) and is_lost(error):
         return LostConnectionError(
             f"{where}: the connection was lost while it was read. Try again."
         )

@@ -1,4 +1,4 @@
-"""Reading MLMD from a PostgreSQL database.
+"""Reads MLMD from a PostgreSQL database.
 
 All is read on one connection in one transaction, which sees the state of its beginning
 (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ). It takes no
@@ -8,25 +8,29 @@ lock that a writer would notice, changes nothing, and needs no privilege but SEL
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from adbc_driver_manager import Error
 
-from mlmd_lineage import errors
-from mlmd_lineage.readers import sql
-from mlmd_lineage.readers.database_servers import COLUMNS_SECONDS, LOCK_SECONDS, Kept, tried_twice
-from mlmd_lineage.readers.postgresql.connection import fetched, with_connection
+from mlmd_lineage import deadline, errors
+from mlmd_lineage.readers.database_schema import DatabaseSchema
+from mlmd_lineage.readers.database_servers import (
+    COLUMNS_SECONDS,
+    LOCK_SECONDS,
+    ServerReader,
+    ServerSession,
+)
+from mlmd_lineage.readers.postgresql import connection
 from mlmd_lineage.snapshot import arrays, notes, table_building
-from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
+from mlmd_lineage.snapshot.tables import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from adbc_driver_postgresql.dbapi import Connection
 
     from mlmd_lineage.stores import PostgreSQLMetadataStore
-
-T = TypeVar("T")
 
 _BEGIN = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
@@ -55,62 +59,66 @@ _ELSEWHERE = """
 """
 
 
-class PostgreSQLReader:
+class PostgreSQLReader(ServerReader["Connection", "PostgreSQLSession"]):
     """Reads one PostgreSQL database, and never changes it."""
 
+    _driver_errors = (Error, connection.StalledError)
+
     def __init__(self, store: PostgreSQLMetadataStore) -> None:
+        super().__init__()
         self._store = store
-        self._kept: Kept[Connection] | None = None
         self._known: tuple[float, Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]] | None = (
             None
         )
 
-    def keep_connections(self) -> None:
-        """Keep connections open from one question to the next."""
-        self._kept = Kept(lambda connection: connection.close())
+    def _open(self) -> Connection:
+        return connection.opened(self._store)
 
-    def read(self, tables: Collection[str] | None = None) -> Tables:
-        """Read whole tables in one transaction; no writer waits for it."""
-        return self._answered(lambda session: session.read(wanted(tables)))
+    def _session(self, link: Connection) -> PostgreSQLSession:
+        for statement in _BEGIN:
+            _run(link, statement)
+        left = deadline.remaining()
+        if left is not None:
+            _run(link, f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
+        where = self._store.location()
+        ((encoding, longest),), columns = self._known_of(link)
+        if longest == 1:
+            # MLMD sends UTF-8 and says nothing, so that this is what lies there.
+            _run(link, f"SET LOCAL client_encoding = '{encoding}'")
+        return PostgreSQLSession(link, _layout(link, columns, where, self._store.table_case), where)
 
-    def ask(self, question: Callable[[sql.SQLSession], T]) -> T:
-        """Answer a question in one transaction."""
-        return self._answered(question)
+    def _end_transaction(self, link: Connection) -> None:
+        _run(link, "ROLLBACK")
 
-    def _answered(self, question: Callable[[PostgreSQLSession], T]) -> T:
-        def answer(connection: Connection) -> T:
-            for statement in _BEGIN:
-                _run(connection, statement)
-            where = self._store.location()
-            ((encoding, longest),), columns = self._known_of(connection)
-            if longest == 1:
-                # MLMD sends UTF-8 and says nothing, so that this is what lies there.
-                _run(connection, f"SET LOCAL client_encoding = '{encoding}'")
-            return question(
-                PostgreSQLSession(connection, _layout(connection, columns, where), where)
-            )
+    def _close(self, link: Connection) -> None:
+        if not connection.Stalled.holds(link):
+            link.close()
 
-        return tried_twice(lambda: with_connection(self._store, answer, self._kept))
+    def _stop(self, link: Connection) -> None:
+        connection.stop(link)
+
+    def _explained(self, error: Exception) -> errors.StoreError:
+        return connection.explained(error, self._store)
 
     def _known_of(
-        self, connection: Connection
+        self, link: Connection
     ) -> tuple[Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]]:
         """Return the database's encoding, and the columns of its tables."""
         known = self._known
         if known is None or self._kept is None or time.monotonic() > known[0] + COLUMNS_SECONDS:
-            encoding, columns = _rows(connection, _ENCODING), _rows(connection, _COLUMNS)
+            encoding, columns = _rows(link, _ENCODING), _rows(link, _COLUMNS)
             known = self._known = (time.monotonic(), encoding, columns)
         return known[1:]
 
 
-class PostgreSQLSession(sql.SQLSession):
+class PostgreSQLSession(ServerSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
     dialect = "postgresql"
     base64_protos = False
 
-    def __init__(self, connection: Connection, layout: sql.DatabaseSchema, source: str) -> None:
-        self._connection = connection
+    def __init__(self, link: Connection, layout: DatabaseSchema, source: str) -> None:
+        self._connection = link
         self.layout = layout
         self.source = source
 
@@ -130,21 +138,10 @@ class PostgreSQLSession(sql.SQLSession):
         numbered = first + "".join(f"${n}{text}" for n, text in enumerate(others, 1))
         return _rows(self._connection, numbered, parameters)
 
-    def read(self, tables: Collection[str]) -> Tables:
-        """Read whole tables."""
-        return Tables(
-            {table: self._table(table) for table in tables},
-            schema_version=self.layout.version,
-            source=self.source,
-        )
-
-    def _table(self, table: str) -> pa.Table:
-        columns = self.layout.columns.get(table)
-        if columns is None:
-            return self.layout.absent(table)
+    def _present(self, table: str, columns: Sequence[str]) -> pa.Table:
         listed = ", ".join(map(self.quote, columns))
-        statement = f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608
-        batches = fetched(self._connection, statement).to_batches()
+        statement = f"SELECT {listed} FROM {self.layout.from_clause(table, self.quote)}"  # noqa: S608
+        batches = connection.fetched(self._connection, statement).to_batches()
         batches.reverse()
         parts = [arrays.empty_table(SCHEMAS[table])]
         while batches:  # each is let go as soon as it is converted
@@ -157,17 +154,17 @@ class PostgreSQLSession(sql.SQLSession):
 
 
 def _layout(
-    connection: Connection, columns: Iterable[tuple[Any, ...]], where: str
-) -> sql.DatabaseSchema:
+    link: Connection, columns: Iterable[tuple[Any, ...]], where: str, case: str | None
+) -> DatabaseSchema:
     found: dict[str, list[str]] = {}
     for table, column in columns:
         found.setdefault(table, []).append(column)
 
     def versions(table: str) -> list[int]:
-        return [v for (v,) in _rows(connection, f'SELECT schema_version FROM "{table}"')]  # noqa: S608
+        return [v for (v,) in _rows(link, f'SELECT schema_version FROM "{table}"')]  # noqa: S608
 
     if "mlmdenv" not in map(str.lower, found):
-        for schema, usable in _rows(connection, _ELSEWHERE):
+        for schema, usable in _rows(link, _ELSEWHERE):
             what = f"{where} has MLMD's tables in its schema {schema!r}, "
             if not usable:
                 message = (
@@ -179,18 +176,20 @@ def _layout(
                 "another user."
             )
             raise errors.NotAMetadataStoreError(message)
-    return sql.DatabaseSchema.of(found, versions, where)
+    return DatabaseSchema.of(found, versions, where, case)
 
 
-def _run(connection: Connection, statement: str) -> None:
-    with connection.cursor() as cursor:
+def _run(link: Connection, statement: str) -> None:
+    with link.cursor() as cursor:
         cursor.execute(statement)
 
 
 def _rows(
-    connection: Connection, statement: str, parameters: tuple[str, ...] = ()
+    link: Connection, statement: str, parameters: tuple[str, ...] = ()
 ) -> list[tuple[Any, ...]]:
-    columns = [_readable(c).to_pylist() for c in fetched(connection, statement, parameters).columns]
+    columns = [
+        _readable(c).to_pylist() for c in connection.fetched(link, statement, parameters).columns
+    ]
     return list(zip(*columns, strict=True))
 
 

@@ -8,6 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
+from mlmd_lineage.stores.sqlite import first_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,4 +79,4 @@ def unreadable(error: OSError, path: Path) -> errors.StoreError:
         near = f" The folder {path.parent} is not there either."
     else:
         near = errors.did_you_mean(path.name, names)
-    return errors.StoreNotFoundError(f"There is no file {path}.{near}")
+    return errors.StoreNotFoundError(f"There is no file {path}.{first_steps(path) or near}")

@@ -1,4 +1,4 @@
-"""How to open an SQLite file for reading so that nothing of it or beside it changes.
+"""Opens SQLite files for reading so that nothing in them or beside them changes.
 
 The rules are SQLite's own: https://www.sqlite.org/fileformat2.html for the header,
 https://www.sqlite.org/lockingv3.html for hot journals, https://www.sqlite.org/wal.html for
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.sqlite import driver_errors
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ _ATTEMPTS = 5
 """At least so many; then until the time is over."""
 _PAUSE = 0.02
 """Seconds. Longer than the steps in which a file system counts time: 10 ms at most on Linux."""
+
+_LARGEST_LOG = 1 << 30
+_LARGEST_RATIO = 8
+"""A journal or log may have so many bytes, and so many times those of the store."""
+_COPIED_AT_ONCE = 1 << 20
 
 _IN_USE = "mode=ro&readonly_shm=1"
 _AT_REST = "mode=ro&immutable=1"
@@ -77,6 +82,7 @@ def with_unchanged_file(path: Path, seconds: float, read: Callable[[str], T]) ->
     attempts = hot = 0
     end = time.monotonic() + seconds
     while attempts < _ATTEMPTS or time.monotonic() < end:
+        deadline.check()
         if attempts:
             time.sleep(_PAUSE)
         attempts += 1
@@ -108,6 +114,7 @@ def patiently(action: Callable[[], T], seconds: float) -> T:
         except Exception as error:
             if not driver_errors.is_busy(error) or time.monotonic() > end:
                 raise
+            deadline.check()
             time.sleep(0.002)
 
 
@@ -198,10 +205,17 @@ def _beside(path: Path, end: str) -> Path:
 
 def _look(path: Path) -> _Look:
     def of(end: str) -> tuple[int, int] | None:
+        beside = _beside(path, end)
         try:
-            status = _beside(path, end).stat()
+            status = beside.lstat()
         except FileNotFoundError:
             return None
+        if not stat.S_ISREG(status.st_mode):
+            message = (
+                f"{beside} is no regular file, and SQLite would read it as a part of {path.name}. "
+                "Nothing was read. Remove it, or read a copy of the store."
+            )
+            raise errors.DamagedStoreError(message)
         return status.st_mtime_ns, status.st_size
 
     shm = of("-shm") is not None
@@ -233,14 +247,58 @@ def _read_at_rest(path: Path, look: _Look, read: Callable[[str], T]) -> T:
     return answer
 
 
+def _check_sizes(path: Path, look: _Look, folder: Path) -> None:
+    """Check that the neighbours may belong to a file, and that there is space for a copy of all.
+
+    Raises:
+        DamagedStoreError: One of them is far too large.
+        ReadError: There is not enough space.
+    """
+    largest = _LARGEST_LOG + _LARGEST_RATIO * look.size
+    total = look.size
+    for end, found in (("-journal", look.journal), ("-wal", look.wal)):
+        size = 0 if found is None else found[1]
+        total += size
+        if size > largest:
+            message = (
+                f"{path}{end} has {size:,} bytes, which is not plausible beside a store of "
+                f"{look.size:,}. It was not copied. Remove it if no writer's changes are in it."
+            )
+            raise errors.DamagedStoreError(message)
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        message = (
+            f"{path} was left in the midst of a transaction, and is read from a copy of {total:,} "
+            f"bytes, for which {folder.parent} has no space ({free:,} are free)."
+        )
+        raise errors.ReadError(message)
+
+
+def _copy(source: Path, target: Path, size: int) -> None:
+    """Copy a file, and no more of it than its size was."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(os.open(source, flags), "rb") as file,  # noqa: PTH123 - flags that Path.open lacks
+        target.open("wb") as copy,
+    ):
+        left = size
+        while left > 0 and (part := file.read(min(left, _COPIED_AT_ONCE))):
+            deadline.check()
+            copy.write(part)
+            left -= len(part)
+
+
 def _read_recovered_copy(real: Path, path: Path, look: _Look, read: Callable[[str], T]) -> T:
     """Read a copy in which SQLite has rolled back, or forward, what a dead writer left."""
     _settled(real, look)
     with tempfile.TemporaryDirectory(prefix="mlmd-lineage-") as folder:
         copy = Path(folder) / "copy.db"
-        for end in ("", "-journal", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(_beside(real, end), _beside(copy, end))
+        _check_sizes(path, look, Path(folder))
+        _copy(real, copy, look.size)
+        for end, found in (("-journal", look.journal), ("-wal", look.wal)):
+            if found is not None:
+                _copy(_beside(real, end), _beside(copy, end), found[1])
         if _look(real) != look:
             raise _ChangedError
         try:

@@ -6,6 +6,7 @@ The Arrow driver reads them on two connections that see the same state.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_manager import Error
 
-from mlmd_lineage import errors
-from mlmd_lineage.readers import sql
+from mlmd_lineage import deadline, errors
+from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
     Run = Callable[[str], Sequence[tuple[Any, ...]]]
 
+# A view or a virtual table may run for ever, and may call what a stranger chose; its type in the
+# schema may be false (https://www.sqlite.org/schematab.html). Generated columns are not listed.
+_COLUMNS = """
+    SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p
+    WHERE m.type = 'table' AND m.rootpage > 0 AND m.sql LIKE 'CREATE TABLE%'
+"""
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
 
@@ -56,7 +63,7 @@ def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> T
         raise driver_errors.explained(error, path) from None
     return Tables(
         {
-            name: _assembled(name, pieces.get(name, []))
+            name: layout.noted(name, _assembled(name, pieces.get(name, [])))
             if name in layout.spelling
             else layout.absent(name)
             for name in names
@@ -73,17 +80,14 @@ def columns_in(run: Run) -> Mapping[str, Sequence[str]]:
         run: Gives the rows that a statement selects.
     """
     found: dict[str, list[str]] = {}
-    for table, column in run(
-        "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "
-        "WHERE m.type IN ('table', 'view')"
-    ):
+    for table, column in run(_COLUMNS):
         found.setdefault(table, []).append(column)
     return found
 
 
 def layout_of(
     run: Run, source: str, columns: Mapping[str, Sequence[str]] | None = None
-) -> sql.DatabaseSchema:
+) -> DatabaseSchema:
     """Return the tables and columns that a database has.
 
     Args:
@@ -96,10 +100,11 @@ def layout_of(
     def versions(table: str) -> list[int]:
         if "schema_version" not in found[table]:
             return []
-        statement = f"SELECT CAST(schema_version AS INTEGER) FROM {quoted(table)}"  # noqa: S608
-        return [version for (version,) in run(statement) if version is not None]
+        is_number = "typeof(schema_version) = 'integer'"
+        statement = f"SELECT schema_version FROM {quoted(table)} WHERE {is_number}"  # noqa: S608
+        return [version for (version,) in run(statement)]
 
-    return sql.DatabaseSchema.of(found, versions, source)
+    return DatabaseSchema.of(found, versions, source)
 
 
 class _WidenedError(Exception):
@@ -113,35 +118,49 @@ class _Part(NamedTuple):
     condition: str
 
 
-def _parts(
-    connection: Connection, layout: sql.DatabaseSchema, names: Collection[str]
-) -> list[_Part]:
+def _parts(connection: Connection, layout: DatabaseSchema, names: Collection[str]) -> list[_Part]:
     """Cut the tables into pieces of similar size."""
     parts = []
     for name in names:
         if name not in layout.spelling:
             continue
-        table = quoted(layout.spelling[name])
-        try:
-            # Each of the two is a look-up; asked for at once they would be a scan.
-            ((low,),) = connection.rows(f"SELECT MIN(rowid) FROM {table}")  # noqa: S608
-            ((high,),) = connection.rows(f"SELECT MAX(rowid) FROM {table}")  # noqa: S608
-        except Error as error:
-            if "no such column" not in str(error):
-                raise
-            low = high = None
-        if low is None:  # a view, a table WITHOUT ROWID, or an empty one
+        bounds = None if layout.is_derived(name) else _row_bounds(connection, layout.spelling[name])
+        if bounds is None:
             parts.append(_Part(name, "1"))
             continue
+        number, low, high = bounds
         step = max(_ROWS_PER_PART, (high - low) // _MOST_PARTS + 1)
         for start in range(low, high + 1, step):
             last = min(start + step - 1, high)
-            parts.append(_Part(name, f"rowid BETWEEN {start} AND {last}"))
+            parts.append(_Part(name, f"{number} BETWEEN {start} AND {last}"))
     return parts
 
 
+def _row_bounds(connection: Connection, table: str) -> tuple[str, int, int] | None:
+    """Return the name of a table's row numbers, the least of them and the greatest.
+
+    None where there are no rows, or no numbers: a table WITHOUT ROWID, or one whose columns have
+    all three names (https://www.sqlite.org/rowidtable.html).
+    """
+    literal = table.replace("'", "''")
+    columns = connection.rows(f"SELECT lower(name) FROM pragma_table_info('{literal}')")  # noqa: S608
+    taken = {name for (name,) in columns}
+    number = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
+    if number is None:
+        return None
+    try:
+        # Each of the two is a look-up; asked for at once they would be a scan.
+        ((low,),) = connection.rows(f"SELECT MIN({number}) FROM {quoted(table)}")  # noqa: S608
+        ((high,),) = connection.rows(f"SELECT MAX({number}) FROM {quoted(table)}")  # noqa: S608
+    except Error as error:
+        if "no such column" not in str(error):
+            raise
+        return None
+    return None if low is None else (number, low, high)
+
+
 def _read_parts(
-    connections: list[Connection], layout: sql.DatabaseSchema, parts: list[_Part]
+    connections: list[Connection], layout: DatabaseSchema, parts: list[_Part]
 ) -> dict[str, list[pa.Table]]:
     free = list(connections)
 
@@ -153,15 +172,22 @@ def _read_parts(
             free.append(connection)
 
     tables: dict[str, list[pa.Table]] = {}
-    with ThreadPoolExecutor(len(connections)) as pool:
-        for part, pieces in zip(parts, pool.map(one, parts), strict=True):
-            tables.setdefault(part.table, []).extend(pieces)
+    # An interrupt, which only this thread gets, ends what the others do.
+    with deadline.Deadline() as limit, ThreadPoolExecutor(len(connections)) as pool:
+        running = [pool.submit(contextvars.copy_context().run, one, part) for part in parts]
+        try:
+            for part, pieces in zip(parts, running, strict=True):
+                tables.setdefault(part.table, []).extend(pieces.result())
+        except BaseException:
+            limit.cancel()
+            pool.shutdown(cancel_futures=True)
+            raise
     return tables
 
 
-def _piece(connection: Connection, layout: sql.DatabaseSchema, part: _Part) -> list[pa.Table]:
+def _piece(connection: Connection, layout: DatabaseSchema, part: _Part) -> list[pa.Table]:
     name = part.table
-    table = quoted(layout.spelling[name])
+    table = layout.from_clause(name, quoted)
     present = layout.columns[name]
 
     def select(columns: Sequence[str], where: str) -> list[pa.Table]:
@@ -187,9 +213,7 @@ def _piece(connection: Connection, layout: sql.DatabaseSchema, part: _Part) -> l
     return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
 
-def _misfits(
-    connection: Connection, layout: sql.DatabaseSchema, part: _Part
-) -> Iterator[notes.Note]:
+def _misfits(connection: Connection, layout: DatabaseSchema, part: _Part) -> Iterator[notes.Note]:
     """Note each cell in a column of numbers that holds something else."""
     name = part.table
     schema = SCHEMAS[name]
@@ -200,7 +224,7 @@ def _misfits(
         cells = connection.rows(
             f"SELECT 0, '', '' UNION ALL SELECT CAST({quoted(first)} AS INTEGER), "  # noqa: S608
             f"CAST({quoted(second)} AS TEXT), substr(quote({quoted(column)}), 1, 60) "
-            f"FROM {quoted(layout.spelling[name])} "
+            f"FROM {layout.from_clause(name, quoted)} "
             f"WHERE {part.condition} AND {typed_values.wrong(column, name)}"
         )
         for *row, value in cells[1:]:
@@ -233,12 +257,11 @@ def _properties(
         pc.and_(pc.is_null(whole["int_value"]), pc.is_null(whole["double_value"])),
         pc.is_null(whole["string_value"]),
     )
-    rows = np.full(whole.num_rows, -1)
-    rows[np.flatnonzero(arrays.to_numpy(empty))] = np.arange(values.num_rows)
-    place = arrays.from_numpy(rows, rows < 0)
+    places = np.flatnonzero(arrays.to_numpy(empty))
     for column in RARE_VALUES:
         number = whole.schema.get_field_index(column)
-        whole = whole.set_column(number, whole.field(column), values[column].take(place))
+        spread = arrays.spread(values[column].combine_chunks(), places, whole.num_rows)
+        whole = whole.set_column(number, whole.field(column), spread)
     return [whole]
 
 
@@ -251,6 +274,7 @@ def _batches(
     skip = 1  # the seed
     with contextlib.closing(connection.batches(statement)) as batches:
         for batch in batches:
+            deadline.check()
             if not all(map(typed_values.fits, batch.columns, kinds)):
                 raise _WidenedError
             values = batch.slice(skip)

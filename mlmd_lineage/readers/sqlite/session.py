@@ -1,4 +1,4 @@
-"""Reading an SQLite file in this process: whole tables, and single questions.
+"""Reads an SQLite file in this process: whole tables, and single questions.
 
 Whole tables come through the Arrow driver (``scan``), single questions through Python's
 own ``sqlite3``.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, files, scan, typed_values
+from mlmd_lineage.readers.sqlite.interrupts import Interruptible
 from mlmd_lineage.snapshot import table_building
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from mlmd_lineage.readers.database_schema import DatabaseSchema
     from mlmd_lineage.snapshot.tables import Tables
 
 T = TypeVar("T")
@@ -54,22 +56,27 @@ class SQLiteStatements(sql.SQLSession):
         # Columns may hold values of any type: they are read as whole tables are.
         typed = typed_values.tolerant(self.layout.columns[table], table)
         listed = ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
-        return f"SELECT {listed} FROM {self.quote(self.layout.spelling[table])}"  # noqa: S608 - no user text
+        return f"SELECT {listed} FROM {self.layout.from_clause(table, self.quote)}"  # noqa: S608 - no user text
 
 
 class SQLiteSession(SQLiteStatements):
     """Answers single questions from an open transaction."""
 
     def __init__(
-        self, connection: sqlite3.Connection, layout: sql.DatabaseSchema, path: Path
+        self,
+        connection: sqlite3.Connection,
+        guard: Interruptible,
+        layout: DatabaseSchema,
+        path: Path,
     ) -> None:
         self._connection = connection
+        self._guard = guard
         self._path = path
         self.layout = layout
         self.source = str(path)
 
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[object, ...]]:
-        with _explained(self._path):
+        with _explained(self._path), self._guard.statement():
             return self._connection.execute(statement, parameters).fetchall()
 
 
@@ -86,6 +93,7 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
                 check_same_thread=False,
             )
             stack.callback(connection.close)
+            guard = Interruptible(connection)
             connection.text_factory = table_building.readable_text
             for statement in arrow_connections.CAUTION:
                 connection.execute(statement)
@@ -94,11 +102,12 @@ def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSessio
                 lambda: connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall(),
                 busy_timeout,
             )
-            layout = _layout(connection, path)
-        yield SQLiteSession(connection, layout, path)
+            with guard.statement():
+                layout = _layout(connection, path)
+        yield SQLiteSession(connection, guard, layout, path)
 
 
-def _layout(connection: sqlite3.Connection, path: Path) -> sql.DatabaseSchema:
+def _layout(connection: sqlite3.Connection, path: Path) -> DatabaseSchema:
     """Return the layout that a transaction sees.
 
     The columns, which take the longest, are looked up again when the file's number for its schema

@@ -19,7 +19,7 @@ from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +35,8 @@ sys.path[:] = connection.recv()
 import importlib
 importlib.import_module({main!r}).serve(connection)
 """
+_LOOK_SECONDS = 0.1
+"""How often to look whether the question has to end."""
 GRACE_SECONDS = 2.0
 """How long the process may take to delete its temporary files."""
 
@@ -90,7 +92,11 @@ class SubprocessClient:
         """Return the answer to a message, or raise it where it is an error."""
         self.is_idle = False
         try:
+            while deadline.current() is not None and not self._connection.poll(_LOOK_SECONDS):
+                deadline.check()
             answer: tuple[Any, ...] = self._connection.recv()
+        except errors.MLMDLineageError:
+            raise
         except (EOFError, OSError):
             self._died()
         self.is_idle = answer[0] in ("done", "failed")
@@ -127,7 +133,7 @@ class SubprocessClient:
             self._stderr.close()
 
     def detach(self) -> None:
-        """Close the connection in a forked copy of this process, not the parent of the child."""
+        """Close the connection in a forked copy of this process, whose child it is not."""
         self._process.returncode = 0
         self._connection.close()
         self._stderr.close()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.readers.sql import DatabaseSchema
+    from mlmd_lineage.readers.database_schema import DatabaseSchema
     from mlmd_lineage.readers.sqlite.subprocess_client import SubprocessClient
 
 T = TypeVar("T")
