@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+    from mlmd_lineage.writing.writer import Writer, message
 
 __version__ = "0.1.0"
 
@@ -95,8 +96,10 @@ __all__ = [
     "StoreFrames",
     "Trace",
     "TypeKind",
+    "Writer",
     "connect",
     "errors",
+    "message",
     "register_dialect",
     "register_materializer",
     "register_scheme",
@@ -141,7 +144,9 @@ _DEFINED_IN = {
     "StoreFrames": "post_execution.frames",
     "Trace": "lineage.graph",
     "TypeKind": "snapshot.enums",
+    "Writer": "writing.writer",
     "connect": "store",
+    "message": "writing.writer",
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
     "register_scheme": "config.filesystem_schemes",

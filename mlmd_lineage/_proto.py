@@ -29,6 +29,9 @@ WIRE = "mlmd_lineage.wire.v1"
 READING = "mlmd_lineage.reading.v1"
 """The package of the same answers as columns want them, in ``proto/reading.proto``."""
 
+WRITING = "mlmd_lineage.writing.v1"
+"""The package of what one transaction writes, in ``proto/writing.proto``."""
+
 _DESCRIPTOR_SET = "_proto.binpb"
 
 

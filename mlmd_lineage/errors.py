@@ -19,7 +19,11 @@
     │   ├── UnsupportedSchemaError  an MLMD schema version that this release cannot read
     │   ├── ReadError               the server or the driver failed in the midst of a read
     │   ├── DeadlineExceededError   the answer took longer than allowed                (also TimeoutError)
-    │   └── CancelledError          the question was cancelled by another thread
+    │   ├── CancelledError          the question was cancelled by another thread
+    │   └── WriteError              the server or the driver failed in the midst of a write
+    │       └── UncertainWriteError it cannot be known whether the write was committed
+    ├── PutRefusedError             MLMD's rules, or what the store can hold, refuse a put (also ValueError)
+    │   └── AlreadyExistsError      a name, an external id or an edge that must be unique is there already
     ├── NotFoundError               a node, type or name that the store does not hold  (also KeyError)
     ├── AmbiguousNameError          a name that fits more than one node                (also LookupError)
     ├── NotSingleError              one artifact was asked for, and there are none or several (also ValueError)
@@ -106,6 +110,37 @@ class DeadlineExceededError(StoreError, TimeoutError):
 
 class CancelledError(StoreError):
     """The question was cancelled before its answer was complete."""
+
+
+class WriteError(StoreError):
+    """The server or the driver failed in the midst of a write, of which nothing was kept."""
+
+
+class UncertainWriteError(WriteError):
+    """The connection was lost while a write was committed, and whether it was cannot be known."""
+
+
+class PutRefusedError(MLMDLineageError, ValueError):
+    """MLMD's rules, or what the store can hold, refuse what was put; nothing was written.
+
+    Attributes:
+        status: The name of the gRPC status code with which MLMD's service refuses it, such as
+            ``"INVALID_ARGUMENT"``.
+    """
+
+    def __init__(self, message: str, status: str = "INVALID_ARGUMENT") -> None:
+        super().__init__(message, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class AlreadyExistsError(PutRefusedError):
+    """A name, an external id or an edge that must be unique is in the store already."""
+
+    def __init__(self, message: str, status: str = "ALREADY_EXISTS") -> None:
+        super().__init__(message, status)
 
 
 class NotFoundError(MLMDLineageError, KeyError):

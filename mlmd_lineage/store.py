@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import NodeKind
     from mlmd_lineage.stores import BaseMetadataStore
+    from mlmd_lineage.writing.writer import Writer
 
 _BUILT_IN_STACK = "default"
 
@@ -40,6 +41,7 @@ _BUILT_IN_STACK = "default"
 def connect(
     target: str | os.PathLike[str] | BaseMetadataStore | None = None,
     *,
+    create: bool = False,
     artifact_root: str | os.PathLike[str] | None = None,
 ) -> Store:
     """Return the store that a path, a URL, a registered name or a store object means.
@@ -47,7 +49,8 @@ def connect(
     >>> connect("metadata.db")
     <Store sqlite: metadata.db>
 
-    Nothing is opened before it is asked for, and nothing in the store is ever changed.
+    Nothing is opened before it is asked for. Reading never changes anything in the store;
+    ``Store.writer()`` is what writes.
 
     Args:
         target: The path of an SQLite file; the folder of an archive; ``sqlite:///abs/path.db``;
@@ -57,6 +60,9 @@ def connect(
             metadata store, also one of your own flavor. A password in a URL is percent-encoded;
             where none is given, ``MLMD_LINEAGE_PASSWORD`` is used. Without a target, it is the
             metadata store of the active stack.
+        create: Make MLMD's tables, of schema version 10, where there are none: in an SQLite file
+            that need not be there, or in a database that is. What is there already stays as it
+            is.
         artifact_root: The folder or bucket outside of which ``artifact.read()`` reads nothing.
             Without a target, it is the artifact store of the active stack, where one is
             registered.
@@ -65,14 +71,23 @@ def connect(
         ConfigurationError: The target cannot be a store.
         StoreNotFoundError: It is a word that is neither registered nor a file or folder here.
         AmbiguousNameError: It is both.
+        StoreError: The tables cannot be made.
     """
     from mlmd_lineage.stacks.target_resolution import opened
 
     try:
         root = _root_of_stack() if target is None and artifact_root is None else artifact_root
-        return Store(opened(target), artifact_root=None if root is None else os.fspath(root))
+        store = Store(
+            opened(target, create=create),
+            artifact_root=None if root is None else os.fspath(root),
+        )
+        if create:
+            with store.writer() as writer:
+                writer.create()
     except errors.MLMDLineageError as error:
         failure = error.with_traceback(None)
+    else:
+        return store
     # Tracebacks may show the variables of their frames, and here a URL may hold a password.
     del target
     failure.__context__ = failure.__cause__ = None
@@ -549,6 +564,26 @@ class Store:
         from mlmd_lineage.lineage import node_lookup
 
         return node_lookup.find_node(self._reader, text)
+
+    def writer(self) -> Writer:
+        """Return what writes to the store, by MLMD's rules and without ``ml_metadata``.
+
+        >>> with store.writer() as writer:
+        ...     model = ml.message("Artifact")(type="Model", uri="s3://bucket/model/7")
+        ...     batch = ml.message("PutBatchRequest")(
+        ...         artifact_types=[{"name": "Model"}], artifacts=[model]
+        ...     )
+        ...     [artifact_id] = writer.put(batch).artifact_ids
+
+        Each ``put()`` is one transaction. The store must have schema version 10: one of an older
+        MLMD is refused, and never migrated. ``docs/writing.md`` is the guide.
+
+        Raises:
+            ConfigurationError: Nothing can be written to such a store, as to an archive.
+        """
+        from mlmd_lineage.writing.registry import writer_for
+
+        return writer_for(self.metadata_store)
 
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.

@@ -100,7 +100,7 @@ def reader(memory: ml.testing.InMemoryStore) -> ml.Reader:
 def wrong(path: str, artifact: ml.ArtifactView, run: ml.PipelineRunView) -> None:
     store = ml.connect(path)
     ml.conect(path)  # type: ignore[attr-defined]
-    ml.connect(path, "again")  # type: ignore[call-arg]
+    ml.connect(path, "again")  # type: ignore[arg-type,call-arg]
     ml.Snapshott  # type: ignore[attr-defined]  # noqa: B018 - asking is the test
     store.upstream(artifact, max_hopz=3)  # type: ignore[call-arg]
     artifact.upstream(max_hopz=3)  # type: ignore[call-arg]
@@ -109,3 +109,14 @@ def wrong(path: str, artifact: ml.ArtifactView, run: ml.PipelineRunView) -> None
     store.get_pipeline(3)  # type: ignore[arg-type]
     run.get_step("Trainer").outptus  # type: ignore[attr-defined]  # noqa: B018 - asking is the test
     run.pipeline.compare_runs(last="3")  # type: ignore[arg-type]
+
+
+def writing(path: str) -> None:
+    store: ml.Store = ml.connect(path, create=True)
+    request = ml.message("PutArtifactsRequest")(artifacts=[{"type_id": 10}])
+    with store.writer() as writer:
+        kept: ml.Writer = writer
+        made: bool = kept.create()
+        use(made, writer.put(request).artifact_ids)
+    writer.close()
+    ml.connect(path, created=True)  # type: ignore[call-arg]

@@ -67,7 +67,8 @@ def _lineage(
 ) -> None:
     """Open any ML Metadata (MLMD) store and see what came from what.
 
-    Stores are only read: nothing in them is ever changed.
+    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, and
+    by serve.
     """
 
 
@@ -80,6 +81,7 @@ for group in (
     compare,
     node_tables,
     archive,
+    init,
     serve,
     components,
     stacks,

@@ -42,6 +42,9 @@ def _serve(  # noqa: PLR0913 - each stands alone
         int, typer.Option(metavar="PORT", help="The port; 0 to have one chosen.")
     ] = 8080,
     workers: Annotated[int, typer.Option(metavar="N", help="How many processes answer.")] = 1,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make MLMD's tables where there are none.")
+    ] = False,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Refuse all that would write.")
     ] = False,
@@ -81,7 +84,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.server.supervisor import Supervisor
 
-    store = target.open()
+    store = target.open(create=create)
     settings = ServerSettings(
         host=host,
         port=port,

@@ -32,6 +32,8 @@ def service_pool() -> DescriptorPool:
 
     pool = descriptor_pool.DescriptorPool()
     for file in _proto.files():
+        if file.package == _proto.WRITING:
+            continue  # what is written in one transaction, and is no part of the service
         if file.package == _proto.WIRE:
             file.package = SERVICE.rpartition(".")[0]
             for message in file.message_type:

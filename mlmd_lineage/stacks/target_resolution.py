@@ -9,12 +9,16 @@ from mlmd_lineage.stacks.names import is_qualified_name
 from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from
 
 
-def opened(target: object) -> BaseMetadataStore:
+def opened(target: object, *, create: bool = False) -> BaseMetadataStore:
     """Return the metadata store that a target means; the active stack's where it is None.
 
     A name that is registered means that store; ``user:prod`` and ``project:prod`` say which of two
     is meant. Whatever cannot be a name (it holds a dot, a slash or another colon) is never looked
     up, and the registrations are not read for it.
+
+    Args:
+        target: The target.
+        create: A mere word that is not registered is the path of a file to be made.
 
     Raises:
         ConfigurationError: The target cannot be a store.
@@ -38,7 +42,7 @@ def opened(target: object) -> BaseMetadataStore:
     try:
         found = view.component(kind, target)
     except errors.NotFoundError:
-        if there:
+        if there or create:
             return metadata_store_from(target)
         near = errors.did_you_mean(target, view.components(kind))
         message = (

@@ -36,8 +36,8 @@ class StoreOptions:
         ),
     ] = None
 
-    def open(self) -> Store:
-        """Return the store.
+    def open(self, *, create: bool = False) -> Store:
+        """Return the store, made where it is not there if ``create`` says so.
 
         Raises:
             StoreNotFoundError: None was given, and the default one does not exist yet.
@@ -45,8 +45,8 @@ class StoreOptions:
         from mlmd_lineage.store import connect
 
         if self.store is not None and self.store != LEFT_OUT:
-            return connect(self.store)
-        store = connect()
+            return connect(self.store, create=create)
+        store = connect(create=create)
         path = store.metadata_store.local_path
         if path is not None and not path.exists():
             message = (

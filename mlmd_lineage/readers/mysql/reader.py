@@ -25,13 +25,8 @@ from mlmd_lineage.readers.database_servers import (
     stalled,
 )
 from mlmd_lineage.readers.mysql import connection, row_decoder
-from mlmd_lineage.readers.mysql.double_encoding import (
-    name_column,
-    once_encoded,
-    readable,
-    spellings,
-    text_column,
-)
+from mlmd_lineage.readers.mysql.double_encoding import once_encoded, readable, spellings
+from mlmd_lineage.readers.mysql.text_columns import name_column, text_column
 from mlmd_lineage.snapshot import notes, table_building
 from mlmd_lineage.snapshot.tables import SCHEMAS
 

@@ -1,0 +1,247 @@
+"""Writing: executions put by this library and by ``ml_metadata``, one by one and in batches.
+
+``benchmarks/writing.py`` prints a table as Markdown. Each execution has 2 artifacts, 4 events and,
+with its artifacts, 13 properties. Sides take turns, each measurement in a fresh process on a fresh
+store: an SQLite file on the disk of ``--folder``, with SQLite's default durability, and a MariaDB
+server of the run's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BATCH = 1000
+WAYS = ("one by one", "in batches")
+SIDES = ("mlmd_lineage", "ml_metadata")
+TYPES = {
+    "artifact_types": [{"name": "Data", "properties": {"rows": 1, "format": 3}}],
+    "execution_types": [{"name": "Train", "properties": {"epochs": 1}}],
+    "context_types": [{"name": "Run"}],
+}
+EVENTS = ((0, 3), (1, 4), (0, 2), (1, 1))
+"""For each event of an execution, which artifact it names, and its type."""
+
+
+def main() -> None:
+    """Measure, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--executions", type=int, default=10_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the stores are made")
+    parser.add_argument("--no-mariadb", action="store_true")
+    parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        side, way, target, number = options.worker
+        print(json.dumps(measured(side, way, target, int(number))))
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, contextlib.ExitStack() as stack:
+        Path(folder).chmod(0o755)  # the server may run as a user of its own
+        targets = {"SQLite": sqlite_targets(Path(folder))}
+        if not options.no_mariadb:
+            targets["MariaDB"] = stack.enter_context(mariadb_targets(Path(folder)))
+        print("| store | way | mlmd_lineage | ml_metadata | ratio |\n|---|---|--:|--:|--:|")
+        for name, fresh in targets.items():
+            for way in WAYS:
+                table_row(name, way, fresh, options)
+
+
+def table_row(name: str, way: str, fresh: Iterator[str], options: argparse.Namespace) -> None:
+    """Measure both sides in turns, and print a row of the table: executions a second."""
+    found: dict[str, list[float]] = {side: [] for side in SIDES}
+    for _ in range(options.repeat):
+        for side in SIDES:
+            command = [sys.executable, __file__, "--worker", side, way, next(fresh)]
+            command.append(str(options.executions))
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found[side].append(options.executions / json.loads(done.stdout.splitlines()[-1]))
+    ours, theirs = (statistics.median(found[side]) for side in SIDES)
+    print(f"| {name} | {way} | {ours:,.0f}/s | {theirs:,.0f}/s | {ours / theirs:.1f} |", flush=True)
+
+
+def sqlite_targets(folder: Path) -> Iterator[str]:
+    """Yield the paths of empty stores."""
+    import mlmd_lineage as ml
+
+    number = 0
+    while True:
+        number += 1
+        path = folder / f"{number}.db"
+        ml.connect(path, create=True)
+        yield str(path)
+
+
+@contextlib.contextmanager
+def mariadb_targets(folder: Path) -> Iterator[Iterator[str]]:
+    """Run a server, and yield the URLs of empty stores on it."""
+    import mariadb_server
+
+    import mlmd_lineage as ml
+
+    databases = [f"writing{number}" for number in range(64)]
+    server = mariadb_server.start(folder / "mariadb", databases)
+
+    def fresh() -> Iterator[str]:
+        for database in databases:
+            ml.connect(server.url(database), create=True)
+            yield server.url(database)
+
+    try:
+        yield fresh()
+    finally:
+        server.stop()
+
+
+def measured(side: str, way: str, target: str, number: int) -> float:
+    """Return the seconds that one side takes to put so many executions."""
+    put = {"mlmd_lineage": ours, "ml_metadata": theirs}[side]
+    return put(target, number, batches=way == WAYS[1])
+
+
+def ours(target: str, number: int, *, batches: bool) -> float:
+    """Put executions with this library's writer."""
+    import mlmd_lineage as ml
+
+    pair = ml.message("PutExecutionRequest.ArtifactAndEvent")
+    seconds = 0.0
+    with ml.connect(target).writer() as writer:
+        types = writer.put(ml.message("PutTypesRequest")(**TYPES))
+        ids = (types.artifact_type_ids[0], types.execution_type_ids[0], types.context_type_ids[0])
+        for start in range(0, number, BATCH):
+            steps = [step(ml.message, place, *ids) for place in range(start, start + BATCH)]
+            begun = time.perf_counter()
+            if batches:
+                writer.put(subgraph(ml.message, steps))
+            else:
+                for execution, artifacts, events, context in steps:
+                    request = ml.message("PutExecutionRequest")(
+                        execution=execution,
+                        artifact_event_pairs=[
+                            pair(artifact=artifacts[which], event=event)
+                            for (which, _), event in zip(EVENTS, events, strict=True)
+                        ],
+                        contexts=[context],
+                    )
+                    request.options.reuse_context_if_already_exist = True
+                    request.options.reuse_artifact_if_already_exist_by_external_id = True
+                    writer.put(request)
+            seconds += time.perf_counter() - begun
+    return seconds
+
+
+def theirs(target: str, number: int, *, batches: bool) -> float:
+    """Put executions with ``ml_metadata``."""
+    from ml_metadata import MetadataStore
+    from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
+
+    def message(name: str) -> Any:
+        outer, _, inner = name.partition(".")
+        module = metadata_store_service_pb2 if outer.endswith("Request") else metadata_store_pb2
+        found = getattr(module, outer)
+        return getattr(found, inner) if inner else found
+
+    store = MetadataStore(native_config(target))
+    ids = (
+        store.put_artifact_type(message("ArtifactType")(**TYPES["artifact_types"][0])),
+        store.put_execution_type(message("ExecutionType")(**TYPES["execution_types"][0])),
+        store.put_context_type(message("ContextType")(**TYPES["context_types"][0])),
+    )
+    seconds = 0.0
+    for start in range(0, number, BATCH):
+        steps = [step(message, place, *ids) for place in range(start, start + BATCH)]
+        begun = time.perf_counter()
+        if batches:
+            executions = [execution for execution, *_ in steps]
+            artifacts = [artifact for _, two, *_ in steps for artifact in two]
+            edges = [
+                (place, 2 * place + which, event)
+                for place, (_, _, events, _) in enumerate(steps)
+                for (which, _), event in zip(EVENTS, events, strict=True)
+            ]
+            store.put_lineage_subgraph(
+                executions, artifacts, [steps[0][3]], edges, reuse_context_if_already_exist=True
+            )
+        else:
+            for execution, artifacts, events, context in steps:
+                pairs = [
+                    (artifacts[which], event)
+                    for (which, _), event in zip(EVENTS, events, strict=True)
+                ]
+                store.put_execution(
+                    execution,
+                    pairs,
+                    [context],
+                    reuse_context_if_already_exist=True,
+                    reuse_artifact_if_already_exist_by_external_id=True,
+                )
+        seconds += time.perf_counter() - begun
+    return seconds
+
+
+def native_config(target: str) -> Any:
+    """Return MLMD's config of a target."""
+    from mlmd_lineage.stores import metadata_store_from
+
+    return metadata_store_from(target).connection_config()
+
+
+def step(
+    message: Any, number: int, artifact_type: int, execution_type: int, context_type: int
+) -> tuple[Any, list[Any], list[Any], Any]:
+    """Return an execution, its artifacts, their events, and the run."""
+    execution = message("Execution")(
+        type_id=execution_type, name=f"train {number}", last_known_state=3
+    )
+    execution.properties["epochs"].int_value = number
+    for place in range(5):
+        text = f"value {place} of {number}"
+        execution.custom_properties[f"parameter {place}"].string_value = text
+    execution.custom_properties["learning_rate"].double_value = 1 / (number + 1)
+    artifacts = []
+    for place in range(2):
+        artifact = message("Artifact")(
+            type_id=artifact_type,
+            name=f"data {number}.{place}",
+            uri=f"s3://bucket/{number}/{place}",
+            state=2,
+            external_id=f"{number}.{place}",
+        )
+        artifact.properties["rows"].int_value = number
+        artifact.properties["format"].string_value = "csv"
+        artifact.custom_properties["loss"].double_value = number / 7
+        artifacts.append(artifact)
+    events = [message("Event")(type=kind) for _, kind in EVENTS]
+    return execution, artifacts, events, message("Context")(type_id=context_type, name="run")
+
+
+def subgraph(message: Any, steps: list[Any]) -> Any:
+    """Return the request that puts some steps at once."""
+    request = message("PutLineageSubgraphRequest")(
+        executions=[execution for execution, *_ in steps],
+        artifacts=[artifact for _, two, *_ in steps for artifact in two],
+        contexts=[steps[0][3]],
+    )
+    edge = message("PutLineageSubgraphRequest.EventEdge")
+    request.event_edges.extend(
+        edge(execution_index=place, artifact_index=2 * place + which, event=event)
+        for place, (_, _, events, _) in enumerate(steps)
+        for (which, _), event in zip(EVENTS, events, strict=True)
+    )
+    request.options.reuse_context_if_already_exist = True
+    return request
+
+
+if __name__ == "__main__":
+    main()

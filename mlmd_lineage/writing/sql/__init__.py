@@ -1,0 +1,1 @@
+"""MLMD's write side over the tables of a database."""

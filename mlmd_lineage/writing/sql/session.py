@@ -1,0 +1,168 @@
+"""The statements of one open transaction, as every database has them."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.writing import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    Row = tuple[Any, ...]
+
+CHUNK = 500
+"""How many values one look-up asks for."""
+
+
+class WriteSession(ABC):
+    """An open transaction on a database.
+
+    Attributes:
+        dialect: The database's.
+        source: Where it is, without any secret.
+        locking: What ends a SELECT that keeps other writers from its rows.
+        reads_old_rows: Whether a SELECT that does not may return rows as they were when the
+            transaction began.
+    """
+
+    dialect: schema.Dialect
+    source: str
+    locking = ""
+    reads_old_rows = False
+
+    @abstractmethod
+    def select(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a SELECT, each text and number as it was put."""
+
+    @abstractmethod
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement that returns no rows.
+
+        Raises:
+            AlreadyExistsError: A key must be unique, and is there already.
+        """
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert rows.
+
+        Raises:
+            AlreadyExistsError: A key must be unique, and is there already.
+        """
+
+    @abstractmethod
+    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+        """Insert rows into a table with ids, and return these.
+
+        Raises:
+            AlreadyExistsError: A key must be unique, and is there already.
+        """
+
+    @abstractmethod
+    def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert the rows whose unique key is not there yet."""
+
+    @abstractmethod
+    def insert_properties(
+        self, table: str, owner: str, rows: Iterable[tuple[int, str, bool, str, Any]]
+    ) -> None:
+        """Insert properties: the owner's id, name, whether custom, column and value."""
+
+    @abstractmethod
+    def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:
+        """Tell whether the value columns of a property hold a column's value already."""
+
+    @abstractmethod
+    def as_stored(self, given: tuple[str, Any]) -> Row:
+        """Return the value columns of a property that was given a column's value."""
+
+    def lock_types(self) -> None:  # noqa: B027 - nothing to do where one writes at a time
+        """Keep other writers from inserting types until the transaction ends."""
+
+    def text_key(self, text: str) -> str:
+        """Return what is the same for two texts that the database takes for equal."""
+        return text
+
+    def spellings(self, texts: Collection[Any]) -> Collection[Any]:
+        """Return all ways in which values may stand in the database."""
+        return texts
+
+    def quote(self, name: str) -> str:
+        """Return the name of a table or a column as it stands in a statement."""
+        return schema.quoted(self.dialect, name)
+
+    def fetch(  # noqa: PLR0913 - the parts of a statement
+        self,
+        table: str,
+        columns: Sequence[str],
+        by: str,
+        wanted: Collection[Any],
+        *,
+        and_equal: tuple[str, Any] | None = None,
+        lock: bool = False,
+    ) -> list[Row]:
+        """Return the rows in which a column has one of some values, however many.
+
+        Args:
+            table: MLMD's name of the table.
+            columns: What to return.
+            by: The column.
+            wanted: Its values.
+            and_equal: Another column, and the one value that it must have.
+            lock: Keep other writers from these rows until the transaction ends.
+        """
+        rows: list[Row] = []
+        start = f"SELECT {', '.join(map(self.quote, columns))} FROM {self.quote(table)} WHERE "  # noqa: S608 - no user text
+        tail: str = self.locking if lock else ""
+        more: tuple[Any, ...] = ()
+        if and_equal is not None:
+            tail = f" AND {self.quote(and_equal[0])} = ?{tail}"
+            more = (and_equal[1],)
+        # In one order, so that two writers that lock the same rows do not wait for each other.
+        for chunk in _chunks(sorted(self.spellings(wanted)), CHUNK):
+            marks = ", ".join("?" * len(chunk))
+            rows += self.select(f"{start}{self.quote(by)} IN ({marks}){tail}", (*chunk, *more))
+        return rows
+
+    def update(self, table: str, columns: Sequence[str], row: Sequence[Any], number: int) -> None:
+        """Set columns of the row with an id.
+
+        Raises:
+            PutRefusedError: A key must be unique, and another row has it; MLMD calls it INTERNAL.
+        """
+        from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
+
+        settings = ", ".join(f"{self.quote(column)} = ?" for column in columns)
+        statement = f"UPDATE {self.quote(table)} SET {settings} WHERE id = ?"  # noqa: S608 - no user text
+        try:
+            self.execute(statement, (*self.checked(table, columns, row), number))
+        except AlreadyExistsError as error:
+            raise PutRefusedError(str(error), "INTERNAL") from None
+
+    def delete_property(
+        self, table: str, owner: str, number: int, name: str, *, custom: bool
+    ) -> None:
+        """Delete one property."""
+        self.execute(
+            f"DELETE FROM {self.quote(table)} WHERE {owner} = ? AND {self.quote('name')} = ? "  # noqa: S608 - no user text
+            "AND is_custom_property = ?",
+            (number, name, custom),
+        )
+
+    def checked(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002 - SQLite's columns hold whatever they are given
+        """Return a row as the columns take it.
+
+        Raises:
+            PutRefusedError: A column cannot hold its value.
+        """
+        return row
+
+
+def _chunks(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in itertools.count(0, size):
+        if start >= len(values):
+            return
+        yield values[start : start + size]

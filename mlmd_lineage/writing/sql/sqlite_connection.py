@@ -1,0 +1,159 @@
+"""A connection to an SQLite file that writes to it in whole transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers.sqlite import driver_errors, files
+from mlmd_lineage.writing import schema
+from mlmd_lineage.writing.sql import versions
+from mlmd_lineage.writing.sql.sqlite_session import SQLiteWriteSession
+from mlmd_lineage.writing.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class SQLiteWriteConnection:
+    """An open connection to one file.
+
+    Whoever has it sees to it that no other copy of SQLite uses the file in this process
+    meanwhile: see ``mlmd_lineage.readers.sqlite.locks``.
+
+    Attributes:
+        path: The file.
+        inode: What tells the file from another that takes its place.
+        may_stay: Whether it holds no lock between two transactions: in write-ahead mode it does.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        mode = "rwc" if create else "rw"
+        real = Path(os.path.realpath(path))
+        try:
+            if not create:
+                files.checked_header(real, path)
+            # What a dead writer left half-done is rolled back, or forward, by SQLite itself.
+            self._connection = sqlite3.connect(
+                f"file://{quote(os.fsencode(real.as_posix()))}?mode={mode}",
+                uri=True,
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, path) from None
+        self.inode = inode_of(real)
+        self.may_stay = False
+        self._session = SQLiteWriteSession(self._connection, str(path))
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+    def transact(self, busy_timeout: float, work: Callable[[Transaction], T]) -> T:
+        """Do something in one transaction, and return what it returns.
+
+        Args:
+            busy_timeout: For how many seconds to wait for the locks of others.
+            work: Takes the open transaction.
+
+        Raises:
+            StoreError: The file cannot be written; nothing was.
+        """
+        try:
+            self._prepare(busy_timeout)
+            try:
+                self._check_version()
+                done = work(Transaction(self._session, int(time.time() * 1000)))
+                files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+        except (sqlite3.Error, OSError, OverflowError) as error:
+            raise explained(error, self.path) from None
+        return done
+
+    def create(self, busy_timeout: float) -> bool:
+        """Make MLMD's tables where there are none; return whether that was so.
+
+        Raises:
+            StoreError: They cannot be made, or there are tables of something else.
+        """
+        try:
+            self._prepare(busy_timeout)
+            try:
+                if self._tables():
+                    self._check_version()
+                    return False
+                for statement in schema.creating("sqlite"):
+                    self._connection.execute(statement)
+                self._session.insert("Type", ("name", "type_kind"), schema.BASE_TYPES)
+                self._session.insert("MLMDEnv", ("schema_version",), [(schema.SCHEMA_VERSION,)])
+                files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.path) from None
+        return True
+
+    def _prepare(self, busy_timeout: float) -> None:
+        """Begin a transaction that no other writer can begin."""
+        files.patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), busy_timeout)
+        if not self.may_stay:
+            [(mode,)] = self._connection.execute("PRAGMA journal_mode").fetchall()
+            self.may_stay = mode != "wal"
+
+    def _tables(self) -> set[str]:
+        return {
+            name
+            for (name,) in self._connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        }
+
+    def _check_version(self) -> None:
+        try:
+            rows = self._connection.execute("SELECT schema_version FROM MLMDEnv").fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            versions.refuse_without_environment(self._tables(), str(self.path))
+        else:
+            versions.check([number for (number,) in rows], str(self.path))
+
+
+def inode_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that takes its place; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def explained(error: Exception, path: Path) -> Exception:
+    """Return the error of ours that an error means in the midst of a write."""
+    if isinstance(error, errors.MLMDLineageError):
+        return error
+    if isinstance(error, OSError):
+        return driver_errors.unreadable(error, path)
+    text = str(error).lower()
+    if "readonly" in text or "unable to open" in text:
+        return errors.StorePermissionError(
+            f"{path} may not be written by this user, or its folder may not. Nothing was written. "
+            "Change the permissions of both."
+        )
+    found = driver_errors.explained(error, path)
+    if isinstance(found, errors.ReadError):
+        return errors.WriteError(f"Writing {path} failed: {error}. Nothing was written.")
+    return found

@@ -1,0 +1,101 @@
+"""One open transaction of a writer, with what it has learned of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from mlmd_lineage.writing.node_kinds import NodeKind
+    from mlmd_lineage.writing.sql.session import WriteSession
+
+
+class RaceLostError(Exception):
+    """Another writer inserted first what was to be looked up or inserted; try again.
+
+    Attributes:
+        error: What to raise where trying again does not help.
+    """
+
+    def __init__(self, error: AlreadyExistsError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Transaction:
+    """An open transaction on a database.
+
+    Attributes:
+        session: Its statements.
+        now: The time of all that it writes, in milliseconds since 1970.
+        created: The ids of the nodes that it has inserted, by the names of their tables.
+    """
+
+    def __init__(self, session: WriteSession, now: int) -> None:
+        self.session = session
+        self.now = now
+        self.created: dict[str, set[int]] = {
+            "Artifact": set(),
+            "Execution": set(),
+            "Context": set(),
+        }
+        self._types: dict[int, tuple[int, dict[str, int]]] = {}
+        self._absent: set[int] = set()
+
+    def load_types(self, ids: Collection[int]) -> None:
+        """Read the types of some ids, as far as they are not known yet."""
+        missing = [
+            number for number in ids if number not in self._types and number not in self._absent
+        ]
+        if not missing:
+            return
+        self._absent.update(missing)
+        for number, kind in self.session.fetch("Type", ("id", "type_kind"), "id", missing):
+            self._types[number] = (kind, {})
+            self._absent.discard(number)
+        columns = ("type_id", "name", "data_type")
+        for number, name, data_type in self.session.fetch(
+            "TypeProperty", columns, "type_id", missing
+        ):
+            if number in self._types:
+                self._types[number][1][name] = data_type
+
+    def forget_type(self, number: int) -> None:
+        """Read a type anew when it is needed next."""
+        self._types.pop(number, None)
+        self._absent.discard(number)
+
+    def type_properties(self, kind: NodeKind, number: int) -> dict[str, int]:
+        """Return the properties that a loaded type declares, with their property types.
+
+        Raises:
+            PutRefusedError: There is no such type of this kind.
+        """
+        found = self._types.get(number)
+        if found is None or found[0] != kind.number:
+            message = f"There is no {kind.name} type with id {number}. Put the type first."
+            raise PutRefusedError(message, "NOT_FOUND")
+        return found[1]
+
+    def named_contexts(self, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
+        """Return the ids of the contexts of some types and names, as far as there are any."""
+        by_type: dict[int, list[str]] = {}
+        for type_id, name in wanted:
+            by_type.setdefault(type_id, []).append(name)
+        found = {}
+        for type_id, names in by_type.items():
+            for number, name in self.session.fetch(
+                "Context", ("id", "name"), "name", set(names), and_equal=("type_id", type_id)
+            ):
+                found[type_id, self.session.text_key(name)] = number
+        return found
+
+    def existing(self, table: str, ids: Iterable[int]) -> set[int]:
+        """Return which of some ids are those of nodes."""
+        asked = set(ids)
+        created = self.created[table] & asked
+        found = self.session.fetch(table, ("id",), "id", asked - created)
+        return created | {number for (number,) in found}
