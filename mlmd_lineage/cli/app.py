@@ -86,7 +86,6 @@ for group in (
     components,
     stacks,
     secrets,
-    init,
     trust,
     config,
 ):
