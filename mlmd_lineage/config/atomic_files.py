@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LOCK_SECONDS = 30.0
+LOCK_SECONDS = 60.0
 _READABLE = 0o644
 
 

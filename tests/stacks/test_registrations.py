@@ -263,6 +263,7 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: py
 
 REGISTER = """
 import os
+import traceback
 from mlmd_lineage.stacks.component_kinds import KINDS
 from mlmd_lineage.stacks.registry import Registry
 
@@ -278,6 +279,8 @@ for number in range(20):  # forked, as twenty starts of Python would take longer
     fields = {"host": "h", "database": "d", "username": "u", "password": f"password-{number}"}
     try:
         Registry().register(KINDS["metadata_store"], f"store-{number}", "mysql", fields)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(0)
 os.close(go)  # which lets them all go
