@@ -97,6 +97,18 @@ def reader(memory: ml.testing.InMemoryStore) -> ml.Reader:
     return found
 
 
+def single(path: str) -> list[ml.RegisteredModel]:
+    store = ml.connect(path, artifact_root="s3://bucket")
+    step: ml.StepView = store.get_step("Trainer", run=store.get_run(run_name="churn-1"))
+    artifact: ml.ArtifactView = store.get_artifact("s3://bucket/model")
+    description: ml.StoreDescription = store.describe()
+    codes: list[str] = [ml.FindingCode(finding.code).meaning for finding in store.findings]
+    pipeline: ml.PipelineView = store.get_pipeline(pipeline="churn")
+    use(step.duration, artifact.read(max_bytes=1 << 20), description.text(), codes, pipeline)
+    use(ml.register_scheme("minio", "s3"), ml.EventType.OUTPUT, store.get_runs())
+    return store.get_models()
+
+
 def wrong(path: str, artifact: ml.ArtifactView, run: ml.PipelineRunView) -> None:
     store = ml.connect(path)
     ml.conect(path)  # type: ignore[attr-defined]
