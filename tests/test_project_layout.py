@@ -171,6 +171,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *SNAPSHOT,
         "__init__",
         "errors",
+        "deadline",
         "config",
         "stores",
         "lineage",

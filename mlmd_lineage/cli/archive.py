@@ -9,7 +9,7 @@ import typer
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import StoreOptions
+from mlmd_lineage.cli.common.options import QuestionOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 @with_groups
 def _snapshot(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     folder: Annotated[
         str,
         typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty."),

@@ -11,7 +11,7 @@ from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.frames import CSV_SAFE_HELP, write_count, write_plain
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, StoreOptions
+from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
 from mlmd_lineage.cli.common.output import Format
 from mlmd_lineage.cli.common.tables import Column, fitting_widths, print_table
 from mlmd_lineage.cli.common.values import terminal_value
@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
 @with_groups
 def _compare(  # noqa: PLR0913 - the options of one question
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="The name of a pipeline.")],
     last: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only the newest N runs.")
@@ -140,7 +140,7 @@ def _fitting_parts(names: Column, runs: list[Column]) -> Iterator[list[Column]]:
 @with_groups
 def _diff(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     a: Annotated[str, typer.Argument(metavar="A", help=f"{NODE_HELP} Or a run's name.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
     exit_code: Annotated[
@@ -165,7 +165,7 @@ def _diff(
 @with_groups
 def _impact(  # noqa: PLR0913 - the options of one question
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     node: NodeArgument,
     models: Annotated[
         list[str] | None,

@@ -10,7 +10,7 @@ import typer
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import StoreOptions
+from mlmd_lineage.cli.common.options import QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.text import printable
 from mlmd_lineage.snapshot.json_values import is_missing, json_value
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 @with_groups
 def _describe(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     format_: Annotated[
         DescriptionFormat, typer.Option("--format", "-f", help="The format.")
     ] = DescriptionFormat.table,

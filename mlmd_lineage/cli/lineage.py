@@ -18,7 +18,7 @@ from mlmd_lineage.cli.common.frames import (
     write_plain,
 )
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, StoreOptions
+from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
 from mlmd_lineage.cli.common.output import LineageFormat
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def register(app: typer.Typer) -> None:
 @with_groups
 def _upstream(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     node: NodeArgument,
     bounds: BoundOptions,
     edge_options: EdgeOptions,
@@ -186,7 +186,7 @@ def _upstream(
 @with_groups
 def _downstream(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     node: NodeArgument,
     bounds: BoundOptions,
     edge_options: EdgeOptions,
@@ -200,7 +200,7 @@ def _downstream(
 @with_groups
 def _between(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     source: Annotated[str, typer.Argument(metavar="A", help=NODE_HELP)],
     end: Annotated[str, typer.Argument(metavar="B", help="Another node.")],
     edge_options: EdgeOptions,
@@ -212,7 +212,7 @@ def _between(
 
 def _answer(
     what: str,
-    target: StoreOptions,
+    target: QuestionOptions,
     nodes: tuple[str, ...],
     question: dict[str, Any],
     options: OutputOptions,

@@ -17,7 +17,7 @@ from mlmd_lineage.cli.common.frames import (
     write_count,
 )
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import StoreOptions
+from mlmd_lineage.cli.common.options import QuestionOptions
 from mlmd_lineage.cli.common.output import Format
 from mlmd_lineage.cli.common.text import printable
 from mlmd_lineage.cli.common.values import terminal_value
@@ -64,25 +64,25 @@ _EXAMPLES = {
 
 
 @with_groups
-def _artifacts(*, target: StoreOptions, nodes: NodeOptions, options: TableOptions) -> None:
+def _artifacts(*, target: QuestionOptions, nodes: NodeOptions, options: TableOptions) -> None:
     """List the artifacts: datasets, models, metrics."""
     _print_nodes("artifacts", target, nodes, options)
 
 
 @with_groups
-def _executions(*, target: StoreOptions, nodes: NodeOptions, options: TableOptions) -> None:
+def _executions(*, target: QuestionOptions, nodes: NodeOptions, options: TableOptions) -> None:
     """List the executions: the steps that ran."""
     _print_nodes("executions", target, nodes, options)
 
 
 @with_groups
-def _contexts(*, target: StoreOptions, nodes: NodeOptions, options: TableOptions) -> None:
+def _contexts(*, target: QuestionOptions, nodes: NodeOptions, options: TableOptions) -> None:
     """List the contexts: pipelines, runs, experiments."""
     _print_nodes("contexts", target, nodes, options)
 
 
 @with_groups
-def _events(*, target: StoreOptions, options: TableOptions) -> None:
+def _events(*, target: QuestionOptions, options: TableOptions) -> None:
     """List the events: which execution took or made which artifact."""
     store = target.open()
     with progress(f"Reading {store.location}"):
@@ -91,7 +91,7 @@ def _events(*, target: StoreOptions, options: TableOptions) -> None:
 
 
 @with_groups
-def _types(*, target: StoreOptions, options: TableOptions) -> None:
+def _types(*, target: QuestionOptions, options: TableOptions) -> None:
     """List the types, and the properties that each declares."""
     store = target.open()
     with progress(f"Reading {store.location}"):
@@ -100,7 +100,7 @@ def _types(*, target: StoreOptions, options: TableOptions) -> None:
 
 
 def _print_nodes(
-    what: str, target: StoreOptions, nodes: NodeOptions, options: TableOptions
+    what: str, target: QuestionOptions, nodes: NodeOptions, options: TableOptions
 ) -> None:
     import pandas as pd
 

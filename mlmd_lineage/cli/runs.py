@@ -10,7 +10,7 @@ import typer
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.frames import TableOptions, print_frame
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import StoreOptions
+from mlmd_lineage.cli.common.options import QuestionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -94,7 +94,7 @@ def register(app: typer.Typer) -> None:
 
 
 @with_groups
-def _pipelines(*, target: StoreOptions, options: TableOptions) -> None:
+def _pipelines(*, target: QuestionOptions, options: TableOptions) -> None:
     """List the pipelines, whatever platform wrote them."""
     store = target.open()
     with progress(f"Reading {store.location}"):
@@ -105,7 +105,7 @@ def _pipelines(*, target: StoreOptions, options: TableOptions) -> None:
 @with_groups
 def _runs(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     pipeline: PipelineOption = None,
     status: StatusOption = None,
     options: TableOptions,
@@ -123,7 +123,7 @@ def _runs(
 @with_groups
 def _steps(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     run: RunOption = None,
     pipeline: PipelineOption = None,
     status: StatusOption = None,
@@ -139,7 +139,7 @@ def _steps(
 @with_groups
 def _parameters(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     run: RunOption = None,
     pipeline: PipelineOption = None,
     options: TableOptions,
@@ -154,7 +154,7 @@ def _parameters(
 @with_groups
 def _metrics(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     run: RunOption = None,
     pipeline: PipelineOption = None,
     options: TableOptions,

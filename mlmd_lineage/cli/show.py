@@ -12,7 +12,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import NODE_HELP, StoreOptions
+from mlmd_lineage.cli.common.options import NODE_HELP, QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.tables import Column, print_table
 from mlmd_lineage.cli.common.text import printable
@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
 @with_groups
 def _show(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     node: Annotated[
         str, typer.Argument(metavar="NODE", help=f"{NODE_HELP} Or a context: context/7.")
     ],

@@ -73,6 +73,16 @@ class Command(TyperCommand):
                 args = [LEFT_OUT, *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, for no longer than ``--timeout`` allows."""
+        timeout = ctx.params.get("timeout")
+        if timeout is None:
+            return super().invoke(ctx)
+        from mlmd_lineage.deadline import Deadline
+
+        with Deadline(timeout):
+            return super().invoke(ctx)
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the parts of the usage line, in which arguments are named as in the help."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]

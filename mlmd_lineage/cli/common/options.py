@@ -58,3 +58,25 @@ class StoreOptions:
             )
             raise errors.StoreNotFoundError(message)
         return store
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        message = "It is a positive number of seconds."
+        raise typer.BadParameter(message)
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class QuestionOptions(StoreOptions):
+    """The store that a command asks, and how long the answer may take."""
+
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            callback=_positive,
+            help="Give up when the answer takes longer. Default: no limit.",
+        ),
+    ] = None

@@ -66,7 +66,7 @@ def print_columns(headings: list[str], rows: list[list[str]]) -> None:
         return
     cells = list(zip(*rows, strict=True)) if rows else [() for _ in headings]
     columns = [Column(h, list(c), h in _FOLDED) for h, c in zip(headings, cells, strict=True)]
-    print_table(columns)
+    print_table(columns, key=int(headings[:1] == ["ACTIVE"]))
 
 
 def _text(value: object, mark: str) -> str:

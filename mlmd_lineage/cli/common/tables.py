@@ -35,13 +35,16 @@ class Column:
     styles: Sequence[str] = ()
 
 
-def print_table(columns: Sequence[Column], *, of: str = "", headings: bool = True) -> None:
+def print_table(
+    columns: Sequence[Column], *, of: str = "", headings: bool = True, key: int = 0
+) -> None:
     """Print rows on a terminal, as a table if its width allows, else as records.
 
     Args:
-        columns: The columns, the first of which identifies the rows.
+        columns: The columns.
         of: What a row is, for records.
         headings: Print the headings of a table.
+        key: The number of the column that identifies the rows.
     """
     columns = [_printable(column) for column in columns]
     terminal = output.console()
@@ -50,7 +53,7 @@ def print_table(columns: Sequence[Column], *, of: str = "", headings: bool = Tru
         if widths is not None and not _is_too_tall(attempt, widths):
             _print_rows(attempt, widths, terminal, headings=headings)
             return
-    _print_records(columns, of, terminal)
+    _print_records(columns, of, key, terminal)
 
 
 def _printable(column: Column) -> Column:
@@ -121,15 +124,15 @@ def _print_rows(
     terminal.print(table)
 
 
-def _print_records(columns: Sequence[Column], of: str, terminal: Console) -> None:
+def _print_records(columns: Sequence[Column], of: str, key: int, terminal: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    key, *others = columns
-    for number, name in enumerate(key.cells):
+    others = [column for number, column in enumerate(columns) if number != key]
+    for number, name in enumerate(columns[key].cells):
         if number:
             terminal.print()
-        terminal.print(Text(f"{of or key.heading} {name}", style="bold", overflow="fold"))
+        terminal.print(Text(f"{of or columns[key].heading} {name}", style="bold", overflow="fold"))
         table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
         table.add_column(overflow="fold")
         table.add_column(overflow="fold")
