@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 MAX_DEPTH = 64
@@ -41,7 +42,9 @@ def parse_json(data: bytes | str) -> Any:
         message = "it is not UTF-8"
         raise JSONTextError(message, line) from None
     try:
-        value = json.loads(text, object_pairs_hook=_without_duplicates)
+        value = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+        )
     except json.JSONDecodeError as error:
         raise JSONTextError(error.msg[:1].lower() + error.msg[1:], error.lineno) from None
     except JSONTextError:
@@ -53,6 +56,11 @@ def parse_json(data: bytes | str) -> Any:
         raise JSONTextError(message) from None
     _check(value)
     return value
+
+
+def _refuse_constant(name: str) -> None:
+    message = f"{name} is no JSON"
+    raise JSONTextError(message)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -78,6 +86,9 @@ def _check(value: Any) -> None:
                 below += each
             elif isinstance(each, str) and any("\ud800" <= c <= "\udfff" for c in each):
                 message = "a text in it holds half of a surrogate pair"
+                raise JSONTextError(message)
+            elif isinstance(each, float) and math.isinf(each):
+                message = "a number in it is too large"
                 raise JSONTextError(message)
         if not below:
             return

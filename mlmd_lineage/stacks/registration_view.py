@@ -11,7 +11,7 @@ from mlmd_lineage.config import user_code
 from mlmd_lineage.config.origin import made_from
 from mlmd_lineage.stacks import fields, rules
 from mlmd_lineage.stacks.component_kinds import KINDS
-from mlmd_lineage.stacks.flavors.available import Flavors
+from mlmd_lineage.stacks.flavors.available import Flavors, common_flavors
 from mlmd_lineage.stacks.found import (
     BUILT_IN,
     DEFAULT,
@@ -48,6 +48,7 @@ class RegistrationView:
 
     def __init__(self, read: Sequence[tuple[Layer, Registrations]]) -> None:
         self.read = list(read)
+        self._common: dict[str, Mapping[str, Flavor]] = {}
 
     # Layers
 
@@ -168,7 +169,9 @@ class RegistrationView:
     # Flavors
 
     def _flavors(self, kind: ComponentKind) -> Flavors:
-        return Flavors(kind, self.read)
+        if kind.name not in self._common:  # packages are looked through once, as that takes a while
+            self._common[kind.name] = common_flavors(kind)
+        return Flavors(kind, self.read, self._common[kind.name])
 
     def flavors(self, kind: ComponentKind) -> dict[str, Flavor]:
         """Return the flavors of a kind by the names that mean them; no class is loaded."""

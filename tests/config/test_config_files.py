@@ -53,6 +53,8 @@ def folder(config_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ('{"a": 1, "a": 2}', "'a' is given twice"),
         ('["\\ud800"]', "half of a surrogate pair"),
         ("1" * 5000, "too many digits"),
+        ("[NaN]", "NaN is no JSON"),
+        ("1e999", "is too large"),
         (b"\xff", "not UTF-8"),
         ("{", "expecting property name"),
     ],

@@ -115,11 +115,17 @@ class Flavors:
     Args:
         kind: The kind.
         read: The layers and what they register, the nearest first.
+        common: The flavors that do not depend on registrations; see ``common_flavors()``.
     """
 
-    def __init__(self, kind: ComponentKind, read: Iterable[tuple[Layer, Registrations]]) -> None:
+    def __init__(
+        self,
+        kind: ComponentKind,
+        read: Iterable[tuple[Layer, Registrations]],
+        common: Mapping[str, Flavor],
+    ) -> None:
         self._kind = kind
-        self._common = _common(kind)
+        self._common = common
         self._registered = {
             layer.name: {
                 name: Flavor(name, source, layer.name, layer, None, kind, registrations)
@@ -190,8 +196,8 @@ def ambiguous(what: str, name: str) -> errors.AmbiguousNameError:
     return errors.AmbiguousNameError(message)
 
 
-def _common(kind: ComponentKind) -> Mapping[str, Flavor]:
-    """Return the flavors that do not depend on registrations."""
+def common_flavors(kind: ComponentKind) -> Mapping[str, Flavor]:
+    """Return the flavors that do not depend on registrations: built in or brought by packages."""
     found = {
         name: Flavor(name, f"{cls.__module__}.{cls.__name__}", "built in", None, cls, kind)
         for name, cls in kind.built_in.items()
