@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.archive import FORMAT, FORMAT_VERSION
 from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
@@ -111,6 +111,7 @@ class ArchiveReader:
             DamagedStoreError: Its file is not what the manifest describes, or would need far more
                 memory than a file of its size can hold rows.
         """
+        deadline.check()
         if name not in self._held:
             path = self._path / f"{name}.parquet"
             rows, digest = self._manifest().files.get(path.name, (0, ""))

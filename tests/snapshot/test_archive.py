@@ -5,15 +5,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import odd_stores
 import pytest
 import sqlite_stores
 
 import mlmd_lineage as ml
+from mlmd_lineage.snapshot import archive as archive_module
 from mlmd_lineage.snapshot.archive import canonical
 from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.snapshot.values import values_by_owner
+from mlmd_lineage.testing import InMemoryStore
 
 DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
 
@@ -218,6 +221,43 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ml.errors.ConfigurationError, match="No space left"):
         snapshot.save(tmp_path / "archive")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), OSError(5, "I/O"), MemoryError()])
+@pytest.mark.parametrize("call", ["pq.write_table", "os.fsync", "hashlib.sha256", "json.dumps"])
+@pytest.mark.parametrize("fails", [1, 2, 9, 15])
+def test_a_write_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, fails: int, error: Exception
+):
+    snapshot = InMemoryStore().snapshot()
+    module, _, name = call.partition(".")
+    works = getattr(getattr(archive_module, module), name)
+    calls = 0
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls != fails:
+            return works(*arguments, **options)
+        if call == "pq.write_table":
+            arguments[1].write_bytes(b"half a table")
+        raise error
+
+    monkeypatch.setattr(f"mlmd_lineage.snapshot.archive.{call}", failing)
+    target = tmp_path / "archive"
+    target.mkdir()
+    try:
+        snapshot.save(target)
+    except (ml.errors.ConfigurationError, MemoryError):
+        assert calls == fails
+        assert sorted(tmp_path.rglob("*")) in ([], [target])
+    else:
+        assert calls < fails
+        monkeypatch.undo()
+        assert ml.connect(target).snapshot().artifacts.num_rows == 0
+        return
+    monkeypatch.undo()
+    assert ml.connect(snapshot.save(target)).snapshot().artifacts.num_rows == 0
 
 
 def test_single_rows_are_found_by_any_column(archive: Path):

@@ -18,6 +18,8 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from mlmd_lineage import deadline
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -62,7 +64,9 @@ def taken(path: Path, seconds: float) -> Iterator[bool]:
         return
     with _guard:
         lock = _locks.setdefault((status.st_dev, status.st_ino), threading.Lock())
-    if not lock.acquire(timeout=seconds):
+    left = deadline.remaining()
+    if not lock.acquire(timeout=seconds if left is None else min(seconds, left)):
+        deadline.check()
         yield False
         return
     try:
