@@ -149,6 +149,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "server": {
         *SNAPSHOT,
+        "deadline",
         "errors",
         "_proto",
         "config",

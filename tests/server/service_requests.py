@@ -92,6 +92,16 @@ def message(kind: str, /, **fields: Any) -> Any:
     return _proto.message(kind)(**fields)
 
 
+def status_of(ask: Any, request: bytes, timeout: float) -> int:
+    """Call a method and return its status."""
+    try:
+        ask(request, timeout=timeout)
+    except grpc.RpcError as error:
+        code: int = error.code().value[0]
+        return code
+    return 0
+
+
 def is_healthy(channel: grpc.Channel) -> bool:
     """Ask a server's health service for MLMD's service."""
     from grpc_health.v1 import health_pb2, health_pb2_grpc

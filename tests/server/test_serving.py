@@ -195,21 +195,14 @@ def test_a_call_whose_client_left_is_not_answered(path: Path):
     ):
         ask = channel.unary_unary(f"/{SERVICE}/GetArtifacts")
         with locked(path):
-            left = [other_threads.submit(_status, ask, 0.5) for _ in range(30)]
+            left = [
+                other_threads.submit(service_requests.status_of, ask, b"", 0.5) for _ in range(30)
+            ]
             assert {one.result() for one in left} == {4}
         assert service_requests.client(channel)("GetArtifacts")[0] == 0
         service.wait_for("GetArtifacts OK")
         service.wait_for("GetArtifacts CANCELLED", times=30)
         assert service.log.count("GetArtifacts OK") == 1
-
-
-def _status(ask: Any, timeout: float) -> int:
-    try:
-        ask(b"", timeout=timeout)
-    except grpc.RpcError as error:
-        code: int = error.code().value[0]
-        return code
-    return 0
 
 
 @pytest.mark.native
