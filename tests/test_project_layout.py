@@ -158,6 +158,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "readers.base",
         "filters",
         "lineage",
+        "writing",
         "store",
     },
     "cli": {

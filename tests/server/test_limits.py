@@ -187,8 +187,13 @@ def test_errors_say_nothing_of_where_the_store_is(path: Path):
             StatusCode.ABORTED,
             "secret.db is locked",
         ),
+        (
+            ml.errors.UncertainWriteError("the connection to db.example was lost"),
+            StatusCode.UNKNOWN,
+            "db.example",
+        ),
     ],
-    ids=["native", "unexpected", "locked"],
+    ids=["native", "unexpected", "locked", "uncertain"],
 )
 def test_what_is_told_and_what_is_logged(error: Exception, code: StatusCode, logged: str):
     failure = failure_of("PutArtifacts", error)
@@ -205,3 +210,5 @@ def test_what_a_client_did_is_told_in_full():
     for code in (StatusCode.NOT_FOUND, StatusCode.FAILED_PRECONDITION):
         failure = failure_of("PutArtifacts", StatusError(code, "what was sent", public=False))
         assert failure == (code, "what was sent", "")
+    refused = ml.errors.PutRefusedError("what was sent", "OUT_OF_RANGE")
+    assert failure_of("PutArtifacts", refused) == (StatusCode.OUT_OF_RANGE, "what was sent", "")
