@@ -24,7 +24,7 @@ class Service:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "mlmd_lineage", "serve", str(path)),
-                *("--port", "0", "--workers", str(WORKERS)),
+                *("--port", "0", "--workers", str(WORKERS), "--engine", "native"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 START_SECONDS = 60
 STOP_SECONDS = 60
 
+WITHOUT_MLMD = """
+import sys
+sys.modules["ml_metadata"] = None
+from mlmd_lineage.cli import main
+main()
+"""
+
 
 @dataclass
 class Service:
@@ -62,15 +69,19 @@ class Service:
 
 
 @contextlib.contextmanager
-def served(store: str | Path, *options: str, **environment: str) -> Iterator[Service]:
+def served(
+    store: str | Path, *options: str, without_mlmd: bool = False, **environment: str
+) -> Iterator[Service]:
     """Serve a store, and stop it at the end if the test has not.
 
     Args:
         store: A path or a URL.
         options: Those of ``mlmd-lineage serve``, but ``--port``.
+        without_mlmd: Run it where ``ml_metadata`` cannot be imported.
         environment: More variables of the environment.
     """
-    command = [sys.executable, "-m", "mlmd_lineage", "serve", str(store), "--port", "0", *options]
+    program = ["-c", WITHOUT_MLMD] if without_mlmd else ["-m", "mlmd_lineage"]
+    command = [sys.executable, *program, "serve", str(store), "--port", "0", *options]
     with tempfile.TemporaryDirectory(prefix="mlmd-") as folder:
         said = Path(folder, "log")
         with (

@@ -157,6 +157,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "server": {
         *SNAPSHOT,
+        "deadline",
         "errors",
         "_proto",
         "config",
@@ -165,6 +166,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "readers.base",
         "filters",
         "lineage",
+        "writing",
         "store",
     },
     "cli": {

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
         cls=Command,
         epilog=examples(
             "serve metadata.db --port 8080",
+            "serve new.db --create",
             "serve mysql://mlmd@db.example/metadb --host 0.0.0.0 --workers 4",
             "serve archive/ --read-only --tls-cert server.pem --tls-key server.key",
         ),
@@ -43,8 +44,14 @@ def _serve(  # noqa: PLR0913 - each stands alone
     ] = 8080,
     workers: Annotated[int, typer.Option(metavar="N", help="How many processes answer.")] = 1,
     create: Annotated[
-        bool, typer.Option("--create", help="Make MLMD's tables where there are none.")
+        bool, typer.Option("--create", help="Make MLMD's tables in an empty or new database.")
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE", help="own: this library; native: MLMD's own, through ml_metadata."
+        ),
+    ] = "own",
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Refuse all that would write.")
     ] = False,
@@ -77,19 +84,21 @@ def _serve(  # noqa: PLR0913 - each stands alone
 ) -> None:
     """Serve a store as MLMD's gRPC service, until Ctrl-C or SIGTERM.
 
-    Every MLMD client can use it: TFX, Kubeflow Pipelines, ml-metadata. With --read-only nothing in
-    the store is ever changed, and old schemas, archives and machines without ml-metadata do too.
+    Every MLMD client can use it: TFX, Kubeflow Pipelines, ml-metadata. It needs no ml-metadata.
+    With --read-only nothing in the store is ever changed, and old schemas and archives do too.
     """
     from mlmd_lineage.server.log import write_line
     from mlmd_lineage.server.settings import ServerSettings
     from mlmd_lineage.server.supervisor import Supervisor
 
-    store = target.open(create=create)
+    store = target.open()
     settings = ServerSettings(
         host=host,
         port=port,
         workers=workers,
+        engine=engine,
         read_only=read_only,
+        create=create,
         tls_cert=tls_cert,
         tls_key=tls_key,
         client_ca=client_ca,

@@ -1,7 +1,7 @@
 """The protocols of what answers calls, and the methods of MLMD's service.
 
 ``Backend`` is implemented by ``NativeBackend``, which hands serialized messages on to MLMD's own
-library, and by ``ReaderBackend``, which answers from this library's readers. The gRPC server
+library, and by ``OwnBackend``, which reads and writes the store with this library. The gRPC server
 awaits an ``AsyncBackend``: ``ThreadBackend`` calls a ``Backend`` in threads, ``NativeProcessPool``
 in other processes.
 """

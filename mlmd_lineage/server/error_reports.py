@@ -29,6 +29,11 @@ _STORE_FAILURES = (
         StatusCode.ABORTED,  # upon which MLMD's client tries again
         "The store was locked for too long by another process; try again.",
     ),
+    (
+        errors.UncertainWriteError,
+        StatusCode.UNKNOWN,
+        "The connection to the database was lost while the call was being committed.",
+    ),
     (errors.StoreError, StatusCode.UNAVAILABLE, "The store cannot be used at the moment."),
 )
 """The status and the message of each error of a store; the first that fits is taken."""
@@ -48,6 +53,8 @@ class CallFailure(NamedTuple):
 
 def failure_of(method: str, error: Exception) -> CallFailure:
     """Return how a call is reported that raised an exception."""
+    if isinstance(error, errors.PutRefusedError):
+        return CallFailure(StatusCode[error.status], str(error))
     if isinstance(error, StatusError):
         if error.code in _INTERNAL_CODES and not error.public:
             return _with_id(error.code, f"{method} failed in the store.", _masked(error.message))

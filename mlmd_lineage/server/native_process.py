@@ -47,7 +47,7 @@ def run(store: Store, pipe: Connection, channel: socket.socket) -> None:
 
         backend = NativeBackend(store)
     except errors.MLMDLineageError as error:
-        message = f"{error} With --read-only the store is served without ml_metadata."
+        message = f"{error} Without --engine native it is served without ml_metadata."
         pipe.send(Failed(type(error), message))
         return
     pipe.send(Ready())

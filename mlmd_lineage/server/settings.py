@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
@@ -20,7 +20,10 @@ class ServerSettings(pydantic.BaseModel):
         host: The address to listen at, or a host name of this machine.
         port: The TCP port; with 0 the system chooses one.
         workers: How many processes answer calls.
+        engine: What answers calls: ``own``, this library's readers and writers, or ``native``,
+            MLMD's own library.
         read_only: Refuse every method that writes.
+        create: Make MLMD's tables in an empty database or a new file.
         tls_cert: A PEM file with the server's certificate and those that lead to its authority.
         tls_key: A PEM file with the key of ``tls_cert``.
         client_ca: A PEM file with certificate authorities; only clients that they certified
@@ -41,7 +44,9 @@ class ServerSettings(pydantic.BaseModel):
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65535)
     workers: int = pydantic.Field(default=1, ge=1, le=256)
+    engine: Literal["own", "native"] = "own"
     read_only: bool = False
+    create: bool = False
     tls_cert: PEMFile | None = None
     tls_key: PEMFile | None = None
     client_ca: PEMFile | None = None
@@ -64,6 +69,13 @@ class ServerSettings(pydantic.BaseModel):
             raise errors.ConfigurationError(message) from None
 
     @pydantic.model_validator(mode="after")
+    def _consistent_access(self) -> ServerSettings:
+        if self.create and self.read_only:
+            message = "create and read_only exclude each other; give one of them."
+            raise ValueError(message)
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _consistent_tls(self) -> ServerSettings:
         if (self.tls_cert is None) != (self.tls_key is None):
             message = "tls_cert and tls_key go together; give both or neither."
@@ -78,7 +90,7 @@ class ServerSettings(pydantic.BaseModel):
     @property
     def is_native(self) -> bool:
         """Whether MLMD's own library answers."""
-        return not self.read_only
+        return self.engine == "native"
 
     @property
     def address(self) -> tuple[socket.AddressFamily, str]:

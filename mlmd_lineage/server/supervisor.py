@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.server import native_process, worker
-from mlmd_lineage.server.process_messages import Failed, Kill, NativeProcess
+from mlmd_lineage.server.own_backend import create_store
+from mlmd_lineage.server.process_messages import Failed, Kill, NativeProcess, Ready
 from mlmd_lineage.server.settings import target
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Supervisor:
             MLMDLineageError: The server could not start.
         """
         self._announce = announce
+        if self._settings.create:
+            _create_tables(self._store)
         with _held_port(self._settings) as self._address, _signals() as signals:
             try:
                 while self._deadline is None or self._workers:
@@ -217,7 +220,7 @@ class Supervisor:
         if self._announce is not None:
             message = (
                 f"The process that opened {self._store.location} {how}. Its settings may be such "
-                "that ml_metadata fails on them; --read-only serves without it."
+                "that ml_metadata fails on them; --engine own serves without it."
             )
             self._fail(errors.NativeLibraryError(message))
 
@@ -250,6 +253,35 @@ def _run(
         if end is not None:
             end.close()
     function(*arguments)
+
+
+def _create_tables(store: Store) -> None:
+    """Make MLMD's tables where there are none, in a process of its own.
+
+    Raises:
+        MLMDLineageError: They cannot be made.
+    """
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe()
+    process = fork.Process(target=_run, args=((ours,), _report_creation, (store, theirs)))
+    process.start()
+    theirs.close()
+    try:
+        message = ours.recv()
+    except EOFError:
+        message = Failed(errors.StoreError, f"MLMD's tables could not be made in {store.location}.")
+    process.join()
+    if isinstance(message, Failed):
+        raise message.error(message.message)
+
+
+def _report_creation(store: Store, pipe: Any) -> None:
+    try:
+        create_store(store)
+    except errors.MLMDLineageError as error:
+        pipe.send(Failed(type(error), str(error)))
+    else:
+        pipe.send(Ready())
 
 
 @contextlib.contextmanager

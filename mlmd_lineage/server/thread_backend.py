@@ -6,6 +6,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from mlmd_lineage.deadline import Deadline
+
 if TYPE_CHECKING:
     from mlmd_lineage.server.backend import Backend
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 class ThreadBackend:
     """Answers several calls at a time, each in a thread; further calls wait.
 
-    A call that is cancelled while it waits is never started.
+    A call that is cancelled while it waits is never started; while it reads, the reader stops.
     """
 
     def __init__(self, backend: Backend, threads: int) -> None:
@@ -22,5 +24,16 @@ class ThreadBackend:
 
     async def call(self, method: str, request: bytes) -> bytes:
         """Return the backend's response; see ``AsyncBackend``."""
+        deadline = Deadline()
+
+        def answer() -> bytes:
+            with deadline:
+                return self._backend.call(method, request)
+
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._backend.call, method, request)
+        try:
+            return await loop.run_in_executor(self._threads, answer)
+        except asyncio.CancelledError:
+            # Some readers connect to their server once more to end a statement there.
+            loop.run_in_executor(None, deadline.cancel)
+            raise

@@ -81,11 +81,12 @@ def _open_backend(
     """
     loop = asyncio.get_running_loop()
     if not settings.is_native:
-        from mlmd_lineage.server.reader_backend import ReaderBackend
+        from mlmd_lineage.server.own_backend import OwnBackend
         from mlmd_lineage.server.thread_backend import ThreadBackend
 
         loop.add_reader(pipe.fileno(), stop.set)  # nothing comes but the end
-        return ThreadBackend(ReaderBackend(store), settings.threads)
+        own = OwnBackend(store, read_only=settings.read_only)
+        return ThreadBackend(own, settings.threads)
     from mlmd_lineage.server.native_pool import NativeProcessPool
 
     pool = NativeProcessPool(settings.workers, lambda pid: pipe.send(Kill(pid)))

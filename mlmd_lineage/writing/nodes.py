@@ -137,8 +137,9 @@ def _check_properties(
             raise PutRefusedError(message)
         if values.TYPE_OF[value.WhichOneof("value")] != wanted:
             message = (
-                f"The property {name!r} is a {value.WhichOneof('value') or 'nothing'} where its "
-                f"type declares {_TYPE_NAMES.get(wanted, wanted)}."
+                f"Found unmatched property type: {name} is a "
+                f"{value.WhichOneof('value') or 'nothing'} where its type declares "
+                f"{_TYPE_NAMES.get(wanted, wanted)}."
             )
             raise PutRefusedError(message)
 

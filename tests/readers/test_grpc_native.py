@@ -33,7 +33,7 @@ def assert_alike(found: Snapshot, expected: Snapshot, tables: Collection[str] = 
 def test_a_bit_of_everything(tmp_path: Path):
     path = tmp_path / "metadata.db"
     server_stores.fill_natively(ml.SQLiteMetadataStore(uri=str(path)), 100)
-    with metadata_service.served(path, "--workers", "2") as service:
+    with metadata_service.served(path, "--engine", "native", "--workers", "2") as service:
         store = ml.connect(f"grpc://{service.address}")
         expected = as_told(ml.connect(path).snapshot())
         found = store.snapshot()
@@ -49,7 +49,7 @@ def test_a_bit_of_everything(tmp_path: Path):
 @pytest.mark.parametrize("name", ["tfx_local.db", "kfp2_emulated.db"])
 def test_real_stores(name: str, shared_store: Callable[[str], Path]):
     path = shared_store(name)
-    with metadata_service.served(path) as service:
+    with metadata_service.served(path, "--engine", "native") as service:
         store = ml.connect(f"grpc://{service.address}")
         found = store.snapshot()
         assert_alike(found, as_told(ml.connect(path).snapshot()))
@@ -60,7 +60,7 @@ def test_real_stores(name: str, shared_store: Callable[[str], Path]):
 
 def test_nodes_on_which_mlmd_fails(tmp_path: Path):
     path = odd_stores.odd(tmp_path / "metadata.db")
-    with metadata_service.served(path) as service:
+    with metadata_service.served(path, "--engine", "native") as service:
         found = ml.connect(f"grpc://{service.address}").snapshot()
     expected = as_told(ml.connect(path).snapshot())
     bad = {f.subject for f in found.findings if f.code == "unreadable_node"}

@@ -15,7 +15,7 @@ import grpc
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
 from mlmd_lineage.server.backend import SERVICE
-from mlmd_lineage.server.reader_backend import ReaderBackend
+from mlmd_lineage.server.own_backend import OwnBackend
 from mlmd_lineage.server.status import StatusError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def client(channel: grpc.Channel) -> Callable[..., tuple[int, Any]]:
 
 def reader_client(store: Path | ml.BaseMetadataStore) -> Callable[..., tuple[int, Any]]:
     """Return a function like that of ``client``, which asks our own readers in this process."""
-    ours = ReaderBackend(ml.connect(store))
+    ours = OwnBackend(ml.connect(store), read_only=True)
 
     def call(method: str, *, raw: bytes | None = None, **fields: Any) -> tuple[int, Any]:
         if raw is None:
@@ -90,6 +90,16 @@ def refused(store: Path, *options: str) -> str:
 def message(kind: str, /, **fields: Any) -> Any:
     """Return one of MLMD's messages."""
     return _proto.message(kind)(**fields)
+
+
+def status_of(ask: Any, request: bytes, timeout: float) -> int:
+    """Call a method and return its status."""
+    try:
+        ask(request, timeout=timeout)
+    except grpc.RpcError as error:
+        code: int = error.code().value[0]
+        return code
+    return 0
 
 
 def is_healthy(channel: grpc.Channel) -> bool:

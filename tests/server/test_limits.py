@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 import service_requests
+import sqlite_stores
 from metadata_service import served
 from service_requests import OWN, is_healthy, locked
 
@@ -73,6 +74,34 @@ def test_clients_that_send_nothing_hinder_nobody(path: Path):
         time.sleep(0.5)
         assert service_requests.client(channel)("GetArtifactTypes")[0] == 0
         assert is_healthy(channel)
+
+
+SLOW = "artifacts_a.id + artifacts_b.id + artifacts_c.id = -1"
+"""A filter within the limits that takes minutes on a store with one large context."""
+
+
+def test_a_read_ends_with_its_client(path: Path):
+    # Each of 500 artifacts with each other two.
+    sqlite_stores.change(
+        path,
+        "INSERT INTO Attribution (context_id, artifact_id) WITH RECURSIVE n(i) AS "
+        "(SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) SELECT 1, i FROM n",
+        "INSERT INTO Artifact (id, type_id, create_time_since_epoch, last_update_time_since_epoch) "
+        "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) "
+        "SELECT i, 21, 0, 0 FROM n",
+    )
+    options = service_requests.options(filter_query=SLOW, max_result_size=10)
+    request = service_requests.message("GetContextsRequest", options=options).SerializeToString()
+    with (
+        served(path, "--read-only") as service,
+        service_requests.channel(service.address) as channel,
+        ThreadPoolExecutor(16) as clients,
+    ):
+        ask = channel.unary_unary(f"/{SERVICE}/GetContexts")
+        statuses = [clients.submit(service_requests.status_of, ask, request, 1) for _ in range(16)]
+        assert {status.result() for status in statuses} == {4}
+        # Eight of them had a thread each, which is free again.
+        assert service_requests.client(channel)("GetArtifactTypes")[0] == 0
 
 
 def test_a_call_may_take_so_long(path: Path):
@@ -158,8 +187,13 @@ def test_errors_say_nothing_of_where_the_store_is(path: Path):
             StatusCode.ABORTED,
             "secret.db is locked",
         ),
+        (
+            ml.errors.UncertainWriteError("the connection to db.example was lost"),
+            StatusCode.UNKNOWN,
+            "db.example",
+        ),
     ],
-    ids=["native", "unexpected", "locked"],
+    ids=["native", "unexpected", "locked", "uncertain"],
 )
 def test_what_is_told_and_what_is_logged(error: Exception, code: StatusCode, logged: str):
     failure = failure_of("PutArtifacts", error)
@@ -176,3 +210,5 @@ def test_what_a_client_did_is_told_in_full():
     for code in (StatusCode.NOT_FOUND, StatusCode.FAILED_PRECONDITION):
         failure = failure_of("PutArtifacts", StatusError(code, "what was sent", public=False))
         assert failure == (code, "what was sent", "")
+    refused = ml.errors.PutRefusedError("what was sent", "OUT_OF_RANGE")
+    assert failure_of("PutArtifacts", refused) == (StatusCode.OUT_OF_RANGE, "what was sent", "")

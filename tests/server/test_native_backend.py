@@ -50,7 +50,7 @@ def make_empty(store: ml.BaseMetadataStore) -> None:
 def test_the_librarys_own_suite_passes_over_sqlite(tmp_path: Path):
     store = ml.SQLiteMetadataStore(uri=tmp_path / "empty.db")
     make_empty(store)
-    with served(store.path, "--workers", "2") as service:
+    with served(store.path, "--engine", "native", "--workers", "2") as service:
         assert mlmd_suite.passes(tmp_path, service.host, service.port)
 
 
@@ -60,7 +60,7 @@ def test_the_librarys_own_suite_passes_over_mariadb(tmp_path: Path, mariadb_serv
     database = server_stores.Database(mariadb_server, mariadb_server.new_database())
     make_empty(database.store())
     url = mariadb_server.url(database.name)
-    with served(url, "--workers", "2") as service:
+    with served(url, "--engine", "native", "--workers", "2") as service:
         assert mlmd_suite.passes(tmp_path, service.host, service.port)
         assert mariadb_server.password not in service.log
 
@@ -71,7 +71,7 @@ def test_the_methods_that_the_library_lacks(tmp_path: Path):
     with only_ours():
         server_stores.fill_natively(ml.SQLiteMetadataStore(uri=path), 10)
     with (
-        served(path) as service,
+        served(path, "--engine", "native") as service,
         service_requests.channel(service.address) as channel,
     ):
         call = service_requests.client(channel)

@@ -35,7 +35,7 @@ def lineage(**ends: str) -> Any:
 
 def test_filters_are_checked_before_the_library_sees_them(path: Path):
     with (
-        served(path) as service,
+        served(path, "--engine", "native") as service,
         service_requests.channel(service.address) as channel,
     ):
         call = service_requests.client(channel)
@@ -56,7 +56,7 @@ def test_filters_are_checked_before_the_library_sees_them(path: Path):
 
 def test_a_process_that_ends_is_replaced_while_the_others_answer(path: Path):
     with (
-        served(path) as service,
+        served(path, "--engine", "native") as service,
         grpc.insecure_channel(service.address) as channel,
     ):
         call = service_requests.client(channel)
@@ -77,7 +77,7 @@ def test_a_process_that_ends_is_replaced_while_the_others_answer(path: Path):
 
 
 def test_a_worker_that_ends_is_replaced_with_its_native_processes(path: Path):
-    with served(path) as service:
+    with served(path, "--engine", "native") as service:
         before = service.workers
         os.kill(before[0], signal.SIGKILL)
         service.wait_for("another one takes its place", times=3)
@@ -89,7 +89,7 @@ def test_a_worker_that_ends_is_replaced_with_its_native_processes(path: Path):
 
 def test_calls_that_do_not_end_give_their_processes_back(path: Path):
     with (
-        served(path, "--timeout", "3") as service,
+        served(path, "--engine", "native", "--timeout", "3") as service,
         service_requests.channel(service.address) as channel,
     ):
         first, second = service.workers[1:]
@@ -114,7 +114,7 @@ def test_calls_that_do_not_end_give_their_processes_back(path: Path):
 
 def test_a_call_in_a_process_that_ends_is_unavailable(path: Path):
     with (
-        served(path) as service,
+        served(path, "--engine", "native") as service,
         grpc.insecure_channel(service.address, [("grpc.enable_retries", 0)]) as channel,
         ThreadPoolExecutor(1) as other_thread,
     ):

@@ -78,7 +78,7 @@ def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         stores = request.getfixturevalue("shared_stores")
         shutil.copyfile(stores / f"{request.param}.db", path)
     with (
-        served(path) as native,
+        served(path, "--engine", "native") as native,
         service_requests.channel(native.address) as channel,
     ):
         yield Two(path, service_requests.client(channel), service_requests.reader_client(path))

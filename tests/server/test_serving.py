@@ -195,7 +195,9 @@ def test_a_call_whose_client_left_is_not_answered(path: Path):
     ):
         ask = channel.unary_unary(f"/{SERVICE}/GetArtifacts")
         with locked(path):
-            left = [other_threads.submit(_status, ask, 0.5) for _ in range(30)]
+            left = [
+                other_threads.submit(service_requests.status_of, ask, b"", 0.5) for _ in range(30)
+            ]
             assert {one.result() for one in left} == {4}
         assert service_requests.client(channel)("GetArtifacts")[0] == 0
         service.wait_for("GetArtifacts OK")
@@ -203,22 +205,12 @@ def test_a_call_whose_client_left_is_not_answered(path: Path):
         assert service.log.count("GetArtifacts OK") == 1
 
 
-def _status(ask: Any, timeout: float) -> int:
-    try:
-        ask(b"", timeout=timeout)
-    except grpc.RpcError as error:
-        code: int = error.code().value[0]
-        return code
-    return 0
-
-
-@pytest.mark.native
-def test_long_messages(path: Path):
+def test_long_messages(path: Path, engine: str):
     text = "ü" * 25_000_000
     artifact: Any = _proto.message("Artifact")(type_id=21)
     artifact.custom_properties["long"].string_value = text
     with (
-        served(path) as service,
+        served(path, "--engine", engine) as service,
         service_requests.channel(service.address) as channel,
     ):
         call = service_requests.client(channel)
@@ -240,13 +232,11 @@ def test_long_messages(path: Path):
         )
 
 
-@pytest.mark.native
-@pytest.mark.parametrize("options", [("--read-only",), ()])
-def test_many_clients_at_once(path: Path, options: tuple[str, ...]):
+def test_many_clients_at_once(path: Path, engine: str):
     ids = ml.connect(path).snapshot()["Artifact"]["id"].to_pylist()
     wrong: list[Any] = []
     with (
-        served(path, "--workers", "2", *options) as service,
+        served(path, "--workers", "2", "--engine", engine) as service,
         contextlib.ExitStack() as stack,
     ):
         until = time.monotonic() + 1.5
@@ -376,6 +366,8 @@ def test_what_cannot_be_served(path: Path, tmp_path: Path):
         ({"workers": 0}, "workers"),
         ({"grace": -1}, "grace"),
         ({"wrokers": 2}, "'workers'"),
+        ({"engine": "google"}, "engine"),
+        ({"create": True, "read_only": True}, "exclude each other"),
         ({"timeout": 0}, "timeout"),
         ({"max_message": 4096}, "max_message"),
     ],
@@ -404,11 +396,11 @@ def serve_here(fields: dict[str, Any]) -> None:
     Supervisor(ml.connect(DEMO_STORE), ServerSettings(**fields), lines.append).run(lines.append)
 
 
-@pytest.mark.native
-def test_an_old_store_is_served_only_for_reading(tmp_path: Path):
+def test_an_old_store_is_served_only_for_reading(tmp_path: Path, engine: str):
     old = sqlite_stores.new_store(tmp_path / "old.db", version=7)
     before = sqlite_stores.state_of(old)
-    assert "--read-only" in refused(old)
+    expected = {"own": "--read-only", "native": "Without --engine native"}[engine]
+    assert expected in refused(old, "--engine", engine)
     assert sqlite_stores.state_of(old) == before
 
 
