@@ -164,8 +164,9 @@ def filters() -> dict[str, bytes]:
 
 def manifests(archive: Path) -> dict[str, bytes]:
     """Return manifests of an archive."""
-    text = (archive / "manifest.json").read_bytes()
-    manifest = json.loads(text)
+    manifest = json.loads((archive / "manifest.json").read_bytes())
+    manifest |= {"source": "metadata.db", "taken_at": "2026-01-01T00:00:00+00:00"}
+    text = json.dumps(manifest).encode()
     return {
         "valid-manifest": text,
         "bad-empty": b"",
