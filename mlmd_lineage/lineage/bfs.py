@@ -195,16 +195,16 @@ def _search(  # noqa: C901, PLR0912, PLR0913, PLR0917 - as _bfs.c
 
 @functools.cache
 def _compiled() -> Callable[..., int] | None:
-    """Return the walk of ``_bfs.c``, or None where it was not compiled."""
-    for suffix in EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f"_bfs{suffix}")
-        if path.exists():
-            try:
-                compiled: Callable[..., int] = ctypes.CDLL(str(path)).search
-            except (OSError, AttributeError):  # built for another machine, or by an older release
-                continue
-            return compiled
-    return None
+    """Return the search of ``_bfs.c``, or None where it was not compiled."""
+    # ``setup.py`` gives it the one suffix that belongs to no version of Python.
+    path = Path(__file__).with_name(f"_bfs{EXTENSION_SUFFIXES[-1]}")
+    if not path.exists():
+        return None
+    try:
+        compiled: Callable[..., int] = ctypes.CDLL(str(path)).search
+    except (OSError, AttributeError):  # built for another machine, or by another release
+        return None
+    return compiled
 
 
 def _address(array: Array) -> ctypes.c_void_p:
