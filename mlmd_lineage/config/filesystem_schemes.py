@@ -16,7 +16,6 @@ the rest are arguments of that filesystem.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 from types import MappingProxyType
@@ -24,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.config.folders import config_folder
+from mlmd_lineage.config.json_text import JSONTextError, parse_json
+from mlmd_lineage.config.owned_files import read_owned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -132,19 +133,16 @@ def _of_variable() -> dict[str, FilesystemScheme]:
 
 def _of_file() -> dict[str, FilesystemScheme]:
     path = config_folder() / SCHEMES_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:  # there is none, which is usual
-        return {}
-    return _parsed(text, str(path))
+    # It names servers that credentials are sent to, so one of another user's is refused.
+    return _parsed(read_owned(path) or b"", str(path))
 
 
-def _parsed(text: str, where: str) -> dict[str, FilesystemScheme]:
+def _parsed(text: str | bytes, where: str) -> dict[str, FilesystemScheme]:
     if not text.strip():
         return {}
     try:
-        held = json.loads(text)
-    except (ValueError, RecursionError):
+        held = parse_json(text)
+    except JSONTextError:
         held = None
     if not isinstance(held, dict) or not all(isinstance(value, dict) for value in held.values()):
         example = '{"minio": {"protocol": "s3"}}'

@@ -61,7 +61,10 @@ def read_owned(path: Path, *, any_owner: bool = False) -> bytes | None:
             if not stat.S_ISREG(info.st_mode):
                 raise _refused(path, "is not a regular file")
             if not any_owner and not owned(info):
-                message = f"{path} belongs to another user (uid {info.st_uid})."
+                message = (
+                    f"{path} belongs to another user (uid {info.st_uid}), so it is not used; "
+                    "change its owner if it is yours."
+                )
                 raise ForeignOwnerError(message)
             data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:

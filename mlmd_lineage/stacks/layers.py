@@ -72,7 +72,7 @@ class Layer:
             return read_owned(self.path, any_owner=self._any_owner)
         except ForeignOwnerError as error:
             warnings.warn(
-                f"{error} What it registers is ignored.",
+                f"{error} Its registrations are ignored.",
                 errors.IgnoredConfigurationWarning,
                 stacklevel=2,
             )

@@ -18,6 +18,7 @@ import pytest
 
 import mlmd_lineage as ml
 from mlmd_lineage.config import atomic_files, json_text, pem
+from mlmd_lineage.config.filesystem_schemes import filesystem_scheme
 from mlmd_lineage.config.secrets import secret_store
 from mlmd_lineage.stacks import stack_export
 from mlmd_lineage.stacks.component_kinds import KINDS
@@ -117,6 +118,26 @@ def test_changed_settings_leave_no_secret_behind():
     assert list(secret_store.secrets()) == ["db"]
     view = registry.view()
     assert view.make(view.component(METADATA, "prod")).password.get_secret_value() == SECRET
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("name", ["secrets.json", "secrets.enc", "secrets.key"])
+def test_secrets_of_another_user_are_not_used(folder: Path, name: str):
+    secret_store.register("db", {"password": SECRET})
+    os.chown(folder / name, 65534, 65534)
+    with pytest.raises(ml.errors.StorePermissionError, match=f"{name} belongs to another user"):
+        secret_store.resolved("{{db.password}}")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root")
+def test_schemes_of_another_user_are_not_used(folder: Path):
+    folder.mkdir()
+    file = folder / "filesystem_schemes.json"
+    file.write_text('{"minio": {"protocol": "s3"}}')
+    assert filesystem_scheme("minio") is not None
+    os.chown(file, 65534, 65534)
+    with pytest.raises(ml.errors.StorePermissionError, match="belongs to another user"):
+        filesystem_scheme("minio")
 
 
 # Faults while something is written
