@@ -211,7 +211,7 @@ def test_a_flavor_is_unregistered_whatever_became_of_its_file(registry: Registry
 @pytest.mark.parametrize(
     ("name", "kind", "told"),
     [
-        ("sqlite", ml.errors.ConfigurationError, "is not registered here: it is mlmd_lineage"),
+        ("sqlite", ml.errors.ConfigurationError, "is not registered here but built in: "),
         ("kubernetes", ml.errors.ConfigurationError, "is not registered here"),
         ("taem", ml.errors.NotFoundError, "Did you mean 'team'"),
     ],

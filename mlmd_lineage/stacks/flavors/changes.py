@@ -65,7 +65,9 @@ def registered(view: RegistrationView, kind: ComponentKind, name: str) -> tuple[
     else:
         flavor = view.flavors(kind)[name]
     if flavor.layer is None:
-        message = f"The flavor {name!r} is not registered here: it is {flavor.source}."
+        message = (
+            f"The flavor {name!r} is not registered here but {flavor.origin}: {flavor.source}."
+        )
         raise errors.ConfigurationError(message)
     return flavor.name, flavor.layer
 
