@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
+from mlmd_lineage.deadline import Deadline
 from mlmd_lineage.readers.registry import reader_for
 
 if TYPE_CHECKING:
@@ -165,6 +167,7 @@ class Store:
         *,
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the artifacts that a filter finds, without reading the store.
 
@@ -178,16 +181,19 @@ class Store:
             type: Only those of this type or of one of these, in any version, or with such a base
                 type.
             properties: Read the properties too.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Returns:
             The columns of ``frames.artifacts(runs=False)``.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             FilterError: The filter cannot be understood; the message says where in it, and why.
             NotFoundError: The store has no such type.
             StoreError: The store cannot be read.
         """
-        return self._found("artifact", where, type, properties)
+        with _deadline(timeout):
+            return self._found("artifact", where, type, properties)
 
     def find_executions(
         self,
@@ -195,12 +201,14 @@ class Store:
         *,
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the executions that a filter finds; otherwise like ``find_artifacts()``.
 
         >>> store.find_executions("last_known_state = FAILED", type="Trainer")
         """
-        return self._found("execution", where, type, properties)
+        with _deadline(timeout):
+            return self._found("execution", where, type, properties)
 
     def find_contexts(
         self,
@@ -208,12 +216,14 @@ class Store:
         *,
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the contexts that a filter finds; otherwise like ``find_artifacts()``.
 
         >>> store.find_contexts("parent_contexts_p.name = 'churn' AND name LIKE '%2024%'")
         """
-        return self._found("context", where, type, properties)
+        with _deadline(timeout):
+            return self._found("context", where, type, properties)
 
     def _found(
         self,
@@ -251,6 +261,7 @@ class Store:
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what a node came from, without reading the store.
 
@@ -261,8 +272,10 @@ class Store:
         Each hop takes a fixed number of statements, in one transaction, and nothing limits their
         number. The arguments are those of ``LineageGraph.upstream``; a node may also be named by
         a URI, a name, or a type and a name, and a run or a step stands for its executions.
+        ``timeout`` is how many seconds the answer may take; by default there is no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: The store holds no such node or type.
             AmbiguousNameError: A name fits several nodes.
             ConfigurationError: An argument cannot be right.
@@ -280,7 +293,8 @@ class Store:
             later=later,
             as_of=as_of,
         )
-        return traversal.upstream(self._reader, self._nodes(node), question)
+        with _deadline(timeout):
+            return traversal.upstream(self._reader, self._nodes(node), question)
 
     def downstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -293,6 +307,7 @@ class Store:
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what came from a node, without reading the store; otherwise like ``upstream()``.
 
@@ -310,7 +325,8 @@ class Store:
             later=later,
             as_of=as_of,
         )
-        return traversal.downstream(self._reader, self._nodes(node), question)
+        with _deadline(timeout):
+            return traversal.downstream(self._reader, self._nodes(node), question)
 
     def between(  # noqa: PLR0913 - each stands alone
         self,
@@ -321,6 +337,7 @@ class Store:
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return all paths from one node to another, without reading the store.
 
@@ -338,7 +355,9 @@ class Store:
             later=later,
             as_of=as_of,
         )
-        return traversal.between(self._reader, self._nodes(source), self._nodes(target), question)
+        with _deadline(timeout):
+            sources, targets = self._nodes(source), self._nodes(target)
+            return traversal.between(self._reader, sources, targets, question)
 
     def _nodes(self, node: Node) -> tuple[str, ...]:
         """Return the keys of the nodes that something means."""
@@ -346,7 +365,7 @@ class Store:
 
         return node_resolution.nodes(self._reader, node)
 
-    def diff(self, a: Node, b: Node) -> LineageDiff:
+    def diff(self, a: Node, b: Node, *, timeout: float | None = None) -> LineageDiff:
         """Return why two models, other artifacts, steps or runs differ.
 
         >>> diff = store.diff("artifact/4", "artifact/15")
@@ -356,6 +375,7 @@ class Store:
         Args:
             a: A view, a node's key, an artifact's id, a URI, a name, or the name of a run.
             b: What to compare it with: another of the same kind.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
             NotFoundError: The store holds no such node or run.
@@ -365,7 +385,8 @@ class Store:
         """
         from mlmd_lineage.post_execution.compare import lineage_diff
 
-        return lineage_diff.diff(self._reader, a, b)
+        with _deadline(timeout):
+            return lineage_diff.diff(self._reader, a, b)
 
     def impact(
         self,
@@ -373,6 +394,7 @@ class Store:
         *,
         models: str | Collection[str] | None = None,
         deployments: str | Collection[str] | None = None,
+        timeout: float | None = None,
     ) -> Impact:
         """Return every model and every deployment that an artifact reached.
 
@@ -384,6 +406,7 @@ class Store:
             node: A view, a node's key, an artifact's id, a URI or a name.
             models: The types of models, instead of ``impact.MODELS``.
             deployments: The types of deployments, instead of ``impact.DEPLOYMENTS``.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
             NotFoundError: The store holds no such node.
@@ -392,7 +415,8 @@ class Store:
         """
         from mlmd_lineage.post_execution.compare import impact
 
-        return impact.impact(self._reader, node, models=models, deployments=deployments)
+        with _deadline(timeout):
+            return impact.impact(self._reader, node, models=models, deployments=deployments)
 
     def get_pipelines(self) -> list[PipelineView]:
         """Return all pipelines, whatever platform wrote them, with all of their runs.
@@ -620,3 +644,8 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.metadata_store.FLAVOR}: {self.location}>"
+
+
+def _deadline(timeout: float | None) -> contextlib.AbstractContextManager[object]:
+    """Return the deadline of a question, which holds while its ``with`` statement runs."""
+    return contextlib.nullcontext() if timeout is None else Deadline(timeout)

@@ -17,6 +17,7 @@ from mlmd_lineage.filters import disjunctive_form, sql_statements, syntax_tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
 from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.sql import SQLSession
+from mlmd_lineage.readers.sqlite.interrupts import Interruptible
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, NEWEST_SCHEMA_VERSION, SCHEMAS
@@ -109,7 +110,8 @@ def find(
         memory = _Memory(connection)
         _fill(memory, source, KINDS[kind], condition, ids)
         found = sql_statements.statement(memory, kind, condition)
-        numbers = {number for (number,) in memory.select(found.text, found.parameters)}
+        with Interruptible(connection).statement():
+            numbers = {number for (number,) in memory.select(found.text, found.parameters)}
     return numbers if ids is None else numbers & set(ids)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.lineage import event_order, graph_tables, keys
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
@@ -241,6 +241,7 @@ class _Fetched:
         approach = _Approach(seen["artifact"], up=up)
         hop = 0
         while frontier:
+            deadline.check()
             if kind == "artifact":
                 hops = self._question.hop_limit - hop
                 self._session.prefetch(frontier, up=up, hops=hops, nodes=self._all_nodes)

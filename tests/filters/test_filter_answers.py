@@ -6,11 +6,13 @@ What MLMD answers stands in ``answers.json``; ``filter_oracle.py`` says how it c
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import filter_oracle
 import filter_stores
 import metadata_service
+import odd_stores
 import pytest
 import server_stores
 from native_library import VERSIONS
@@ -295,3 +297,25 @@ def test_mlmd_still_answers_so_on_a_real_store(shared_stores: Path, tmp_path: Pa
     path = shutil.copyfile(shared_stores / "tfx_local.db", tmp_path / "m.db")
     answers = ANSWERS["tfx_local.db"]
     assert filter_oracle.asked(path, answers) == answers
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "archive"])
+def test_a_filter_ends_at_its_deadline(kind: str, tmp_path: Path):
+    rows = {
+        "Artifact": [odd_stores.artifact(n) for n in range(1, 401)],
+        "Context": [{**odd_stores.execution(1), "type_id": odd_stores.RUN, "name": "run"}],
+        "Attribution": [{"id": n, "context_id": 1, "artifact_id": n} for n in range(1, 401)],
+    }
+    store = ml.connect(odd_stores.store(tmp_path / "m.db", rows))
+    if kind == "archive":
+        store = ml.connect(store.snapshot().save(tmp_path / "archive"))
+    where = "artifacts_a.id + artifacts_b.id = artifacts_c.id - 5000"
+    started = time.monotonic()
+    with pytest.raises(errors.DeadlineExceededError):
+        store.find_contexts(where, timeout=0.5)
+    assert time.monotonic() - started < 10
+    assert len(store.find_contexts("artifacts_a.id = 7", timeout=60)) == 1
+    with pytest.raises(errors.ConfigurationError, match="positive number of seconds"):
+        store.upstream(1, timeout=-1)
+    with pytest.raises(errors.DeadlineExceededError):
+        store.upstream(1, timeout=1e-9)

@@ -55,7 +55,7 @@ def test_what_can_be_no_node_is_told(tfx: ml.Store, node: Any):
     for question in (tfx.find_node, tfx.get_run, tfx.get_pipeline):
         with pytest.raises(errors.ConfigurationError, match="not by"):
             question(node)
-    with pytest.raises(errors.ConfigurationError, match="is found by its name or its key"):
+    with pytest.raises(errors.ConfigurationError, match="is named by a text"):
         tfx.get_run(5)  # type: ignore[arg-type]
 
 
