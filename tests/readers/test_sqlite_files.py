@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -15,10 +14,9 @@ import pytest
 import sqlite_stores as stores
 
 from mlmd_lineage import errors
+from mlmd_lineage.readers.sqlite import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mlmd_lineage.readers.base import Session
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="files as POSIX knows them")
@@ -433,7 +431,7 @@ class TestLocks:
 
 def test_a_rollback_in_progress_is_no_dead_writer(tmp_path: Path):
     """Where a journal vanishes just as it is looked at, SQLite takes it for hot."""
-    from mlmd_lineage.readers.sqlite import driver_errors, files
+    from mlmd_lineage.readers.sqlite import driver_errors
 
     path = stores.new_store(tmp_path / "m.db")
     seen = []
@@ -454,9 +452,9 @@ def test_the_copy_of_what_a_dead_writer_left_is_removed(
     run(DIE_IN_TRANSACTION, path)
     (tmp_path / "temp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
-    copied: list[Callable[..., object]] = []
-    copyfile = shutil.copyfile
-    monkeypatch.setattr(shutil, "copyfile", lambda *a: copied.append(a) or copyfile(*a))
+    copied: list[object] = []
+    copy = files._copy
+    monkeypatch.setattr(files, "_copy", lambda *a: copied.append(a) or copy(*a))
     assert uris(path) == AS_MADE
     assert copied
     assert not list((tmp_path / "temp").iterdir())
