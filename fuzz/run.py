@@ -156,6 +156,8 @@ def _with_hypothesis(
             seed = seed[:at] + added + seed[at + dropped :]
         test(seed)
 
+    for seed in seeds:
+        test(seed)
     while time.monotonic() < end:
         mutated()
 

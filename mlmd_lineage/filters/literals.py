@@ -10,6 +10,7 @@ import re
 from typing import NoReturn
 
 _LARGEST = 2**63 - 1
+_LARGEST_DIGITS = len(str(_LARGEST))
 _ESCAPE = re.compile(
     r"\\(?:(?P<octal>[0-7]{3})|[xX](?P<hex>[0-9a-fA-F]{2})|u(?P<short>[0-9a-fA-F]{4})"
     r"|U(?P<long>[0-9a-fA-F]{8})|(?P<one>[abfnrtv\\?\"'`]))|\\(?P<wrong>.?)",
@@ -39,12 +40,14 @@ def number(written: str, at: int) -> int | float:
     """
     if written[:2] in {"0x", "0X"}:
         found: int | float = int(written, 16)
-    elif written.isdecimal():
+    elif written.isdecimal() and len(written.lstrip("0")) <= _LARGEST_DIGITS:
         found = int(written)
+    elif written.isdecimal():
+        found = math.inf  # Python itself refuses integers of thousands of digits
     else:
         found = float(written)
     # One more than the largest is the smallest with its sign taken off.
-    if math.isinf(found) or (isinstance(found, int) and found > _LARGEST + 1):
+    if found > _LARGEST + 1 if isinstance(found, int) else math.isinf(found):
         what = f"{written[:40]} is too large; integers have 64 bits, other numbers are doubles."
         raise MistakeError(what, at)
     return found

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
         ("name = '\\ud800'", "1:8", "half of a surrogate pair"),
         ("name = 'a\\x00'", "1:8", "a text may hold no NUL"),
         ("id = 99999999999999999999", "1:6", "too large"),
+        (f"id = {'9' * 400}", "1:6", "too large"),
+        (f"id = {'9' * 5000}", "1:6", "too large"),
         ("id < 1e999", "1:6", "too large"),
         ("id = 1and 2 = 2", "1:6", "a space is missing"),
         ("id == 1", "1:5", "Equality is written =."),
