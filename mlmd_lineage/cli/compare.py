@@ -141,7 +141,7 @@ def _fitting_parts(names: Column, runs: list[Column]) -> Iterator[list[Column]]:
 def _diff(
     *,
     target: QuestionOptions,
-    a: Annotated[str, typer.Argument(metavar="A", help=f"{NODE_HELP} Or a run's name.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=NODE_HELP)],
     b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"Exit with {_DIFFERENT} if they differ.")

@@ -144,6 +144,8 @@ def _sections(store: Store, text: str) -> list[Section]:
         return list(_of_context(store, int(context[1])))
     key = store.find_node(text)
     kind, _, number = key.partition("/")
+    if kind == "context":  # the name of a run
+        return list(_of_context(store, int(number)))
     return list(_of_node(store, kind, int(number)))
 
 

@@ -199,6 +199,11 @@ def test_a_csv_that_was_cut_says_so_beside_it():
     assert "Cut" not in done.stdout
 
 
+def test_a_run_is_all_of_its_steps():
+    name = "2026-11-21T02:45:29.003291"
+    assert "# Complete: 3 artifacts and 4 executions." in run("upstream", STORE, name).stdout
+
+
 def test_no_way_between_is_said_with_the_way_back():
     done = run("between", STORE, "43", "22")
     assert "# There is no path from the first to the second." in done.stdout

@@ -79,6 +79,7 @@ def test_every_event_of_every_node_is_shown():
 
 def test_a_context_is_shown_with_what_is_in_it():
     found = shown("context/39")
+    assert shown(RUN) == found
     assert found["steps"][0]["step"] == "CsvExampleGen"
     assert found["parents"] == [
         {"context": "context/1", "type": "pipeline", "name": "penguin-train"}

@@ -18,7 +18,7 @@ STORE_HELP = (
     "A path, a URL, or the name of a registered metadata store; that of the active stack where "
     "none is given."
 )
-NODE_HELP = "artifact/5, execution/3, 5 (an artifact), a URI, a name, or Type:name."
+NODE_HELP = "artifact/5, execution/3, 5 (an artifact), a URI, a name, Type:name, or a run's name."
 NodeArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NODE", help=NODE_HELP)]
 
 
