@@ -5,15 +5,13 @@ The same graph gives the same bytes: nodes by their ids, artifacts first; edges 
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
-from mlmd_lineage.snapshot.values import ProtoValue
+from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,8 +41,8 @@ def to_json(graph: GraphData) -> str:
     - ``edges``: ``event`` (its id), ``source``, ``target``, ``type``, ``role``, ``path``, ``time``.
 
     Times are milliseconds since 1970 in UTC. What has no value is left out, but in ``question``,
-    where it is null. Of property values, bytes are ``{"bytes": base64}``, protos
-    ``{"type_url": ..., "bytes": base64}``, and doubles that JSON lacks ``{"double": "NaN"}``.
+    where it is null. Of property values, bytes are base64, protos ``{"type_url": ..., "value":
+    base64}``, and doubles that JSON lacks texts such as ``"NaN"``.
     """
     return "".join(_json(graph))
 
@@ -100,22 +98,7 @@ def _dumped(value: Value) -> str:
     try:
         return _ENCODER.encode(value)
     except (TypeError, ValueError):
-        return _ENCODER.encode(_plain(value))
-
-
-def _plain(value: Value) -> Value:
-    """Return a value that JSON can hold."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, ProtoValue):
-        return {"type_url": value.type_url, **_plain(value.value)}
-    if isinstance(value, bytes):
-        return {"bytes": base64.b64encode(value).decode()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"double": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
-    return value
+        return _ENCODER.encode(json_value(value))
 
 
 def to_graphml(graph: GraphData) -> str:
