@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import graph_tables, trace_bounds
-from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage import graph_tables, index_building, trace_bounds
 from mlmd_lineage.lineage.graph_base import GraphBase
 from mlmd_lineage.lineage.question import Question, Time, milliseconds, not_yet
 from mlmd_lineage.snapshot import arrays
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from mlmd_lineage.lineage import index as indexes
     from mlmd_lineage.lineage import keys
     from mlmd_lineage.lineage.graph_tables import TableSource
 
@@ -307,7 +307,7 @@ class Trace(LineageGraph):
         whole = self._graph.as_of(time)
         event_ids = arrays.to_numpy(whole.tables["Event"]["id"])[whole.index.event_rows]
         # What an event means may depend on others that are no part of this trace.
-        made.__dict__["index"] = indexes.build(made.tables, (whole.index, event_ids))
+        made.__dict__["index"] = index_building.build(made.tables, (whole.index, event_ids))
         made._whole = whole._origin  # noqa: SLF001 - others of this class
         return made
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import event_order, graph_tables, keys, node_lookup
-from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage import event_order, graph_tables, index_building, keys, node_lookup
 from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.finding_codes import FindingCode
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
+    from mlmd_lineage.lineage import index as indexes
     from mlmd_lineage.lineage.graph_data import TraceData
     from mlmd_lineage.lineage.graph_tables import TableSource
 
@@ -49,7 +49,7 @@ class GraphBase:
     @functools.cached_property
     def index(self) -> indexes.Index:
         """The nodes and edges as arrays."""
-        return indexes.build(self.tables)
+        return index_building.build(self.tables)
 
     # Nodes and edges
 
