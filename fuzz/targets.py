@@ -17,12 +17,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mlmd_lineage.server.own_backend import OwnBackend
-
 from mlmd_lineage import errors
 from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.server.backend import methods, writes
+from mlmd_lineage.server.own_backend import OwnBackend
 from mlmd_lineage.server.status import StatusError
 from mlmd_lineage.snapshot import json_values, values
 from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS
