@@ -17,12 +17,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mlmd_lineage.server.reader_backend import ReaderBackend
-
 from mlmd_lineage import errors
 from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.server.backend import methods, writes
+from mlmd_lineage.server.own_backend import OwnBackend
 from mlmd_lineage.server.status import StatusError
 from mlmd_lineage.snapshot import json_values, values
 from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS
@@ -257,7 +256,7 @@ def grpc_requests(folder: Path) -> Iterator[Target]:
     """Answer a request to the method that the first byte chooses."""
     path = folder / "metadata.db"
     shutil.copyfile(SEED_STORE, path)
-    backend = ReaderBackend(Store(SQLiteMetadataStore(uri=str(path))))
+    backend = OwnBackend(Store(SQLiteMetadataStore(uri=str(path))), read_only=True)
     names = read_methods()
 
     def read(data: bytes) -> list[str]:
