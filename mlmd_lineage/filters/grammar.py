@@ -8,6 +8,7 @@ https://github.com/google/zetasql/blob/master/docs/operators.md
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, v_args
@@ -25,6 +26,9 @@ LONGEST = 65_536
 """How many characters a filter may have: no database refuses what becomes of it."""
 DEEPEST = 60
 """How deep the parts of a filter may be nested."""
+_DEEPEST_PARENTHESES = 500
+_PARENTHESES = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`|[()]""", re.DOTALL)
+"""Parentheses, and the texts and names in which they mean nothing."""
 
 _GRAMMAR = r"""
     ?start: either
@@ -119,6 +123,7 @@ def parse(text: str) -> Expression:
     if len(text) > LONGEST:
         message = f"The filter has {len(text):,} characters; it may have {LONGEST:,}."
         raise errors.FilterError(message)
+    _check_parentheses(text)
     try:
         made: Any = _parser().parse(text)
     except UnexpectedInput as error:
@@ -128,6 +133,16 @@ def parse(text: str) -> Expression:
     assert isinstance(made, _Made)
     expression: Expression = made.tree
     return expression
+
+
+def _check_parentheses(text: str) -> None:
+    """Refuse parentheses that are nested deep before the parser takes seconds to read them."""
+    depth = 0
+    for found in _PARENTHESES.finditer(text):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth > _DEEPEST_PARENTHESES:
+            what = f"parentheses are nested deeper than {_DEEPEST_PARENTHESES}."
+            raise failed(text, found.start(), what)
 
 
 def failed(text: str, at: int, what: str) -> errors.FilterError:

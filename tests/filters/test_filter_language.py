@@ -238,3 +238,10 @@ def test_no_text_becomes_part_of_a_statement(text: str, tmp_path: Path):
     ):
         assert reader.ask(lambda session, f=filter_: find_ids(session, "artifact", f)) == []
     assert path.read_bytes() == before
+
+
+def test_parentheses_are_counted_before_they_are_parsed():
+    assert parse("(" * 400 + "id > 3" + ")" * 400) == parse("id > 3")
+    with pytest.raises(FilterError, match="1:501: parentheses are nested deeper"):
+        parse("(" * 60_000)
+    parse("name = '" + "(" * 600 + "'")

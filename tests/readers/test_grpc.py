@@ -194,6 +194,19 @@ def test_events_of_deleted_executions_where_ids_are_sparse(store: ml.Store, fake
     }
 
 
+def test_a_service_that_sends_events_that_nobody_asked_for(
+    store: ml.Store, fake: Fake, monkeypatch: pytest.MonkeyPatch
+):
+    of_node = Fake._of_node
+
+    def more(self: Fake, kind: str, name: str, asked: Any, response: Any) -> None:
+        of_node(self, kind, name, asked, response)
+        response.events.add(artifact_id=1, execution_id=1, type=3)
+
+    monkeypatch.setitem(Fake._fillers, "GetEventsBy{}IDs", more)
+    assert store.snapshot().events.num_rows > 0  # it ends
+
+
 def test_executions_are_bounded_before_what_they_make(store: ml.Store, fake: Fake):
     store.snapshot()
     lists = [m for m in fake.seen if m in {"GetExecutions", "GetArtifacts", "GetContexts"}]

@@ -241,24 +241,26 @@ class WholeRead:
         """
         columns = Columns("Event"), Columns("EventPath")
         found = 0
+        last = self._last["execution"]
 
         def take(answer: bytes) -> None:
             nonlocal found
             tables = event_tables(answer)
-            found += tables[0].num_rows
+            found += int(np.count_nonzero(arrays.to_numpy(tables[0]["execution_id"]) > last))
             for one, table in zip(columns, tables, strict=True):
                 one.add(table)
 
-        last = self._last["execution"]
         ids = self._execution_ids(last)
         fetch = functools.partial(Chunks, "GetEventsByExecutionIDs", "execution_ids")
         self._service.run(fetch(ids, take))
         if not isinstance(ids, range):
             self._read_events_of_others(ids, columns)
-        # Rows of executions may have been deleted, and their events not.
-        before = -1
-        while before < found:
-            before = found
+        # Rows of executions may have been deleted, and their events not. An event of an execution
+        # that was not asked for counts for nothing: a service that sends one with every answer
+        # would be asked for ever.
+        found = 1
+        while found:
+            found = 0
             self._service.run(fetch(range(last + 1, last + _BEYOND + 1), take))
             last += _BEYOND
         return columns[0].table(), columns[1].table()
