@@ -195,7 +195,7 @@ def test_events_of_deleted_executions_where_ids_are_sparse(store: ml.Store, fake
 
 
 def test_a_service_that_sends_events_that_nobody_asked_for(
-    store: ml.Store, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    store: ml.Store, monkeypatch: pytest.MonkeyPatch
 ):
     of_node = Fake._of_node
 
