@@ -263,7 +263,7 @@ class Store:
         as_of: Time | None = None,
         timeout: float | None = None,
     ) -> Trace:
-        """Return what a node came from, without reading the store.
+        """Return what a node came from, without reading the whole store.
 
         >>> store.upstream("artifact/46").nodes
         >>> store.upstream("Model:churn"), store.upstream("s3://bucket/model/7")

@@ -1,4 +1,4 @@
-"""Commands ``mlmd-lineage config``: the short form of the first versions."""
+"""Commands ``mlmd-lineage config``, kept from the first versions: set one store of a stack."""
 
 from __future__ import annotations
 

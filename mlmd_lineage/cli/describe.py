@@ -111,7 +111,7 @@ def _by_type(frame: pd.DataFrame) -> list[dict[str, Any]]:
         elif len(group) <= _NAMED:
             row["names"] = [str(n) for n in group["name"].dropna() if not _DIGEST.match(str(n))]
         rows.append(row)
-    # Of contexts there is one pipeline to many runs, and it says more.
+    # Rare types of contexts come first: a few pipelines tell more than their many runs.
     sign = -1 if "state" in frame else 1
     return sorted(rows, key=lambda row: (sign * row["count"], row["type"] or ""))
 

@@ -43,9 +43,9 @@ def candidates(session: Session, kind: NodeSchema, condition: Expression) -> set
 
 
 def _lookups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
-    """Return the fields of which one has one of some values where a condition is true.
+    """Return fields with values such that, if a condition is true, one field has one of its values.
 
-    There are none where the condition says no such thing.
+    The list is empty if no such fields follow from the condition.
     """
     if isinstance(condition, syntax_tree.Or):
         parts = [_lookups(part) for part in condition.operands]

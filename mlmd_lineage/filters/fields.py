@@ -1,6 +1,6 @@
-"""The fields of a filter: the row of which table each stands in, and its type.
+"""The fields that a filter may use, each with its table, its row and its type.
 
-The fields are those that MLMD documents for ``filter_query``, and some of their like.
+The fields are those that MLMD documents for ``filter_query``, and some similar ones.
 A type is ``int``, ``double``, ``text``, ``bool`` or one of the enums in ``ENUMS``.
 """
 

@@ -1,4 +1,4 @@
-"""The nodes that a filter finds as DataFrames, read without reading the store."""
+"""The nodes that a filter finds, as DataFrames; only their rows are read, not the whole store."""
 
 from __future__ import annotations
 

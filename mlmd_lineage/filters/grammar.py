@@ -160,7 +160,7 @@ def failed(text: str, at: int, what: str) -> errors.FilterError:
 
 @functools.cache
 def _parser() -> Lark:
-    # One lexer for all states: a keyword is nowhere a name.
+    # The basic lexer does not depend on the parser's state, so a keyword is never read as a name.
     return Lark(_GRAMMAR, parser="lalr", lexer="basic", transformer=_Builder())
 
 
@@ -222,7 +222,7 @@ def _flag(token: Token | None) -> bool:
 
 @v_args(inline=True)
 class _Builder(Transformer[Token, Any]):
-    """Makes the tree; the parser calls it from the leaves up, and never deeper than once."""
+    """Builds the tree from the leaves up, called by the parser for each part, without recursion."""
 
     def _several(
         self, make: Callable[[tuple[Expression, ...], int], Expression], parts: tuple[_Made, ...]

@@ -53,7 +53,7 @@ def check(text: str, kind: NodeKind, condition: Expression) -> None:
             names = ", ".join(sorted(f"{row.prefix}{row.name}" for row in joined))
             message = (
                 f"The filter relates {len(joined)} neighbours to each other, {names}; it may "
-                f"relate {MOST_JOINED}. Ask for fewer at a time, and take what both answers hold."
+                f"relate {MOST_JOINED}. Split it in two, and keep what both of them find."
             )
             raise errors.FilterError(message)
 

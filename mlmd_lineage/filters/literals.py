@@ -46,7 +46,7 @@ def number(written: str, at: int) -> int | float:
         found = math.inf  # Python itself refuses integers of thousands of digits
     else:
         found = float(written)
-    # One more than the largest is the smallest with its sign taken off.
+    # 2**63 is allowed: with a minus sign before it, it is the smallest integer of 64 bits.
     if found > _LARGEST + 1 if isinstance(found, int) else math.isinf(found):
         what = f"{written[:40]} is too large; integers have 64 bits, other numbers are doubles."
         raise MistakeError(what, at)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Where: TypeAlias = Mapping[str, Collection[int | str]]
 
 _FEW = 5_000
-"""Up to how many nodes their neighbours are asked for, and not whole tables."""
+"""Up to this many nodes, only their neighbours are fetched; beyond, whole tables."""
 _ROWS_AT_ONCE = 50_000
 
 

@@ -1,11 +1,12 @@
 r"""Writes conditions in the SQL of each database, so that all of them answer the same.
 
-Texts compare by their letters' numbers, as in SQLite: neither MySQL's collations nor PostgreSQL's
-locales count. LIKE takes ASCII's letters for the same in both cases, as MLMD does on SQLite and
-MySQL; ``\`` stands before a ``%`` or ``_`` that is meant.
+Texts are compared by the code points of their characters, as in SQLite, whatever the collation of
+MySQL or the locale of PostgreSQL. LIKE ignores the case of ASCII letters, as MLMD does on SQLite
+and MySQL; a literal ``%`` or ``_`` is written with ``\`` before it.
 
-MySQL cannot compare all texts so: its texts may stand twice encoded in it. What it cannot decide is
-left out, or asked for too widely, and ``exact`` says that someone must look again.
+MySQL cannot compare all texts like this, because its texts may be encoded twice. A condition that
+it cannot decide is left out, or replaced by one that is true for more rows; ``exact`` is then False
+and the caller has to check the rows that are found.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ class _Selection:
 
         Args:
             field_row: The neighbours' row.
-            conditions: What they are asked for, if that is nobody else's concern.
+            conditions: The conditions that are about these neighbours and nothing else.
         """
         relation = self._relations[field_row.prefix]
         table = KINDS[relation.kind].table if relation.kind else relation.table

@@ -1,13 +1,13 @@
-"""The order of events in time: who published an artifact before whom else took it.
+"""The order of events in time: which outputs of an artifact count for which of its inputs.
 
-An execution stands above another one through an artifact if it published the artifact before the
-other took it, or if nobody had published it then and it was the first to do so. In each artifact's
-outputs, ordered by time, those that stand above one that took it are therefore the first so many:
-an output is given its rank, and an input the number of outputs that count for it, its limit. An
-output counts for an input exactly if its rank is less than the input's limit.
+An output counts for an input of the same artifact if it is not later than the input. If no
+producer had published the artifact by then, all outputs up to the earliest producer's count. With
+the outputs ordered by time, those that count for an input are therefore always the first ones. So
+each output gets a rank (its position, from 0), and each input a limit (the number of outputs that
+count for it): an output counts for an input exactly if its rank is less than the input's limit.
 
-Events without a time bind nothing: such an output counts for all, and for such an input all count.
-At equal times what was published counts for what was taken.
+An event without a time sets no restriction: such an output counts for all inputs, and for such an
+input all outputs count. An output and an input at the same time count as in this order.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def orders(
 ) -> Array | None:
     """Return the rank of each output and the limit of each input, or None if no output has rivals.
 
-    An input for which no producer had published its artifact has the limit that lets the earliest
-    one count.
+    If no producer had published the artifact before an input, the input's limit is such that the
+    earliest producer counts.
 
     Args:
         is_input: Whether each event is an input; the events are in the order of their ids.
@@ -90,11 +90,11 @@ def least_limits(orders: Array, inputs: Array, artifacts: Array) -> Array:
 def passes(
     orders: Array, is_input: Array, artifacts: Array
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]] | None:
-    """Return by what each node's edges are ordered for a walk, and how many each edge lets pass.
+    """Return how a walk orders each node's edges, and how many it may follow after each edge.
 
-    Against the direction of the data an artifact's outputs stand by rank, so that those that count
-    for an input are the first so many; in that direction its inputs by limit, the greatest first,
-    so that those for which an output counts are the first so many.
+    Upstream, an artifact's outputs are ordered by rank, so that those that count for an input come
+    first. Downstream, its inputs are ordered by limit, the greatest first, so that those for which
+    an output counts come first.
 
     Args:
         orders: The rank of each output, and the limit of each input.

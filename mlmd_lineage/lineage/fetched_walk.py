@@ -354,10 +354,10 @@ class FetchedWalk:
 
 
 class _Approach:
-    """The events by which a walk came to artifacts: of each the one from which most counts.
+    """For each artifact that a walk reached, the event after which it may follow the most events.
 
-    Against the direction of the data that is the last input, in that direction the first output;
-    see ``event_order``. The artifacts at which a walk begins have none: everything counts for them.
+    Upstream that is the latest input, downstream the earliest output; see ``event_order``. The
+    artifacts at which a walk begins have no such event: all of their events are followed.
     """
 
     def __init__(self, starts: Collection[int], *, up: bool) -> None:

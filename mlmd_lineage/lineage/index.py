@@ -34,8 +34,8 @@ class Edges:
         offsets: Where each node's edges begin; one more than nodes.
         neighbours, roles: For each edge the node at its other end, and its role.
         edges: For each edge its number in the order of the events.
-        passes: For each edge how many edges of the node at its other end may be followed after
-            it, the first so many; None where all may, everywhere.
+        passes: For each edge, how many edges of the node at its other end may be followed after
+            it, counted from the first; None if there is no such limit for any edge.
     """
 
     __slots__ = ("edges", "neighbours", "offsets", "passes", "roles")
@@ -291,10 +291,10 @@ class Index:
         Args:
             nodes: Its nodes, in order.
             question: Which edges between them are followed, and so belong to it.
-            above: If what lies above some nodes was asked for, those nodes: an output counts only
-                for one of them, or for an input of the part.
-            below: If what lies below some nodes was asked for, those nodes: an input counts only
-                from one of them, or if an output of the part counts for it.
+            above: If the part is what lies upstream of some nodes, those nodes. An output is kept
+                only if its artifact is one of them, or if it counts for an input of the part.
+            below: If the part is what lies downstream of some nodes, those nodes. An input is kept
+                only if its artifact is one of them, or if an output of the part counts for it.
         """
         at, targets = self.incoming.of(nodes)
         inside = among(self.incoming.neighbours[at], nodes) & (
@@ -329,10 +329,10 @@ class Index:
         starts: Sequence[int],
         ends: Sequence[int],
     ) -> Array:
-        """Return which nodes lie on a way from some nodes to others.
+        """Return which nodes lie on a path from a start to an end.
 
-        An artifact that was reached from the ones, and from which the others can be reached, need
-        not: the execution that wrote it may have done so after it was taken.
+        An artifact that is reached from a start, and from which an end is reached, may still lie
+        on no such path: the execution that wrote it may have done so after it was taken.
 
         Args:
             nodes: Some nodes.

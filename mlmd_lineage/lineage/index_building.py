@@ -117,7 +117,7 @@ def _numbered(table: pa.Table, named: pa.ChunkedArray) -> tuple[Array, Array, Ar
 
 
 def _less(column: pa.ChunkedArray, first: int) -> Array:
-    """Return how much more than the first each number is."""
+    """Return each number minus the first one."""
     made = np.empty(len(column), np.int32)
     start = 0
     for chunk in column.chunks:

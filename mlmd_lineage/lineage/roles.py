@@ -44,7 +44,7 @@ USES, PRODUCES, REUSES, INTERNAL, RESOLVES, PENDING, PHANTOM, LATER = range(len(
 
 _FINISHED, _GOING_ON, _SKIPPED = range(3)
 UNKNOWN_STATE = 100
-"""From this number on a state is no state: MLMD has not a tenth as many."""
+"""States from this number on are treated as unknown; the numbers of MLMD's states end below 10."""
 _STANDING = np.full(UNKNOWN_STATE, _FINISHED, np.uint8)
 _STANDING[[ExecutionState.NEW, ExecutionState.RUNNING]] = _GOING_ON
 _STANDING[ExecutionState.CACHED] = _SKIPPED
@@ -84,9 +84,9 @@ def roles_of(
 ) -> tuple[Codes, Numbers]:
     """Return each event's role, and the artifacts that only cached executions claim.
 
-    Such an artifact has the earliest of them as its producer. So has one of which nothing but
-    INTERNAL_OUTPUT events tell, as HPE CMF writes the results of a validation. No event is
-    ``later`` here: that depends on which events stand in a graph.
+    The earliest of these executions becomes the artifact's producer. The same holds for an artifact
+    that has only INTERNAL_OUTPUT events, as HPE CMF writes the results of a validation. No event
+    gets the role ``later`` here, because that depends on which events a graph holds.
 
     Args:
         event_types: MLMD's event types, one an event, in the order of the events' ids.
@@ -140,9 +140,9 @@ def leading_events(kind: str, *, up: bool) -> tuple[int, ...]:
 def followed(*, reuse: bool, internal: bool) -> int:
     """Return the roles that a walk follows, one bit each.
 
-    Of producers those are followed that count by their time, ``later`` ones too; see
-    ``event_order``. With both arguments, and without regard to time, the answer is that of MLMD's
-    own ``get_lineage_subgraph``.
+    ``PRODUCES`` and ``LATER`` are always among them: ``event_order`` decides separately which
+    producers count by their times. With both arguments, and if times are ignored, a walk gives the
+    answer of MLMD's own ``get_lineage_subgraph``.
     """
     roles = [USES, PRODUCES, LATER]
     if reuse:

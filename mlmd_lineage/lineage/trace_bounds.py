@@ -80,14 +80,14 @@ def bounds(
 
 
 class _Ways:
-    """The ways on which artifacts were reached, each of which lets some of their edges pass."""
+    """The paths on which artifacts were reached, and how many edges may be followed after each."""
 
     def __init__(self, edges: indexes.Edges, reached: Reached, stops: Array) -> None:
         self._edges = edges
         self._reached = reached
         self._stops = stops
         self._ways: dict[int, list[tuple[int, int]]] = {}
-        """For each artifact how many edges each way lets pass, and how far it is on that way."""
+        """For each artifact the paths: how many edges may follow, and the distance on it."""
 
     def add(self, at: Array, owner: Array) -> None:
         """Take up edges from executions to artifacts, all of which were reached."""

@@ -89,8 +89,8 @@ def _service(config: Any) -> KubeflowMetadataStore:
     """
     if config.HasField("ssl_config"):
         message = (
-            "A MetadataStoreClientConfig with certificates cannot be read from: return a "
-            "KubeflowMetadataStore's, or inherit from it, which takes them as files."
+            "A MetadataStoreClientConfig holds certificates as texts, and this library takes them "
+            "only as files: let the flavor inherit from KubeflowMetadataStore, and give it files."
         )
         raise errors.ConfigurationError(message)
     fields = {"host": config.host, "port": config.port}

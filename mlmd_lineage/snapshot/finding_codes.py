@@ -77,7 +77,7 @@ _MEANINGS: Mapping[FindingCode, str] = MappingProxyType(
         FindingCode.DANGLING_ATTRIBUTION: "An attribution names an artifact that has no row.",
         FindingCode.DANGLING_ASSOCIATION: "An association names an execution that has no row.",
         FindingCode.DUPLICATE_EVENT: (
-            "An artifact, an execution and an event type stand together twice."
+            "Several events have the same artifact, execution and event type."
         ),
         FindingCode.UNKNOWN_EVENT_TYPE: "An event is neither an input nor an output.",
         FindingCode.UNKNOWN_STATE: "A state has a number for which MLMD has no name.",

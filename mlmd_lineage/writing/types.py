@@ -145,7 +145,7 @@ def _json(given: Any, field: str) -> str | None:
 
 
 def _unknown(name: str) -> PutRefusedError:
-    return PutRefusedError(f"The property {name!r} of a type is declared as UNKNOWN. Say which.")
+    return PutRefusedError(f"The property {name!r} of a type has the type UNKNOWN. Give it one.")
 
 
 def _evolve(  # noqa: PLR0913 - what it needs of one call

@@ -1,4 +1,4 @@
-"""Output of the commands, all of which is written here: escaped, unless a program reads it."""
+"""Functions that write the output of all commands, escaped unless a program reads it."""
 
 from __future__ import annotations
 

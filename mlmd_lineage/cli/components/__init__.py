@@ -1,4 +1,4 @@
-"""Commands ``mlmd-lineage metadata-store``, ``artifact-store`` and ``orchestrator``: the same."""
+"""Commands ``metadata-store``, ``artifact-store`` and ``orchestrator``: the same subcommands."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def find_first(ancestry: Ancestry, pairs: Mapping[Pair, AlignedPair]) -> None:
 
 
 def _add_weak(ancestry: Ancestry, aligned: AlignedPair) -> None:
-    """Add what was made again, or came out otherwise, with nothing changed that is on record."""
+    """Add that a pair was made again, or gave another result, though no recorded cause differs."""
     a, b = aligned.pair
     if a is None or b is None or a == b:
         return

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LARGEST_ID = 2**63 - 1
 _MANY = 2000
-"""From so many executions on, all there is in one read costs less than the asking."""
+"""Above this many executions, reading the whole store costs less than fetching them."""
 
 
 def pipelines(reader: Reader, lineage: LineageQueries | None) -> list[PipelineView]:

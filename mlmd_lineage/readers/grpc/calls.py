@@ -31,7 +31,7 @@ SERVICE = "ml_metadata.MetadataStoreService"
 IN_FLIGHT = 16
 """How many calls wait for their answers at most."""
 AHEAD = 2
-"""How many times as many are sent before the first of them is answered."""
+"""While the oldest call is unanswered, at most this many times ``IN_FLIGHT`` calls are sent."""
 CONNECTIONS = 8
 """Over how many connections they go: a service of several processes shares these out."""
 PATIENCE = 15.0
@@ -303,7 +303,7 @@ def headers(store: KubeflowMetadataStore) -> list[tuple[str, str]]:
 
 
 def _missing(address: Address, method: str) -> errors.ReadError:
-    message = f"{address.location} lacks MLMD's method {method}; it is older than that."
+    message = f"{address.location} lacks MLMD's method {method}: its MLMD is too old."
     return MissingMethodError(message)
 
 

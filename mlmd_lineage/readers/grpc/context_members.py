@@ -1,7 +1,7 @@
 """Members of contexts, asked for context by context and not node by node.
 
 MLMD's service has no call that returns attributions or associations alone. A context's members
-come in pages that hold the nodes themselves, so whoever needs both has the nodes for nothing.
+come in pages that hold the nodes themselves, so no further call is needed to fetch the nodes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     TakeMembers = Callable[[int, Sequence[bytes]], None]
 
 _FEW_PAGES = 50
-"""From how many pages on a filtered list is quicker: it does not look up all members for each."""
+"""After so many pages a filtered list is quicker: each page of the other looks up all members."""
 
 
 class _ReadPosition(NamedTuple):

@@ -42,7 +42,7 @@ _NODE_BYTES = 200
 _FIRST = 10
 _AHEAD = 10_000
 _POOR = 3
-"""A call that meets fewer nodes for each that it begins with walks for nothing."""
+"""A call that finds fewer nodes than this for each start node is not worth its cost."""
 _CONTEXT_SECONDS = 0.002
 _PAGE_SECONDS = 0.01
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FIRST_BATCH = 1000
 _LAST_BATCH = 64_000
 _SPARSE = 20
-"""From which share of unused ids on, one in so many in use, to look for the next that is."""
+"""If less than one id in this many is in use, the next id in use is looked up by a list."""
 _GREATEST = (1 << 63) - 1
 _TOO_MANY = 100
 _BLOCK_BITS = 16

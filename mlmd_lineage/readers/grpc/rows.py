@@ -156,7 +156,7 @@ def event_id(artifact: int, execution: int, kind: int, repeat: int = 0) -> int:
 
 
 def event_ids(artifacts: Ids, executions: Ids, types: Ids) -> Ids | None:
-    """Return the ids that events get; None where one is of the rare sort, or stands there twice."""
+    """Return the ids that events get; None if one is repeated or needs an id from ``_rare``."""
     for ids, bits in ((artifacts, _ARTIFACT_BITS), (executions, _ID_BITS), (types, _TYPE_BITS)):
         if len(ids) and (ids.min() < 0 or ids.max() >> bits):
             return None
@@ -180,7 +180,7 @@ def membership_id(context: int, node: int) -> int:
 
 
 def _rare(what: str) -> int:
-    """Return a negative number for what fits in no positive one: of 2 ** 63, so hardly twice."""
+    """Return a negative hash of 63 bits, for what does not fit in a positive id."""
     digest = hashlib.blake2b(what.encode(), digest_size=8).digest()
     return -1 - (int.from_bytes(digest, "big") >> 1)
 

@@ -123,7 +123,7 @@ def _tls_refusal(store: KubeflowMetadataStore, address: Address, raw: socket.soc
         return None
     with contextlib.closing(secure):
         if not store.tls:
-            return "it speaks nothing else, and none was asked for. Write grpcs://, or ssl=True."
+            return "it takes TLS only, and the store does not use it. Write grpcs://, or ssl=True."
         return _client_refusal(store, secure)
 
 

@@ -184,8 +184,8 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
         return connection
     if isinstance(failure, errors.ReadError):
         failure = errors.UnreachableError(
-            f"{store.location()} broke off before it let anyone in. Check that this is the port "
-            "of a MySQL server."
+            f"{store.location()} closed the connection before the login. Check that this is the "
+            "port of a MySQL server."
         )
     raise failure
 
@@ -333,7 +333,7 @@ def _tls_error(error: ssl.SSLError, store: MySQLMetadataStore) -> errors.TLSErro
             f"The certificate of {where} is not trusted: {why.rstrip('.')}. Give the authority "
             "that signed it as ssl_ca, and the host by the name that is in it."
         )
-    hint = "" if store.tls else " TLS was tried as the server offers it; ssl=False does without."
+    hint = "" if store.tls else " The server offers TLS, so it was tried; ssl=False turns it off."
     return errors.TLSError(f"{where}: no secure connection ({_reason(error)}).{hint}")
 
 

@@ -30,7 +30,7 @@ _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100
 _WAL_FORMAT = 2
 _ATTEMPTS = 5
-"""At least so many; then until the time is over."""
+"""The least number of attempts; further ones follow until the time is over."""
 _PAUSE = 0.02
 """Seconds. Longer than the steps in which a file system counts time: 10 ms at most on Linux."""
 

@@ -5,8 +5,8 @@ the one in ``ml_metadata``) knows only of its own: a second copy neither sees th
 first nor keeps them when it closes the file.
 https://www.sqlite.org/howtocorrupt.html#_multiple_copies_of_sqlite_linked_into_the_same_application
 
-What cannot be seen is a thread that opens the file with a library other than ``ml_metadata`` while
-a read is going on; a program with such a thread opens it before the first read.
+One case is not detected: a thread that opens the file with a library other than ``ml_metadata``
+while a read is going on. A program with such a thread has to open the file before the first read.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _NATIVE = "ml_metadata.metadata_store.pywrap"
 idle_descriptors: set[int] = set()
 """Of connections of Python's ``sqlite3`` that are kept open between two transactions.
 
-They hold no lock, and so lose none. Their owner opens, uses and closes them only while it has the
-lock on the file.
+Between transactions they hold no POSIX lock that another copy of SQLite could drop. Their owner
+opens, uses and closes them only while it has this module's lock on the file.
 """
 
 _guard = threading.Lock()
@@ -51,8 +51,8 @@ if sys.platform != "win32":
 def taken(path: Path, seconds: float) -> Iterator[bool]:
     """Hold the lock on a file; give False where another process must read the file.
 
-    There is one lock for each file. A thread that has waited for too long, as two threads that
-    each hold the lock the other wants would do for ever, gets False too.
+    There is one lock for each file. A thread that has waited for ``seconds`` gets False too;
+    otherwise two threads that each wait for the other's lock would wait for ever.
     """
     if sys.platform == "win32":
         yield True  # its locks belong to the handle, not to the process

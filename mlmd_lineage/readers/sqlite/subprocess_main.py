@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import Tables
 
 LINGER_SECONDS = 60.0
-"""For which a worker waits for the next thing to do."""
+"""How long an idle worker waits for the next request before it ends."""
 _WATCH_SECONDS = 1.0
 """Between two looks whether the parent is still there."""
 _GRACE_SECONDS = 1.0
-"""For a driver that waits for a lock, and listens to nobody."""
+"""How long to wait before exiting by force: a driver that waits for a lock handles no signal."""
 
 
 class _QuestionFailedError(Exception):
@@ -76,7 +76,7 @@ def _listen(connection: Connection, requests: SimpleQueue[tuple[Any, ...]], pare
                     message += (reduction.recv_handle(connection),)
                 requests.put(message)
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-    # A driver that waits for a lock listens to nobody.
+    # A driver that waits for a lock does not handle the signal: exit without it.
     time.sleep(_GRACE_SECONDS)
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Writing to database servers: transactions that are tried again, and never made twice."""
+"""Writing to database servers: a transaction that fails is retried, and none is committed twice."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ class WriteSession(ABC):
     Attributes:
         dialect: The database's.
         source: Where it is, without any secret.
-        locking: What ends a SELECT that keeps other writers from its rows.
-        reads_old_rows: Whether a SELECT that does not may return rows as they were when the
+        locking: The last words of a SELECT that locks its rows, such as ``FOR UPDATE``.
+        reads_old_rows: Whether a SELECT without them may return rows as they were when the
             transaction began.
     """
 

@@ -1,4 +1,4 @@
-"""What the writers of databases share: requests in, responses out, and tries again."""
+"""The base class of the writers of databases, and how they put a request in a transaction."""
 
 from __future__ import annotations
 
