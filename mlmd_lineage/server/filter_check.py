@@ -36,11 +36,20 @@ def check_filters(method: str, request: bytes) -> None:
     if method != _SUBGRAPH and (method not in _LISTED or not request):
         return
     for kind, query in _filters(method, parse_request(method, request)):
-        try:
-            analyze(query, kind)
-        except FilterError as error:
-            message = f"Invalid `filter_query`: {error}"
-            raise StatusError(StatusCode.INVALID_ARGUMENT, message) from None
+        check_filter(kind, query)
+
+
+def check_filter(kind: NodeKind, query: str) -> None:
+    """Check a filter for one kind of node.
+
+    Raises:
+        StatusError: It is not valid or beyond the limits; the message says where.
+    """
+    try:
+        analyze(query, kind)
+    except FilterError as error:
+        message = f"Invalid `filter_query`: {error}"
+        raise StatusError(StatusCode.INVALID_ARGUMENT, message) from None
 
 
 def _filters(method: str, request: Any) -> Iterator[tuple[NodeKind, str]]:

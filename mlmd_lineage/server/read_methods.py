@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
 from mlmd_lineage.server import messages
+from mlmd_lineage.server.filter_check import check_filter
 from mlmd_lineage.server.lineage_subgraph import subgraph
 from mlmd_lineage.server.list_options import list_page
 from mlmd_lineage.server.status import StatusCode, StatusError
@@ -37,6 +38,8 @@ def _by_type(kind: NodeSchema, session: Session, request: Any) -> Any:
     method = f"Get{kind.table}sByType"
     found = _type(session, kind, request.type_name, request.type_version)
     if found is None:
+        if request.options.filter_query:  # one that is wrong is refused whatever is there
+            check_filter(kind.name, request.options.filter_query)
         return _response(method)
     rows, token = list_page(session, kind, _options(request), type_id=found[0])
     return _page(method, session, kind, rows, token)
