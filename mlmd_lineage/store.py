@@ -169,7 +169,7 @@ class Store:
         properties: bool = False,
         timeout: float | None = None,
     ) -> pd.DataFrame:
-        """Return the artifacts that a filter finds, without reading the store.
+        """Return the artifacts that a filter finds, without reading the whole store.
 
         >>> store.find_artifacts("type = 'Model' AND custom_properties.blessed.int_value = 1")
         >>> store.find_artifacts("contexts_run.name = 'churn-2024-06-01' AND state = LIVE")
@@ -309,7 +309,7 @@ class Store:
         as_of: Time | None = None,
         timeout: float | None = None,
     ) -> Trace:
-        """Return what came from a node, without reading the store; otherwise like ``upstream()``.
+        """Return what came from a node; otherwise like ``upstream()``.
 
         >>> store.downstream("artifact/1", until="Model").nodes
         """
@@ -339,7 +339,7 @@ class Store:
         as_of: Time | None = None,
         timeout: float | None = None,
     ) -> Trace:
-        """Return all paths from one node to another, without reading the store.
+        """Return all paths from one node to another, without reading the whole store.
 
         >>> store.between("artifact/1", "artifact/46").nodes
         """
@@ -570,7 +570,7 @@ class Store:
         return describe(self.snapshot(), self.location, self.metadata_store.FLAVOR)
 
     def find_node(self, text: str) -> str:
-        """Return the key of the node that a text names, without reading the store.
+        """Return the key of the node that a text names, without reading the whole store.
 
         >>> store.find_node("s3://bucket/model/7")
         'artifact/46'

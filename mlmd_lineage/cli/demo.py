@@ -44,7 +44,7 @@ def _demo() -> None:
     """
     with demo_store() as path:
         store = StoreOptions(path).open()
-        output.write_line("A TFX store comes with this package: penguins, sorted by some models.")
+        output.write_line("A TFX store comes with this package: models that classify penguins.")
         output.write_line(f"  $ DEMO={shlex.quote(path)}", "green")
         output.write_line(f"  >>> store = mlmd_lineage.connect({path!r})", "green")
         _what_it_holds(store)

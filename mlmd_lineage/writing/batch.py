@@ -130,6 +130,6 @@ def node_id(edge: Any, oneof: str, numbers: Sequence[int]) -> int:
     if field.endswith("_id"):
         return value
     if not 0 <= value < len(numbers):
-        message = f"An edge of a batch has {field} {value}, and there are {len(numbers)}."
+        message = f"An edge of a batch has {field} {value}, but there are only {len(numbers)}."
         raise PutRefusedError(message, "OUT_OF_RANGE")
     return numbers[value]

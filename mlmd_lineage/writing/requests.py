@@ -283,7 +283,7 @@ def _check_edge(edge: Any, request: Any) -> None:
                 raise PutRefusedError(message)
             continue
         if not 0 <= index < len(nodes):
-            message = f"An event edge has {name}_index {index}, and there are {len(nodes)}."
+            message = f"An event edge has {name}_index {index}, but there are only {len(nodes)}."
             raise PutRefusedError(message, "OUT_OF_RANGE")
         if given is not None and given != _given(nodes[index], "id"):
             message = f"An event names the {name} {given}, and its {name}_index another."

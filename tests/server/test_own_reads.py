@@ -14,7 +14,10 @@ from metadata_service import served
 from native_library import NEEDS_FILTERS
 
 import mlmd_lineage as ml
+from mlmd_lineage import _proto
 from mlmd_lineage._proto import only_ours
+from mlmd_lineage.server.backend import parse_request
+from mlmd_lineage.server.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -224,3 +227,19 @@ def test_a_bad_row_does_not_hide_the_others(tmp_path: Path):
     assert (first.type_id, first.HasField("type"), second.type) == (77, False, "Data")
     status, events = call("GetEventsByExecutionIDs", execution_ids=[1])
     assert [e.artifact_id for e in events.events] == [1, 9, 2]
+
+
+def test_texts_that_are_not_utf8_are_refused():
+    asked = _proto.message("GetArtifactsRequest")()
+    asked.options.filter_query = "QQQQ"
+    put = _proto.message("PutArtifactsRequest")()
+    put.artifacts.add(uri="Zürich").custom_properties["QQQQ"].string_value = "ü"
+    for name, request, field in (
+        ("GetArtifacts", asked, "ListOperationOptions.filter_query"),
+        ("PutArtifacts", put, "Artifact.custom_properties"),
+    ):
+        data = request.SerializeToString()
+        assert parse_request(name, data) == request
+        with pytest.raises(StatusError, match=f"{field} .*not valid UTF-8") as caught:
+            parse_request(name, data.replace(b"QQQQ", b"\xff\xfeQQ"))
+        assert caught.value.code == StatusCode.INVALID_ARGUMENT

@@ -304,7 +304,7 @@ class ComponentGroup:
         name: ActiveArgument = None,
         *,
         follow: Annotated[
-            bool, typer.Option("--follow", help="Go on until Ctrl-C, with what is still to come.")
+            bool, typer.Option("--follow", help="Follow the log until Ctrl-C.")
         ] = False,
         format_: FormatOption = DescriptionFormat.table,
     ) -> None:

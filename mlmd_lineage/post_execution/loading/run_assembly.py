@@ -6,7 +6,7 @@ import dataclasses
 import heapq
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.dialects.base import derived_status, group_status
+from mlmd_lineage.dialects.statuses import derived_status, group_status
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
