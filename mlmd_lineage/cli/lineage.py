@@ -85,7 +85,7 @@ class EdgeOptions:
         typer.Option(
             "--as-of",
             metavar="TIME",
-            help="Answer with what existed then, such as 2026-11-21T06:00; UTC if it names no zone.",
+            help="Answer with what existed then, such as 2026-11-21T06:00; UTC without a zone.",
         ),
     ] = None
 

@@ -79,9 +79,13 @@ def parse_request(method: str, data: bytes) -> Any:
 def _field_that_is_not_utf8(message: Any) -> str | None:
     """Return the name of a text that protobuf had to leave as bytes; None where there is none."""
     for field, value in message.ListFields():
-        texts, messages = _texts_and_messages(field, value)
+        name = f"{field.containing_type.name}.{field.name}"
+        try:
+            texts, messages = _texts_and_messages(field, value)
+        except UnicodeDecodeError:  # of the keys of a map
+            return name
         if any(isinstance(text, bytes) for text in texts):
-            return f"{field.containing_type.name}.{field.name}"
+            return name
         for part in messages:
             if (found := _field_that_is_not_utf8(part)) is not None:
                 return found
