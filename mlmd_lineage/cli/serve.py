@@ -68,7 +68,16 @@ def _serve(  # noqa: PLR0913 - each stands alone
     grace: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long calls in flight may take at the end.")
     ] = 30.0,
-    timeout: Annotated[float, _limit("SECONDS", "How long a call may take.")] = 60.0,
+    # Not named "timeout", which would bound the command itself: see Command.invoke.
+    call_timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            help="How long a call may take.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 60.0,
     max_calls: Annotated[
         int, _limit("N", "Calls that a worker may have in hand, answered or waiting.")
     ] = 500,
@@ -103,7 +112,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
         tls_key=tls_key,
         client_ca=client_ca,
         grace=grace,
-        timeout=timeout,
+        timeout=call_timeout,
         max_calls=max_calls,
         max_message=max_message,
         max_connections=max_connections,
