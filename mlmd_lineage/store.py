@@ -557,17 +557,21 @@ class Store:
         """
         return self.snapshot().findings
 
-    def describe(self) -> StoreDescription:
+    def describe(self, snapshot: Snapshot | None = None) -> StoreDescription:
         """Return what the store holds, which platforms wrote it, and what is odd; it is read whole.
 
         >>> print(store.describe())
+
+        Args:
+            snapshot: A snapshot of this store, where there is one: the store is not read again.
 
         Raises:
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.post_execution.description import describe
 
-        return describe(self.snapshot(), self.location, self.metadata_store.FLAVOR)
+        held = self.snapshot() if snapshot is None else snapshot
+        return describe(held, self.location, self.metadata_store.FLAVOR)
 
     def find_node(self, text: str) -> str:
         """Return the key of the node that a text names, without reading the whole store.

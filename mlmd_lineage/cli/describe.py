@@ -73,6 +73,7 @@ def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
         "location": store.location,
         "flavor": store.metadata_store.FLAVOR,
         "schema_version": snapshot.schema_version,
+        "platforms": dict(store.describe(snapshot).platforms),
         "counts": {kind: len(frame) for kind, frame in frames.items()} | {"events": len(events)},
         "first_time": _bound([*frames.values(), events], "min"),
         "last_time": _bound([*frames.values(), events], "max"),
@@ -124,6 +125,11 @@ def description_lines(described: dict[str, Any]) -> list[tuple[str, str]]:
         (f"  {described['flavor']}, MLMD schema version {described['schema_version']}", ""),
         ("  " + ", ".join(f"{n:,} {_noun(what, n)}" for what, n in counts.items()), ""),
     ]
+    if described["platforms"]:
+        written = (
+            f"{name} ({n:,} {_noun('runs', n)})" for name, n in described["platforms"].items()
+        )
+        lines.append((f"  written by {printable(', '.join(written))}", ""))
     if described["first_time"]:
         first, last = (
             described[bound][:19].replace("T", " ") for bound in ("first_time", "last_time")
