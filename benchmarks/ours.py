@@ -76,7 +76,7 @@ def closures(job: Job) -> Outcome:
     keys = [f"artifact/{number}" for number in job.starts]
 
     def walk_all() -> int:
-        return sum(len(loaded.upstream(key, reuse=True, internal=True)) for key in keys)
+        return sum(len(loaded.upstream(key, reuse=True, internal=True, later=True)) for key in keys)
 
     with outcome.timed("all"):
         nodes = walk_all()
@@ -92,7 +92,7 @@ def agreement(job: Job) -> Outcome:
     loaded, outcome = _connected(job.target).lineage(), Outcome()
     plain = peers.plain_graph(job.twin)
     for number in job.starts:
-        ours = set(loaded.upstream(f"artifact/{number}", reuse=True, internal=True))
+        ours = set(loaded.upstream(f"artifact/{number}", reuse=True, internal=True, later=True))
         theirs = {peers.key(node) for node in peers.ancestors(plain, number)}
         if ours != theirs:
             message = (
