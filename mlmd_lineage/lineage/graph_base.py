@@ -186,21 +186,17 @@ class GraphBase:
             AmbiguousNameError: A name fits several.
             ConfigurationError: It means no node.
         """
-        found: tuple[str, ...]
-        if isinstance(node, keys.HasNodeKeys):
-            found = node.node_keys
-        elif isinstance(node, str) and keys.parse_text(node.strip()) is None:
-            found = (self._find(node),)
-        else:
-            found = (keys.key(node.strip() if isinstance(node, str) else node),)
-        positions = []
-        for key in found:
-            kind, number = keys.parse(key)
-            if kind == "context":
-                positions += self.positions_of(node_lookup.members(self._session, number))
-            else:
-                positions.append(self._position(kind, number))
-        return positions
+        if isinstance(node, str):
+            # First, as to see whether something has a protocol's properties takes longest.
+            parsed = keys.parse_text(node.strip()) or keys.parse(self._find(node))
+            return self._positions_of(*parsed)
+        found = node.node_keys if isinstance(node, keys.HasNodeKeys) else (keys.key(node),)
+        return [position for key in found for position in self._positions_of(*keys.parse(key))]
+
+    def _positions_of(self, kind: str, number: int) -> list[int]:
+        if kind == "context":
+            return self.positions_of(node_lookup.members(self._session, number))
+        return [self._position(kind, number)]
 
     def positions_of(self, found: Collection[str]) -> list[int]:
         """Return where the nodes with some keys stand."""
