@@ -361,3 +361,13 @@ def test_the_architecture_names_what_there_is(link: tuple[str, str, str]):
     if code and path.suffix == ".py" and "/" not in name and name != path.stem:
         text = path.read_text(encoding="utf-8")
         assert re.search(rf"^(class|def) {name}\b|^{name}\b.* = ", text, re.MULTILINE)
+
+
+def test_no_two_classes_have_one_name():
+    names = [
+        node.name
+        for module in modules()
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

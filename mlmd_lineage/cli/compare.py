@@ -13,7 +13,7 @@ from mlmd_lineage.cli.common.frames import CSV_SAFE_HELP, write_count, write_pla
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
 from mlmd_lineage.cli.common.output import Format
-from mlmd_lineage.cli.common.tables import Column, fitting_widths, print_table
+from mlmd_lineage.cli.common.tables import TableColumn, fitting_widths, print_table
 from mlmd_lineage.cli.common.values import terminal_value
 
 if TYPE_CHECKING:
@@ -111,12 +111,12 @@ def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _print_comparison(frame: pd.DataFrame) -> None:
     """Print a column for each run, as many beside each other as the terminal is wide."""
-    names = Column("", [str(name) for name in frame.columns], folds=True)
+    names = TableColumn("", [str(name) for name in frame.columns], folds=True)
     runs = []
     for run, row in zip(frame.index, frame.itertuples(index=False), strict=True):
         cells = [terminal_value(value) for value in row]
         styles = [output.STATE_STYLES.get(cell.upper(), "") for cell in cells]
-        runs.append(Column(str(run), cells, folds=True, styles=styles))
+        runs.append(TableColumn(str(run), cells, folds=True, styles=styles))
     for number, part in enumerate(_fitting_parts(names, runs)):
         if number:
             output.write_line("")
@@ -124,10 +124,10 @@ def _print_comparison(frame: pd.DataFrame) -> None:
     write_count(len(frame), len(frame), "runs")
 
 
-def _fitting_parts(names: Column, runs: list[Column]) -> Iterator[list[Column]]:
+def _fitting_parts(names: TableColumn, runs: list[TableColumn]) -> Iterator[list[TableColumn]]:
     """Yield the columns in parts that fit beside the names."""
     width = output.console().width
-    part: list[Column] = []
+    part: list[TableColumn] = []
     for run in runs:
         if part and fitting_widths([names, *part, run], width, _NARROWEST) is None:
             yield part

@@ -38,7 +38,7 @@ RunOption: TypeAlias = Annotated[
 ]
 
 
-class Status(str, enum.Enum):
+class StatusChoice(str, enum.Enum):
     """Statuses of runs and steps, as ``dialects.records.Status`` has them."""
 
     completed = "completed"
@@ -49,7 +49,7 @@ class Status(str, enum.Enum):
 
 
 StatusOption: TypeAlias = Annotated[
-    list[Status] | None,
+    list[StatusChoice] | None,
     typer.Option(
         "--status",
         case_sensitive=False,
@@ -182,7 +182,7 @@ def _of(frame: pd.DataFrame, keys: dict[str, str]) -> pd.DataFrame:
     return frame
 
 
-def _with_status(frame: pd.DataFrame, wanted: Collection[Status] | None) -> pd.DataFrame:
+def _with_status(frame: pd.DataFrame, wanted: Collection[StatusChoice] | None) -> pd.DataFrame:
     return frame[frame["status"].isin([status.value for status in wanted])] if wanted else frame
 
 

@@ -14,7 +14,7 @@ from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import NODE_HELP, QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
-from mlmd_lineage.cli.common.tables import Column, print_table
+from mlmd_lineage.cli.common.tables import TableColumn, print_table
 from mlmd_lineage.cli.common.text import printable
 from mlmd_lineage.cli.common.values import terminal_value
 from mlmd_lineage.snapshot.json_values import is_missing, json_value
@@ -117,7 +117,7 @@ class Section:
             columns = list(zip(*cells, strict=True))
             print_table(
                 [
-                    Column(_HEADINGS.get(name, name), values, folds=name in _FOLDED)
+                    TableColumn(_HEADINGS.get(name, name), values, folds=name in _FOLDED)
                     for name, values in zip(self.columns, columns, strict=True)
                 ],
                 headings=self.columns != _FIELD,

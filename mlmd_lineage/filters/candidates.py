@@ -16,7 +16,7 @@ from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mlmd_lineage.filters.syntax_tree import Column, Expression
+    from mlmd_lineage.filters.syntax_tree import Expression, FieldColumn
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import NodeSchema
 
@@ -42,7 +42,7 @@ def candidates(session: Session, kind: NodeSchema, condition: Expression) -> set
     return ids
 
 
-def _lookups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
+def _lookups(condition: Expression) -> list[tuple[FieldColumn, list[int | str]]]:
     """Return fields with values such that, if a condition is true, one field has one of its values.
 
     The list is empty if no such fields follow from the condition.
@@ -58,7 +58,7 @@ def _lookups(condition: Expression) -> list[tuple[Column, list[int | str]]]:
     return [] if "" in values else [(column, values)]
 
 
-def _rank(column: Column) -> tuple[bool, bool, int]:
+def _rank(column: FieldColumn) -> tuple[bool, bool, int]:
     """Return how much asking for a column costs, beside others."""
     found = _BEST.index(column.column) if column.column in _BEST else 0
     return column.field_row.is_type, bool(column.field_row.prefix), found
@@ -76,7 +76,7 @@ def _values(condition: Expression) -> list[int | str]:
 
 
 def _with(
-    session: Session, kind: NodeSchema, column: Column, values: Collection[int | str]
+    session: Session, kind: NodeSchema, column: FieldColumn, values: Collection[int | str]
 ) -> set[int]:
     """Return the nodes that have one of some values in a field, their own or a neighbour's."""
     relation = RELATIONS[kind.name].get(column.field_row.prefix)
@@ -91,7 +91,7 @@ def _with(
 
 
 def _nodes(
-    session: Session, kind: NodeSchema, column: Column, values: Collection[int | str]
+    session: Session, kind: NodeSchema, column: FieldColumn, values: Collection[int | str]
 ) -> set[int]:
     where = {column.column: values}
     if column.field_row.is_type:

@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
 from mlmd_lineage.filters import syntax_tree
-from mlmd_lineage.filters.syntax_tree import Column, FieldRow, Literal
+from mlmd_lineage.filters.syntax_tree import FieldColumn, FieldRow, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -47,7 +47,7 @@ def needs(expression: Expression, missing: Collection[FieldRow]) -> bool:
     return True not in _truths(expression, missing)
 
 
-def lookup_column(condition: Expression) -> Column | None:
+def lookup_column(condition: Expression) -> FieldColumn | None:
     """Return the column that has one of few values where a condition is true, if there is one."""
     if isinstance(condition, syntax_tree.Comparison) and condition.operator == "=":
         sides: tuple[Expression, ...] = (condition.left, condition.right)
@@ -55,7 +55,7 @@ def lookup_column(condition: Expression) -> Column | None:
         sides = (condition.operand, *condition.items)
     else:
         return None
-    columns = [side for side in sides if isinstance(side, Column)]
+    columns = [side for side in sides if isinstance(side, FieldColumn)]
     alone = len(columns) == 1 and all(isinstance(s, Literal) for s in sides if s != columns[0])
     return columns[0] if alone and columns[0].column in _SELECTIVE else None
 
@@ -121,7 +121,7 @@ def _truths(expression: Expression, missing: Collection[FieldRow]) -> _Truths:
             operands = iter(expression.items)
         elif isinstance(expression, (syntax_tree.Between, syntax_tree.In, syntax_tree.Like)):
             operands = iter((expression.operand,))
-        elif isinstance(expression, Column):
+        elif isinstance(expression, FieldColumn):
             operands = iter((expression,))
         found = frozenset({None}) if any(_is_null(part, missing) for part in operands) else _ANY
     return found
@@ -143,7 +143,8 @@ def _is_condition(expression: Expression) -> bool:
     if isinstance(expression, Literal):
         return isinstance(expression.value, bool)
     return not isinstance(
-        expression, (Column, syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)
+        expression,
+        (FieldColumn, syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic),
     )
 
 
@@ -151,7 +152,7 @@ def _is_null(expression: Expression, missing: Collection[FieldRow]) -> bool:
     """Tell whether a value is surely NULL."""
     if isinstance(expression, Literal):
         return expression.value is None
-    if isinstance(expression, Column):
+    if isinstance(expression, FieldColumn):
         return expression.field_row in missing
     if isinstance(
         expression, (syntax_tree.FunctionCall, syntax_tree.Negative, syntax_tree.Arithmetic)

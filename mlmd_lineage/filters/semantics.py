@@ -19,7 +19,7 @@ from mlmd_lineage.filters.fields import (
     VALUES,
 )
 from mlmd_lineage.filters.grammar import failed, parse
-from mlmd_lineage.filters.syntax_tree import Column, FieldRow, Literal, Name
+from mlmd_lineage.filters.syntax_tree import FieldColumn, FieldRow, Literal, Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -205,7 +205,7 @@ class _Analyzer:
                 self._fail(part, f"this is {shown}, and what it is compared with is {other}.")
         return tuple(resolved for resolved, _ in found), first[1]
 
-    def _enum(self, expression: Expression) -> Column | None:
+    def _enum(self, expression: Expression) -> FieldColumn | None:
         """Return the field that an expression is, if its values are an enum's."""
         if isinstance(expression, Name) and not self._is_value(expression):
             column = self._column(expression)
@@ -218,7 +218,7 @@ class _Analyzer:
         return not rest and name.lower() not in ATTRIBUTES[self._kind] and name.isupper()
 
     def _one_of(
-        self, column: Column, items: Iterable[Expression], *, negated: bool, at: int
+        self, column: FieldColumn, items: Iterable[Expression], *, negated: bool, at: int
     ) -> Expression:
         """Return whether an enum's value is one of some, or none of them."""
         values = tuple(self._value(column.type, item) for item in items)
@@ -230,11 +230,11 @@ class _Analyzer:
         unset = syntax_tree.And((syntax_tree.Is(column, None, at=at), there), at)
         return syntax_tree.Or((inside, unset), at)
 
-    def _identity(self, field_row: FieldRow) -> Column:
+    def _identity(self, field_row: FieldRow) -> FieldColumn:
         """Return a column that has a value wherever there is a row."""
         relation = RELATIONS[self._kind].get(field_row.prefix)
         of_event = relation is not None and relation.kind is None
-        return Column(field_row, relation.other if relation and of_event else "id", "int")
+        return FieldColumn(field_row, relation.other if relation and of_event else "id", "int")
 
     def _value(self, enum: str, expression: Expression) -> Literal:
         names = ENUMS[enum]
@@ -253,7 +253,7 @@ class _Analyzer:
             self._fail(expression, what)
         return Literal(names.index(name), expression.at)
 
-    def _column(self, expression: Name) -> Column:
+    def _column(self, expression: Name) -> FieldColumn:
         first, *rest = expression.parts
         if first in PROPERTIES:
             return self._property(expression)
@@ -269,7 +269,7 @@ class _Analyzer:
             self._unknown(expression, first)
         return self._attribute(expression, first, FieldRow(), ATTRIBUTES[self._kind])
 
-    def _property(self, expression: Name) -> Column:
+    def _property(self, expression: Name) -> FieldColumn:
         group, *rest = expression.parts
         if len(rest) != 2 or rest[1] not in VALUES:
             near = errors.did_you_mean(rest[-1], VALUES) if rest else ""
@@ -278,18 +278,18 @@ class _Analyzer:
                 f"where it is more than letters, digits and _.{near}"
             )
             self._fail(expression, what)
-        return Column(FieldRow(group, rest[0]), rest[1], VALUES[rest[1]], expression.at)
+        return FieldColumn(FieldRow(group, rest[0]), rest[1], VALUES[rest[1]], expression.at)
 
     def _attribute(
         self, expression: Name, name: str, field_row: FieldRow, attributes: Mapping[str, str]
-    ) -> Column:
+    ) -> FieldColumn:
         column = name.lower()  # as MLMD has it
         if column not in attributes:
             self._unknown(expression, name, field_row, attributes)
         if column == "type" and attributes[column] == "text":
             of_type = FieldRow(field_row.prefix, field_row.name, is_type=True)
-            return Column(of_type, "name", "text", expression.at)
-        return Column(field_row, column, attributes[column], expression.at)
+            return FieldColumn(of_type, "name", "text", expression.at)
+        return FieldColumn(field_row, column, attributes[column], expression.at)
 
     def _unknown(
         self,

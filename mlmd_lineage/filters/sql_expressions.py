@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlmd_lineage.filters import syntax_tree
-from mlmd_lineage.filters.syntax_tree import Column, Literal
+from mlmd_lineage.filters.syntax_tree import FieldColumn, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     table: str
 
 
-class Writer:
+class ExpressionWriter:
     """Writes conditions and values, and keeps the texts that are bound in their order."""
 
     def __init__(self, database: SQLQueryable) -> None:
@@ -90,14 +90,14 @@ class Writer:
             return all(map(self._is_possible, expression.operands))
         if isinstance(expression, syntax_tree.And):
             return any(map(self._is_possible, expression.operands))
-        if isinstance(expression, syntax_tree.Like) and isinstance(expression.operand, Column):
+        if isinstance(expression, syntax_tree.Like) and isinstance(expression.operand, FieldColumn):
             return not expression.negated
         return _is_exact(expression)
 
     def _wider(self, expression: Expression) -> str:
         """Return a condition on texts of MySQL that is true wherever another one is."""
         assert isinstance(expression, syntax_tree.Like)
-        assert isinstance(expression.operand, Column)
+        assert isinstance(expression.operand, FieldColumn)
         row = self.rows[expression.operand.field_row]
         placeholder = self._database.text_placeholder(row.table, expression.operand.column)
         # A letter that is not of ASCII may stand as several.
@@ -164,7 +164,7 @@ class Writer:
     def _value(self, expression: Expression) -> str:
         if isinstance(expression, Literal):
             return self._literal(expression)
-        if isinstance(expression, Column):
+        if isinstance(expression, FieldColumn):
             return self._column(expression)
         if isinstance(expression, syntax_tree.FunctionCall):
             argument = self._value(expression.argument)
@@ -197,7 +197,7 @@ class Writer:
             return f"CAST({value!r} AS double precision)"
         return f"{value!r}"
 
-    def _column(self, expression: Column) -> str:
+    def _column(self, expression: FieldColumn) -> str:
         row = self.rows[expression.field_row]
         if expression.column in self._database.layout.columns.get(row.table, ()):
             return f"{row.alias}.{self._database.quote(expression.column)}"
@@ -232,24 +232,24 @@ def _pattern(expression: syntax_tree.Like, letter: Callable[[str], str], *, one:
 def _is_text(expression: Expression) -> bool:
     if isinstance(expression, Literal):
         return isinstance(expression.value, str)
-    if isinstance(expression, Column):
+    if isinstance(expression, FieldColumn):
         return expression.type == "text"
     return isinstance(expression, syntax_tree.FunctionCall) and expression.function != "LENGTH"
 
 
 def _column_and_texts(
     operand: Expression, others: Iterable[Expression]
-) -> tuple[Column, list[str]] | None:
+) -> tuple[FieldColumn, list[str]] | None:
     """Return a column of texts and the texts that it is compared with, if nothing else is."""
     literals = [other.value if isinstance(other, Literal) else 0 for other in others]
     texts = [value for value in literals if isinstance(value, str)]
     plain = all(value is None or isinstance(value, str) for value in literals)
-    if isinstance(operand, Column) and plain and texts:
+    if isinstance(operand, FieldColumn) and plain and texts:
         return operand, texts
     return None
 
 
-def _compared_texts(expression: syntax_tree.Comparison) -> tuple[Column, list[str]] | None:
+def _compared_texts(expression: syntax_tree.Comparison) -> tuple[FieldColumn, list[str]] | None:
     """Return a column of texts and the text that it is compared with, in either order."""
     found = _column_and_texts(expression.left, (expression.right,))
     return found or _column_and_texts(expression.right, (expression.left,))

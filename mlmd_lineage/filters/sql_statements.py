@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlmd_lineage.filters import disjunctive_form, syntax_tree
 from mlmd_lineage.filters.fields import PROPERTIES, RELATIONS
-from mlmd_lineage.filters.sql_expressions import Row, Writer
+from mlmd_lineage.filters.sql_expressions import ExpressionWriter, Row
 from mlmd_lineage.filters.syntax_tree import FieldRow
 from mlmd_lineage.snapshot.tables import KINDS
 
@@ -68,7 +68,7 @@ class _Selection:
         self._types = {
             disjunctive_form.base(c.field_row) for c in self._columns if c.field_row.is_type
         }
-        self._writer = Writer(database)
+        self._writer = ExpressionWriter(database)
         self._writer.rows[_NODE] = Row("t", self._kind.table)
 
     def statement(self) -> Statement:

@@ -46,7 +46,7 @@ class FieldRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Column:
+class FieldColumn:
     """A field whose row and type are known."""
 
     field_row: FieldRow
@@ -160,7 +160,7 @@ class Or:
 Expression: TypeAlias = (
     Literal
     | Name
-    | Column
+    | FieldColumn
     | FunctionCall
     | Negative
     | Arithmetic
@@ -186,9 +186,9 @@ def parts_of(expression: Expression) -> Iterator[Expression]:
             yield from value
 
 
-def columns_of(expression: Expression) -> Iterator[Column]:
+def columns_of(expression: Expression) -> Iterator[FieldColumn]:
     """Yield the fields that an expression mentions, one as often as it does."""
-    if isinstance(expression, Column):
+    if isinstance(expression, FieldColumn):
         yield expression
     for part in parts_of(expression):
         yield from columns_of(part)

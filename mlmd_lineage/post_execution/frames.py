@@ -273,7 +273,7 @@ class StoreFrames(Frames):
         names of the services that serve the version), ``created``.
         """
         tables = self._read((*TABLES, ATTRIBUTION))
-        return models.models_frame(list(models.Registry(StoreImage(tables)).models()))
+        return models.models_frame(list(models.RegisteredModels(StoreImage(tables)).models()))
 
     def artifacts(
         self,

@@ -124,14 +124,14 @@ def read_models(session: Session) -> list[RegisteredModel]:
     return [] if registry is None else list(registry.models())
 
 
-def read_registry(session: Session) -> Registry | None:
+def read_registry(session: Session) -> RegisteredModels | None:
     """Return the model registry of a store; None where it has none."""
     fetched = FetchedRows(session, ())
     names = {name for name in fetched.type_names() if name.startswith(PREFIXES)}
     if not names:
         return None
     fetched.contexts_of_types(names)
-    return Registry(StoreImage(fetched.tables()))
+    return RegisteredModels(StoreImage(fetched.tables()))
 
 
 def models_frame(models: Collection[RegisteredModel]) -> pd.DataFrame:
@@ -157,7 +157,7 @@ def models_frame(models: Collection[RegisteredModel]) -> pd.DataFrame:
     )
 
 
-class Registry:
+class RegisteredModels:
     """The model registry in a store image."""
 
     def __init__(self, image: StoreImage) -> None:

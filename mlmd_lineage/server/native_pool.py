@@ -24,7 +24,7 @@ KILL_SECONDS = 2.0
 A client that leaves early thus ends no more than one process in this time."""
 
 
-class _Process:
+class _NativeProcess:
     """A native process, as seen from the worker."""
 
     def __init__(
@@ -62,14 +62,14 @@ class NativeProcessPool:
             kill: Ends the process of an id; another one will be added for it.
         """
         self._slots = asyncio.Semaphore(processes)
-        self._idle: asyncio.Queue[_Process] = asyncio.Queue()
+        self._idle: asyncio.Queue[_NativeProcess] = asyncio.Queue()
         self._kill = kill
         self._indexes = {method: index for index, method in enumerate(methods())}
 
     async def add(self, pid: int, channel: socket.socket) -> None:
         """Add a process that is ready."""
         reader, writer = await asyncio.open_connection(sock=channel)
-        self._idle.put_nowait(_Process(pid, reader, writer))
+        self._idle.put_nowait(_NativeProcess(pid, reader, writer))
 
     async def call(self, method: str, request: bytes) -> bytes:
         """Return the library's response; see ``AsyncBackend``.
@@ -93,14 +93,14 @@ class NativeProcessPool:
             asyncio.get_running_loop().call_later(wait, self._end, process, call)
             raise
 
-    async def _take(self) -> _Process:
+    async def _take(self) -> _NativeProcess:
         while True:
             process = await self._idle.get()
             if not process.has_ended:
                 return process
             process.close()
 
-    async def _call(self, process: _Process, method: str, request: bytes) -> bytes:
+    async def _call(self, process: _NativeProcess, method: str, request: bytes) -> bytes:
         try:
             code, message, response = await process.call(self._indexes[method], request)
         except (asyncio.IncompleteReadError, OSError):
@@ -119,7 +119,7 @@ class NativeProcessPool:
             raise StatusError(code & ~PRIVATE, text, public=not code & PRIVATE)
         return response
 
-    def _end(self, process: _Process, call: asyncio.Future[bytes]) -> None:
+    def _end(self, process: _NativeProcess, call: asyncio.Future[bytes]) -> None:
         if not call.done():
             self._kill(process.pid)
 

@@ -41,7 +41,7 @@ _EXIT_SECONDS = 5.0
 
 
 @dataclasses.dataclass(eq=False)
-class _Process:
+class _ServerProcess:
     """A process, as seen from the supervisor."""
 
     process: Any
@@ -74,7 +74,7 @@ class Supervisor:
         self._store = store
         self._settings = settings
         self._log = log
-        self._processes: list[_Process] = []
+        self._processes: list[_ServerProcess] = []
         self._address = ("", 0)
         self._announce: Callable[[str], None] | None = None
         self._failure: errors.MLMDLineageError | None = None
@@ -105,11 +105,11 @@ class Supervisor:
             raise self._failure
 
     @property
-    def _workers(self) -> list[_Process]:
+    def _workers(self) -> list[_ServerProcess]:
         return [process for process in self._processes if not process.is_native]
 
     @property
-    def _native(self) -> list[_Process]:
+    def _native(self) -> list[_ServerProcess]:
         return [process for process in self._processes if process.is_native]
 
     def _is_missing(self, *, native: bool) -> bool:
@@ -125,7 +125,7 @@ class Supervisor:
             while self._is_missing(native=native):
                 self._processes.append(self._start(native=native))
 
-    def _start(self, *, native: bool) -> _Process:
+    def _start(self, *, native: bool) -> _ServerProcess:
         fork = multiprocessing.get_context("fork")
         ours, theirs = fork.Pipe()
         our_channel, their_channel = socket.socketpair() if native else (None, None)
@@ -145,7 +145,7 @@ class Supervisor:
         theirs.close()
         if their_channel is not None:
             their_channel.close()
-        return _Process(process, ours, our_channel, is_native=native)
+        return _ServerProcess(process, ours, our_channel, is_native=native)
 
     def _wait(self, signals: socket.socket) -> None:
         """Wait for a signal, a message or the end of a process, and act on it."""
@@ -170,7 +170,7 @@ class Supervisor:
             if process.process.sentinel in ready:
                 self._remove(process)
 
-    def _receive(self, process: _Process) -> None:
+    def _receive(self, process: _ServerProcess) -> None:
         try:
             message = process.pipe.recv()
         except (EOFError, OSError):  # it ends; its sentinel is handled next
@@ -201,7 +201,7 @@ class Supervisor:
                     native.channel.close()
                     native.channel = None
 
-    def _remove(self, process: _Process) -> None:
+    def _remove(self, process: _ServerProcess) -> None:
         process.process.join()
         code = process.process.exitcode
         name = process.name
@@ -239,7 +239,7 @@ class Supervisor:
         self._deadline = time.monotonic() + (0 if hurry else self._settings.grace) + _EXIT_SECONDS
         self._signal(signal.SIGKILL if hurry else signal.SIGTERM, self._workers)
 
-    def _signal(self, number: signal.Signals, processes: Iterable[_Process]) -> None:
+    def _signal(self, number: signal.Signals, processes: Iterable[_ServerProcess]) -> None:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, number)

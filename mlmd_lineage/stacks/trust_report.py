@@ -1,4 +1,4 @@
-"""What trusting a project allows, for the user who is asked."""
+"""Text that says what trusting a project allows, for the user who is asked."""
 
 from __future__ import annotations
 

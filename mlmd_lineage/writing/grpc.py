@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mlmd_lineage import errors
 from mlmd_lineage.readers.grpc import calls
 from mlmd_lineage.readers.grpc.reader import KubeflowReader
-from mlmd_lineage.readers.grpc.status_errors import Status, explained
+from mlmd_lineage.readers.grpc.status_errors import GRPCStatus, explained
 from mlmd_lineage.writing.grpc_batch import put_batch
 from mlmd_lineage.writing.grpc_lost_answers import can_repeat, written_response
 from mlmd_lineage.writing.sql.writer import method_of
@@ -95,7 +95,7 @@ class GRPCWriter:
         begun, pause, lost = time.monotonic(), 0.02, False
         while True:
             outcome = self._outcome(method, request)
-            if not isinstance(outcome, Status):
+            if not isinstance(outcome, GRPCStatus):
                 self._answered = True
                 return message(f"{method}Response").FromString(outcome)
             if outcome.code == "ALREADY_EXISTS" and lost:
@@ -116,7 +116,7 @@ class GRPCWriter:
             time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that two do not meet again
             pause = min(2 * pause, _MOST_PAUSE)
 
-    def _outcome(self, method: str, request: Message) -> bytes | Status:
+    def _outcome(self, method: str, request: Message) -> bytes | GRPCStatus:
         import grpc
 
         opened = self._channel()
@@ -128,7 +128,7 @@ class GRPCWriter:
                 metadata=calls.headers(self._store),
             )
         except grpc.RpcError as error:
-            status = Status.of(error, calls.headers(self._store))
+            status = GRPCStatus.of(error, calls.headers(self._store))
             if any(words in status.details for words in calls.BROKEN):
                 return status._replace(code="UNAVAILABLE")  # the connection is what failed
             return status
@@ -141,7 +141,7 @@ class GRPCWriter:
                 self._open = _Channel(address, calls.channel(self._store, address))
             return self._open
 
-    def _failure(self, method: str, status: Status) -> errors.MLMDLineageError | None:
+    def _failure(self, method: str, status: GRPCStatus) -> errors.MLMDLineageError | None:
         """Return what is wrong with a call, or None where it may be made again."""
         said = f"{self._channel().address.location} refuses {method}: {status.details}"
         if status.code == "ALREADY_EXISTS":
@@ -156,15 +156,15 @@ class GRPCWriter:
 
     def _is_mlmd(self) -> bool:
         asked = message("GetArtifactTypesRequest")()
-        return not isinstance(self._outcome("GetArtifactTypes", asked), Status)
+        return not isinstance(self._outcome("GetArtifactTypes", asked), GRPCStatus)
 
-    def _explained(self, method: str, status: Status) -> errors.StoreError:
+    def _explained(self, method: str, status: GRPCStatus) -> errors.StoreError:
         found = explained(self._store, self._channel().address, method, status)
         if isinstance(found, errors.ReadError):
             return errors.WriteError(f"{found} Nothing was written.")
         return found
 
-    def _uncertain(self, method: str, status: Status) -> errors.UncertainWriteError:
+    def _uncertain(self, method: str, status: GRPCStatus) -> errors.UncertainWriteError:
         return errors.UncertainWriteError(
             f"The answer of {self._channel().address.location} to {method} was lost "
             f"({status.code}: {status.details}), and whether it was written cannot be known. Read "

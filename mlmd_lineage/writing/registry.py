@@ -1,4 +1,4 @@
-"""From a metadata store to the writer that writes to it."""
+"""The registry of writers: maps a metadata store to what writes to it."""
 
 from __future__ import annotations
 

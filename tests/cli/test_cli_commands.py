@@ -432,7 +432,7 @@ def test_the_version_is_that_of_the_package():
 def test_statuses_are_those_of_views():
     from typing import get_args
 
-    from mlmd_lineage.cli.runs import Status as Choice
+    from mlmd_lineage.cli.runs import StatusChoice as Choice
     from mlmd_lineage.dialects.records import Status
 
     assert [choice.value for choice in Choice] == [*get_args(Status)]

@@ -171,7 +171,7 @@ def test_a_table_loses_nothing_at_any_width(lengths: list[int], width: int, data
     folds = data.draw(st.lists(st.booleans(), min_size=len(lengths), max_size=len(lengths)))
     letter_of = [[next(letters), next(letters)] for _ in lengths]
     columns = [
-        tables.Column(f"h{n}", [letter * length for letter in letter_of[n]], folds=folds[n])
+        tables.TableColumn(f"h{n}", [letter * length for letter in letter_of[n]], folds=folds[n])
         for n, length in enumerate(lengths)
     ]
     written = io.StringIO()

@@ -9,7 +9,7 @@ import typer
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.output import Format
-from mlmd_lineage.cli.common.tables import Column, print_table
+from mlmd_lineage.cli.common.tables import TableColumn, print_table
 from mlmd_lineage.cli.common.text import printable
 from mlmd_lineage.cli.common.values import plain_value, terminal_value
 
@@ -128,7 +128,7 @@ def print_on_terminal(frame: pd.DataFrame, of: str = "", *, all_columns: bool = 
     from mlmd_lineage.snapshot.type_names import short_types
 
     short = short_types(frame["type"].dropna()) if "type" in frame else {}
-    columns = [Column(str(frame.index.name), [plain_value(key) for key in frame.index])]
+    columns = [TableColumn(str(frame.index.name), [plain_value(key) for key in frame.index])]
     for name in map(str, frame.columns):
         if not all_columns and (name in _NOT_SHOWN or frame[name].isna().all()):
             continue
@@ -137,5 +137,5 @@ def print_on_terminal(frame: pd.DataFrame, of: str = "", *, all_columns: bool = 
             cells = [printable(short.get(cell, cell)) for cell in cells]
         styles = [output.STATE_STYLES.get(cell.upper(), "") for cell in cells]
         folds = frame[name].dtype.kind not in "biufmM" and name not in _NEVER_FOLDED
-        columns.append(Column(_HEADINGS.get(name, name), cells, folds, styles))
+        columns.append(TableColumn(_HEADINGS.get(name, name), cells, folds, styles))
     print_table(columns, of=of if frame.index.name == "id" else "")

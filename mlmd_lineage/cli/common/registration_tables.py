@@ -9,7 +9,7 @@ import typer
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.output import DescriptionFormat
-from mlmd_lineage.cli.common.tables import Column, print_table
+from mlmd_lineage.cli.common.tables import TableColumn, print_table
 from mlmd_lineage.cli.common.text import printable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def print_columns(headings: list[str], rows: list[list[str]]) -> None:
         output.write("\n".join("\t".join(row) for row in [headings, *rows]))
         return
     cells = list(zip(*rows, strict=True)) if rows else [() for _ in headings]
-    columns = [Column(h, list(c), h in _FOLDED) for h, c in zip(headings, cells, strict=True)]
+    columns = [TableColumn(h, list(c), h in _FOLDED) for h, c in zip(headings, cells, strict=True)]
     print_table(columns, key=int(headings[:1] == ["ACTIVE"]))
 
 

@@ -19,7 +19,7 @@ _TALLEST = 8  # lines that a folded cell takes at most; a taller one is shown in
 
 
 @dataclasses.dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Attributes:
@@ -36,7 +36,7 @@ class Column:
 
 
 def print_table(
-    columns: Sequence[Column], *, of: str = "", headings: bool = True, key: int = 0
+    columns: Sequence[TableColumn], *, of: str = "", headings: bool = True, key: int = 0
 ) -> None:
     """Print rows on a terminal, as a table if its width allows, else as records.
 
@@ -56,12 +56,12 @@ def print_table(
     _print_records(columns, of, key, terminal)
 
 
-def _printable(column: Column) -> Column:
+def _printable(column: TableColumn) -> TableColumn:
     cells = [printable(cell) for cell in column.cells]
     return dataclasses.replace(column, heading=printable(column.heading), cells=cells)
 
 
-def _with_folded_heading(column: Column) -> Column:
+def _with_folded_heading(column: TableColumn) -> TableColumn:
     """Return a column whose heading takes a line for each of its words, if it is the widest."""
     from rich.cells import cell_len
 
@@ -71,7 +71,7 @@ def _with_folded_heading(column: Column) -> Column:
     return dataclasses.replace(column, heading=column.heading.replace("_", "_\n"))
 
 
-def _is_too_tall(columns: Sequence[Column], widths: Sequence[int]) -> bool:
+def _is_too_tall(columns: Sequence[TableColumn], widths: Sequence[int]) -> bool:
     """Return whether a cell would take so many lines that a record is easier to read."""
     return any(
         len(cell) > width * _TALLEST
@@ -81,7 +81,7 @@ def _is_too_tall(columns: Sequence[Column], widths: Sequence[int]) -> bool:
 
 
 def fitting_widths(
-    columns: Sequence[Column], width: int, narrowest: int = NARROWEST
+    columns: Sequence[TableColumn], width: int, narrowest: int = NARROWEST
 ) -> list[int] | None:
     """Return the widths of columns that fit beside each other; None where they do not.
 
@@ -105,7 +105,7 @@ def fitting_widths(
 
 
 def _print_rows(
-    columns: Sequence[Column], widths: Sequence[int], terminal: Console, *, headings: bool
+    columns: Sequence[TableColumn], widths: Sequence[int], terminal: Console, *, headings: bool
 ) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -124,7 +124,7 @@ def _print_rows(
     terminal.print(table)
 
 
-def _print_records(columns: Sequence[Column], of: str, key: int, terminal: Console) -> None:
+def _print_records(columns: Sequence[TableColumn], of: str, key: int, terminal: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -144,5 +144,5 @@ def _print_records(columns: Sequence[Column], of: str, key: int, terminal: Conso
             terminal.print(table)
 
 
-def _style(column: Column, number: int) -> str:
+def _style(column: TableColumn, number: int) -> str:
     return column.styles[number] if column.styles else ""

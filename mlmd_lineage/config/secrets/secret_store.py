@@ -35,7 +35,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
 _REFERENCE = re.compile(r"^\{\{\s*([A-Za-z0-9][\w-]*)\.([A-Za-z0-9][\w-]*)\s*\}\}$", re.ASCII)
 
 
-class Backend(Protocol):
+class SecretBackend(Protocol):
     """The place where values are kept."""
 
     def get(self, name: str, key: str) -> str | None:
@@ -298,7 +298,7 @@ def _default_backend() -> str:
     return "keyring" if keyring_backend.usable() else "file"
 
 
-def _backend(name: str) -> Backend:
+def _backend(name: str) -> SecretBackend:
     if name == "keyring":
         from mlmd_lineage.config.secrets.keyring_backend import KeyringBackend
 

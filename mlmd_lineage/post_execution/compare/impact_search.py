@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
-    from mlmd_lineage.post_execution.models import Registry
+    from mlmd_lineage.post_execution.models import RegisteredModels
 
 
 _DEPLOYS = re.compile(
@@ -84,7 +84,7 @@ def find(
     trace: Trace,
     start: str,
     kinds: Kinds,
-    registry: Registry | None = None,
+    registry: RegisteredModels | None = None,
 ) -> tuple[tuple[AffectedNode, ...], tuple[DeploymentHint, ...]]:
     """Return the models and deployments in a trace, the nearest first, and steps that may deploy.
 
@@ -114,7 +114,7 @@ class _Finder:
     def found(self) -> tuple[AffectedNode, ...]:
         return tuple(row for key in self._hops if (row := self._row(key)) is not None)
 
-    def registered(self, registry: Registry) -> Iterator[AffectedNode]:
+    def registered(self, registry: RegisteredModels) -> Iterator[AffectedNode]:
         """Yield the services of a model registry that serve a model of the trace."""
         seen: set[str] = set()
         for key, hops in self._hops.items():

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto, deadline, errors
 from mlmd_lineage.readers.grpc.columnar_protobuf import MalformedError
-from mlmd_lineage.readers.grpc.status_errors import Address, MissingMethodError, Status, explained
+from mlmd_lineage.readers.grpc.status_errors import (
+    Address,
+    GRPCStatus,
+    MissingMethodError,
+    explained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -73,7 +78,7 @@ class ServiceCall:
     """Takes the answer, of no bytes where there is nothing; may return further calls."""
     smaller: Callable[[], Collection[ServiceCall]] | None = None
     """Returns calls that together ask for the same, or none where it cannot be cut."""
-    refused: Callable[[Status], Iterable[ServiceCall] | None] | None = None
+    refused: Callable[[GRPCStatus], Iterable[ServiceCall] | None] | None = None
     """Takes the failure of a call that cannot be cut, where its rows are to blame."""
     optional: bool = False
     """Whether ``refused`` takes UNIMPLEMENTED too, as there is another way."""
@@ -201,21 +206,21 @@ class ServiceClient:
         left = deadline.remaining()
         return self._store.timeout if left is None else min(self._store.timeout, max(left, 0.001))
 
-    def _outcome(self, future: Any) -> bytes | Status:
+    def _outcome(self, future: Any) -> bytes | GRPCStatus:
         import grpc
 
         try:
             answer: bytes = future.result()
         except grpc.FutureCancelledError:
-            return Status("CANCELLED", "")
+            return GRPCStatus("CANCELLED", "")
         except grpc.RpcError as error:
-            return Status.of(error, headers(self._store))
+            return GRPCStatus.of(error, headers(self._store))
         return answer
 
     def _finish(
-        self, call: ServiceCall, outcome: bytes | Status, sent: float
+        self, call: ServiceCall, outcome: bytes | GRPCStatus, sent: float
     ) -> Iterable[ServiceCall] | None:
-        if isinstance(outcome, Status):
+        if isinstance(outcome, GRPCStatus):
             return self._failed(call, outcome, sent)
         self._answered, self._failing_since, self._failures = True, None, 0
         return self._taken(call, outcome)
@@ -234,7 +239,7 @@ class ServiceClient:
         raise errors.ReadError(message)
 
     def _failed(
-        self, call: ServiceCall, status: Status, sent: float
+        self, call: ServiceCall, status: GRPCStatus, sent: float
     ) -> Iterable[ServiceCall] | None:
         deadline.check()
         if status.code == "NOT_FOUND":
@@ -264,10 +269,10 @@ class ServiceClient:
         if not self._answered:
             asked = request("GetArtifactTypesRequest")
             call = ServiceCall("GetArtifactTypes", asked, lambda _: None)
-            self._answered = not isinstance(self._outcome(self._send(call, 0)), Status)
+            self._answered = not isinstance(self._outcome(self._send(call, 0)), GRPCStatus)
         return self._answered
 
-    def _wait(self, call: ServiceCall, status: Status, sent: float) -> None:
+    def _wait(self, call: ServiceCall, status: GRPCStatus, sent: float) -> None:
         """Wait before a call is made again, or raise where that was done for long enough."""
         if sent < self._waited:
             return  # others that were in flight with it have failed, and this has waited with them
@@ -329,7 +334,7 @@ class Chunks:
         field: str,
         ids: Iterable[int],
         take: Callable[[bytes], Iterable[ServiceCall] | None],
-        refused: Callable[[int, Status], Iterable[ServiceCall] | None] | None = None,
+        refused: Callable[[int, GRPCStatus], Iterable[ServiceCall] | None] | None = None,
     ) -> None:
         self._method = method
         self._field = field

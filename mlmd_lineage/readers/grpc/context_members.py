@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.readers.grpc.calls import ServiceClient
-    from mlmd_lineage.readers.grpc.status_errors import Status
+    from mlmd_lineage.readers.grpc.status_errors import GRPCStatus
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     TakeMembers = Callable[[int, Sequence[bytes]], None]
@@ -51,7 +51,7 @@ class Members:
         self._kind = kind
         self._take = take
         self._filters = True
-        self._stuck: list[tuple[_ReadPosition, Status]] = []
+        self._stuck: list[tuple[_ReadPosition, GRPCStatus]] = []
 
     def fetch(self, contexts: Iterable[int]) -> None:
         """Fetch the members of some contexts."""
@@ -120,7 +120,7 @@ class Members:
             # A page that begins with the first node needs no token of ours.
             return [self._call(place._replace(size=max(1, place.size // 10), token=b""))]
 
-        def refused(status: Status) -> list[ServiceCall]:
+        def refused(status: GRPCStatus) -> list[ServiceCall]:
             if place.filtered and self._filters:
                 self._filters = False
             if place.filtered:
@@ -135,7 +135,7 @@ def contexts_of_each(
     service: ServiceClient,
     kind: NodeSchema,
     nodes: Collection[int],
-    refused: Callable[[int, Status], None] | None = None,
+    refused: Callable[[int, GRPCStatus], None] | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Yield ``(context, node)`` for the contexts of some nodes, by a call for each of these.
 
@@ -192,7 +192,7 @@ def _by_subgraph(
 def parents(
     service: ServiceClient,
     contexts: Sequence[int],
-    refused: Callable[[int, Status], None] | None = None,
+    refused: Callable[[int, GRPCStatus], None] | None = None,
 ) -> list[tuple[int, int]]:
     """Return ``(context, parent)`` for some contexts, in order.
 
@@ -215,7 +215,7 @@ def _relatives(
     contexts: Sequence[int],
     side: str,
     field: str,
-    refused: Callable[[int, Status], None] | None = None,
+    refused: Callable[[int, GRPCStatus], None] | None = None,
 ) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     method = f"Get{side}ContextsByContexts"
@@ -236,7 +236,7 @@ def _relatives_of_each(
     service: ServiceClient,
     contexts: Sequence[int],
     method: str,
-    refused: Callable[[int, Status], None] | None,
+    refused: Callable[[int, GRPCStatus], None] | None,
 ) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     response: Any = _proto.message(f"{method}Response")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.readers.grpc.calls import ServiceClient
-    from mlmd_lineage.readers.grpc.status_errors import Status
+    from mlmd_lineage.readers.grpc.status_errors import GRPCStatus
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -69,7 +69,7 @@ def subgraph_call(  # noqa: PLR0913 - each stands alone
     kinds: Iterable[NodeSchema],
     take: Callable[[Any], None],
     smaller: Callable[[], list[ServiceCall]] | None = None,
-    refused: Callable[[Status], Iterable[ServiceCall] | None] | None = None,
+    refused: Callable[[GRPCStatus], Iterable[ServiceCall] | None] | None = None,
 ) -> ServiceCall:
     """Return the call for the memberships of some nodes, and of those near them.
 
@@ -269,7 +269,7 @@ class Neighbours:
             self._keep_to_limits()
             return [self._call(kind, starts, self._most_hops)]
 
-        def refused(_: Status) -> None:
+        def refused(_: GRPCStatus) -> None:
             self.bad[kind.name] += starts
             self.settled[kind.name].add(np.array(starts, np.int64))
 
@@ -317,7 +317,7 @@ class Neighbours:
         self._hops = min(self._hops, self._most_hops)
 
 
-def _unless_filters(status: Status) -> None:
+def _unless_filters(status: GRPCStatus) -> None:
     if status.code == "INVALID_ARGUMENT":
         message = "the service has no filters"
         raise MissingMethodError(message)

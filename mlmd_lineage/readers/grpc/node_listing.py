@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from mlmd_lineage.readers.grpc.calls import ServiceClient
-    from mlmd_lineage.readers.grpc.status_errors import Status
+    from mlmd_lineage.readers.grpc.status_errors import GRPCStatus
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -114,7 +114,7 @@ class Listing:
 
     def __init__(self, service: ServiceClient) -> None:
         self._service = service
-        self.bad: dict[str, dict[int, Status]] = {name: {} for name in KINDS}
+        self.bad: dict[str, dict[int, GRPCStatus]] = {name: {} for name in KINDS}
         """The nodes on which the service fails, by kind and id."""
         self._good = 0
 
@@ -126,7 +126,7 @@ class Listing:
             self._good += len(nodes)
             take(nodes)
 
-        def refused(number: int, status: Status) -> None:
+        def refused(number: int, status: GRPCStatus) -> None:
             bad = self.bad[kind.name]
             bad[number] = status
             if len(bad) > _TOO_MANY + self._good // 10:
@@ -197,9 +197,9 @@ class Listing:
         number = found[0] if found else 0
         return number if number > after else None
 
-    def _page(self, kind: NodeSchema, how: Any) -> tuple[list[int], Status | None]:
+    def _page(self, kind: NodeSchema, how: Any) -> tuple[list[int], GRPCStatus | None]:
         """Return the ids in a page of a list, or how that failed."""
-        failed: list[Status] = []
+        failed: list[GRPCStatus] = []
         pages: list[list[int]] = []
         self._service.run(
             [

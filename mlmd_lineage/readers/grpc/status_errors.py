@@ -18,14 +18,14 @@ _PROBE_SECONDS = 5.0
 _LONGEST = 300
 
 
-class Status(NamedTuple):
+class GRPCStatus(NamedTuple):
     """How a call failed: the name of gRPC's code, and what the server said."""
 
     code: str
     details: str
 
     @classmethod
-    def of(cls, error: Any, headers: Sequence[tuple[str, str]]) -> Status:
+    def of(cls, error: Any, headers: Sequence[tuple[str, str]]) -> GRPCStatus:
         """Return the status of a call that failed, without what its headers hold."""
         details = " ".join((error.details() or "").split())
         for _, value in headers:
@@ -48,7 +48,7 @@ class Address(NamedTuple):
 
 
 def explained(
-    store: KubeflowMetadataStore, address: Address, method: str, status: Status
+    store: KubeflowMetadataStore, address: Address, method: str, status: GRPCStatus
 ) -> errors.StoreError:
     """Return the error for a status that does not go away."""
     where, said = address.location, f" ({status.code}: {status.details})"

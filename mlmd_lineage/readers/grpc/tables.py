@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from mlmd_lineage.readers.grpc.calls import ServiceClient
-    from mlmd_lineage.readers.grpc.status_errors import Status
+    from mlmd_lineage.readers.grpc.status_errors import GRPCStatus
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -127,7 +127,7 @@ class WholeRead:
             if self._wants(kind.table, kind.properties):
                 self._sweep(kind)
 
-    def _note_bad(self, kind: NodeSchema, what: str, number: int, status: Status) -> None:
+    def _note_bad(self, kind: NodeSchema, what: str, number: int, status: GRPCStatus) -> None:
         detail = f"{what} ({status.code}: {status.details})"
         note = notes.Note(FindingCode.UNREADABLE_NODE, f"{kind.name}/{number}", detail)
         others = ("Context", "ContextProperty", "ParentContext", "Attribution", "Association")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.readers.grpc.calls import ServiceClient
-    from mlmd_lineage.readers.grpc.status_errors import Status
+    from mlmd_lineage.readers.grpc.status_errors import GRPCStatus
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     Row = tuple[Any, ...]
@@ -67,7 +67,7 @@ def _call(method: str, held: dict[int, Any], field: str, **asked: str) -> Servic
     return ServiceCall(method, made, take, refused=_absent if asked else None, optional=bool(asked))
 
 
-def _absent(status: Status) -> None:
+def _absent(status: GRPCStatus) -> None:
     """Do without a type of MLMD's own where the service is older than that method."""
     if status.code != "UNIMPLEMENTED":
         message = f"The service fails on MLMD's own types ({status.code}: {status.details})."

@@ -1,4 +1,4 @@
-"""What the columns of a database server's tables can hold."""
+"""Limits of the columns of a database server's tables, and checks of values against them."""
 
 from __future__ import annotations
 

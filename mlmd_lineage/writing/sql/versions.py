@@ -1,4 +1,4 @@
-"""Which stores may be written to: those of schema version 10."""
+"""The check that a store has schema version 10, the only one that is written to."""
 
 from __future__ import annotations
 
