@@ -61,7 +61,8 @@ def parse(node: object) -> tuple[str, int]:
         return "artifact", operator.index(node)
     elif isinstance(node, HasNodeKey):
         return parse(node.node_key)
-    near = errors.did_you_mean(str(node).split("/", maxsplit=1)[0], KINDS)
+    said = node.split("/", maxsplit=1)[0] if isinstance(node, str) else ""
+    near = errors.did_you_mean(said, KINDS)
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
     raise errors.ConfigurationError(message)
 

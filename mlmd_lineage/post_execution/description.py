@@ -61,14 +61,14 @@ class StoreDescription:
 
     def _rows(self) -> list[tuple[str, str]]:
         times = [f"{time:%Y-%m-%d %H:%M}" for time in (self.first_time, self.last_time) if time]
-        platforms = [f"{name} ({runs:,} runs)" for name, runs in self.platforms.items()]
+        platforms = [f"{name} ({_count(runs, 'runs')})" for name, runs in self.platforms.items()]
         found = [f"{count:,} {code}" for code, count in self.findings.items()]
         return [
             ("store", f"{self.flavor}: {self.location}"),
             ("MLMD schema", str(self.schema_version)),
-            ("holds", ", ".join(f"{count:,} {what}" for what, count in self.counts.items())),
+            ("holds", ", ".join(_count(n, what) for what, n in self.counts.items())),
             ("written by", ", ".join(platforms) or "no platform that is known"),
-            ("pipelines", f"{self.pipelines:,} with {self.runs:,} runs"),
+            ("pipelines", f"{self.pipelines:,} with {_count(self.runs, 'runs')}"),
             ("times", " to ".join(times) + " UTC" if times else "none"),
             ("findings", ", ".join(found) or "none"),
         ]
@@ -78,6 +78,10 @@ class StoreDescription:
 
     def _repr_html_(self) -> str:
         return table("Store", self._rows())
+
+
+def _count(number: int, plural: str) -> str:
+    return f"{number:,} {plural[:-1] if number == 1 else plural}"
 
 
 def describe(snapshot: Snapshot, location: str, flavor: str) -> StoreDescription:

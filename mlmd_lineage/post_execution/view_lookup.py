@@ -46,9 +46,12 @@ def execution_id(step: object) -> int:
     number = text.removeprefix("execution/")
     if isinstance(step, (str, int)) and not isinstance(step, bool) and number.isdecimal():
         return int(number)
+    if text.startswith("artifact/"):
+        message = f"{text} is an artifact; get_artifact() gives one."
+        raise errors.ConfigurationError(message)
     message = (
         f"{step!r} is no key of an execution, such as 'execution/7'. To name a step by its name, "
-        "name its run too: get_step('trainer', run='churn-1')."
+        f"name its run too: get_step({step!r}, run=...)."
     )
     raise errors.ConfigurationError(message)
 

@@ -168,6 +168,6 @@ def component(view: RegistrationView, kind: ComponentKind, given: Any) -> Compon
         return metadata_store_from(given)
     message = (
         f"{kind.words.capitalize()}s are given as themselves, by name, or as a mapping with their "
-        f"flavor; this is a {type(given).__name__}."
+        f"flavor; this is of type {type(given).__name__}."
     )
     raise errors.ConfigurationError(message)

@@ -47,7 +47,9 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
     if isinstance(target, os.PathLike):
         return _from_path(target)
     if not isinstance(target, str):
-        message = f"A store is {_EXAMPLES}, or a store object; this is a {type(target).__name__}."
+        message = (
+            f"A store is {_EXAMPLES}, or a store object; this is of type {type(target).__name__}."
+        )
         raise errors.ConfigurationError(message)
     if not target.strip():
         message = f"The store's name is empty; give {_EXAMPLES}."

@@ -97,7 +97,7 @@ def test_what_is_nearer_counts_more(registry: Registry, monkeypatch: pytest.Monk
         ({"nme": "x"}, "'nme' is no field of a stack. Did you mean 'name'"),
         ({"name": "nowhere"}, "No stack 'nowhere' is registered"),
         ({"orchestrator": "nowhere"}, "No orchestrator 'nowhere' is registered"),
-        ({"orchestrator": 5}, "this is a int"),
+        ({"orchestrator": 5}, "this is of type int"),
         ({"metadata_store": "{"}, "JSON of the metadata store cannot be read"),
         ({"metadata_store": {"flavor": "mysq"}}, "Did you mean 'mysql'"),
         ({"metadata_store": {"flavor": "mysql"}}, "'host' is required"),

@@ -216,7 +216,9 @@ class TestOthers:
 
     @pytest.mark.parametrize("target", [None, 5, b"m.db", ["m.db"], {"uri": "m.db"}])
     def test_other_things(self, target: object):
-        with pytest.raises(errors.ConfigurationError, match=f"this is a {type(target).__name__}"):
+        with pytest.raises(
+            errors.ConfigurationError, match=f"this is of type {type(target).__name__}"
+        ):
             metadata_store_from(target)
 
     def test_a_store_is_itself(self):

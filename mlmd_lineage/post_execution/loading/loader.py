@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import Tables
 
 _LARGEST_ID = 2**63 - 1
+_NAMED = 5
+"""Up to how many pipelines or runs an error lists by their names."""
 _MANY = 2000
 """Above this many executions, reading the whole store costs less than fetching them."""
 
@@ -233,6 +235,11 @@ def _not_found(
 ) -> errors.NotFoundError:
     names = list(dict.fromkeys(held))
     near = errors.did_you_mean(name, names)
-    count = f"It has {len(names)} {what}s." if len(names) != 1 else f"Its only one is {names[0]!r}."
+    if len(names) == 1:
+        count = f"Its only one is {names[0]!r}."
+    elif 1 < len(names) <= _NAMED:
+        count = f"It has {', '.join(map(repr, names[:-1]))} and {names[-1]!r}."
+    else:
+        count = f"It has {len(names)} {what}s."
     message = f"{run_index.store_image.source} has no {what} {name!r}.{near} {count}"
     return errors.NotFoundError(message)
