@@ -50,10 +50,13 @@ class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
     def _handler(self, method: str) -> Callable[[bytes, Any], Coroutine[Any, Any, bytes]]:
         async def handle(request: bytes, context: Any) -> bytes:
             started = time.perf_counter()
+            # Decided before anything is awaited: calls that arrive together are counted one by one.
+            is_one_too_many = self._calls >= self._settings.max_calls
             self._calls += 1
             try:
                 answer = await asyncio.wait_for(
-                    self._answer(method, request), self._settings.timeout
+                    self._answer(method, request, is_one_too_many=is_one_too_many),
+                    self._settings.timeout,
                 )
             except asyncio.CancelledError:
                 self._log_call(method, StatusCode.CANCELLED, started)
@@ -76,11 +79,13 @@ class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
 
         return handle
 
-    async def _answer(self, method: str, request: bytes) -> bytes | CallFailure:
+    async def _answer(
+        self, method: str, request: bytes, *, is_one_too_many: bool
+    ) -> bytes | CallFailure:
         if self._settings.read_only and writes(method):
             message = f"{method} would write, and this server only reads."
             return CallFailure(StatusCode.PERMISSION_DENIED, message)
-        if self._calls > self._settings.max_calls:
+        if is_one_too_many:
             message = (
                 f"This server has {self._settings.max_calls} calls in hand, which is its limit; "
                 "try again later."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,9 @@ from service_requests import OWN, is_healthy, locked
 
 import mlmd_lineage as ml
 from mlmd_lineage.server.backend import SERVICE
+from mlmd_lineage.server.call_handler import CallHandler
 from mlmd_lineage.server.error_reports import failure_of
+from mlmd_lineage.server.settings import ServerSettings
 from mlmd_lineage.server.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
@@ -212,3 +215,39 @@ def test_what_a_client_did_is_told_in_full():
         assert failure == (code, "what was sent", "")
     refused = ml.errors.PutRefusedError("what was sent", "OUT_OF_RANGE")
     assert failure_of("PutArtifacts", refused) == (StatusCode.OUT_OF_RANGE, "what was sent", "")
+
+
+def test_calls_that_arrive_together_are_counted_one_by_one():
+    class Waiting:
+        """A backend whose calls wait until they are let go."""
+
+        def __init__(self) -> None:
+            self.go = asyncio.Event()
+
+        async def call(self, _method: str, _request: bytes) -> bytes:
+            await self.go.wait()
+            return b"answered"
+
+    class Call:
+        method = f"/{SERVICE}/GetArtifacts"
+        code: Any = None
+
+        def set_code(self, code: Any) -> None:
+            self.code = code
+
+        def set_details(self, details: str) -> None: ...
+
+    async def codes() -> list[Any]:
+        backend: Any = Waiting()
+        handler = CallHandler(backend, ServerSettings(max_calls=3), log=lambda _: None)
+        calls = [Call() for _ in range(5)]
+        handle = handler.service(Call).unary_unary
+        # All five begin before anything that the first one waits for.
+        waiting = asyncio.gather(*(handle(b"", call) for call in calls))
+        await asyncio.sleep(0)
+        backend.go.set()
+        await waiting
+        return [call.code for call in calls]
+
+    refused = grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert asyncio.run(codes()) == [None, None, None, refused, refused]
