@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Protocol, SupportsIndex, runtime_checkable
 from mlmd_lineage import errors
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import TypeAlias
 
 _KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]+)")
+_NAMED = 5  # how many nodes an error names
 KINDS = ("artifact", "execution", "context")
 """The kinds of nodes, as keys have them."""
 
@@ -87,10 +89,16 @@ def key(node: object) -> str:
     return f"{kind}/{number}"
 
 
-def no_lineage_of_contexts(number: int) -> errors.ConfigurationError:
-    """Return the error for a context where an artifact or an execution belongs."""
+def no_lineage_of_contexts(number: int, held: Collection[str] = ()) -> errors.ConfigurationError:
+    """Return the error for a context where an artifact or an execution belongs.
+
+    Args:
+        number: The context's id.
+        held: The keys of what it holds, where that is known.
+    """
+    named = ", ".join(list(held)[:_NAMED]) + (" and others" if len(held) > _NAMED else "")
     message = (
         f"context/{number} is a context; lineage is of artifacts and executions. Ask for one that "
-        "it holds."
+        f"it holds{named and f': {named}'}."
     )
     return errors.ConfigurationError(message)

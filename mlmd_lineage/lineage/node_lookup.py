@@ -15,7 +15,7 @@ from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 from mlmd_lineage.snapshot.type_names import short_type, types_called
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.snapshot.tables import HasTables, NodeSchema
@@ -58,7 +58,7 @@ def find_node(reader: Reader, text: object) -> str:
     found = reader.ask(lambda session: find(session, name))
     if found is not None:
         return found
-    near = suggestions(reader.read(("Type", "Artifact", "Execution")), text)
+    near = suggestions(reader.read(("Type", "Artifact", "Execution", "Context")), text, KINDS)
     message = f"No node is called {text!r}.{near}"
     raise errors.NotFoundError(message)
 
@@ -175,20 +175,30 @@ def _ambiguous(what: str, found: dict[str, Row]) -> errors.AmbiguousNameError:
     return errors.AmbiguousNameError(message)
 
 
-def suggestions(tables: HasTables, text: str) -> str:
-    """Return a sentence with the nodes whose names or URIs are near to a text, or nothing."""
+def suggestions(
+    tables: HasTables, text: str, kinds: Collection[str] = ("artifact", "execution")
+) -> str:
+    """Return a sentence with the nodes whose names or URIs are near to a text, or nothing.
+
+    Args:
+        tables: The tables of types and of those kinds of nodes.
+        text: What was asked for.
+        kinds: The kinds of nodes that may be named.
+    """
     like_key = _LIKE_KEY.match(text)
     if like_key is not None:
         meant = {"a": "artifact", "e": "execution", "c": "context"}[like_key[1].lower()]
         return f" Did you mean {meant}/{like_key[2]}?"
-    rows = tables["Type"].select(["id", "name"]).to_pylist()
-    types = {row["id"]: row["name"] for row in rows}
+    # A type stands for its nodes, and lineage is of artifacts and executions.
+    of_lineage = {KINDS[name].type_kind for name in ("artifact", "execution")}
+    rows = tables["Type"].select(["name", "type_kind"]).to_pylist()
+    types = {row["name"] for row in rows if row["name"] and row["type_kind"] in of_lineage}
     labels: dict[str, str] = {}
-    for kind in (KINDS["artifact"], KINDS["execution"]):
+    for kind in (KINDS[name] for name in sorted(kinds, reverse=True)):
         for column in ("name", "uri"):
             if column in SCHEMAS[kind.table].names:
                 _collect(labels, tables[kind.table], kind, column, text)
-    for name in sorted(set(filter(None, types.values()))):
+    for name in sorted(types):
         labels.setdefault(name, "")
         labels.setdefault(short_type(name), "")
     said: dict[str, str] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mlmd_lineage as ml
+from mlmd_lineage import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +193,13 @@ def test_the_kubeflow_metadata_sdk(case: Callable[[str], ml.Store]):
         assert step.metrics == {"accuracy": 0.95}
     assert store.get_run("run-2") == pipeline.last_run
     assert len(pipeline.compare_runs()) == 2
+
+
+def test_a_name_that_no_node_has_suggests_contexts_too(case: Callable[[str], ml.Store]):
+    store = case("model_registry")
+    with pytest.raises(errors.NotFoundError, match=r"Did you mean context/2 \(1:v1\)\?"):
+        store.upstream("ModelVersion:v1")
+    assert store.upstream("context/2").nodes.index.tolist() == ["artifact/1"]
 
 
 def test_experiment_runs_of_a_model_registry_are_runs(case: Callable[[str], ml.Store]):

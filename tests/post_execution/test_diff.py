@@ -12,6 +12,7 @@ from made_stores import CACHED, FAILED, Maker
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
+from mlmd_lineage.post_execution.compare.value_text import shown_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -439,3 +440,13 @@ def test_a_question_costs_a_fixed_number_of_statements_a_hop():
         ml.store.Store(maker.store().metadata_store, reader).diff(model, model + 3)
         counts.append(len(asked))
     assert counts[0] == counts[1]
+
+
+def test_long_values_are_shortened_so_that_their_difference_stays():
+    long, other = (f"{'a' * 200}{middle}{'z' * 200}" for middle in ("0.01", "0.03"))
+    one, two = shown_pair(long, other)
+    assert one.startswith("…aaaaaaa0.01zz")
+    assert two.startswith("…aaaaaaa0.03zz")
+    assert max(len(one), len(two)) <= 80
+    assert shown_pair("a" * 300, "b") == (f"{'a' * 40}…{'a' * 39}", "b")
+    assert shown_pair(long, long)[0] == shown_pair(long, long)[1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mlmd_lineage.post_execution.compare.node_differences import NOTES
-from mlmd_lineage.post_execution.compare.value_text import shown
+from mlmd_lineage.post_execution.compare.value_text import shown_pair
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def label(ancestry: Ancestry, key: str) -> str:
 
 def changed(found: Difference) -> str:
     """Return a difference as a clause: ``the parameter lr is 0.01 in a and 0.03 in b``."""
-    one, other = shown(found.value_a), shown(found.value_b)
+    one, other = shown_pair(found.value_a, found.value_b)
     sides = f"is {one} in a and {other} in b"
     if found.what == "rerun":
         return f"executed again, with the same parameters: {one} in a, {other} in b"

@@ -64,7 +64,9 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
         text = str(node).strip()
         key = _run_or_node(reader, text) if runs else node_lookup.find_node(reader, text)
     if key.startswith("context/") and not runs:
-        raise keys.no_lineage_of_contexts((node_of_run(key) or ("", 0))[1])
+        number = (node_of_run(key) or ("", 0))[1]
+        held = reader.ask(lambda session: node_lookup.members(session, number))
+        raise keys.no_lineage_of_contexts(number, held)
     return key
 
 
