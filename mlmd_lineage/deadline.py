@@ -138,6 +138,15 @@ def _quietly(stop: Callable[[], object]) -> Callable[[], None]:
     return call
 
 
+def within(timeout: float | None) -> contextlib.AbstractContextManager[object]:
+    """Return the deadline of a question, or where it has none, a context that does nothing.
+
+    Raises:
+        ConfigurationError: The timeout is not a positive number of seconds.
+    """
+    return contextlib.nullcontext() if timeout is None else Deadline(timeout)
+
+
 def current() -> Deadline | None:
     """Return the deadline of the questions that this thread asks, if there is one."""
     return _current.get()

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.deadline import Deadline
+from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.registry import reader_for
+from mlmd_lineage.store_runs import StoreRuns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     import pandas as pd
 
-    from mlmd_lineage.lineage.graph import LineageGraph, Trace
-    from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.lineage.question import Time
-    from mlmd_lineage.post_execution.compare.impact import Impact
-    from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
-    from mlmd_lineage.post_execution.models import RegisteredModel
-    from mlmd_lineage.post_execution.views import (
-        ArtifactView,
-        PipelineRunView,
-        PipelineView,
-        StepView,
-    )
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
@@ -104,8 +92,8 @@ def _root_of_stack() -> str | None:
     return None if store.name == _BUILT_IN_STACK else store.path
 
 
-class Store:
-    """An MLMD store: its snapshot, its frames and its lineage.
+class Store(StoreRuns):
+    """An MLMD store: its snapshot, its frames, its lineage and its runs.
 
     >>> store = Store(SQLiteMetadataStore(uri="metadata.db"))
 
@@ -192,7 +180,7 @@ class Store:
             NotFoundError: The store has no such type.
             StoreError: The store cannot be read.
         """
-        with _deadline(timeout):
+        with within(timeout):
             return self._found("artifact", where, type, properties)
 
     def find_executions(
@@ -207,7 +195,7 @@ class Store:
 
         >>> store.find_executions("last_known_state = FAILED", type="Trainer")
         """
-        with _deadline(timeout):
+        with within(timeout):
             return self._found("execution", where, type, properties)
 
     def find_contexts(
@@ -222,7 +210,7 @@ class Store:
 
         >>> store.find_contexts("parent_contexts_p.name = 'churn' AND name LIKE '%2024%'")
         """
-        with _deadline(timeout):
+        with within(timeout):
             return self._found("context", where, type, properties)
 
     def _found(
@@ -235,318 +223,6 @@ class Store:
         from mlmd_lineage.filters import frames
 
         return frames.found(self._reader, kind, where, type_names=type_names, properties=properties)
-
-    def lineage(self, *, properties: bool = False) -> LineageGraph:
-        """Return the lineage of the whole store.
-
-        >>> graph = store.lineage()
-        >>> graph.upstream("artifact/46").nodes
-
-        Args:
-            properties: Read the properties of the nodes too.
-        """
-        from mlmd_lineage.lineage.graph import LineageGraph
-        from mlmd_lineage.lineage.graph_tables import GraphTables
-
-        return LineageGraph(GraphTables.read(self._reader, properties=properties))
-
-    def upstream(  # noqa: PLR0913 - each stands alone
-        self,
-        node: Node,
-        *,
-        max_hops: int | None = None,
-        until: str | Collection[str] | None = None,
-        types: str | Collection[str] | None = None,
-        reuse: bool = False,
-        internal: bool = False,
-        later: bool = False,
-        as_of: Time | None = None,
-        timeout: float | None = None,
-    ) -> Trace:
-        """Return what a node came from, without reading the whole store.
-
-        >>> store.upstream("artifact/46").nodes
-        >>> store.upstream("Model:churn"), store.upstream("s3://bucket/model/7")
-        >>> store.upstream(run), store.upstream("churn-2024-06-01")
-
-        Each hop takes a fixed number of statements, in one transaction, and nothing limits their
-        number. The arguments are those of ``LineageGraph.upstream``; a node may also be named by
-        a URI, a name, or a type and a name, and a run or a step stands for its executions.
-        ``timeout`` is how many seconds the answer may take; by default there is no limit.
-
-        Raises:
-            DeadlineExceededError: It took longer than that.
-            NotFoundError: The store holds no such node or type.
-            AmbiguousNameError: A name fits several nodes.
-            ConfigurationError: An argument cannot be right.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.question import Question
-
-        question = Question.of(
-            max_hops=max_hops,
-            until=until,
-            types=types,
-            reuse=reuse,
-            internal=internal,
-            later=later,
-            as_of=as_of,
-        )
-        with _deadline(timeout):
-            return traversal.upstream(self._reader, self._nodes(node), question)
-
-    def downstream(  # noqa: PLR0913 - each stands alone
-        self,
-        node: Node,
-        *,
-        max_hops: int | None = None,
-        until: str | Collection[str] | None = None,
-        types: str | Collection[str] | None = None,
-        reuse: bool = False,
-        internal: bool = False,
-        later: bool = False,
-        as_of: Time | None = None,
-        timeout: float | None = None,
-    ) -> Trace:
-        """Return what came from a node; otherwise like ``upstream()``.
-
-        >>> store.downstream("artifact/1", until="Model").nodes
-        """
-        from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.question import Question
-
-        question = Question.of(
-            max_hops=max_hops,
-            until=until,
-            types=types,
-            reuse=reuse,
-            internal=internal,
-            later=later,
-            as_of=as_of,
-        )
-        with _deadline(timeout):
-            return traversal.downstream(self._reader, self._nodes(node), question)
-
-    def between(  # noqa: PLR0913 - each stands alone
-        self,
-        source: Node,
-        target: Node,
-        *,
-        reuse: bool = False,
-        internal: bool = False,
-        later: bool = False,
-        as_of: Time | None = None,
-        timeout: float | None = None,
-    ) -> Trace:
-        """Return all paths from one node to another, without reading the whole store.
-
-        >>> store.between("artifact/1", "artifact/46").nodes
-        """
-        from mlmd_lineage.lineage import traversal
-        from mlmd_lineage.lineage.question import Question
-
-        question = Question.of(
-            max_hops=None,
-            until=None,
-            types=None,
-            reuse=reuse,
-            internal=internal,
-            later=later,
-            as_of=as_of,
-        )
-        with _deadline(timeout):
-            sources, targets = self._nodes(source), self._nodes(target)
-            return traversal.between(self._reader, sources, targets, question)
-
-    def _nodes(self, node: Node) -> tuple[str, ...]:
-        """Return the keys of the nodes that something means."""
-        from mlmd_lineage.post_execution.loading import node_resolution
-
-        return node_resolution.nodes(self._reader, node)
-
-    def diff(self, a: Node, b: Node, *, timeout: float | None = None) -> LineageDiff:
-        """Return why two models, other artifacts, steps or runs differ.
-
-        >>> diff = store.diff("artifact/4", "artifact/15")
-        >>> diff.first, diff.to_pandas()
-        >>> print(diff.text())
-
-        Args:
-            a: A view, a node's key, an artifact's id, a URI, a name, or the name of a run.
-            b: What to compare it with: another of the same kind.
-            timeout: How many seconds the answer may take; None for no limit.
-
-        Raises:
-            NotFoundError: The store holds no such node or run.
-            AmbiguousNameError: A name fits several.
-            ConfigurationError: One of them has no lineage, or they are of different kinds.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution.compare import lineage_diff
-
-        with _deadline(timeout):
-            return lineage_diff.diff(self._reader, a, b)
-
-    def impact(
-        self,
-        node: Node,
-        *,
-        models: str | Collection[str] | None = None,
-        deployments: str | Collection[str] | None = None,
-        timeout: float | None = None,
-    ) -> Impact:
-        """Return every model and every deployment that an artifact reached.
-
-        >>> impact = store.impact("s3://bucket/bad.csv")
-        >>> impact.deployments, impact.models
-        >>> print(impact.text())
-
-        Args:
-            node: A view, a node's key, an artifact's id, a URI or a name.
-            models: The types of models, instead of ``impact.MODELS``.
-            deployments: The types of deployments, instead of ``impact.DEPLOYMENTS``.
-            timeout: How many seconds the answer may take; None for no limit.
-
-        Raises:
-            NotFoundError: The store holds no such node.
-            AmbiguousNameError: A name fits several.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution.compare import impact
-
-        with _deadline(timeout):
-            return impact.impact(self._reader, node, models=models, deployments=deployments)
-
-    def get_pipelines(self) -> list[PipelineView]:
-        """Return all pipelines, whatever platform wrote them, with all of their runs.
-
-        >>> [pipeline.name for pipeline in store.get_pipelines()]
-
-        It reads all of the store in one transaction; what it returns never reads it again.
-
-        Raises:
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution.loading import loader
-
-        return loader.pipelines(self._reader, self)
-
-    def get_pipeline(
-        self, name: str | None = None, *, pipeline: str | PipelineView | None = None
-    ) -> PipelineView:
-        """Return a pipeline by its name, with all of its runs.
-
-        >>> store.get_pipeline("churn").last_run.get_step("trainer").output
-
-        Args:
-            name: The pipeline's name, or its key, such as ``context/5``.
-            pipeline: The same, as ZenML's ``get_pipeline()`` calls it; or a view.
-
-        Raises:
-            NotFoundError: There is none of this name; the message suggests near names.
-            AmbiguousNameError: There are several; name one by its key, such as ``context/5``.
-            ConfigurationError: It is not a text, or both arguments are given.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution import view_lookup
-        from mlmd_lineage.post_execution.loading import loader
-
-        named = view_lookup.one_name("pipeline", name, pipeline=pipeline)
-        return loader.pipeline(self._reader, named, self)
-
-    def get_runs(self) -> list[PipelineRunView]:
-        """Return all runs, by pipelines, each from the oldest to the newest.
-
-        >>> [(run.pipeline_name, run.name, run.status) for run in store.get_runs()]
-
-        Raises:
-            StoreError: The store cannot be read.
-        """
-        return [run for pipeline in self.get_pipelines() for run in pipeline.runs]
-
-    def get_models(self) -> list[RegisteredModel]:
-        """Return the registered models of a Kubeflow Model Registry, with their versions.
-
-        >>> [
-        ...     (model.name, [version.name for version in model.versions])
-        ...     for model in store.get_models()
-        ... ]
-
-        It is empty where the store holds no registry; models of pipelines are artifacts.
-
-        Raises:
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution.models import read_models
-
-        return self._reader.ask(read_models)
-
-    def get_run(
-        self, name: str | None = None, *, run_name: str | PipelineRunView | None = None
-    ) -> PipelineRunView:
-        """Return a run by its name, by a fixed number of statements.
-
-        >>> store.get_run("churn-2024-06-01").steps
-
-        Args:
-            name: The run's name, its ``run_id``, or its key, such as ``context/7``.
-            run_name: The same, as ZenML's ``get_run()`` calls it; or a view.
-
-        Raises:
-            NotFoundError: There is none of this name; the message suggests near names.
-            AmbiguousNameError: There are several; name one by its key.
-            ConfigurationError: It is not a text, or both arguments are given.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution import view_lookup
-        from mlmd_lineage.post_execution.loading import loader
-
-        named = view_lookup.one_name("run", name, run_name=run_name)
-        return loader.run(self._reader, named, self)
-
-    def get_step(self, step: str | int, *, run: str | PipelineRunView | None = None) -> StepView:
-        """Return a step by its key, or by its name in a run.
-
-        >>> store.get_step("execution/7").parameters
-        >>> store.get_step("trainer", run="churn-2024-06-01").output
-
-        Args:
-            step: The key or the id of an execution; with a run, also the step's name or path.
-            run: The run, or its name.
-
-        Raises:
-            NotFoundError: There is no such execution, run or step.
-            AmbiguousNameError: Several steps or runs have this name.
-            ConfigurationError: It is a name, and no run is given.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution import view_lookup
-        from mlmd_lineage.post_execution.loading import loader
-
-        if run is not None:
-            return self.get_run(run_name=run).get_step(str(step))
-        return loader.step(self._reader, view_lookup.execution_id(step), self)
-
-    def get_artifact(self, artifact: Node) -> ArtifactView:
-        """Return an artifact, as an output of the step that made it, else as one's input.
-
-        >>> store.get_artifact("s3://bucket/model/7").producer_step
-
-        Args:
-            artifact: Its key, id, URI or name, or a type and a name: ``Model:churn``.
-
-        Raises:
-            NotFoundError: There is no such artifact; the message suggests what is near.
-            AmbiguousNameError: More than one node is called so.
-            ConfigurationError: It is no artifact.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.post_execution import view_lookup
-        from mlmd_lineage.post_execution.loading import loader, node_resolution
-
-        key = node_resolution.subject(self._reader, artifact, runs=False)
-        return loader.artifact(self._reader, view_lookup.artifact_id(key), self)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -572,26 +248,6 @@ class Store:
 
         held = self.snapshot() if snapshot is None else snapshot
         return describe(held, self.location, self.metadata_store.FLAVOR)
-
-    def find_node(self, text: str) -> str:
-        """Return the key of the node that a text names, without reading the whole store.
-
-        >>> store.find_node("s3://bucket/model/7")
-        'artifact/46'
-
-        Args:
-            text: A key, an artifact's id, a URI, a name, or a type and a name: ``Model:churn``; the
-                path of an artifact of HPE CMF; the pod of a step of Kubeflow; a run's id or name.
-
-        Raises:
-            NotFoundError: Nothing is called so; the message suggests what is near.
-            AmbiguousNameError: More than one node is called so; the message lists them.
-            ConfigurationError: It is empty, or no text.
-            StoreError: The store cannot be read.
-        """
-        from mlmd_lineage.lineage import node_lookup
-
-        return node_lookup.find_node(self._reader, text)
 
     def writer(self) -> Writer:
         """Return what writes to the store, by MLMD's rules and without ``ml_metadata``.
@@ -648,8 +304,3 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.metadata_store.FLAVOR}: {self.location}>"
-
-
-def _deadline(timeout: float | None) -> contextlib.AbstractContextManager[object]:
-    """Return the deadline of a question, which holds while its ``with`` statement runs."""
-    return contextlib.nullcontext() if timeout is None else Deadline(timeout)

@@ -127,6 +127,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "native": {"errors", "stores", "readers.base"},
     "stacks": {"errors", "config", "stores"},
     "writing": {"errors", "_proto", "stores", "readers"},
+    "store_lineage": {"deadline", "readers.base", "lineage", "post_execution"},
+    "store_runs": {"store_lineage", "lineage", "post_execution"},
     "store": {
         *SNAPSHOT,
         "deadline",
@@ -141,6 +143,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "post_execution",
         "native",
         "stacks",
+        "store_lineage",
+        "store_runs",
     },
     "testing": {*SNAPSHOT, "errors", "_proto", "stores", "readers.base", "store"},
     "__init__": {
