@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlmd_lineage.deadline import within
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.readers.base import Reader
+
+_Graph = TypeVar("_Graph", bound="LineageGraph")
 
 
 class StoreLineage(abc.ABC):
@@ -38,7 +40,7 @@ class StoreLineage(abc.ABC):
         from mlmd_lineage.lineage.graph import LineageGraph
         from mlmd_lineage.lineage.graph_tables import GraphTables
 
-        return LineageGraph(GraphTables.read(self._reader, properties=properties))
+        return self._labeled(LineageGraph(GraphTables.read(self._reader, properties=properties)))
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -84,7 +86,7 @@ class StoreLineage(abc.ABC):
             as_of=as_of,
         )
         with within(timeout):
-            return traversal.upstream(self._reader, self._nodes(node), question)
+            return self._labeled(traversal.upstream(self._reader, self._nodes(node), question))
 
     def downstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -116,7 +118,7 @@ class StoreLineage(abc.ABC):
             as_of=as_of,
         )
         with within(timeout):
-            return traversal.downstream(self._reader, self._nodes(node), question)
+            return self._labeled(traversal.downstream(self._reader, self._nodes(node), question))
 
     def between(  # noqa: PLR0913 - each stands alone
         self,
@@ -147,7 +149,14 @@ class StoreLineage(abc.ABC):
         )
         with within(timeout):
             sources, targets = self._nodes(source), self._nodes(target)
-            return traversal.between(self._reader, sources, targets, question)
+            return self._labeled(traversal.between(self._reader, sources, targets, question))
+
+    def _labeled(self, graph: _Graph) -> _Graph:
+        """Return a graph that finds the names of its nodes in this store when they are asked for."""
+        from mlmd_lineage.post_execution.loading.store_labels import StoreLabels
+
+        graph.labeler = StoreLabels(self._reader)
+        return graph
 
     def _nodes(self, node: Node) -> tuple[str, ...]:
         """Return the keys of the nodes that something means."""

@@ -152,7 +152,9 @@ class LineageGraph(GraphBase):
 
         Nodes of stores that kept no times (schema 4) count from their first event.
         """
-        return LineageGraph(graph_tables.existing(self.tables, milliseconds(time)))
+        made = LineageGraph(graph_tables.existing(self.tables, milliseconds(time)))
+        made.labeler = self.labeler
+        return made
 
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
         """Return the answer to a checked question; ``upstream()`` and ``downstream()`` ask it."""
@@ -223,6 +225,7 @@ class Trace(LineageGraph):
         ends: list[int] | None = None,
     ) -> None:
         """Keep what was found; its tables and its index are cut out when they are asked for."""
+        self.labeler = graph.labeler
         self._graph = graph
         self._whole = graph._origin  # noqa: SLF001 - another of this class
         self._found = found

@@ -16,7 +16,7 @@ from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
     import networkx as nx
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage import index as indexes
     from mlmd_lineage.lineage.graph_data import TraceData
     from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.lineage.node_labels import Labeler, NodeLabel
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,6 +37,8 @@ class GraphBase:
     """
 
     _whole: GraphBase | None = None
+    labeler: Labeler | None = None
+    """What finds the names that the platforms give the nodes, where somebody knows them."""
 
     def __init__(self, tables: TableSource) -> None:
         """Make the graph of a snapshot, or of other tables."""
@@ -81,6 +84,25 @@ class GraphBase:
         from mlmd_lineage.lineage import frames
 
         return frames.edges(self)
+
+    @functools.cached_property
+    def node_labels(self) -> Mapping[str, NodeLabel]:
+        """What the platforms call the nodes, by their keys; see ``labels``."""
+        return {} if self.labeler is None else self.labeler(self)
+
+    @property
+    def labels(self) -> pd.DataFrame:
+        """What the platforms call the nodes: steps, artifacts, their runs and pipelines.
+
+        >>> trace.labels.loc["execution/4", ["label", "status", "run"]]
+
+        The index, ``node``, holds their keys. Columns: ``label`` (the name of a step or an
+        artifact), ``status`` (of a step), ``run``, ``pipeline`` (those of a step, or in which an
+        artifact was made). It reads the contexts of the nodes, which MLMD has no index for.
+        """
+        from mlmd_lineage.lineage import node_labels
+
+        return node_labels.label_frame(self, self.node_labels)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -287,11 +309,18 @@ class GraphBase:
 
         return export.to_graphml(self)
 
-    def to_svg(self) -> str:
-        """Return the graph drawn as an SVG image, which also shows itself in Jupyter."""
+    def to_svg(self, *, fold: bool = True) -> str:
+        """Return the graph drawn as an SVG image, which also shows itself in Jupyter.
+
+        It has no size of its own, and fits the page's width.
+
+        Args:
+            fold: In a graph of more than 40 nodes, draw what repeats as one box with a count, and
+                where that is not enough each run, or each pipeline. With False, draw every node.
+        """
         from mlmd_lineage.lineage.render import html
 
-        return html.svg(self)
+        return html.svg(self, fold=fold)
 
     def _repr_html_(self) -> str:
         from mlmd_lineage.lineage.render import html

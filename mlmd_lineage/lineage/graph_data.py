@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from typing import Any, TypeAlias
 
     import numpy as np
 
     from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.lineage.index import Index
+    from mlmd_lineage.lineage.node_labels import NodeLabel
     from mlmd_lineage.lineage.question import Question
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -35,8 +37,15 @@ class GraphData(Protocol):
     def as_trace(self) -> TraceData | None:
         """The graph itself where it answers a question, otherwise None."""
 
+    @property
+    def node_labels(self) -> Mapping[str, NodeLabel]:
+        """What the platforms call the nodes, by their keys."""
+
     def __len__(self) -> int:
         """Return the number of nodes."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the nodes' keys, artifacts first, by their ids."""
 
 
 class TraceData(GraphData, Protocol):

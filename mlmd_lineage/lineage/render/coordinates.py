@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.lineage.render import layered_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from mlmd_lineage.lineage.render.scene import Box, EdgeLine
+
+    Columns = list[tuple[float, float]]
 
 HEIGHT = 40
 """The height of each box."""
-_ROW, _GAP, _SHELF, _BETWEEN = 56, 56, 960, 22
+PAGE = 1180
+"""How wide a band is at most where a drawing takes several."""
+_WIDEST = 1600  # what is wider than that goes on in another band
+_ROW, _BETWEEN = 56, 22
+_GAP, _GAP_WITH_LABELS = 56, 96
+_LANE, _LANES = 5, 8  # pixels between lines that lead to another band, and how many stand apart
 
 
-@dataclasses.dataclass(slots=True)
-class Box:
-    """A node: what stands in it, and its middle."""
-
-    key: str
-    kind: str
-    lines: tuple[str, str]
-    tooltip: str
-    width: float
-    dashed: bool
-    x: float = 0.0
-    y: float = 0.0
-
-
-@dataclasses.dataclass(slots=True)
-class EdgeLine:
-    """All events of one role from one node to another."""
-
-    source: int
-    target: int
-    role: str
-    tooltips: list[str]
-    points: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-
-
-def set_coordinates(nodes: Sequence[Box], edges: Sequence[EdgeLine]) -> tuple[float, float]:
+def set_coordinates(
+    nodes: Sequence[Box], edges: Sequence[EdgeLine], *, from_right: bool = False
+) -> tuple[float, float]:
     """Set the coordinates of boxes and lines, and return the width and height of the drawing.
 
-    Connected components stand beside and beneath each other.
+    Connected components stand beside and beneath each other. One that is wider than a page goes
+    on in further bands beneath; with ``from_right`` its right end stands at the top.
     """
     components = _components(len(nodes), edges)
-    sizes = [_set_component(component, nodes, inside) for component, inside in components]
-    limit = max([_SHELF, *(width for width, _ in sizes)])
+    sizes = [
+        _set_component(component, nodes, inside, from_right=from_right)
+        for component, inside in components
+    ]
+    limit = max([PAGE, *(width for width, _ in sizes)])
     x = y = bottom = right = 0.0
     for (component, inside), (width, height) in zip(components, sizes, strict=True):
         if x and x + width > limit:
@@ -64,27 +54,123 @@ def set_coordinates(nodes: Sequence[Box], edges: Sequence[EdgeLine]) -> tuple[fl
 
 
 def _set_component(
-    component: Sequence[int], nodes: Sequence[Box], edges: Sequence[EdgeLine]
+    component: Sequence[int],
+    nodes: Sequence[Box],
+    edges: Sequence[EdgeLine],
+    *,
+    from_right: bool,
 ) -> tuple[float, float]:
     """Set the coordinates of one connected component, from 0 on; return its width and height."""
     numbers = {node: number for number, node in enumerate(component)}
     found = layered_layout.arrange(
         len(component), [(numbers[edge.source], numbers[edge.target]) for edge in edges]
     )
-    columns = _columns([nodes[node].width for node in component], found.layers)
-    passed = [height for way in found.passes.values() for _, height in way]
-    low, high = min([*found.heights, *passed]), max([*found.heights, *passed])
-
-    def down(height: float) -> float:
-        return (height - low) * _ROW + HEIGHT / 2
-
+    gap = _GAP_WITH_LABELS if any(edge.label for edge in edges) else _GAP
+    bands = _Bands(
+        [nodes[node].width for node in component], found, gap=gap, from_right=from_right
+    )
     for node, layer, height in zip(component, found.layers, found.heights, strict=True):
-        nodes[node].x = columns[layer][0] + columns[layer][1] / 2
-        nodes[node].y = down(height)
+        left, width = bands.columns[layer]
+        nodes[node].x = left + width / 2
+        nodes[node].y = bands.down(layer, height)
     for edge in edges:
-        way = found.passes[numbers[edge.source], numbers[edge.target]]
-        edge.points = _route(edge, nodes, columns, [(layer, down(h)) for layer, h in way])
-    return columns[-1][0] + columns[-1][1], down(high) + HEIGHT / 2
+        pair = numbers[edge.source], numbers[edge.target]
+        layers = found.layers[pair[0]], found.layers[pair[1]]
+        edge.points = _route(edge, nodes, bands, layers, found.passes[pair])
+    return bands.width, bands.height
+
+
+class _Bands:
+    """The layers of a drawing as columns, in as many bands as it takes to fit the page.
+
+    Attributes:
+        columns: Each layer's left side and width.
+        width, height: Those of the drawing.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[float],
+        layout: layered_layout.LayeredLayout,
+        *,
+        gap: int,
+        from_right: bool,
+    ) -> None:
+        widest = [0.0] * (max(layout.layers) + 1)
+        for width, layer in zip(widths, layout.layers, strict=True):
+            widest[layer] = max(widest[layer], width)
+        self._bands = _divided([width + gap for width in widest], from_right=from_right)
+        self._band_of = {layer: at for at, band in enumerate(self._bands) for layer in band}
+        self.columns: Columns = [(0.0, width) for width in widest]
+        self.width = 0.0
+        for band in self._bands:
+            rights = itertools.accumulate((widest[layer] + gap for layer in band), initial=0.0)
+            for layer, left in zip(band, rights, strict=False):
+                self.columns[layer] = left, widest[layer]
+                self.width = max(self.width, left + widest[layer])
+        margin = _LANE * _LANES + 12 if len(self._bands) > 1 else 0
+        self.columns = [(left + margin, width) for left, width in self.columns]
+        self.width += 2 * margin
+        heights: list[list[float]] = [[] for _ in self._bands]
+        passed = [point for way in layout.passes.values() for point in way]
+        for layer, height in [*zip(layout.layers, layout.heights, strict=True), *passed]:
+            heights[self._band_of[layer]].append(height)
+        self._rows = [_closed_up(some) for some in heights]
+        self._tops: list[float] = []
+        bottom = 0.0
+        for rows in self._rows:
+            self._tops.append(bottom)
+            bottom += max(rows.values()) * _ROW + HEIGHT + margin + _BETWEEN
+        self.height = bottom - margin - _BETWEEN
+        self._lanes: dict[tuple[int, int], dict[int, int]] = {}
+
+    def down(self, layer: int, height: float) -> float:
+        """Return where a height of a layer lies on the page."""
+        at = self._band_of[layer]
+        return self._tops[at] + self._rows[at][height] * _ROW + HEIGHT / 2
+
+    def crossing(
+        self, edge: EdgeLine, here: tuple[int, float], there: tuple[int, float]
+    ) -> list[tuple[float, float]]:
+        """Return the points by which an edge gets to a layer of another band, if it is one.
+
+        It leaves to the right, goes along beneath the upper band, and comes in from the left.
+        Edges that leave one box share a lane.
+        """
+        one, other = self._band_of[here[0]], self._band_of[there[0]]
+        if one == other:
+            return []
+        lanes = self._lanes.setdefault((one, other), {})
+        lane = lanes.setdefault(edge.source, len(lanes)) % _LANES * _LANE + 8
+        gap = self._tops[max(one, other)] - _BETWEEN / 2 - lane
+        out, back = lane, self.width - lane
+        if here[0] < there[0]:
+            out, back = back, out
+        return [(out, here[1]), (out, gap), (back, gap), (back, there[1])]
+
+def _closed_up(heights: Iterable[float]) -> dict[float, float]:
+    """Return the heights of a band from 0 on, without the gaps that other bands need."""
+    ordered = sorted(set(heights))
+    steps = (min(high - low, 1.0) for low, high in itertools.pairwise(ordered))
+    return dict(zip(ordered, itertools.accumulate(steps, initial=0.0), strict=True))
+
+
+def _divided(widths: Sequence[float], *, from_right: bool) -> list[list[int]]:
+    """Return the layers of each band, the uppermost band first; bands are about equally wide."""
+    total = sum(widths)
+    most = total if total <= _WIDEST else total / math.ceil(total / PAGE)
+    order = list(range(len(widths)))
+    if from_right:
+        order.reverse()
+    bands: list[list[int]] = [[]]
+    taken = 0.0
+    for layer in order:
+        # A band ends where most of the next layer lies beyond its share.
+        if bands[-1] and taken + widths[layer] / 2 > most * len(bands):
+            bands.append([])
+        bands[-1].append(layer)
+        taken += widths[layer]
+    return [sorted(band) for band in bands]
 
 
 def _components(nodes: int, edges: Sequence[EdgeLine]) -> list[tuple[list[int], list[EdgeLine]]]:
@@ -107,28 +193,25 @@ def _components(nodes: int, edges: Sequence[EdgeLine]) -> list[tuple[list[int], 
     return sorted(found.values(), key=lambda some: (-len(some[0]), some[0][0]))
 
 
-def _columns(widths: Sequence[float], layers: Sequence[int]) -> list[tuple[float, float]]:
-    """Return each layer's left side and width."""
-    widest = [0.0] * (max(layers) + 1)
-    for width, layer in zip(widths, layers, strict=True):
-        widest[layer] = max(widest[layer], width)
-    lefts = itertools.accumulate((width + _GAP for width in widest[:-1]), initial=0.0)
-    return list(zip(lefts, widest, strict=True))
-
-
 def _route(
     edge: EdgeLine,
     nodes: Sequence[Box],
-    columns: Sequence[tuple[float, float]],
+    bands: _Bands,
+    layers: tuple[int, int],
     way: Sequence[tuple[int, float]],
 ) -> list[tuple[float, float]]:
     """Return the points through which an edge goes, from its source to its target."""
     source, target = nodes[edge.source], nodes[edge.target]
-    side = 1 if source.x < target.x else -1
+    side = 1 if layers[0] < layers[1] else -1
     # What runs back against the direction of the others keeps clear of those that run forth.
     shift = 0.0 if side > 0 else 11.0
-    points = [(source.x + side * source.width / 2, source.y + shift)]
-    for column, y in way:
-        left, width = columns[column]
-        points += [(left, y), (left + width, y)][::side]
+    here = layers[0], source.y + shift
+    points = [(source.x + side * source.width / 2, here[1])]
+    for layer, height in way:
+        there = layer, bands.down(layer, height)
+        points += bands.crossing(edge, here, there)
+        left, width = bands.columns[layer]
+        points += [(left, there[1]), (left + width, there[1])][::side]
+        here = there
+    points += bands.crossing(edge, here, (layers[1], target.y + shift))
     return [*points, (target.x - side * target.width / 2, target.y + shift)]

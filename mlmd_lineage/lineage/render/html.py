@@ -9,28 +9,40 @@ import numpy as np
 
 from mlmd_lineage.lineage.render import labels
 from mlmd_lineage.lineage.render import svg as render_svg
+from mlmd_lineage.lineage.render.scene import scene_of, when
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph_data import GraphData
 
-DRAWN_NODES = 80
+MOST_NODES = 5_000
 """Graphs of more nodes are counted, not drawn."""
-DRAWN_EDGES = 400
+DRAWN_BOXES = 80
+"""Graphs that fold to more boxes are counted, not drawn."""
+DRAWN_LINES = 400
 _TYPES_SHOWN = 12
 _STARTS_SHOWN = 4
 
 
 def html(graph: GraphData) -> str:
-    """Return a graph as HTML: a picture of at most 80 nodes, or else a table of its types."""
-    if len(graph) > DRAWN_NODES or len(graph.index.sources) > DRAWN_EDGES:
+    """Return a graph as HTML: a picture where it folds to few boxes, or else a table of types."""
+    if len(graph) > MOST_NODES:
         return _summary(graph)
-    return f'<div style="overflow-x: auto">{svg(graph)}</div>'
+    scene = scene_of(graph)
+    if len(scene.boxes) > DRAWN_BOXES or len(scene.lines) > DRAWN_LINES:
+        return _summary(graph)
+    return page_width(render_svg.svg(scene, captions(graph)))
 
 
-def svg(graph: GraphData) -> str:
+def page_width(picture: str) -> str:
+    """Return HTML in which an SVG image takes its own width, or that of the page if it is wider."""
+    width = int(picture.split('viewBox="', 1)[1].split('"', 1)[0].split()[2])
+    return f'<div style="max-width: {width}px">{picture}</div>'
+
+
+def svg(graph: GraphData, *, fold: bool = True) -> str:
     """Return a graph drawn as an SVG image, whatever its size."""
-    return render_svg.svg(graph, captions(graph))
+    return render_svg.svg(scene_of(graph, folded=fold), captions(graph))
 
 
 def captions(graph: GraphData) -> list[str]:
@@ -57,7 +69,7 @@ def captions(graph: GraphData) -> list[str]:
         f", {name}" for name in ("reuse", "internal", "later") if getattr(question, name)
     )
     if question.as_of is not None:
-        asked += f", as of {render_svg.when(question.as_of)}"
+        asked += f", as of {when(question.as_of)}"
     limits = " and ".join(trace.truncated_by)
     places = len(trace.boundary)
     bounds = (

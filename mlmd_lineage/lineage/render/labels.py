@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,15 @@ _UNPRINTABLE = re.compile(
 )
 
 
+def is_uuid(text: str) -> bool:
+    """Tell whether a text is a UUID, which says nothing to people."""
+    return _UUID.fullmatch(text) is not None
+
+
 def title(node: Mapping[str, Any]) -> str:
     """Return what a node is called, beside its type: its id, and its name unless that is a UUID."""
     name = node.get("name") or ""
-    return f"#{node['id']}" if not name or _UUID.fullmatch(name) else f"#{node['id']} {name}"
+    return f"#{node['id']}" if not name or is_uuid(name) else f"#{node['id']} {name}"
 
 
 def node_lines(key: str, node: Mapping[str, Any], boundary: Collection[str]) -> Iterator[str]:
@@ -70,6 +76,29 @@ def shortened(text: str, length: int) -> str:
         return text
     tail = (length - 1) // 2
     return f"{text[: length - 1 - tail]}…{text[-tail:]}"
+
+
+def shortened_apart(texts: Sequence[str], length: int) -> list[str]:
+    """Return texts shortened so that what tells them apart stays.
+
+    >>> shortened_apart(["a" * 20 + "1" + "z" * 20, "a" * 20 + "2" + "z" * 20], 11)
+    ['…aaa1z…zzzz', '…aaa2z…zzzz']
+    """
+    short = [shortened(text, length) for text in texts]
+    alike: dict[str, set[str]] = {}
+    for text, made in zip(texts, short, strict=True):
+        alike.setdefault(made, set()).add(text)
+    first = {
+        text: len(os.path.commonprefix(sorted(some)))  # noqa: RUF071 - of letters, not of paths
+        for some in alike.values()
+        if len(some) > 1
+        for text in some
+    }
+    before = min(10, (length - 1) // 3)
+    return [
+        f"…{shortened(text[max(first[text] - before, 0) :], length - 1)}" if text in first else made
+        for text, made in zip(texts, short, strict=True)
+    ]
 
 
 def printable(text: str) -> str:

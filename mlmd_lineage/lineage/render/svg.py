@@ -1,4 +1,4 @@
-"""Drawing of a small graph as an SVG image, from left to right in the direction of the data.
+"""Drawing of a picture as an SVG image, from left to right in the direction of the data.
 
 Code-hosting sites cut styles, scripts and references out of what they show, so all is said in
 attributes of the shapes. Nodes bring their own background, and all else is of a middle tone:
@@ -7,30 +7,34 @@ readable on white and on black.
 
 from __future__ import annotations
 
-import datetime as dt
 import html
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
-from mlmd_lineage.lineage.render.coordinates import HEIGHT, Box, EdgeLine, set_coordinates
-from mlmd_lineage.snapshot.type_names import short_type
+from mlmd_lineage.lineage.render.coordinates import HEIGHT, set_coordinates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from mlmd_lineage.lineage.graph_data import GraphData
+    from mlmd_lineage.lineage.render.scene import Box, EdgeLine, Scene
 
-_NAMES = (
-    *("kind", "id", "type", "name", "uri", "state", "create_time_since_epoch"),
-    *("last_update_time_since_epoch", "missing"),
-)
 _MARGIN = 24
 _INK, _PALE, _EDGE, _RED = "#17212b", "#51606f", "#7f8c99", "#d0453a"
-_FILLS = {"artifact": ("#e4f1fc", "#3b83bd"), "execution": ("#fdf0d7", "#c58a2b")}
+_FILLS = {
+    "artifact": ("#e4f1fc", "#3b83bd"),
+    "execution": ("#fdf0d7", "#c58a2b"),
+    "group": ("#eceff3", "#6b7a88"),
+}
+STATUS_MARKS = {
+    "completed": ("\N{CHECK MARK}", "#2c7a4b"),
+    "cached": ("\N{CLOCKWISE OPEN CIRCLE ARROW}", "#5b6770"),
+    "failed": ("\N{MULTIPLICATION X}", "#c0392b"),
+    "running": ("\N{HORIZONTAL ELLIPSIS}", "#1f6fb2"),
+    "canceled": ("\N{EN DASH}", "#8a6d3b"),
+}
+"""The mark and the colour of each status."""
 _FONT = 'font-family="Helvetica, Arial, sans-serif"'
-_USUAL_STATES = {"LIVE", "COMPLETE", "UNKNOWN"}
 
 ROLE_LINES = {
     "uses": "",
@@ -41,25 +45,26 @@ ROLE_LINES = {
     "resolves": ' stroke-dasharray="7 3 1.5 3"',
     "pending": ' stroke-dasharray="3 3"',
     "phantom": ' stroke-dasharray="1.5 5"',
+    "after": "",
 }
 
 
-def svg(graph: GraphData, captions: Sequence[str]) -> str:
-    """Return a graph drawn as an SVG image, with lines of text beneath it."""
-    nodes = [_node(key, found) for key, found in node_attributes.node_dicts(graph, _NAMES)]
-    edges = _edges(graph, nodes)
-    width, height = set_coordinates(nodes, edges)
-    roles = [role for role in ROLE_LINES if any(edge.role == role for edge in edges)]
-    trace = graph.as_trace
-    starts = {*trace.starts, *trace.ends} if trace else set()
-    boundary = set(trace.boundary) if trace else set()
-    left = trace is not None and trace.direction == "upstream"
-    body = [_drawn_edge(edge, nodes) for edge in edges]
-    body += [
-        _drawn_node(node, node.key in starts, (-1 if left else 1) * (node.key in boundary))
-        for node in nodes
-    ]
-    legend, below = _legend(roles, bool(boundary), height + 22)
+def svg(scene: Scene, captions: Sequence[str]) -> str:
+    """Return a picture as an SVG image that fits the page's width, with lines of text beneath."""
+    boxes, lines = scene.boxes, scene.lines
+    for box in boxes:
+        name, about = box.lines
+        status = 20 if box.status else 0
+        widths = _text_width(name, 12.5, bold=True) + status, _text_width(about, 11)
+        box.width = max(84, *(width + 26 for width in widths))
+    width, height = set_coordinates(boxes, lines, from_right=scene.starts_at_right)
+    roles = [role for role in ROLE_LINES if any(line.role == role for line in lines)]
+    body = [_drawn_edge(line, boxes) for line in lines]
+    body += [_drawn_node(box) for box in boxes]
+    statuses = [name for name in STATUS_MARKS if any(box.status == name for box in boxes)]
+    cut = any(box.beyond for box in boxes)
+    legend, below = _legend(roles, statuses, cut=cut, y=height + 22)
+    captions = [*captions, scene.folded] if scene.folded else captions
     width = max(width, *(_text_width(text, 12) for text in captions), below)
     height += 26 * bool(legend) + 20 * len(captions) + 14
     texts = [
@@ -69,72 +74,21 @@ def svg(graph: GraphData, captions: Sequence[str]) -> str:
     wide, high = width + 2 * _MARGIN, height + 2 * _MARGIN
     label = html.escape(labels.printable(" ".join(captions)))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide:.0f}" height="{high:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" '
         f'viewBox="{-_MARGIN} {-_MARGIN} {wide:.0f} {high:.0f}" role="img" '
         f'aria-label="{label}" {_FONT}>' + "\n".join(["", *body, *legend, *texts, ""]) + "</svg>"
     )
 
 
-def _node(key: str, found: Mapping[str, Any]) -> Box:
-    about = labels.printable(labels.title(found))
-    state = found.get("state")
-    if state and state not in _USUAL_STATES:
-        about = f"{labels.shortened(about, 18)} · {state.lower().replace('_', ' ')}"
-    if found.get("missing"):
-        about += " · missing"
-    lines = (
-        labels.shortened(labels.printable(short_type(found.get("type"))), 26),
-        labels.shortened(about, 30),
-    )
-    tooltip = [f"{key}: {found.get('type') or 'no type'}"]
-    tooltip += [f"{name}: {found[name]}" for name in ("name", "uri", "state") if found.get(name)]
-    for name, label in (("create_time", "created"), ("last_update_time", "last updated")):
-        time = found.get(f"{name}_since_epoch")
-        if time:
-            tooltip.append(f"{label}: {when(time)}")
-    if found.get("missing"):
-        tooltip.append("events name it, and no row has its id")
-    width = max(_text_width(lines[0], 12.5, bold=True), _text_width(lines[1], 11)) + 26
-    return Box(
-        key, found["kind"], lines, "\n".join(tooltip), max(width, 84), bool(found.get("missing"))
-    )
-
-
-def when(milliseconds: int) -> str:
-    """Return a moment as people write it, in UTC."""
-    try:
-        moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.timezone.utc)
-    except (OverflowError, ValueError, OSError):
-        return f"{milliseconds} ms"
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _edges(graph: GraphData, nodes: Sequence[Box]) -> list[EdgeLine]:
-    numbers = {node.key: number for number, node in enumerate(nodes)}
-    edges: dict[tuple[str, str, str], EdgeLine] = {}
-    for source, target, event, found in edge_attributes.edge_dicts(graph):
-        role = found["role"]
-        edge = edges.setdefault(
-            (source, target, role), EdgeLine(numbers[source], numbers[target], role, [])
-        )
-        tooltip = f"{source} → {target}: {found['type']} ({role}), event {event}"
-        if found["path"]:
-            tooltip += f", {labels.path_text(found['path'])}"
-        if found.get("time"):
-            tooltip += f", {when(found['time'])}"
-        edge.tooltips.append(tooltip)
-    return list(edges.values())
-
-
-def _drawn_edge(edge: EdgeLine, nodes: Sequence[Box]) -> str:
-    points = edge.points
-    side = 1 if nodes[edge.source].x < nodes[edge.target].x else -1
+def _drawn_edge(line: EdgeLine, boxes: Sequence[Box]) -> str:
+    points = line.points
     (x, y), (end, level) = points[0], points[-1]
+    side = 1 if boxes[line.target].x > end else -1
     path = [f"M{x:.1f} {y:.1f}"]
     for at, (to, height) in enumerate(points[1:], 1):
         last = at == len(points) - 1
         stop = to - side * 7 if last else to
-        if height == y:
+        if height == y or stop == x:
             path.append(f"L{stop:.1f} {height:.1f}")
         else:
             half = (stop - x) / 2
@@ -142,50 +96,69 @@ def _drawn_edge(edge: EdgeLine, nodes: Sequence[Box]) -> str:
                 f"C{x + half:.1f} {y:.1f} {stop - half:.1f} {height:.1f} {stop:.1f} {height:.1f}"
             )
         x, y = to, height
-    hollow = edge.role in {"pending", "phantom"}
+    hollow = line.role in {"pending", "phantom"}
     head = (
         f'<path d="M{end:.1f} {level:.1f}l{-side * 8} -4v8z" fill="{"none" if hollow else _EDGE}" '
         f'stroke="{_EDGE}" stroke-width="1"/>'
     )
-    many = ""
-    if len(edge.tooltips) > 1:
+    text = line.label
+    if len(line.tooltips) > 1:
+        text = f"{text} \N{MULTIPLICATION SIGN}{len(line.tooltips):,}".strip()
+    told = ""
+    if text:
         (left, up), (right, down) = points[(len(points) - 1) // 2], points[len(points) // 2]
-        times = f"\N{MULTIPLICATION SIGN}{len(edge.tooltips)}"
-        many = _text((left + right) / 2, (up + down) / 2 - 5, times, 10, _EDGE)
-    title = html.escape(labels.printable("\n".join(edge.tooltips)))
+        told = _text((left + right) / 2, (up + down) / 2 - 5, text, 10, _EDGE)
+    title = html.escape(labels.printable("\n".join(line.tooltips)))
+    title = f"<title>{title}</title>" if title else ""
     return (
-        f'<g class="edge"><title>{title}</title><path d="{"".join(path)}" fill="none" '
-        f'stroke="{_EDGE}" stroke-width="1.4"{ROLE_LINES[edge.role]}/>{head}{many}</g>'
+        f'<g class="edge">{title}<path d="{"".join(path)}" fill="none" '
+        f'stroke="{_EDGE}" stroke-width="1.4"{ROLE_LINES[line.role]}/>{head}{told}</g>'
     )
 
 
-def _drawn_node(node: Box, start: bool, more: int) -> str:  # noqa: FBT001 - how it looks
-    fill, stroke = _FILLS[node.kind]
-    left, top = node.x - node.width / 2, node.y - HEIGHT / 2
-    corner = 13 if node.kind == "artifact" else 2.5
-    dashed = ' stroke-dasharray="4 3"' if node.dashed else ""
+def _drawn_node(box: Box) -> str:
+    fill, stroke = _FILLS[box.kind]
+    left, top = box.x - box.width / 2, box.y - HEIGHT / 2
+    corner = 13 if box.kind == "artifact" else 2.5
+    dashed = ' stroke-dasharray="4 3"' if box.missing else ""
+    stroke = _RED if box.beyond else stroke
+    size = f'width="{box.width:.1f}" height="{HEIGHT}" rx="{corner}" fill="{fill}"'
+    thick = 3 if box.is_start else 1.3
     shape = (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{node.width:.1f}" height="{HEIGHT}" '
-        f'rx="{corner}" fill="{fill}" stroke="{stroke}" '
-        f'stroke-width="{3 if start else 1.3}"{dashed}/>'
+        f'<rect x="{left:.1f}" y="{top:.1f}" {size} stroke="{stroke}" '
+        f'stroke-width="{thick}"{dashed}/>'
     )
-    tooltip = node.tooltip
+    if box.is_folded:
+        # A second box behind it.
+        shape = (
+            f'<rect x="{left + 4:.1f}" y="{top + 4:.1f}" {size} stroke="{stroke}" '
+            f'stroke-width="1"/>{shape}'
+        )
     marks = ""
-    if more:
-        tooltip += "\nmore lies beyond, and was left out"
-        marks = _dots(node.x + more * (node.width / 2 + 6), node.y + 13, more)
-        shape = shape.replace(f'stroke="{stroke}"', f'stroke="{_RED}"')
+    if box.beyond:
+        marks = _dots(box.x + box.beyond * (box.width / 2 + 6), box.y + 13, box.beyond)
+    if box.status:
+        marks += _status_mark(left + box.width - 12, top + 11, box.status)
+    middle = box.x - 9 * bool(box.status)
     return (
-        f'<g class="node"><title>{html.escape(labels.printable(tooltip))}</title>{shape}'
-        f"{_text(node.x, node.y - 3, node.lines[0], 12.5, _INK, bold=True)}"
-        f"{_text(node.x, node.y + 12, node.lines[1], 11, _PALE)}{marks}</g>"
+        f'<g class="node"><title>{html.escape(labels.printable(box.tooltip))}</title>{shape}'
+        f"{_text(middle, box.y - 3, box.lines[0], 12.5, _INK, bold=True)}"
+        f"{_text(box.x, box.y + 12, box.lines[1], 11, _PALE)}{marks}</g>"
     )
 
 
-def _legend(roles: Sequence[str], cut: bool, y: float) -> tuple[list[str], float]:  # noqa: FBT001
+def _status_mark(x: float, y: float, status: str) -> str:
+    mark, colour = STATUS_MARKS[status]
+    circle = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="{colour}"/>'
+    return circle + _text(x, y + 3.5, mark, 10, "#ffffff", bold=True)
+
+
+def _legend(
+    roles: Sequence[str], statuses: Sequence[str], *, cut: bool, y: float
+) -> tuple[list[str], float]:
     """Return what lines and marks mean, if there are any but plain ones, and how wide that is."""
     samples = {}
-    if set(roles) - {"uses", "produces"}:
+    if set(roles) - {"uses", "produces", "after"}:
         plain = [role for role in roles if not ROLE_LINES[role]]
         samples = {", ".join(plain): ""} if plain else {}
         samples |= {role: ROLE_LINES[role] for role in roles if ROLE_LINES[role]}
@@ -194,6 +167,10 @@ def _legend(roles: Sequence[str], cut: bool, y: float) -> tuple[list[str], float
         line = f'<path d="M{x:.1f} {y:.1f}h34" stroke="{_EDGE}" stroke-width="1.4"{dashes}/>'
         shown.append(line + _text(x + 41, y + 4, name, 11, _EDGE, anchor="start"))
         x += 41 + _text_width(name, 11) + 22
+    for status in statuses if set(statuses) - {"completed"} else ():
+        mark = _status_mark(x + 7, y, status)
+        shown.append(mark + _text(x + 19, y + 4, status, 11, _EDGE, anchor="start"))
+        x += 19 + _text_width(status, 11) + 22
     if cut:
         name = "more was left out here"
         shown.append(_dots(x + 2, y, 1) + _text(x + 23, y + 4, name, 11, _EDGE, anchor="start"))

@@ -18,7 +18,7 @@ from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.readers.base import Reader, Session
 
 _ONE_UP = Question(max_hops=1)
@@ -48,14 +48,14 @@ def read(reader: Reader, subjects: Collection[str]) -> Ancestry:
     return reader.ask(lambda session: _read(session, subjects))
 
 
-def read_around(reader: Reader, trace: Trace) -> Ancestry:
-    """Read what the dialects say of a trace's nodes, and of those that claim its artifacts."""
-    artifacts = set(trace.index.artifact_ids.tolist())
+def read_around(reader: Reader, graph: GraphData) -> Ancestry:
+    """Read what the dialects say of a graph's nodes, and of those that claim its artifacts."""
+    artifacts = set(graph.index.artifact_ids.tolist())
 
     def read_(session: Session) -> Ancestry:
         where = {"artifact_id": sorted(artifacts), "type": OUTPUT_EVENTS}
         claims = session.fetch("Event", where) if artifacts else []
-        executions = {*trace.index.execution_ids.tolist(), *(row[2] for row in claims)}
+        executions = {*graph.index.execution_ids.tolist(), *(row[2] for row in claims)}
         run_index = _run_index(session, executions, artifacts, [])
         whole = traversal.trace_within(session, "artifact", artifacts, _ONE_UP, up=True)
         return Ancestry(run_index, (whole,) if artifacts else (), {})
