@@ -152,7 +152,7 @@ class StoreLineage(abc.ABC):
             return self._labeled(traversal.between(self._reader, sources, targets, question))
 
     def _labeled(self, graph: _Graph) -> _Graph:
-        """Return a graph that finds the names of its nodes in this store when they are asked for."""
+        """Return a graph that asks this store for the names of its nodes."""
         from mlmd_lineage.post_execution.loading.store_labels import StoreLabels
 
         graph.labeler = StoreLabels(self._reader)

@@ -291,17 +291,17 @@ class GraphBase:
 
         return export.to_json(self)
 
-    def to_dot(self) -> str:
-        """Return the graph in Graphviz' DOT language."""
+    def to_dot(self, *, fold: bool = True) -> str:
+        """Return the graph in Graphviz' DOT language; ``fold`` is that of ``to_svg()``."""
         from mlmd_lineage.lineage.render import dot
 
-        return dot.to_dot(self)
+        return dot.to_dot(self, fold=fold)
 
-    def to_mermaid(self) -> str:
-        """Return the graph as a Mermaid flowchart."""
+    def to_mermaid(self, *, fold: bool = True) -> str:
+        """Return the graph as a Mermaid flowchart; ``fold`` is that of ``to_svg()``."""
         from mlmd_lineage.lineage.render import mermaid
 
-        return mermaid.to_mermaid(self)
+        return mermaid.to_mermaid(self, fold=fold)
 
     def to_graphml(self) -> str:
         """Return the graph as GraphML, which Gephi, yEd and networkx read."""

@@ -66,9 +66,7 @@ def _set_component(
         len(component), [(numbers[edge.source], numbers[edge.target]) for edge in edges]
     )
     gap = _GAP_WITH_LABELS if any(edge.label for edge in edges) else _GAP
-    bands = _Bands(
-        [nodes[node].width for node in component], found, gap=gap, from_right=from_right
-    )
+    bands = _Bands([nodes[node].width for node in component], found, gap=gap, from_right=from_right)
     for node, layer, height in zip(component, found.layers, found.heights, strict=True):
         left, width = bands.columns[layer]
         nodes[node].x = left + width / 2
@@ -143,10 +141,10 @@ class _Bands:
         lanes = self._lanes.setdefault((one, other), {})
         lane = lanes.setdefault(edge.source, len(lanes)) % _LANES * _LANE + 8
         gap = self._tops[max(one, other)] - _BETWEEN / 2 - lane
-        out, back = lane, self.width - lane
-        if here[0] < there[0]:
-            out, back = back, out
+        sides = [float(lane), self.width - lane]
+        out, back = sides[::-1] if here[0] < there[0] else sides
         return [(out, here[1]), (out, gap), (back, gap), (back, there[1])]
+
 
 def _closed_up(heights: Iterable[float]) -> dict[float, float]:
     """Return the heights of a band from 0 on, without the gaps that other bands need."""

@@ -1,20 +1,21 @@
 """Graphs in Graphviz' DOT language.
 
-Artifacts are boxes with round corners, executions boxes with a tab; how an edge is drawn says its
-role. The language: https://graphviz.org/doc/info/lang.html
+Artifacts are boxes with round corners, executions boxes with a tab, runs and pipelines folders;
+how an edge is drawn says its role. The language: https://graphviz.org/doc/info/lang.html
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.lineage.render.scene import box_texts, scene_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.lineage.graph_data import GraphData
+    from mlmd_lineage.lineage.render.scene import Box
 
 _LONGEST_TOOLTIP = 2_000
 """Graphviz fails on a text of more than 16,384 bytes; a character may be written with 8 of them."""
@@ -32,39 +33,45 @@ _DOT_ROLES = {
 _DOT_KINDS = {
     "artifact": 'shape="box", style="{}", fillcolor="#e3f0fb"',
     "execution": 'shape="component", style="{}", fillcolor="#fdf0d9"',
+    "group": 'shape="folder", style="{}", fillcolor="#eceff3"',
 }
 
 
-def to_dot(graph: GraphData) -> str:
+def to_dot(graph: GraphData, *, fold: bool = True) -> str:
     """Return a graph in Graphviz' DOT language (https://graphviz.org/doc/info/lang.html)."""
-    return "".join(line + "\n" for line in _dot(graph))
+    return "".join(line + "\n" for line in _dot(graph, fold=fold))
 
 
-def _dot(graph: GraphData) -> Iterator[str]:
-    trace = graph.as_trace
-    starts, boundary = (set(trace.starts), set(trace.boundary)) if trace else (set(), set())
+def _dot(graph: GraphData, *, fold: bool) -> Iterator[str]:
+    scene = scene_of(graph, folded=fold)
     yield "digraph lineage {"
-    yield '  graph [rankdir="LR"];'
+    title = f', label="{_dot_text(scene.folded)}"' if scene.folded else ""
+    yield f'  graph [rankdir="LR"{title}];'
     yield '  node [fontname="Helvetica", fontsize="11"];'
     yield '  edge [fontname="Helvetica", fontsize="9", fontcolor="gray30"];'
-    for key, node in node_attributes.node_dicts(graph, labels.NODE_NAMES):
-        rounded = ["rounded"] if node["kind"] == "artifact" else []
-        style = ",".join(["filled", *rounded, *(["dashed"] if node.get("missing") else [])])
-        extra = ', penwidth="3"' if key in starts else ""
-        extra += ', color="#c0392b"' if key in boundary else ""
-        label = _dot_text("\n".join(labels.node_lines(key, node, boundary)))
-        about = str(node.get("uri") or node.get("type") or key)
-        tooltip = _dot_text(labels.shortened(about, _LONGEST_TOOLTIP))
-        attributes = _DOT_KINDS[node["kind"]].format(style)
-        yield f'  "{key}" [label="{label}", tooltip="{tooltip}", {attributes}{extra}];'
-    for source, target, event, edge in edge_attributes.edge_dicts(graph):
-        label = _dot_text(labels.shortened(labels.path_text(edge["path"]), labels.LONGEST))
-        tooltip = f"{edge['type']} ({edge['role']}), event {event}"
+    for box in scene.boxes:
+        yield f'  "{box.key}" [{_attributes(box)}];'
+    for line in scene.lines:
+        told = _dot_text(labels.shortened(", ".join(line.paths), labels.LONGEST))
+        tooltip = _dot_text(labels.shortened("\n".join(line.tooltips), _LONGEST_TOOLTIP))
         attributes = ", ".join(
-            filter(None, (f'label="{label}", edgetooltip="{tooltip}"', _DOT_ROLES[edge["role"]]))
+            filter(None, (f'label="{told}", edgetooltip="{tooltip}"', _DOT_ROLES[line.role]))
         )
+        source, target = scene.boxes[line.source].key, scene.boxes[line.target].key
         yield f'  "{source}" -> "{target}" [{attributes}];'
     yield "}"
+
+
+def _attributes(box: Box) -> str:
+    rounded = ["rounded"] if box.kind == "artifact" else []
+    dashed = ["dashed"] if box.missing else []
+    label = _dot_text("\n".join(box_texts(box)))
+    tooltip = _dot_text(labels.shortened(box.tooltip, _LONGEST_TOOLTIP))
+    shape = _DOT_KINDS[box.kind].format(",".join(["filled", *rounded, *dashed]))
+    extra = ', penwidth="3"' if box.is_start else ""
+    extra += ', color="#c0392b"' if box.beyond else ""
+    extra += ', peripheries="2"' if box.is_folded else ""
+    return f'label="{label}", tooltip="{tooltip}", {shape}{extra}'
 
 
 def _dot_text(text: str) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 MOST_BOXES = 60
 """How many boxes a folded picture has at most, where folding can bring it down to that."""
-_ROUNDS = 64
+_ROUNDS = 24
+_LOOKS = 200_000  # at how many nodes all rounds may look
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,37 +66,33 @@ def fold(graph: GraphData, keep: Collection[str] = ()) -> list[Group]:
             node_attributes.node_dicts(graph, ("kind", "type")), found, strict=True
         )
     ]
-    groups: list[Group] = []
-    for level in (_repeats, _runs, _pipelines):
-        groups = level(kinds, found, alone, edges)
-        if len(groups) <= MOST_BOXES:
-            break
+    colours = [(kind, number if number in alone else None) for number, kind in enumerate(kinds)]
+    repeats = _refined(colours, edges.between(range(len(kinds))))
+    groups = [
+        Group(members, "repeats" if len(members) > 1 else "node") for members in _classes(repeats)
+    ]
+    for level in (_runs, _pipelines):
+        if len(groups) > MOST_BOXES:
+            groups = level(repeats, found, alone, edges)
     return sorted(groups, key=lambda group: group.members[0])
 
 
-def _repeats(
-    kinds: Sequence[Hashable], _: Sequence[NodeLabel], alone: Collection[int], edges: _Edges
-) -> list[Group]:
-    colours = [(kind, number if number in alone else None) for number, kind in enumerate(kinds)]
-    return [
-        Group(members, "repeats" if len(members) > 1 else "node")
-        for members in _classes(_refined(colours, edges.between(range(len(kinds)))))
-    ]
-
-
 def _runs(
-    kinds: Sequence[Hashable],
+    repeats: Sequence[Hashable],
     labels: Sequence[NodeLabel],
     alone: Collection[int],
     edges: _Edges,
 ) -> list[Group]:
-    """Return the runs as groups; runs of one pipeline between the same others fold again."""
+    """Return the runs as groups; runs of one pipeline between the same others fold again.
+
+    Nodes of no run fold where they repeat.
+    """
     of_run: list[Hashable] = [
         ("node", number)
         if number in alone
         else ("run", label.run_key)
         if label.run_key is not None
-        else ("kind", kinds[number])
+        else ("repeats", repeats[number])
         for number, label in enumerate(labels)
     ]
     classes = _classes(of_run)
@@ -127,7 +124,7 @@ def _merged(
 
 
 def _pipelines(
-    kinds: Sequence[Hashable],
+    repeats: Sequence[Hashable],
     labels: Sequence[NodeLabel],
     alone: Collection[int],
     _: _Edges,
@@ -137,7 +134,7 @@ def _pipelines(
         if number in alone
         else ("pipeline", label.pipeline)
         if label.pipeline is not None
-        else ("kind", kinds[number])
+        else ("repeats", repeats[number])
         for number, label in enumerate(labels)
     ]
     groups = []
@@ -170,13 +167,16 @@ class _Edges:
 def _refined(
     colours: Sequence[Hashable], edges: Iterator[tuple[int, int, int]]
 ) -> Sequence[Hashable]:
-    """Return colours that are equal where colours and those of all neighbours are."""
+    """Return colours that are equal where colours and those of all neighbours are.
+
+    In a graph so deep that many rounds do not settle it, nothing is equal.
+    """
     around: list[set[tuple[bool, int, int]]] = [set() for _ in colours]
     for source, target, role in edges:
         around[source].add((True, role, target))
         around[target].add((False, role, source))
     numbers = _numbered(colours)
-    for _ in range(_ROUNDS):
+    for _ in range(min(_ROUNDS, _LOOKS // (len(colours) + 1) + 1)):
         refined = _numbered(
             [
                 (
@@ -187,9 +187,9 @@ def _refined(
             ]
         )
         if max(refined, default=0) == max(numbers, default=0):
-            break
+            return numbers
         numbers = refined
-    return numbers
+    return range(len(colours))
 
 
 def _numbered(values: Sequence[Hashable]) -> list[int]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
-
-from mlmd_lineage.snapshot.type_names import short_type
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
-NODE_NAMES = ("kind", "id", "type", "name", "uri", "missing")
-"""The attributes of nodes that flowcharts show."""
 LONGEST = 48
 """How many characters a line of a label has at most."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -25,28 +21,6 @@ _UNPRINTABLE = re.compile(
 def is_uuid(text: str) -> bool:
     """Tell whether a text is a UUID, which says nothing to people."""
     return _UUID.fullmatch(text) is not None
-
-
-def title(node: Mapping[str, Any]) -> str:
-    """Return what a node is called, beside its type: its id, and its name unless that is a UUID."""
-    name = node.get("name") or ""
-    return f"#{node['id']}" if not name or is_uuid(name) else f"#{node['id']} {name}"
-
-
-def node_lines(key: str, node: Mapping[str, Any], boundary: Collection[str]) -> Iterator[str]:
-    """Yield the lines of a node's label in a flowchart.
-
-    Args:
-        key: The node's key.
-        node: Its attributes.
-        boundary: The keys of the nodes at which more was left out.
-    """
-    yield shortened(short_type(node.get("type")), LONGEST)
-    yield shortened(title(node), LONGEST)
-    if node.get("missing"):
-        yield "missing"
-    if key in boundary:
-        yield "… more, left out"
 
 
 def path_text(path: Sequence[str | int | None]) -> str:

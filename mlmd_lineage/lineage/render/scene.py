@@ -14,7 +14,7 @@ from mlmd_lineage.lineage.render.folding import Group, counted, fold
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.node_labels import NodeLabel
@@ -194,7 +194,10 @@ def _folded(group: Group, members: Sequence[tuple[str, Mapping[str, Any], NodeLa
         name, about = f"run {group.name}", f"{counts}{odd and f', {odd}'}"
     else:
         runs = f"{group.runs:,} run{'' if group.runs == 1 else 's'}"
-        name, about = f"{group.name} \N{MULTIPLICATION SIGN} {runs}", f"{counts}{odd and f', {odd}'}"
+        name, about = (
+            f"{group.name} \N{MULTIPLICATION SIGN} {runs}",
+            f"{counts}{odd and f', {odd}'}",
+        )
     listed = [f"{key}: {_texts(node, label)[0]}" for key, node, label in members[:_LISTED]]
     if len(members) > _LISTED:
         listed.append(f"and {len(members) - _LISTED:,} more")
@@ -209,6 +212,15 @@ def _folded(group: Group, members: Sequence[tuple[str, Mapping[str, Any], NodeLa
         missing=all(node.get("missing") for _, node, _ in members),
         is_folded=True,
     )
+
+
+def box_texts(box: Box) -> Iterator[str]:
+    """Yield the lines of a box's label where there is no mark for a status and for what is cut."""
+    yield from box.lines
+    if box.status and box.status != "completed":
+        yield box.status
+    if box.beyond:
+        yield "… more, left out"
 
 
 def _shorten(boxes: Sequence[Box]) -> None:

@@ -31,4 +31,3 @@ def shown_pair(one: Any, other: Any) -> tuple[str, str]:
 
 def _printed(value: Any) -> str:
     return "absent" if value is pd.NA else printable(in_full(value)) or '""'
-
