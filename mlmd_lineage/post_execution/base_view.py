@@ -97,6 +97,22 @@ def elapsed(started: int | None, finished: int | None) -> dt.timedelta | None:
     return None if begin is None or end is None else end - begin
 
 
+def duration_text(duration: dt.timedelta) -> str:
+    """Return a duration as people write it.
+
+    >>> duration_text(dt.timedelta(seconds=3.25)), duration_text(dt.timedelta(seconds=4000))
+    ('3.2 s', '1 h 6 min')
+    """
+    seconds = duration.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
 def moment(milliseconds: int | None) -> dt.datetime | None:
     """Return a time in UTC; None where there is none, or none that a calendar has."""
     if milliseconds is None:

@@ -112,6 +112,27 @@ class RunFields(BaseView):
         found = self._run.details.metrics.values()
         return MappingProxyType({name: value for some in found for name, value in some.items()})
 
+    def to_svg(self, *, fold: bool = True) -> str:
+        """Return the run drawn as an SVG image: its steps, their order, status and duration.
+
+        >>> Path("run.svg").write_text(run.to_svg(), encoding="utf-8")
+
+        Args:
+            fold: In a run of more than 40 steps draw groups of steps, such as a DAG or a loop of
+                Kubeflow, as one box each; with False draw every step.
+        """
+        from mlmd_lineage.post_execution import run_picture
+
+        return run_picture.run_svg(self._run, self.name, fold=fold)
+
+    def _repr_html_(self) -> str:
+        from mlmd_lineage.post_execution import run_picture
+
+        shown = super()._repr_html_()
+        if not self._run_index.holds_run(self._key):
+            return shown
+        return f"{shown}{run_picture.run_html(self._run, self.name)}"
+
     def _shown(self) -> Mapping[str, Any]:
         shown: dict[str, Any] = {"name": self.name, "pipeline": self.pipeline_name}
         if self._run_index.holds_run(self._key):

@@ -123,7 +123,7 @@ def scene_of(graph: GraphData, *, folded: bool = True) -> Scene:
             box.beyond = -1 if at_right else 1
             box.tooltip += "\nmore lies beyond, and was left out"
         boxes.append(box)
-    _shorten(boxes)
+    shorten(boxes)
     lines = _lines(graph, boxes, groups)
     hidden = len(rows) - sum(len(group.members) == 1 for group in groups)
     told = f"{hidden:,} of {len(rows):,} nodes are folded into {_count(groups)}" if hidden else ""
@@ -223,7 +223,7 @@ def box_texts(box: Box) -> Iterator[str]:
         yield "… more, left out"
 
 
-def _shorten(boxes: Sequence[Box]) -> None:
+def shorten(boxes: Sequence[Box]) -> None:
     """Shorten what stands in boxes, so that what tells them apart stays."""
     names = labels.shortened_apart([labels.printable(box.lines[0]) for box in boxes], _FIRST)
     for box, name in zip(boxes, names, strict=True):
