@@ -155,7 +155,7 @@ class StoreLineage(abc.ABC):
         """Return a graph that asks this store for the names of its nodes."""
         from mlmd_lineage.post_execution.loading.store_labels import StoreLabels
 
-        graph.labeler = StoreLabels(self._reader)
+        graph.use_labeler(StoreLabels(self._reader))
         return graph
 
     def _nodes(self, node: Node) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ from mlmd_lineage.cli.common.frames import (
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
 from mlmd_lineage.cli.common.output import LineageFormat
+from mlmd_lineage.config.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -122,12 +124,40 @@ class OutputOptions:
         ),
     ] = None
     csv_safe: Annotated[bool, typer.Option("--csv-safe", help=CSV_SAFE_HELP)] = False
-    format_: Annotated[
-        LineageFormat, typer.Option("--format", "-f", help="The format of the answer.")
-    ] = LineageFormat.table
+    no_fold: Annotated[
+        bool,
+        typer.Option("--no-fold", help="Draw every node of a large answer, not repeats as one."),
+    ] = False
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the answer to a file; its ending tells the format.",
+        ),
+    ] = None
+    given_format: Annotated[
+        LineageFormat | None,
+        typer.Option("--format", "-f", help="The format of the answer.  [default: table]"),
+    ] = None
+
+    @property
+    def format_(self) -> LineageFormat:
+        """The format that was asked for, or that of the file's name."""
+        if self.given_format is not None:
+            return self.given_format
+        return LineageFormat.table if self.file is None else _format_of(self.file)
 
     def check(self) -> None:
         """Refuse options that do not apply to the format, rather than ignore them."""
+        pictures = {"dot", "mermaid", "svg", "html", "png"}
+        if self.no_fold and self.format_.value not in pictures:
+            message = f"--no-fold is for {', '.join(sorted(pictures))}, not {self.format_.value}."
+            raise typer.BadParameter(message)
+        if self.file is not None and self.format_ is LineageFormat.table:
+            message = "A table is not written to a file; give --format csv, or redirect the output."
+            raise typer.BadParameter(message)
         if self.format_ not in {LineageFormat.table, LineageFormat.csv}:
             given = {"--only": self.only, "--edges": self.edges, "--columns": self.columns}
             for option, value in given.items():
@@ -155,7 +185,7 @@ def register(app: typer.Typer) -> None:
                 f"{name} metadata.db Model:churn --max-hops 4",
                 f"{name} metadata.db s3://bucket/train.csv --until Model",
                 f"{name} metadata.db 46 --only Model",
-                f"{name} metadata.db 46 --format dot | dot -Tsvg > {name}.svg",
+                f"{name} metadata.db 46 -o {name}.svg",
                 f"{name} metadata.db 46 --edges --format csv > edges.csv",
             ),
         )(function)
@@ -233,9 +263,23 @@ def _answer(
         output.write(f"{keys[0]} came from {keys[1]}: give them in the other order.", error=True)
 
 
+def _format_of(file: Path) -> LineageFormat:
+    ending = file.suffix.lower().removeprefix(".")
+    named = {"mmd": "mermaid", "htm": "html", "gv": "dot"}.get(ending, ending)
+    try:
+        return LineageFormat(named)
+    except ValueError:
+        known = ", ".join(f".{kind.value}" for kind in LineageFormat if kind.value != "table")
+        message = f"The ending of {file.name!r} tells no format; give --format, or one of {known}."
+        raise typer.BadParameter(message) from None
+
+
 def print_trace(trace: Trace, options: OutputOptions) -> None:
-    """Print an answer."""
-    if options.format_ is LineageFormat.csv:
+    """Print an answer, or write it to a file."""
+    if options.file is not None:
+        write_whole(options.file, _as_bytes(trace, options))
+        output.write(f"Wrote {options.file}. {summary(trace)}", error=True)
+    elif options.format_ is LineageFormat.csv:
         output.write_csv(_rows(trace, options), safe=options.csv_safe)
         if not trace.complete:
             output.write(summary(trace), error=True)
@@ -243,8 +287,23 @@ def print_trace(trace: Trace, options: OutputOptions) -> None:
         _print_table(trace, options)
     elif options.format_ is LineageFormat.json:
         output.write_json_text(trace.to_json().rstrip("\n"))
+    elif options.format_ is LineageFormat.png:
+        if output.on_terminal():
+            message = "A PNG image is no text; give -o FILE."
+            raise typer.BadParameter(message)
+        typer.echo(_as_bytes(trace, options), nl=False)
     else:
-        output.write_data(getattr(trace, f"to_{options.format_.value}")().rstrip("\n") + "\n")
+        output.write_data(_as_bytes(trace, options).decode())
+
+
+def _as_bytes(trace: Trace, options: OutputOptions) -> bytes:
+    """Return an answer in the format of a file."""
+    name = options.format_.value
+    if name == "csv":
+        return output.csv_text(_rows(trace, options), safe=options.csv_safe).encode()
+    drawn = {} if name in {"json", "graphml"} else {"fold": not options.no_fold}
+    made: str | bytes = getattr(trace, f"to_{name}")(**drawn)
+    return made if isinstance(made, bytes) else (made.rstrip("\n") + "\n").encode()
 
 
 def _rows(trace: Trace, options: OutputOptions) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 
 from mlmd_lineage.lineage import edge_attributes, node_attributes
 from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.lineage.render.node_labels import LABEL_COLUMNS, NO_LABEL
 from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def to_json(graph: GraphData) -> str:
     - for a trace ``question`` (``direction``, ``start``, ``end``, ``max_hops``, ``until``,
       ``types``, ``reuse``, ``internal``, ``later``, ``as_of``), ``complete``, ``truncated_by`` and
       ``boundary``;
-    - ``nodes``: ``node`` (its key), the attributes that networkx sees, and in a trace ``hops``;
+    - ``nodes``: ``node`` (its key), the attributes that networkx sees, what the platform says
+      (``label``, ``status``, ``run``, ``pipeline``; see ``labels``), and in a trace ``hops``;
     - ``edges``: ``event`` (its id), ``source``, ``target``, ``type``, ``role``, ``path``, ``time``.
 
     Times are milliseconds since 1970 in UTC. What has no value is left out, but in ``question``,
@@ -75,7 +77,7 @@ def _json(graph: GraphData) -> Iterator[str]:
     yield ' "nodes": ['
     yield from _lines(
         {"node": key, **node} | ({} if hops is None else {"hops": next(hops)})
-        for key, node in node_attributes.node_dicts(graph)
+        for key, node in _nodes(graph)
     )
     yield '],\n "edges": ['
     yield from _lines(
@@ -83,6 +85,15 @@ def _json(graph: GraphData) -> Iterator[str]:
         for source, target, event, edge in edge_attributes.edge_dicts(graph)
     )
     yield "]\n}\n"
+
+
+def _nodes(graph: GraphData) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each node's key, its attributes, and what its platform says of it."""
+    found = graph.node_labels
+    for key, node in node_attributes.node_dicts(graph):
+        label = found.get(key, NO_LABEL)
+        told = ((column, getattr(label, name)) for column, name in LABEL_COLUMNS.items())
+        yield key, node | {column: value for column, value in told if value is not None}
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -119,7 +130,7 @@ def _graphml(graph: GraphData) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for domain, names in (
-        ("node", node_attributes.NODE_NAMES),
+        ("node", (*node_attributes.NODE_NAMES, *LABEL_COLUMNS)),
         ("edge", edge_attributes.EDGE_NAMES),
     ):
         for name in names:
@@ -129,7 +140,7 @@ def _graphml(graph: GraphData) -> Iterator[str]:
                 f'attr.name="{name}" attr.type="{kind}"/>\n'
             )
     yield ' <graph edgedefault="directed">\n'
-    for key, node in node_attributes.node_dicts(graph):
+    for key, node in _nodes(graph):
         yield f'  <node id="{key}">{_data("node", node)}</node>\n'
     for source, target, event, edge in edge_attributes.edge_dicts(graph):
         data = _data("edge", edge)

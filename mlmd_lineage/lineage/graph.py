@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage import index as indexes
     from mlmd_lineage.lineage import keys
     from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -153,7 +154,7 @@ class LineageGraph(GraphBase):
         Nodes of stores that kept no times (schema 4) count from their first event.
         """
         made = LineageGraph(graph_tables.existing(self.tables, milliseconds(time)))
-        made.labeler = self.labeler
+        made.use_labeler(self._labeler)
         return made
 
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
@@ -225,7 +226,7 @@ class Trace(LineageGraph):
         ends: list[int] | None = None,
     ) -> None:
         """Keep what was found; its tables and its index are cut out when they are asked for."""
-        self.labeler = graph.labeler
+        self.use_labeler(graph._labeler)  # noqa: SLF001 - another of this class
         self._graph = graph
         self._whole = graph._origin  # noqa: SLF001 - another of this class
         self._found = found
@@ -276,6 +277,14 @@ class Trace(LineageGraph):
             ),
             load,
         )
+
+    @functools.cached_property
+    def node_labels(self) -> Mapping[str, NodeLabel]:
+        """What the platforms call the nodes, by their keys; see ``labels``."""
+        known = vars(self._graph).get("node_labels")
+        if known is None:
+            return super().node_labels
+        return {key: known[key] for key in self if key in known}
 
     @property
     def starts(self) -> tuple[str, ...]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlmd_lineage.lineage import index as indexes
-    from mlmd_lineage.lineage.graph_data import TraceData
+    from mlmd_lineage.lineage.graph_data import Labeler, TraceData
     from mlmd_lineage.lineage.graph_tables import TableSource
-    from mlmd_lineage.lineage.node_labels import Labeler, NodeLabel
+    from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -37,8 +37,7 @@ class GraphBase:
     """
 
     _whole: GraphBase | None = None
-    labeler: Labeler | None = None
-    """What finds the names that the platforms give the nodes, where somebody knows them."""
+    _labeler: Labeler | None = None
 
     def __init__(self, tables: TableSource) -> None:
         """Make the graph of a snapshot, or of other tables."""
@@ -88,7 +87,15 @@ class GraphBase:
     @functools.cached_property
     def node_labels(self) -> Mapping[str, NodeLabel]:
         """What the platforms call the nodes, by their keys; see ``labels``."""
-        return {} if self.labeler is None else self.labeler(self)
+        return {} if self._labeler is None else self._labeler(self)
+
+    def use_labeler(self, labeler: Labeler | None) -> None:
+        """Have something find the names that the platforms give the nodes; a store does so."""
+        self._labeler = labeler
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Take the nodes' names along, as no store can be asked for them in another process."""
+        return {**vars(self), "node_labels": self.node_labels, "_labeler": None}
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -100,7 +107,7 @@ class GraphBase:
         artifact), ``status`` (of a step), ``run``, ``pipeline`` (those of a step, or in which an
         artifact was made). It reads the contexts of the nodes, which MLMD has no index for.
         """
-        from mlmd_lineage.lineage import node_labels
+        from mlmd_lineage.lineage.render import node_labels
 
         return node_labels.label_frame(self, self.node_labels)
 
@@ -321,6 +328,25 @@ class GraphBase:
         from mlmd_lineage.lineage.render import html
 
         return html.svg(self, fold=fold)
+
+    def to_png(self, *, fold: bool = True) -> bytes:
+        """Return the graph drawn as a PNG image; ``fold`` is that of ``to_svg()``.
+
+        Raises:
+            ConfigurationError: The extra ``png`` is not installed.
+        """
+        from mlmd_lineage.lineage.render import png
+
+        return png.png(self.to_svg(fold=fold))
+
+    def to_html(self, *, fold: bool = True) -> str:
+        """Return the graph as one HTML page with its picture, its nodes and its edges.
+
+        It needs no other file, no network and no scripts. ``fold`` is that of ``to_svg()``.
+        """
+        from mlmd_lineage.lineage.render import page
+
+        return page.page(self, fold=fold)
 
     def _repr_html_(self) -> str:
         from mlmd_lineage.lineage.render import html

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.lineage.index import Index
-    from mlmd_lineage.lineage.node_labels import NodeLabel
     from mlmd_lineage.lineage.question import Question
+    from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -80,3 +80,10 @@ class TraceData(GraphData, Protocol):
     @property
     def boundary(self) -> tuple[str, ...]:
         """The nodes at which more was left out, in order."""
+
+
+class Labeler(Protocol):
+    """Finds what platforms call the nodes of a graph."""
+
+    def __call__(self, graph: GraphData) -> Mapping[str, NodeLabel]:
+        """Return the labels of a graph's nodes by their keys; those without one are left out."""

@@ -136,7 +136,7 @@ def test_what_names_no_one_node_is_told(odd_store: str, text: str, told: str):
 
 def test_every_format_is_that_of_python():
     trace = mlmd_lineage.connect(STORE).upstream("artifact/43")
-    for name in ("json", "dot", "mermaid", "graphml"):
+    for name in ("json", "dot", "mermaid", "graphml", "svg", "html"):
         printed = run("upstream", STORE, "43", "--format", name).stdout
         assert printed.rstrip("\n") == getattr(trace, f"to_{name}")().rstrip("\n")
 
@@ -338,7 +338,7 @@ def test_real_stores_are_described_and_listed(shared_stores: Path, name: str):
         (["upstream", STORE, "43", "44"], "unexpected extra argument"),
         (["upstream", STORE, "43", "--max-hops", "-1"], "--max-hops"),
         (["upstream", STORE, "43", "--max-hops", "many"], "--max-hops"),
-        (["upstream", STORE, "43", "--format", "svg"], "'svg' is not one of 'table', 'json'"),
+        (["upstream", STORE, "43", "--format", "jpg"], "'jpg' is not one of 'table', 'json'"),
         (["artifacts", STORE, "--format", "dot"], "'dot' is not one of 'table', 'json', 'csv'"),
         (["describe", STORE, "--format", "csv"], "'csv' is not one of 'table', 'json'"),
         (["upstream", STORE, "43", "--only", "Model", "-f", "json"], "--only is for the formats"),

@@ -257,3 +257,37 @@ def test_the_options_of_csv_reach_the_writer(tmp_path: Path):
 def test_the_hostile_characters_are_of_every_kind_that_does_not_print():
     kinds = {unicodedata.category(c) for each in HOSTILE for c in each}
     assert {"Cc", "Cf", "Zl", "Zp"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"),
+    [("svg", b"<svg "), ("html", b"<!doctype html>"), ("json", b"{"), ("csv", b"node,"),
+     ("mmd", b"flowchart LR"), ("gv", b"digraph"), ("graphml", b"<?xml")],
+)  # fmt: skip
+def test_an_answer_goes_to_a_file_of_the_format_that_its_ending_tells(
+    tmp_path: Path, ending: str, begins: bytes
+):
+    file = tmp_path / f"answer.{ending}"
+    done = terminal.invoke("upstream", STORE, "43", "-o", str(file))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == f"Wrote {file}. Complete: 6 artifacts and 6 executions.\n"
+    assert file.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["-o", "answer.txt"], "tells no format"),
+        (["-o", "answer.svg", "--format", "table"], "A table is not written to a file"),
+        (["--format", "json", "--no-fold"], "--no-fold is for"),
+        (["-o", "missing-link/answer.svg", "--only", "Model"], "--only is for"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], told: str
+):
+    monkeypatch.chdir(tmp_path)
+    done = terminal.invoke("upstream", STORE, "43", *options)
+    assert done.exit_code == 2
+    assert told in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())

@@ -124,7 +124,11 @@ def test_metrics_of_kubeflow(shared_store: Callable[[str], Path]):
     store = ml.connect(shared_store("kfp2_emulated.db"))
     compared = store.get_pipeline("kfp2-lineage-demo").compare_runs()
     assert compared.metrics["exit-handler-1/evaluate.accuracy"].notna().sum() == 4
-    assert len(compared.plot().lines) == len(compared.metrics.columns)
+    panels = compared.plot()
+    assert len(panels) == len(compared.metrics.columns)
+    titles = [panel.get_title() for panel in panels]
+    assert titles[:3] == list(compared.metrics.columns[:3])
+    assert len(set(titles)) == len(titles)
 
 
 def test_a_wide_comparison_is_made_at_once():
@@ -174,14 +178,18 @@ def test_inputs_that_stay_inside_and_do_not_differ_are_left_out():
 
 def test_durations_are_drawn_in_seconds(penguins: PipelineView):
     compared = penguins.compare_runs()
-    axes = compared.plot(["duration", "parameters.Trainer.train_args.num_steps"])
-    [durations, _] = axes.lines
+    panels = compared.plot(["duration", "parameters.Trainer.train_args.num_steps"])
+    [durations, failed] = panels[0].lines
     assert durations.get_ydata()[0] == pytest.approx(20.856)
-    assert [text.get_text() for text in axes.get_legend().texts] == [
+    assert len(failed.get_ydata()) == 1
+    assert [panel.get_title() for panel in panels] == [
         "duration",
         "parameters.Trainer.train_args.num_steps",
     ]
-    assert compared.plot("duration", ax=axes) is axes
+    assert panels[0].get_shared_x_axes().joined(*panels)
+    figure = panels[0].figure
+    figure.clear()
+    assert compared.plot("duration", figure=figure)[0].figure is figure
 
 
 def test_what_cannot_be_drawn_is_told(penguins: PipelineView, monkeypatch: pytest.MonkeyPatch):

@@ -16,13 +16,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.lineage import node_attributes
-from mlmd_lineage.lineage.node_labels import NO_LABEL
+from mlmd_lineage.lineage.render.node_labels import NO_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.lineage.graph_data import GraphData
-    from mlmd_lineage.lineage.node_labels import NodeLabel
+    from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
 MOST_BOXES = 60
 """How many boxes a folded picture has at most, where folding can bring it down to that."""

@@ -8,16 +8,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.lineage import edge_attributes, node_attributes
-from mlmd_lineage.lineage.node_labels import NO_LABEL
 from mlmd_lineage.lineage.render import labels
 from mlmd_lineage.lineage.render.folding import Group, counted, fold
+from mlmd_lineage.lineage.render.node_labels import NO_LABEL
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.lineage.graph_data import GraphData
-    from mlmd_lineage.lineage.node_labels import NodeLabel
+    from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
 FOLD_ABOVE = 40
 """Graphs of more nodes are folded."""
@@ -115,9 +115,8 @@ def scene_of(graph: GraphData, *, folded: bool = True) -> Scene:
     boxes = []
     for group in groups:
         members = [(*rows[at], found.get(rows[at][0], NO_LABEL)) for at in group.members]
-        box = _single(*members[0], texts[group.members[0]]) if len(members) == 1 else None
-        if box is None or group.level in {"run", "pipeline"}:
-            box = _folded(group, members)
+        single = len(members) == 1
+        box = _single(*members[0], texts[group.members[0]]) if single else _folded(group, members)
         box.is_start = not starts.isdisjoint(key for key, _, _ in members)
         if not boundary.isdisjoint(key for key, _, _ in members):
             box.beyond = -1 if at_right else 1

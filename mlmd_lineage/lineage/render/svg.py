@@ -106,7 +106,9 @@ def _drawn_edge(line: EdgeLine, boxes: Sequence[Box]) -> str:
         text = f"{text} \N{MULTIPLICATION SIGN}{len(line.tooltips):,}".strip()
     told = ""
     if text:
-        (left, up), (right, down) = points[(len(points) - 1) // 2], points[len(points) // 2]
+        # Beside the step, which is where lines could be mistaken.
+        near_end = boxes[line.target].kind == "execution"
+        (left, up), (right, down) = points[-2:] if near_end else points[:2]
         told = _text((left + right) / 2, (up + down) / 2 - 5, text, 10, _EDGE)
     title = html.escape(labels.printable("\n".join(line.tooltips)))
     title = f"<title>{title}</title>" if title else ""

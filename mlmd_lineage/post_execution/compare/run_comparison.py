@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
@@ -119,16 +120,23 @@ class RunComparison:
         found = self._frame.filter(regex=r"^metrics\.")
         return found.rename(columns=lambda name: str(name).removeprefix("metrics."))
 
-    def plot(self, columns: str | Collection[str] | None = None, *, ax: Axes | None = None) -> Axes:
-        """Draw metrics over time with matplotlib, which the extra ``plot`` installs.
+    def plot(
+        self, columns: str | Collection[str] | None = None, *, figure: Figure | None = None
+    ) -> list[Axes]:
+        """Draw metrics over time with matplotlib, one panel each; the extra ``plot`` installs it.
 
         >>> comparison.plot()
         >>> comparison.plot(["duration", "parameters.Trainer.train_args.num_steps"])
 
+        The panels, which are returned, share the axis of time. Runs that failed are marked by
+        crosses.
+
+        >>> comparison.plot()[0].figure.savefig("runs.svg")
+
         Args:
             columns: Which columns of numbers of ``frame`` to draw; all metrics where None is
                 given. The duration is drawn in seconds.
-            ax: Where to draw; a new figure where None is given.
+            figure: Where to draw; a new figure where None is given.
 
         Raises:
             ConfigurationError: There is no such column, or none of numbers; or matplotlib is not
@@ -149,17 +157,9 @@ class RunComparison:
                 f"{', '.join(map(repr, numbers[:3])) or 'none here'}."
             )
             raise errors.ConfigurationError(message)
-        if ax is None:
-            _, ax = _pyplot().subplots()
-        for name, values in drawn.items():
-            there = values.notna()
-            label = name.removeprefix("metrics.")
-            ax.plot(whole["started"][there], values[there], marker="o", label=label)
-        ax.set_xlabel("started (UTC)")
-        ax.set_title(self.pipeline)
-        ax.legend()
-        ax.figure.autofmt_xdate()
-        return ax
+        from mlmd_lineage.post_execution.compare.metric_panels import draw
+
+        return draw(self.pipeline, whole, drawn, figure)
 
     def to_json(self) -> str:
         """Return the runs as JSON: an array of objects, missing values null."""
@@ -224,12 +224,3 @@ def _numbers(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
         raise errors.ConfigurationError(message)
     seconds = column.dt.total_seconds() if column.dtype.kind == "m" else column
     return seconds.astype("Float64")
-
-
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot as plt
-    except ImportError:
-        message = "plot() needs matplotlib: pip install 'mlmd-lineage[plot]'."
-        raise errors.ConfigurationError(message) from None
-    return plt

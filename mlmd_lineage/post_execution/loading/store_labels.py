@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.lineage.node_labels import NodeLabel
 from mlmd_lineage.lineage.render.labels import is_uuid
+from mlmd_lineage.lineage.render.node_labels import NodeLabel
 from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.post_execution.loading import closures
 from mlmd_lineage.post_execution.loading.ancestry import Ancestry
@@ -18,7 +18,6 @@ from mlmd_lineage.post_execution.loading.store_image import StoreImage, read_tab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
     from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.index import Index
@@ -26,21 +25,15 @@ if TYPE_CHECKING:
 
 
 class StoreLabels:
-    """Labels the nodes of a store's graphs; it reads what it needs when it is called.
+    """Labels the nodes of a store's graphs; it reads what it needs when it is called."""
 
-    In another process, where no reader can follow, it knows no labels.
-    """
-
-    def __init__(self, reader: Reader | None) -> None:
+    def __init__(self, reader: Reader) -> None:
         """Take what reads the store."""
         self._reader = reader
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return StoreLabels, (None,)
-
     def __call__(self, graph: GraphData) -> Mapping[str, NodeLabel]:
         """Return the labels of a graph's nodes by their keys."""
-        if self._reader is None or not len(graph):
+        if not len(graph):
             return {}
         if graph.tables.is_whole and graph.as_trace is None:
             tables = read_tables(self._reader.read, dialects())

@@ -1,22 +1,20 @@
 """The names and statuses that platforms give the nodes of a graph.
 
 A graph itself knows MLMD's rows only. Who opens a store also knows the dialects by which its
-platforms name steps and artifacts, and gives its graphs a ``Labeler``.
+platforms name steps and artifacts, and gives its graphs a ``graph_data.Labeler``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from mlmd_lineage.snapshot import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mlmd_lineage.lineage.graph_data import GraphData
+    from collections.abc import Iterable, Mapping
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,28 +39,22 @@ class NodeLabel:
 
 
 NO_LABEL = NodeLabel()
+LABEL_COLUMNS = {"label": "name", "status": "status", "run": "run", "pipeline": "pipeline"}
+"""The columns of frames and exports, and the attribute of a label that each holds."""
 
 
-class Labeler(Protocol):
-    """Finds what platforms call the nodes of a graph."""
-
-    def __call__(self, graph: GraphData) -> Mapping[str, NodeLabel]:
-        """Return the labels of a graph's nodes by their keys; those without one are left out."""
-
-
-def label_frame(graph: GraphData, labels: Mapping[str, NodeLabel]) -> pd.DataFrame:
-    """Return the labels of a graph's nodes in the order of ``graph.nodes``.
+def label_frame(nodes: Iterable[str], labels: Mapping[str, NodeLabel]) -> pd.DataFrame:
+    """Return the labels of a graph's nodes, whose keys are given, in their order.
 
     The index, ``node``, holds their keys. Columns: ``label``, ``status``, ``run``, ``pipeline``,
     all texts, NA where the platform does not say it.
     """
-    keys = list(graph)
+    keys = list(nodes)
     found = [labels.get(key, NO_LABEL) for key in keys]
-    names = {"label": "name", "status": "status", "run": "run", "pipeline": "pipeline"}
     return pd.DataFrame(
         {
             column: pd.array([getattr(label, name) for label in found], columns.TEXT)
-            for column, name in names.items()
+            for column, name in LABEL_COLUMNS.items()
         },
         index=pd.Index(pd.array(keys, columns.TEXT), name="node"),
     )
