@@ -114,7 +114,12 @@ def write_json_rows(rows: Iterable[Any]) -> None:
 
 
 def write_csv(frame: pd.DataFrame, *, safe: bool = False) -> None:
-    """Write a frame as CSV, its index first.
+    """Write a frame as CSV; the arguments are those of ``csv_text``."""
+    write_data(csv_text(frame, safe=safe))
+
+
+def csv_text(frame: pd.DataFrame, *, safe: bool = False) -> str:
+    """Return a frame as CSV, its index first.
 
     Args:
         frame: The frame.
@@ -127,7 +132,7 @@ def write_csv(frame: pd.DataFrame, *, safe: bool = False) -> None:
     writer = csv.writer(_UnixLines(written), lineterminator="\r\n")
     writer.writerow(headings)
     writer.writerows(zip(*columns, strict=True))
-    write_data(written.getvalue())
+    return written.getvalue()
 
 
 class _UnixLines:
