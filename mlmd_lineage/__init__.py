@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlmd_lineage import errors, testing
+    from mlmd_lineage.audit.checks.base import AuditCheck, Observation, Severity
+    from mlmd_lineage.audit.checks.data import AuditData
+    from mlmd_lineage.audit.checks.registry import register_check
+    from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.config.filesystem_schemes import register_scheme
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.records import RunIdentity
@@ -63,6 +67,9 @@ __all__ = [
     "ArchiveMetadataStore",
     "ArtifactState",
     "ArtifactView",
+    "AuditCheck",
+    "AuditData",
+    "AuditReport",
     "BaseArtifactStore",
     "BaseMetadataStore",
     "BaseOrchestrator",
@@ -77,6 +84,7 @@ __all__ = [
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
+    "Observation",
     "PipelineRunView",
     "PipelineView",
     "PostgreSQLMetadataStore",
@@ -88,6 +96,7 @@ __all__ = [
     "RunIdentity",
     "SQLiteMetadataStore",
     "Session",
+    "Severity",
     "Snapshot",
     "Stack",
     "StepView",
@@ -100,6 +109,7 @@ __all__ = [
     "connect",
     "errors",
     "message",
+    "register_check",
     "register_dialect",
     "register_materializer",
     "register_scheme",
@@ -111,6 +121,9 @@ _DEFINED_IN = {
     "ArchiveMetadataStore": "stores.archive",
     "ArtifactState": "snapshot.enums",
     "ArtifactView": "post_execution.views",
+    "AuditCheck": "audit.checks.base",
+    "AuditData": "audit.checks.data",
+    "AuditReport": "audit.report",
     "BaseArtifactStore": "stacks.artifact_stores",
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
@@ -125,6 +138,7 @@ _DEFINED_IN = {
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
+    "Observation": "audit.checks.base",
     "PipelineRunView": "post_execution.views",
     "PipelineView": "post_execution.views",
     "PostgreSQLMetadataStore": "stores.postgresql",
@@ -136,6 +150,7 @@ _DEFINED_IN = {
     "RunIdentity": "dialects.records",
     "SQLiteMetadataStore": "stores.sqlite",
     "Session": "readers.base",
+    "Severity": "audit.checks.base",
     "Snapshot": "snapshot.snapshot",
     "Stack": "stacks.stack",
     "StepView": "post_execution.views",
@@ -147,6 +162,7 @@ _DEFINED_IN = {
     "Writer": "writing.writer",
     "connect": "store",
     "message": "writing.writer",
+    "register_check": "audit.checks.registry",
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
     "register_scheme": "config.filesystem_schemes",

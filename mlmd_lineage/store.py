@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.registry import reader_for
-from mlmd_lineage.store_runs import StoreRuns
+from mlmd_lineage.store_audit import StoreAudit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -92,7 +92,7 @@ def _root_of_stack() -> str | None:
     return None if store.name == _BUILT_IN_STACK else store.path
 
 
-class Store(StoreRuns):
+class Store(StoreAudit):
     """An MLMD store: its snapshot, its frames, its lineage and its runs.
 
     >>> store = Store(SQLiteMetadataStore(uri="metadata.db"))
@@ -299,6 +299,7 @@ class Store(StoreRuns):
             ("what ran", "get_pipelines(), get_runs(), get_run(), get_step(), get_artifact()"),
             ("what came from what", "upstream(), downstream(), between(), lineage()"),
             ("comparisons", "diff(), impact(), get_pipeline(...).compare_runs()"),
+            ("evidence", "audit()"),
         ]
         return table("Store", rows)
 

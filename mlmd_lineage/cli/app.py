@@ -10,6 +10,7 @@ import typer
 from mlmd_lineage import __version__
 from mlmd_lineage.cli import (
     archive,
+    audit,
     compare,
     components,
     config,
@@ -79,6 +80,7 @@ for group in (
     show,
     runs,
     compare,
+    audit,
     node_tables,
     archive,
     init,

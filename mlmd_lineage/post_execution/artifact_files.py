@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mlmd_lineage.config import filesystem_schemes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 MAX_BYTES = 1 << 30
 """How many bytes are read at most where nothing else is said: 1 GiB."""
@@ -37,6 +37,9 @@ class ArtifactFiles(Protocol):
 
     def read(self, name: str | None) -> bytes:
         """Return what a file of the folder holds, or the single file."""
+
+    def chunks(self, name: str | None) -> Iterator[bytes]:
+        """Yield the same in pieces, so that a large file needs little memory."""
 
     def path(self, name: str | None) -> str:
         """Return the path of a file, to be shown."""
@@ -134,6 +137,10 @@ class LocalFiles:
 
     def read(self, name: str | None) -> bytes:
         """Return what a file holds."""
+        return b"".join(self.chunks(name))
+
+    def chunks(self, name: str | None) -> Iterator[bytes]:
+        """Yield what a file holds in pieces."""
         if name is not None:
             _check_name(name)
         path = os.path.realpath(self.path(name))
@@ -147,7 +154,7 @@ class LocalFiles:
                 raise UnreadableError(message)
             if status.st_size > self._max_bytes:
                 raise _too_large(path, status.st_size, self._max_bytes)
-            return _bounded(file, path, self._max_bytes)
+            yield from _bounded(file, path, self._max_bytes)
 
     def _check(self, path: str) -> None:
         if any(path == folder or path.startswith(f"{folder}/") for folder in _NO_FILES):
@@ -199,6 +206,10 @@ class RemoteFiles:
 
     def read(self, name: str | None) -> bytes:
         """Return what a file holds."""
+        return b"".join(self.chunks(name))
+
+    def chunks(self, name: str | None) -> Iterator[bytes]:
+        """Yield what a file holds in pieces."""
         if name is not None:
             _check_name(name)
         path = self.path(name)
@@ -206,19 +217,17 @@ class RemoteFiles:
         if size is not None and size > self._max_bytes:
             raise _too_large(path, size, self._max_bytes)
         with self._files.open(path, "rb") as file:
-            return _bounded(file, path, self._max_bytes)
+            yield from _bounded(file, path, self._max_bytes)
 
 
-def _bounded(file: Any, path: str, limit: int) -> bytes:
-    """Return a file's bytes; one that is longer than it said is refused."""
-    parts = []
+def _bounded(file: Any, path: str, limit: int) -> Iterator[bytes]:
+    """Yield a file's bytes; one that is longer than it said is refused."""
     left = limit + 1
     while left > 0 and (part := file.read(min(left, _CHUNK))):
-        parts.append(part)
         left -= len(part)
-    if left <= 0:
-        raise _too_large(path, None, limit)
-    return b"".join(parts)
+        if left <= 0:
+            raise _too_large(path, None, limit)
+        yield part
 
 
 def listed(names: Sequence[str]) -> str:

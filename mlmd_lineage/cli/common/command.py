@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -32,6 +33,7 @@ LEFT_OUT = "\0"
 """The value of STORE where it was left out; no argument of a program can be that."""
 
 WIDEST_HELP = 160
+_NODE_KEY = re.compile(r"(?:artifact|execution|context)/[0-9]+")
 _WRITERS = ("typer", "click", "rich", "mlmd_lineage.cli")
 """The modules that write to standard output, and to nothing else."""
 _CLOSED_PIPE = 141  # what a shell shows for a program that a closed pipe ended
@@ -69,7 +71,10 @@ class Command(TyperCommand):
         if len(arguments) > 1 and arguments[0].name == "store" and not ctx.resilient_parsing:
             values, _, _ = self.make_parser(ctx).parse_args(list(args))
             given = [p for p in arguments if isinstance(values.get(p.name), str)]
-            if len(given) == len(arguments) - 1 and not _is_a_store(values["store"]):
+            # Where what follows may be left out too, only a node's key is surely no STORE.
+            is_left_out = arguments[1].required or _NODE_KEY.fullmatch(str(values.get("store")))
+            one_less = len(given) == len(arguments) - 1
+            if one_less and is_left_out and not _is_a_store(values["store"]):
                 args = [LEFT_OUT, *args]
         return super().parse_args(ctx, args)
 

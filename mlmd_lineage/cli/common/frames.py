@@ -110,11 +110,16 @@ def chosen_columns(frame: pd.DataFrame, names: Collection[str] | None) -> pd.Dat
 
 def write_plain(frame: pd.DataFrame) -> None:
     """Write a frame as columns between tabs, under their names, nothing cut."""
+    output.write("\n".join(plain_lines(frame)))
+
+
+def plain_lines(frame: pd.DataFrame) -> list[str]:
+    """Return a frame as lines of columns between tabs, under their names, nothing cut."""
     flat = frame.reset_index()
     lines = ["\t".join(printable(str(name)) for name in flat.columns)]
     columns = [[plain_value(value) for value in flat[name]] for name in flat.columns]
     lines += ["\t".join(row) for row in zip(*columns, strict=True)]
-    output.write("\n".join(lines))
+    return lines
 
 
 def print_on_terminal(frame: pd.DataFrame, of: str = "", *, all_columns: bool = False) -> None:

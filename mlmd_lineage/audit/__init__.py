@@ -1,0 +1,1 @@
+"""Audit: findings, dossiers, bundles, ledgers and exports of a store."""
