@@ -1,11 +1,34 @@
-"""An artifact as a step is given it, or as one produced it."""
+"""Artifacts as steps are given them and produce them, and what is put of a new one."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlmd_lineage.record_format.properties import Plain
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
+class NewArtifact:
+    """What is put of an artifact that is not in the store yet.
+
+    Attributes:
+        external_id: Unlike that of any other artifact.
+        base_type: MLMD's base type of its type, where that is new too.
+        properties: Its custom properties.
+        is_input: It was not made by a step: one that is there with the same URI and digest is it.
+    """
+
+    external_id: str
+    base_type: str | None
+    properties: Mapping[str, Plain]
+    is_input: bool
+
+
+@dataclasses.dataclass(slots=True, eq=False)
 class RecordedArtifact:
     """An artifact of a recorded step.
 
@@ -19,7 +42,8 @@ class RecordedArtifact:
         uri: Where its contents lie; empty where they lie nowhere.
         sha256: The digest of its contents, in hexadecimal; None where it was not taken.
         name: Its name, if it has one.
-        path: The path to open: the URI as it was given, for a local file.
+        path: The path to open: the URI as it was given.
+        has_digest: Whether the digest is in its own record: other platforms write none.
     """
 
     id: int | None
@@ -28,6 +52,8 @@ class RecordedArtifact:
     sha256: str | None = None
     name: str | None = None
     path: str = ""
+    has_digest: bool = True
+    new: NewArtifact | None = dataclasses.field(default=None, repr=False)
 
     @property
     def node_key(self) -> str | None:

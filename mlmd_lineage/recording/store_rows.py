@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.record_format.names import SHA256
 from mlmd_lineage.recording.artifacts import RecordedArtifact
 from mlmd_lineage.snapshot.enums import ArtifactState
-from mlmd_lineage.snapshot.tables import SCHEMAS
+from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
+from mlmd_lineage.snapshot.values import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from mlmd_lineage.readers.base import Session
 
-SHA256 = "sha256"
-"""The custom property of an artifact that holds the digest of its contents."""
 GONE = frozenset(
     {ArtifactState.MARKED_FOR_DELETION, ArtifactState.DELETED, ArtifactState.ABANDONED}
 )
@@ -37,6 +37,12 @@ def type_ids(session: Session, kind: int, name: str) -> list[int]:
     return [row["id"] for row in found if row["type_kind"] == kind and row["name"] == name]
 
 
+def external_ids(session: Session, table: str, wanted: Collection[str]) -> dict[str, int]:
+    """Return the ids of the nodes that have some external ids."""
+    found = rows(session, table, {"external_id": wanted})
+    return {row["external_id"]: row["id"] for row in found if row["external_id"] in wanted}
+
+
 def artifacts(session: Session, found: Iterable[Mapping[str, Any]]) -> dict[int, RecordedArtifact]:
     """Return artifacts by their ids, given their rows, with type and digest."""
     held = list(found)
@@ -57,3 +63,26 @@ def artifacts(session: Session, found: Iterable[Mapping[str, Any]]) -> dict[int,
         )
         for row in held
     }
+
+
+def custom_properties(
+    session: Session, kind: str, ids: Collection[int]
+) -> dict[int, dict[str, Any]]:
+    """Return the custom properties of nodes, by their ids and by names."""
+    schema = KINDS[kind]
+    found: dict[int, dict[str, Any]] = {}
+    for row in rows(session, schema.properties, {schema.id_column: ids}):
+        if row["is_custom_property"]:
+            value = value_of(*(row[column] for column in _VALUE_COLUMNS))
+            found.setdefault(row[schema.id_column], {})[row["name"]] = value
+    return found
+
+
+_VALUE_COLUMNS = (
+    "int_value",
+    "double_value",
+    "string_value",
+    "byte_value",
+    "proto_value",
+    "bool_value",
+)

@@ -7,7 +7,6 @@ and says what is recorded of it. A recorder gets it as ``save_value``.
 from __future__ import annotations
 
 import dataclasses
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class SavedValue:
     uri: str
     type: str
     base_type: str | None = None
-    properties: Mapping[str, Any] = MappingProxyType({})
+    properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class SaveValue(Protocol):

@@ -11,17 +11,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from mlmd_lineage.record_format.names import CACHE_CONTEXT
 from mlmd_lineage.recording.store_rows import GONE, artifacts, rows, type_ids
 from mlmd_lineage.snapshot.enums import PUBLISHED_OUTPUTS, ExecutionState, TypeKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.readers.base import Session
     from mlmd_lineage.recording.artifacts import RecordedArtifact
-
-CACHE_CONTEXT = "execution_cache"
-"""The type of the contexts that are named by digests of cache keys."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,28 +37,15 @@ class CachedResult:
     outputs: Mapping[str, tuple[RecordedArtifact, ...]]
 
 
-def results(reader: Reader, digest: str) -> list[CachedResult]:
+def results(session: Session, digest: str) -> list[CachedResult]:
     """Return the executions that completed with a cache key, the newest first.
 
     Args:
-        reader: The store's.
+        session: An open session of the store.
         digest: The digest of the key.
-
-    Raises:
-        StoreError: The store cannot be read.
     """
-    return reader.ask(lambda session: _results(session, digest))
-
-
-def _results(session: Session, digest: str) -> list[CachedResult]:
-    contexts = [
-        row["id"]
-        for row in rows(
-            session,
-            "Context",
-            {"name": [digest], "type_id": type_ids(session, TypeKind.CONTEXT_TYPE, CACHE_CONTEXT)},
-        )
-    ]
+    types = type_ids(session, TypeKind.CONTEXT_TYPE, CACHE_CONTEXT)
+    contexts = [row["id"] for row in rows(session, "Context", {"name": [digest], "type_id": types})]
     members = {
         row["execution_id"] for row in rows(session, "Association", {"context_id": contexts})
     }
@@ -70,10 +55,8 @@ def _results(session: Session, digest: str) -> list[CachedResult]:
         if row["last_known_state"] == ExecutionState.COMPLETE
     }
     outputs = _outputs(session, done)
-    newest = sorted(done, key=lambda number: (done[number], number), reverse=True)
-    return [
-        CachedResult(number, done[number], outputs[number]) for number in newest if number in outputs
-    ]
+    newest = sorted(outputs, key=lambda number: (done[number], number), reverse=True)
+    return [CachedResult(number, done[number], outputs[number]) for number in newest]
 
 
 def _outputs(
