@@ -12,13 +12,15 @@ from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.store_audit import StoreAudit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
 
     from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
     from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.recording.recorder import OnUnreachable, RunRecorder
+    from mlmd_lineage.recording.values import SaveValue
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.snapshot.tables import NodeKind
@@ -268,6 +270,76 @@ class Store(StoreAudit):
         from mlmd_lineage.writing.registry import writer_for
 
         return writer_for(self.metadata_store)
+
+    def record(  # noqa: PLR0913 - each stands alone
+        self,
+        pipeline: str,
+        run_name: str | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        resume: bool = False,
+        on_unreachable: OnUnreachable = "raise",
+        enable_cache: bool | None = None,
+        capture_code: bool = True,
+        capture_host: bool = True,
+        capture_software: bool = True,
+        heartbeat: float = 30.0,
+        artifact_root: str | None = None,
+        save_value: SaveValue | None = None,
+    ) -> RunRecorder:
+        """Return the recorder of a new run, or of one that is resumed.
+
+        >>> with store.record("churn", parameters={"seed": 7}) as run:
+        ...     with run.step("train", inputs={"data": "train.csv"}) as step:
+        ...         step.produce("model", uri="model.pkl", type="Model", metrics={"auc": 0.91})
+
+        ``docs/recording.md`` is the guide, ``docs/record-format.md`` says what is written.
+
+        Args:
+            pipeline: The pipeline's name.
+            run_name: The run's name; without one it is the pipeline's and the time.
+            parameters: What the run as a whole is given.
+            tags: Texts by names.
+            resume: Take part in the run of this name, from whatever process or machine, where
+                there is one.
+            on_unreachable: ``"raise"``: a step does not run if the store cannot be reached;
+                ``"spool"``: what is recorded is kept in a folder, and written by
+                ``mlmd-lineage spool send``.
+            enable_cache: Whether steps may reuse earlier results; None leaves it to them.
+            capture_code: Record the git commit, and whether files differ from it.
+            capture_host: Record the machine, the user and the number of the process.
+            capture_software: Record the versions of Python and of packages.
+            heartbeat: Seconds between two signs of life.
+            artifact_root: The folder or bucket in which ``produce(value=...)`` keeps values; by
+                default this store's ``artifact_root``, else the active stack's artifact store.
+            save_value: What keeps values, instead of the materializers.
+
+        Raises:
+            ConfigurationError: Nothing can be written to such a store, as to an archive; or an
+                option cannot be right.
+        """
+        from mlmd_lineage.recording.recorder import RunRecorder
+        from mlmd_lineage.recording.spool import Spool
+        from mlmd_lineage.recording.store_access import StoreAccess
+
+        return RunRecorder(
+            StoreAccess(self._reader, self.writer(), self.location),
+            pipeline,
+            run_name,
+            parameters=parameters,
+            tags=tags,
+            resume=resume,
+            on_unreachable=on_unreachable,
+            enable_cache=enable_cache,
+            save_value=save_value,
+            artifact_root=artifact_root or self.artifact_root,
+            capture_code=capture_code,
+            capture_host=capture_host,
+            capture_software=capture_software,
+            heartbeat=heartbeat,
+            spool=Spool(self.location),
+        )
 
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.

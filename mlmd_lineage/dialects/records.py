@@ -119,6 +119,8 @@ class RunDetails:
         runtime_configuration: How it was started.
         metrics: For each artifact with metrics of the run as a whole its id, and these metrics.
         status: The status of a run that has no steps, where the platform keeps it.
+        own_status: The status of what ran the steps, where the platform keeps it: it counts where
+            it is worse than theirs.
     """
 
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -127,3 +129,4 @@ class RunDetails:
         default_factory=dict
     )
     status: Status | None = None
+    own_status: Status | None = None

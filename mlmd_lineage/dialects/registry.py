@@ -15,6 +15,7 @@ from mlmd_lineage.dialects.kubeflow_v1 import KubeflowV1
 from mlmd_lineage.dialects.kubeflow_v2 import KubeflowV2
 from mlmd_lineage.dialects.model_registry import ModelRegistry
 from mlmd_lineage.dialects.plain import Plain
+from mlmd_lineage.dialects.recorded import Recorded
 from mlmd_lineage.dialects.tfx import TFX
 from mlmd_lineage.dialects.user_dialect import UserDialect
 from mlmd_lineage.dialects.zenml import ZenML
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 GROUP = "mlmd_lineage.dialects"
 """The entry point group under which a package offers dialects: classes, or instances."""
 
-# ZenML before TFX, whose contexts it shares; plain, which takes the rest, last.
+# ZenML and what we recorded before TFX, whose contexts they share; plain, which takes the rest,
+# last.
 _BUILT_IN: tuple[Dialect, ...] = (
+    Recorded(),
     ZenML(),
     TFX(),
     KubeflowV2(),

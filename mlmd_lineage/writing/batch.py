@@ -38,7 +38,7 @@ def put_batch(transaction: Transaction, request: Any) -> Mapping[str, Any]:
         ]
     contexts = _typed(transaction, CONTEXT, request.contexts)
     context_ids = (
-        reuse_contexts(transaction, contexts)
+        reuse_contexts(transaction, contexts, exactly=True)
         if options.reuse_contexts
         else put_nodes(transaction, CONTEXT, contexts)
     )

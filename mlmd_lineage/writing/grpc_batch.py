@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.errors import PutRefusedError
 from mlmd_lineage.writing.batch import node_id, typed_copy
 from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION, NodeKind
+from mlmd_lineage.writing.transaction import other_name
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def put_batch(service: ServiceCaller, request: Any) -> Any:
         asked = message("PutLineageSubgraphRequest")(contexts=contexts)
         asked.options.reuse_context_if_already_exist = options.reuse_contexts
         response.context_ids.extend(service.call("PutLineageSubgraph", asked).context_ids)
+        if options.reuse_contexts:
+            _check_names(service, contexts, response.context_ids)
     artifacts = _typed(service, ARTIFACT, request.artifacts, known)
     executions = _typed(service, EXECUTION, request.executions, known)
     if options.reuse_executions_by_external_id:
@@ -56,6 +59,15 @@ def put_batch(service: ServiceCaller, request: Any) -> Any:
         response.execution_ids.extend(answer.execution_ids)
     _put_edges(service, request, response)
     return response
+
+
+def _check_names(service: ServiceCaller, contexts: Sequence[Any], ids: Sequence[int]) -> None:
+    """Check that contexts have the names that they were put by, and not others like them."""
+    asked = message("GetContextsByIDRequest")(context_ids=ids)
+    names = {node.id: node.name for node in service.call("GetContextsByID", asked).contexts}
+    for context, number in zip(contexts, ids, strict=True):
+        if names.get(number, context.name) != context.name:
+            raise other_name(names[number])
 
 
 def _put_types(

@@ -340,19 +340,30 @@ def _update_properties(
         before.properties[key] = session.as_stored(given)
 
 
-def reuse_contexts(transaction: Transaction, contexts: Sequence[Any]) -> list[int]:
+def reuse_contexts(
+    transaction: Transaction, contexts: Sequence[Any], *, exactly: bool = False
+) -> list[int]:
     """Put contexts of which those without an id may be there already, and are then left alone.
+
+    Args:
+        transaction: The open transaction.
+        contexts: MLMD's messages.
+        exactly: Refuse a name that the database only takes for that of one that is there.
 
     Raises:
         PutRefusedError: MLMD's rules refuse one of them.
     """
     if any(context.HasField("id") for context in contexts):
         # An update may give a context the name that a later one is looked up by.
-        return [number for context in contexts for number in _reuse(transaction, [context])]
-    return _reuse(transaction, contexts)
+        return [
+            number
+            for context in contexts
+            for number in _reuse(transaction, [context], exactly=exactly)
+        ]
+    return _reuse(transaction, contexts, exactly=exactly)
 
 
-def _reuse(transaction: Transaction, contexts: Sequence[Any]) -> list[int]:
+def _reuse(transaction: Transaction, contexts: Sequence[Any], *, exactly: bool) -> list[int]:
     known: dict[tuple[int, str], int] = {}
     waiting: dict[tuple[int, str], Any] = {}
     keys: list[tuple[int, str]] = []
@@ -366,7 +377,7 @@ def _reuse(transaction: Transaction, contexts: Sequence[Any]) -> list[int]:
 
     named = [(c.type_id, c.name) for c in contexts if c.HasField("type_id") and c.HasField("name")]
     if not any(context.HasField("id") for context in contexts):
-        known.update(transaction.named_contexts(named))
+        known.update(transaction.named_contexts(named, exactly=exactly))
     try:
         for context in contexts:
             check_named(context)

@@ -25,6 +25,15 @@ class RaceLostError(Exception):
         self.error = error
 
 
+def other_name(stored: str) -> PutRefusedError:
+    """Return the error of a context whose name the database takes for another's."""
+    return PutRefusedError(
+        f"There is a context {stored!r}, whose name this database takes for the same as one that "
+        "is put. Use the one that is there, or give another name.",
+        "ALREADY_EXISTS",
+    )
+
+
 class Transaction:
     """An open transaction on a database.
 
@@ -80,8 +89,15 @@ class Transaction:
             raise PutRefusedError(message, "NOT_FOUND")
         return found[1]
 
-    def named_contexts(self, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
-        """Return the ids of the contexts of some types and names, as far as there are any."""
+    def named_contexts(
+        self, wanted: Iterable[tuple[int, str]], *, exactly: bool = False
+    ) -> dict[tuple[int, str], int]:
+        """Return the ids of the contexts of some types and names, as far as there are any.
+
+        Raises:
+            PutRefusedError: One is to be there exactly, and has another name that the database
+                takes for the same.
+        """
         by_type: dict[int, list[str]] = {}
         for type_id, name in wanted:
             by_type.setdefault(type_id, []).append(name)
@@ -91,6 +107,8 @@ class Transaction:
                 "Context", ("id", "name"), "name", set(names), and_equal=("type_id", type_id)
             ):
                 found[type_id, self.session.text_key(name)] = number
+                if exactly and name not in names:
+                    raise other_name(name)
         return found
 
     def existing(self, table: str, ids: Iterable[int]) -> set[int]:

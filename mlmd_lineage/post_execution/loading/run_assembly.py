@@ -77,6 +77,8 @@ def assemble_run(
         canceled_is_skipped=skip,
         nothing="completed" if all_skipped else details.status or "running",
     )
+    if steps and details.own_status is not None:
+        status = derived_status((status, details.own_status), canceled_is_skipped=False)
     ended = _most(step.finished for step in steps.values())
     return Run(
         key=key,

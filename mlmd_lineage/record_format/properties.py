@@ -1,0 +1,213 @@
+"""Python values as MLMD properties that every database holds, and back.
+
+A value that MLMD's columns hold exactly in each of its databases is kept as it is: booleans,
+integers of 32 bits, finite floats, and texts that are neither long nor odd. Everything else is
+JSON. Which properties are JSON stands in one further property, ``__encoded__``, so that a reader
+who does not know it sees text, and one who does gets the value back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mlmd_lineage.record_format import names
+from mlmd_lineage.record_format.typed_json import UnrecordableValueError, dumps, loads, scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Plain: TypeAlias = "bool | int | float | str"
+"""What is a property as it is."""
+
+_LEAST_INT, _MOST_INT = -(2**31), 2**31 - 1  # MLMD's columns in MySQL and PostgreSQL
+MOST_TEXT = 2000
+"""Bytes of a text; PostgreSQL's index of MLMD's properties takes about 2,700."""
+MOST_NAME = 200
+"""Characters of a property's name; MLMD's column in MySQL takes 255."""
+_RESERVED_TEXTS = ("mlmd-struct::", "__MLMD_NULL__")
+_OWN = ("__", names.TAG_PREFIX)
+_PIECE = "__piece_{}_of__{}"
+
+
+def encode(
+    values: Mapping[Any, Any], own: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Plain]:
+    """Return values as properties.
+
+    >>> encode({"learning_rate": 0.1, "layers": [64, 32]})
+    {'learning_rate': 0.1, 'layers': '[64, 32]', '__encoded__': '{"layers": {"json": true}}'}
+
+    Args:
+        values: By the user's names.
+        own: The recorder's own, whose names stay as they are.
+
+    Raises:
+        UnrecordableValueError: A name is no text, or a value is of a type that JSON and Python's
+            standard types do not cover.
+    """
+    found: dict[str, Plain] = {}
+    specs: dict[str, dict[str, Any]] = {}
+    taken: set[str] = set()
+    for name, given, is_own in _all_of(values, own):
+        stored, spec = (name, {}) if is_own else _stored_name(name, taken)
+        taken.update(_folded(stored))
+        value = scalar(given)
+        if not _is_plain(value):
+            try:
+                value = dumps(value)
+            except UnrecordableValueError as error:
+                message = (
+                    f"{name!r} cannot be recorded: {error}. Record it as an artifact, or what "
+                    "matters of it as text, numbers, lists and dicts."
+                )
+                raise UnrecordableValueError(message) from None
+            spec["json"] = True
+        if isinstance(value, str):
+            first, *others = _pieces(value)
+            found[stored] = first
+            for number, piece in enumerate(others, 1):
+                found[_PIECE.format(number, stored)] = piece
+            if others:
+                spec["pieces"] = len(others) + 1
+        else:
+            found[stored] = value
+        if spec:
+            specs[stored] = spec
+    if specs:
+        first, *others = _pieces(json.dumps(specs))
+        found[names.ENCODED] = first
+        for number, piece in enumerate(others, 1):
+            found[_PIECE.format(number, names.ENCODED)] = piece
+    return found
+
+
+def decode(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values that ``encode()`` was given, and those that were the recorder's own.
+
+    What cannot be decoded, as somebody changed it, is left as it is.
+    """
+    text = properties.get(names.ENCODED)
+    specs: Any = {}
+    if isinstance(text, str):
+        try:
+            specs = json.loads("".join(_held_pieces(properties, names.ENCODED)))
+        except ValueError:
+            specs = {}
+    if not isinstance(specs, dict):
+        specs = {}
+    values: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    for name, value in sorted(properties.items()):
+        if name == names.ENCODED or _is_piece(name):
+            continue
+        found = own if name.startswith(_OWN) else values
+        spec = specs.get(name)
+        if not isinstance(spec, dict):
+            found[name] = value
+            continue
+        held = value
+        if spec.get("pieces"):
+            held = "".join(_held_pieces(properties, name))
+        if spec.get("json") and isinstance(held, str):
+            try:
+                held = loads(held)
+            except (ValueError, TypeError, ArithmeticError, RecursionError):
+                held = value
+        found[str(spec.get("name", name))] = held
+    return values, own
+
+
+def _all_of(values: Mapping[Any, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+    for name, value in own.items():
+        yield name, value, True
+    for name, value in values.items():
+        if not isinstance(name, str):
+            message = f"The name of a value has to be a text, and {name!r} is none."
+            raise UnrecordableValueError(message)
+        yield name, value, False
+
+
+def _stored_name(name: str, taken: set[str]) -> tuple[str, dict[str, Any]]:
+    """Return the name under which a property is kept, and what says that it is another."""
+    odd = (
+        not name
+        or len(name.encode("utf-8", "surrogatepass")) > MOST_NAME
+        or not _is_simple(name)
+        or name.startswith(_OWN)
+        or name != name.strip()
+    )
+    if not odd and taken.isdisjoint(_folded(name)):
+        return name, {}
+    number = 1
+    while f"renamed_{number}" in taken:
+        number += 1
+    return f"renamed_{number}", {"name": name}
+
+
+def _folded(name: str) -> set[str]:
+    """Return what names have in common that a database may take for equal.
+
+    MLMD stores text in MySQL twice encoded, which then compares what it takes for letters.
+    """
+    if name.isascii():
+        return {name.lower().rstrip()}
+    twice = name.encode().decode("latin-1")
+    return {_without_marks(name), _without_marks(twice)}
+
+
+def _without_marks(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).rstrip()
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is float:
+        # MySQL makes 0.0 of -0.0.
+        return math.isfinite(value) and not (value == 0 and math.copysign(1, value) < 0)
+    if type(value) is int:
+        return _LEAST_INT <= value <= _MOST_INT
+    if type(value) is str:
+        return _is_kept(value)
+    return type(value) is bool
+
+
+def _is_kept(text: str) -> bool:
+    return _is_simple(text) and not text.startswith(_RESERVED_TEXTS)
+
+
+def _is_simple(text: str) -> bool:
+    """Tell whether a text has neither NUL nor lone surrogates."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a text into pieces that PostgreSQL's index takes."""
+    if len(text) <= MOST_TEXT // 4:
+        return [text]
+    pieces: list[str] = []
+    piece: list[str] = []
+    size = 0
+    for letter in text:
+        width = len(letter.encode())
+        if size + width > MOST_TEXT:
+            pieces.append("".join(piece))
+            piece, size = [], 0
+        piece.append(letter)
+        size += width
+    return [*pieces, "".join(piece)]
+
+
+def _held_pieces(properties: Mapping[str, Any], name: str) -> Iterator[str]:
+    yield str(properties[name])
+    number = 1
+    while (piece := _PIECE.format(number, name)) in properties:
+        yield str(properties[piece])
+        number += 1
+
+
+def _is_piece(name: str) -> bool:
+    return name.startswith("__piece_") and "_of__" in name

@@ -1,0 +1,1 @@
+"""Caching: the key of a step, and the look-up of an execution that has it."""

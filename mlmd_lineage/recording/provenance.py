@@ -1,0 +1,117 @@
+"""What is known of the code, the machine and the software of a process that records."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import getpass
+import hashlib
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_SECONDS = 5.0
+"""How long git may take; a large working tree on a network takes minutes."""
+_DISTRIBUTION = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)\.(dist|egg)-info")
+# Nothing of the repository's configuration may run a program or change a file.
+_GIT = (
+    "git",
+    "--no-optional-locks",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+)
+
+
+def code() -> dict[str, Any]:
+    """Return the commit that the running script is of, and whether its files differ from it.
+
+    Nothing where it is in no git repository, there is no git, or git takes too long.
+    """
+    return dict(_code(str(_folder_of_script())))
+
+
+def _folder_of_script() -> Path:
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    return Path(main).absolute().parent if main else Path.cwd()
+
+
+@functools.lru_cache(maxsize=16)
+def _code(folder: str) -> tuple[tuple[str, Any], ...]:
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    if commit is None:
+        return ()
+    found: list[tuple[str, Any]] = [("__git_commit__", commit.decode().strip())]
+    branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+    if branch:
+        found.append(("__git_branch__", branch.decode("utf-8", "replace").strip()))
+    changes = _git(folder, "status", "--porcelain=v1", "-z", "--untracked-files=no")
+    if changes is None:
+        return tuple(found)
+    found.append(("__git_dirty__", bool(changes)))
+    if changes:
+        difference = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "HEAD")
+        if difference is not None:
+            found.append(("__git_diff_sha256__", hashlib.sha256(difference).hexdigest()))
+    return tuple(found)
+
+
+def _git(folder: str, *arguments: str) -> bytes | None:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(  # noqa: S603 - no text of others
+            [*_GIT, "-C", folder, *arguments],
+            capture_output=True,
+            timeout=_SECONDS,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def host() -> dict[str, Any]:
+    """Return the machine's name and the user's."""
+    found: dict[str, Any] = {"__host__": socket.gethostname()}
+    # A container may run as a user without a name.
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        found["__user__"] = getpass.getuser()
+    return found
+
+
+def process() -> dict[str, Any]:
+    """Return by what a process is told from others: its number, and its machine."""
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+@functools.lru_cache(maxsize=1)
+def _packages() -> tuple[tuple[str, str], ...]:
+    """Return the installed distributions and their versions, by the names of their folders."""
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")  # noqa: PTH208 - names only
+        except OSError:
+            continue
+        for name in names:
+            match = _DISTRIBUTION.fullmatch(name)
+            if match is not None:
+                found.setdefault(match["name"].lower().replace("_", "-"), match["version"])
+    return tuple(sorted(found.items()))
+
+
+def software() -> dict[str, Any]:
+    """Return the versions of Python, of the operating system and of the installed packages."""
+    return {
+        "__python__": platform.python_version(),
+        "__platform__": platform.platform(),
+        "__packages__": dict(_packages()),
+    }

@@ -1,0 +1,53 @@
+"""Parameters that look like secrets, by their names or their values."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.recording.outputs import RecordingWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_NAMES = {"password", "passwd", "passphrase", "secret", "token", "credential", "credentials"}
+_KEYS = {"api", "access", "private", "secret", "auth", "account", "storage"}
+_VALUES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|"
+    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|"  # Amazon
+    r"\bgh[pousr]_[0-9A-Za-z]{20,}|github_pat_|"  # GitHub
+    r"\bhf_[0-9A-Za-z]{20,}|"  # Hugging Face
+    r"\bsk-[0-9A-Za-z_-]{20,}|"
+    r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.|"  # a JSON web token
+    r"://[^/\s:@]+:[^/\s@]+@"  # a URL with a password
+)
+
+
+def looks_secret(name: str, value: Any) -> bool:
+    """Tell whether a parameter looks like a secret.
+
+    >>> looks_secret("db_password", "x"), looks_secret("max_tokens", 512), looks_secret("k", "AKIA")
+    (True, False, False)
+    """
+    if not isinstance(value, str) or not value:
+        return False
+    words = [word.lower() for word in _WORDS.findall(name)]
+    named = bool(_NAMES & set(words)) or any(
+        word in _KEYS and following == "key" for word, following in itertools.pairwise(words)
+    )
+    return named or "apikey" in words or _VALUES.search(value) is not None
+
+
+def warn_of_secrets(parameters: Mapping[str, Any], what: str, stacklevel: int) -> None:
+    """Warn of parameters that look like secrets, before they are recorded."""
+    found = sorted(name for name, value in parameters.items() if looks_secret(name, value))
+    if found:
+        message = (
+            f"{', '.join(map(repr, found))} of {what} looks like a secret, and parameters can be "
+            "read by everyone who can read the store. Leave it out, and have the code take it from "
+            "where secrets are kept."
+        )
+        warnings.warn(RecordingWarning(message), stacklevel=stacklevel + 1)

@@ -1,0 +1,99 @@
+"""The local folder that keeps what could not be written to a store, until it is sent.
+
+Each recorder has a folder of its own below that of its store. An entry is a file: a
+``PutBatchRequest`` as bytes, or the JSON of how a run ended. They are numbered in their order,
+written whole, and removed once they are in the store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.config.atomic_files import write_whole
+from mlmd_lineage.config.folders import config_folder, private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+FOLDER = "spool"
+_LOCATION = "store.json"
+_BATCH, _STATE = ".batch", ".state"
+_PRIVATE = 0o600
+
+
+class Spool:
+    """Where one recorder keeps what it cannot write; nothing is made before that is needed."""
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._name = f"{time.time_ns():020}-{uuid.uuid4().hex[:8]}"
+        self._count = 0
+
+    @property
+    def folder(self) -> Path:
+        """The recorder's folder."""
+        return config_folder() / FOLDER / _store_folder(self._location) / self._name
+
+    def append(self, request: Any) -> None:
+        """Keep a ``PutBatchRequest``."""
+        self._write(_BATCH, request.SerializeToString())
+
+    def append_state(self, state: Mapping[str, Any]) -> None:
+        """Keep how a run ended."""
+        self._write(_STATE, json.dumps(dict(state)).encode())
+
+    def _write(self, ending: str, data: bytes) -> None:
+        folder = private_folder(FOLDER, _store_folder(self._location), self._name)
+        if not self._count:
+            said = json.dumps({"location": self._location}).encode()
+            write_whole(folder.parent / _LOCATION, said, mode=_PRIVATE)
+        self._count += 1
+        write_whole(folder / f"{self._count:08}{ending}", data, mode=_PRIVATE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SpooledRun:
+    """What one recorder kept.
+
+    Attributes:
+        location: Where the store is, without any secret.
+        folder: Its folder.
+        since: When it was begun, in milliseconds since 1970-01-01 UTC.
+        entries: Its files, in their order.
+    """
+
+    location: str
+    folder: Path
+    since: int
+    entries: tuple[Path, ...]
+
+
+def spooled(location: str | None = None) -> list[SpooledRun]:
+    """Return what is kept, of one store or of all, the oldest first."""
+    return sorted(_found(location), key=lambda run: (run.since, run.folder))
+
+
+def _found(location: str | None) -> Iterator[SpooledRun]:
+    root = config_folder() / FOLDER
+    for store in sorted(root.iterdir()) if root.is_dir() else ():
+        named = store / _LOCATION
+        if not named.is_file():
+            continue
+        there = str(json.loads(named.read_bytes())["location"])
+        if location is not None and there != location:
+            continue
+        for folder in sorted(store.iterdir()):
+            if folder.is_dir():
+                entries = sorted(p for p in folder.iterdir() if p.suffix in {_BATCH, _STATE})
+                nanoseconds = int(folder.name.partition("-")[0])
+                yield SpooledRun(there, folder, nanoseconds // 1_000_000, tuple(entries))
+
+
+def _store_folder(location: str) -> str:
+    return hashlib.sha256(location.encode()).hexdigest()[:16]
