@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +14,10 @@ from mlmd_lineage.cli.common.frames import CSV_SAFE_HELP, write_count, write_pla
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
 from mlmd_lineage.cli.common.output import Format
+from mlmd_lineage.cli.common.pictures import drawing, picture_format
 from mlmd_lineage.cli.common.tables import TableColumn, fitting_widths, print_table
 from mlmd_lineage.cli.common.values import terminal_value
+from mlmd_lineage.config.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,9 +184,19 @@ def _impact(  # noqa: PLR0913 - the options of one question
         bool,
         typer.Option("--exit-code", help=f"Exit with {_DIFFERENT} if it reached a deployment."),
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Draw all that came from it to a file: .svg, .png, .html, .dot or .mmd.",
+        ),
+    ] = None,
     options: AnswerOptions,
 ) -> None:
     """Show every model and deployment that an artifact reached, such as a bad dataset."""
+    drawn = None if picture is None else picture_format(picture)
     store = target.open()
     with progress(f"Asking {store.location}"):
         found = store.impact(node, models=models or None, deployments=deployments or None)
@@ -197,5 +210,8 @@ def _impact(  # noqa: PLR0913 - the options of one question
             output.write(f"Not in the store: {', '.join(found.unknown)}.", error=True)
     else:
         output.write(found.text())
+    if picture is not None and drawn is not None:
+        write_whole(picture, drawing(found.trace, drawn))
+        output.write(f"Wrote {picture}.", error=True)
     if exit_code and len(found.deployments):
         raise typer.Exit(_DIFFERENT)

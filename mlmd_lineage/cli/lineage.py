@@ -21,6 +21,7 @@ from mlmd_lineage.cli.common.frames import (
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
 from mlmd_lineage.cli.common.output import LineageFormat
+from mlmd_lineage.cli.common.pictures import PICTURES, drawing, format_of
 from mlmd_lineage.config.atomic_files import write_whole
 
 if TYPE_CHECKING:
@@ -147,13 +148,13 @@ class OutputOptions:
         """The format that was asked for, or that of the file's name."""
         if self.given_format is not None:
             return self.given_format
-        return LineageFormat.table if self.file is None else _format_of(self.file)
+        return LineageFormat.table if self.file is None else format_of(self.file)
 
     def check(self) -> None:
         """Refuse options that do not apply to the format, rather than ignore them."""
-        pictures = {"dot", "mermaid", "svg", "html", "png"}
-        if self.no_fold and self.format_.value not in pictures:
-            message = f"--no-fold is for {', '.join(sorted(pictures))}, not {self.format_.value}."
+        if self.no_fold and self.format_ not in PICTURES:
+            named = ", ".join(kind.value for kind in PICTURES)
+            message = f"--no-fold is for {named}, not {self.format_.value}."
             raise typer.BadParameter(message)
         if self.file is not None and self.format_ is LineageFormat.table:
             message = "A table is not written to a file; give --format csv, or redirect the output."
@@ -263,17 +264,6 @@ def _answer(
         output.write(f"{keys[0]} came from {keys[1]}: give them in the other order.", error=True)
 
 
-def _format_of(file: Path) -> LineageFormat:
-    ending = file.suffix.lower().removeprefix(".")
-    named = {"mmd": "mermaid", "htm": "html", "gv": "dot"}.get(ending, ending)
-    try:
-        return LineageFormat(named)
-    except ValueError:
-        known = ", ".join(f".{kind.value}" for kind in LineageFormat if kind.value != "table")
-        message = f"The ending of {file.name!r} tells no format; give --format, or one of {known}."
-        raise typer.BadParameter(message) from None
-
-
 def print_trace(trace: Trace, options: OutputOptions) -> None:
     """Print an answer, or write it to a file."""
     if options.file is not None:
@@ -298,12 +288,9 @@ def print_trace(trace: Trace, options: OutputOptions) -> None:
 
 def _as_bytes(trace: Trace, options: OutputOptions) -> bytes:
     """Return an answer in the format of a file."""
-    name = options.format_.value
-    if name == "csv":
+    if options.format_ is LineageFormat.csv:
         return output.csv_text(_rows(trace, options), safe=options.csv_safe).encode()
-    drawn = {} if name in {"json", "graphml"} else {"fold": not options.no_fold}
-    made: str | bytes = getattr(trace, f"to_{name}")(**drawn)
-    return made if isinstance(made, bytes) else (made.rstrip("\n") + "\n").encode()
+    return drawing(trace, options.format_, fold=not options.no_fold)
 
 
 def _rows(trace: Trace, options: OutputOptions) -> pd.DataFrame:

@@ -291,3 +291,12 @@ def test_files_that_cannot_be_written_are_refused(
     assert done.exit_code == 2
     assert told in " ".join(done.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_what_an_artifact_reached_is_drawn(tmp_path: Path):
+    file = tmp_path / "reached.svg"
+    done = terminal.invoke("impact", STORE, "artifact/1", "-o", str(file))
+    assert "reached 2 models" in done.stdout
+    assert (done.exit_code, done.stderr) == (0, f"Wrote {file}.\n")
+    assert "PushedModel" in file.read_text(encoding="utf-8")
+    assert terminal.invoke("impact", STORE, "artifact/1", "-o", "reached.csv").exit_code == 2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.text import printable
 from mlmd_lineage.cli.common.values import plain_value
+from mlmd_lineage.lineage.render.labels import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ _GUIDE = 4  # columns that a tree takes for each level
 _TEXT = 60  # columns that the deepest level leaves for its text
 _SHORTEST = 12  # columns below which a name is left out
 _PLAIN_DEPTH = 40
-_UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _USUAL_ROLES = {"uses", "produces"}
 
 
@@ -115,7 +114,7 @@ def _below(trace: Trace) -> dict[str, dict[str, tuple[str, tuple[str, ...]]]]:
 
 
 class Labels:
-    """How nodes are shown: by their short type, name or URI, and state."""
+    """How nodes are shown: by the name of a step, their short type, name or URI, and state."""
 
     def __init__(self, trace: Trace) -> None:
         """Take the labels from the nodes of an answer."""
@@ -125,7 +124,7 @@ class Labels:
         records: list[dict[Any, Any]] = nodes.to_dict("records")
         self._rows = dict(zip(map(str, nodes.index), records, strict=True))
         self._short = short_types(str(t) for t in nodes["type"].dropna())
-        self._display = _display_names(trace)
+        self._labels = trace.node_labels
 
     def text(self, line: TreeLine, width: int) -> Text:
         """Return the text of a line for a terminal; a long name or URI keeps its end."""
@@ -136,7 +135,7 @@ class Labels:
         kind = "cyan" if line.node.startswith("artifact") else "magenta"
         text = Text(overflow="fold")
         text.append(line.node, style=f"bold {kind}")
-        text.append(f" {self.type(row)}{self._path(line)}")
+        text.append(f" {self.title(line.node, row)}{self._path(line)}")
         rest = Text()
         state = plain_value(row["state"])
         if state and not line.repeated:
@@ -157,7 +156,8 @@ class Labels:
         name = "" if line.repeated else self.name(line.node, row)
         state = "" if line.repeated else plain_value(row["state"])
         notes = " ".join(note for note, _ in self._notes(line, row))
-        parts = (line.node, f"{self.type(row)}{self._path(line)}", name, state, notes)
+        title = f"{self.title(line.node, row)}{self._path(line)}"
+        parts = (line.node, title, name, state, notes)
         return "  " * line.depth + " ".join(part for part in parts if part)
 
     def type(self, row: dict[Any, Any]) -> str:
@@ -165,12 +165,22 @@ class Labels:
         name = plain_value(row["type"])
         return printable(self._short.get(name, name)) or "(of no type)"
 
+    def title(self, node: str, row: dict[Any, Any]) -> str:
+        """Return a step's name and its type, where that says more; of artifacts the type."""
+        kind, step = self.type(row), self._step(node)
+        return kind if not step or step == kind else f"{step} {kind}"
+
+    def _step(self, node: str) -> str:
+        label = self._labels.get(node)
+        is_step = label is not None and node.startswith("execution") and label.name
+        return printable(label.name or "") if is_step and label is not None else ""
+
     def name(self, node: str, row: dict[Any, Any]) -> str:
-        """Return what people know a node by: its name, else its display name or its URI."""
+        """Return what people know a node by: its name or its URI, unless its title says it."""
         name = plain_value(row["name"])
-        if name and not _UUID.match(name):
-            return name
-        return self._display.get(node, "") or plain_value(row["uri"])
+        if name and not is_uuid(name):
+            return "" if self._step(node) else name
+        return plain_value(row["uri"])
 
     def _path(self, line: TreeLine) -> str:
         """Return the path on the way to a node, unless the nodes at its ends say it already."""
@@ -203,18 +213,6 @@ def _implies(type_name: str, path: str) -> bool:
     """Return whether the name of a type already says what the path does."""
     squashed = path.replace("_", "").lower()
     return squashed.rstrip("s") in type_name.replace("_", "").lower()
-
-
-def _display_names(trace: Trace) -> dict[str, str]:
-    """Return the display names that Kubeflow gives executions and artifacts without a name."""
-    found: dict[str, str] = {}
-    for kind in ("artifact", "execution"):
-        table = trace.tables[f"{kind.title()}Property"]
-        columns = (table[name].to_pylist() for name in (f"{kind}_id", "name", "string_value"))
-        for owner, name, text in zip(*columns, strict=True):
-            if name == "display_name" and text:
-                found[f"{kind}/{owner}"] = printable(text)
-    return found
 
 
 def print_tree(trace: Trace, limit: int | None = SHOWN_NODES) -> None:
