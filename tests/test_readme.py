@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import terminal
 
+import mlmd_lineage as ml
+
 if TYPE_CHECKING:
     import pytest
 
@@ -24,3 +26,16 @@ def test_every_picture_and_guide_is_there():
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             assert (path.parent / link).exists(), f"{path.name} links to {link}"
+
+
+def test_the_pictures_are_those_that_the_store_gives():
+    """``scripts/pictures`` draws them."""
+    store = ml.connect(str(ROOT / "mlmd_lineage" / "data" / "tfx_local.db"))
+    run = store.get_run("2026-11-21T02:45:03.601410")
+    for name, picture in (
+        ("pushed_model", store.upstream("artifact/43").to_svg() + "\n"),
+        ("dataset", store.downstream("artifact/1").to_svg() + "\n"),
+        ("run", run.to_svg()),
+    ):
+        drawn = (ROOT / "docs" / "images" / f"{name}.svg").read_text(encoding="utf-8")
+        assert drawn == picture
