@@ -8,6 +8,7 @@ first call: reading a database does without it.
 from __future__ import annotations
 
 import contextlib
+import threading
 from contextvars import ContextVar
 from functools import cache
 from importlib import resources
@@ -112,8 +113,17 @@ def files() -> Iterable[FileDescriptorProto]:
     return descriptor_pb2.FileDescriptorSet.FromString(compiled).file
 
 
-@cache
 def _pool() -> DescriptorPool:
+    # Two threads that each built a pool would have two classes of each message ever after.
+    with _building:
+        return _built_pool()
+
+
+_building = threading.Lock()
+
+
+@cache
+def _built_pool() -> DescriptorPool:
     from google.protobuf import descriptor_pool
 
     pool = descriptor_pool.DescriptorPool()

@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import waiting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-START_SECONDS = 60
 STOP_SECONDS = 60
 
 WITHOUT_MLMD = """
@@ -55,12 +55,9 @@ class Service:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
         return [int(child) for child in children.split()]
 
-    def wait_for(self, text: str, seconds: float = 20, *, times: int = 1) -> None:
+    def wait_for(self, text: str, *, times: int = 1) -> None:
         """Wait until the log holds a text, so many times."""
-        end = time.monotonic() + seconds
-        while self.log.count(text) < times:
-            assert time.monotonic() < end, f"no {text!r} in:\n{self.log}"
-            time.sleep(0.02)
+        waiting.until(lambda: self.log.count(text) >= times, lambda: f"{text!r} in:\n{self.log}\n")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and return the exit code."""

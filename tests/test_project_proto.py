@@ -119,13 +119,42 @@ def test_nested_messages_have_dotted_names():
 def test_a_missing_descriptor_set_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_proto, "_DESCRIPTOR_SET", "none.binpb")
     with pytest.raises(MLMDLineageError, match="install it again"):
-        _proto._pool.__wrapped__()
+        _proto._built_pool.__wrapped__()
 
 
 def test_protobuf_waits_for_the_first_message():
     code = "import sys, mlmd_lineage._proto; print('google.protobuf' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+FIRST_MESSAGES = """
+import sys, threading
+from mlmd_lineage import _proto
+
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+found = set()
+
+def ask():
+    together.wait()
+    found.add((_proto.message("GetArtifactsResponse"), _proto.message("Artifact")))
+
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+[(response, artifact)] = found
+print(response(artifacts=[artifact(id=1)]).artifacts[0].id)
+"""
+
+
+def test_threads_that_ask_first_at_once_get_the_same_classes():
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_MESSAGES], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 READ = {

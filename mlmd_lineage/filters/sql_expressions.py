@@ -146,8 +146,8 @@ class ExpressionWriter:
         if texts and self.is_mysql:
             same = self.equals(self.rows[texts[0].field_row], texts[0].column, texts[1])
             return f"({same} OR NULL)" if Literal(None) in expression.items else same
-        items = ", ".join(map(self._value, expression.items))
-        return f"{self._value(expression.operand)} IN ({items})"
+        operand = self._value(expression.operand)  # first, as its parameters are the first
+        return f"{operand} IN ({', '.join(map(self._value, expression.items))})"
 
     def _like(self, expression: syntax_tree.Like) -> str:
         operand = self._value(expression.operand)

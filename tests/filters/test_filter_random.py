@@ -100,6 +100,7 @@ def test_tables_answer_as_looking_at_every_row_does(
         ("artifact", "'run1' IN (contexts_b.name)", [1, 2]),
         ("artifact", "'run1' IN (contexts_b.name, name)", [1, 2]),
         ("context", "'A1' IN (artifacts_b.name) OR id = 5", [1, 2, 5]),
+        ("artifact", "'a1' IN (LOWER('A1')) AND id < 3", [1, 2]),
     ],
 )
 def test_what_was_once_wrong_is_right(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,10 @@ import kubernetes_server
 import kubernetes_validate
 import pytest
 import server_stores
+import waiting
 
 import mlmd_lineage as ml
-from mlmd_lineage.kubernetes import cluster, manifests
+from mlmd_lineage.kubernetes import cluster, manifests, port_forward
 from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def api(
 ) -> Iterator[kubernetes_server.ApiServer]:
     del config_folder
     monkeypatch.setattr(cluster, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(port_forward, "_START_SECONDS", waiting.LONG)
+    monkeypatch.setattr(port_forward, "_STOP_SECONDS", waiting.LONG)
     mariadb_server.execute("DROP DATABASE IF EXISTS metadb")
     with kubernetes_server.running(mariadb_server) as server:
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path)))
@@ -212,19 +214,20 @@ def test_kubectl_forwards_where_it_is_there_and_is_started_anew(
     it.resume(lambda _: None)
     try:
         port = it._forward.port
-        read = 0
-        end = time.monotonic() + 30
-        while read < 4 and time.monotonic() < end:
-            try:
-                assert len(ml.connect(it).frames.types()) > 20
-                read += 1
-            except ml.errors.StoreError:
-                time.sleep(0.2)  # kubectl is being started again
-        assert read == 4
+        for _ in range(4):
+            waiting.until(lambda: _types(it) > 20, "an answer")  # kubectl is started again
         assert it._forward.port == port
     finally:
         it.suspend(lambda _: None)
     assert not it.is_running
+
+
+def _types(it: KubernetesMetadataStore) -> int:
+    """Return how many types a store has; 0 where it cannot be reached."""
+    try:
+        return len(ml.connect(it).frames.types())
+    except ml.errors.StoreError:
+        return 0
 
 
 def test_a_forwarder_that_died_is_nobodys(config_folder: Path):

@@ -309,9 +309,9 @@ def test_small_graphs_show_a_picture_and_large_ones_a_table(
 def test_a_large_graph_is_counted_fast() -> None:
     graph = chain(50_000)
     len(graph.index.incoming.edges), len(graph.index.outgoing.edges)
-    start = time.perf_counter()
+    start = time.process_time()
     shown = html.html(graph)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert "50,001 artifacts" in shown
     assert len(shown) < 2_000
 
@@ -328,7 +328,7 @@ def test_rare_types_are_summed_up() -> None:
 
 
 def test_a_large_graph_can_be_drawn_when_asked_for() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     text = html.svg(chain(1_500), fold=False)
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
     assert text.count('class="node"') == 3_001

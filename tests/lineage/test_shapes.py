@@ -296,9 +296,9 @@ def test_a_chain_of_100_000_hops_is_answered_whole(long_chain: Path):
         assert trace.hops.max() == HOPS
         assert trace.complete
     assert len(graph.between(1, HOPS // 2 + 1)) == HOPS + 1
-    started = time.perf_counter()
+    started = time.process_time()
     graph.upstream(HOPS // 2 + 1)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 @pytest.fixture

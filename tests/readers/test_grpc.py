@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import socket
@@ -61,10 +62,12 @@ def assert_whole(snapshot: Snapshot, length: int = LENGTH) -> None:
     assert snapshot.findings == ()
 
 
-def closed_port() -> int:
+@contextlib.contextmanager
+def closed_port() -> Iterator[int]:
+    """Yield a port where nobody listens, or can begin to while the body runs."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+        yield int(sock.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -228,27 +231,31 @@ class TestFaults:
         assert_whole(store.snapshot())
         assert failed > 3
 
-    def test_a_service_that_stops_in_mid_read_and_comes_back(self, fake: Fake):
+    def test_a_service_that_stops_in_mid_read_and_comes_back(
+        self, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(calls, "PATIENCE", 300)
         reached, stopped = threading.Event(), threading.Event()
 
         def wait(method: str, _: Any) -> None:
             if method == "GetEventsByExecutionIDs" and not stopped.is_set():
                 reached.set()
-                stopped.wait(10)
+                stopped.wait(60)
 
         fake.before = wait
-        port = closed_port()
+        with closed_port() as port:
+            pass
         found: list[Snapshot] = []
         reader = threading.Thread(
             target=lambda: found.append(ml.connect(f"grpc://127.0.0.1:{port}").snapshot())
         )
         with running(fake, port=port):
             reader.start()
-            assert reached.wait(10)
+            assert reached.wait(60)
             stopped.set()
-        time.sleep(0.5)
+        time.sleep(0.2)  # nobody answers
         with running(fake, port=port):
-            reader.join(30)
+            reader.join()
         assert_whole(found[0])
 
     @pytest.mark.usefixtures("impatient")
@@ -267,8 +274,10 @@ class TestFaults:
 
     @pytest.mark.usefixtures("impatient")
     def test_nothing_there(self):
-        port = closed_port()
-        with pytest.raises(ml.errors.UnreachableError, match=rf"{port}.*Check the host"):
+        with (
+            closed_port() as port,
+            pytest.raises(ml.errors.UnreachableError, match=rf"{port}.*Check the host"),
+        ):
             ml.connect(f"grpc://127.0.0.1:{port}").snapshot()
 
     @pytest.mark.usefixtures("impatient")

