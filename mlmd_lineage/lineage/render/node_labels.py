@@ -9,12 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from mlmd_lineage.snapshot import columns
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pandas as pd
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +47,10 @@ def label_frame(nodes: Iterable[str], labels: Mapping[str, NodeLabel]) -> pd.Dat
     The index, ``node``, holds their keys. Columns: ``label``, ``status``, ``run``, ``pipeline``,
     all texts, NA where the platform does not say it.
     """
+    import pandas as pd
+
+    from mlmd_lineage.snapshot import columns
+
     keys = list(nodes)
     found = [labels.get(key, NO_LABEL) for key in keys]
     return pd.DataFrame(
