@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.values import rows_of
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ class GroupedRows:
     __slots__ = ("_keys", "_table")
 
     def __init__(self, table: pa.Table, column: str) -> None:
-        keys = table[column].to_numpy()
+        keys = arrays.to_numpy(table[column])
         if len(keys) and (np.diff(keys) < 0).any():
             order = np.argsort(keys, kind="stable")
-            table, keys = table.take(order), keys[order]
+            table, keys = table.take(arrays.from_numpy(order)), keys[order]
         self._table = table
         self._keys = keys
 
@@ -50,7 +51,7 @@ class GroupedRows:
                 # Arrow takes rows from a column of several chunks by joining all of them first.
                 self._table = self._table.combine_chunks()
             at = np.arange(total) - first + np.repeat(starts, counts)
-            part = self._table.take(at)
+            part = self._table.take(arrays.from_numpy(at))
         return list(zip(np.repeat(wanted, counts).tolist(), rows_of(part), strict=True))
 
     def of(self, ids: Sequence[int]) -> dict[int, list[Row]]:

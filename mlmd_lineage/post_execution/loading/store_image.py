@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
+from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 from mlmd_lineage.snapshot.text_states import execution_states_of
 from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
@@ -163,9 +164,9 @@ class StoreImage:
     def memberships(self) -> dict[int, list[int]]:
         """For each execution the ids of its contexts, in order; only those that have any."""
         table = self._tables["Association"]
-        members = table["execution_id"].to_numpy()
-        order = np.lexsort((table["context_id"].to_numpy(), members))
-        contexts = table["context_id"].to_numpy()[order]
+        members = arrays.to_numpy(table["execution_id"])
+        order = np.lexsort((arrays.to_numpy(table["context_id"]), members))
+        contexts = arrays.to_numpy(table["context_id"])[order]
         found, starts = np.unique(members[order], return_index=True)
         parts = np.split(contexts, starts[1:]) if len(found) else []
         return {number: part.tolist() for number, part in zip(found.tolist(), parts, strict=True)}
@@ -200,7 +201,7 @@ class StoreImage:
     @functools.cached_property
     def _parts(self) -> dict[str, GroupedRows]:
         tables = self._tables
-        events = tables["Event"].append_column("role", pa.array(self._roles, pa.uint8()))
+        events = tables["Event"].append_column("role", arrays.from_numpy(self._roles))
         return {
             "Execution": GroupedRows(tables["Execution"], "id"),
             "ExecutionProperty": GroupedRows(tables["ExecutionProperty"], "execution_id"),
@@ -214,10 +215,10 @@ class StoreImage:
     def _writing_types(self) -> frozenset[int]:
         """The types of the executions that wrote artifacts."""
         events, executions = self._tables["Event"], self._tables["Execution"]
-        wrote = np.isin(events["type"].to_numpy(), OUTPUT_EVENTS)
-        writers = np.unique(events["execution_id"].to_numpy()[wrote])
-        at = np.isin(executions["id"].to_numpy(), writers)
-        return self._more_writing_types | set(executions["type_id"].to_numpy()[at].tolist())
+        wrote = np.isin(arrays.to_numpy(events["type"]), OUTPUT_EVENTS)
+        writers = np.unique(arrays.to_numpy(events["execution_id"])[wrote])
+        at = np.isin(arrays.to_numpy(executions["id"]), writers)
+        return self._more_writing_types | set(arrays.to_numpy(executions["type_id"])[at].tolist())
 
     def executions(self, ids: Iterable[int]) -> dict[int, ExecutionFacts]:
         """Return executions by their ids; those that have no row are left out."""
@@ -335,12 +336,12 @@ class StoreImage:
         """For each row of the events its role in lineage."""
         tables = self._tables
         events = tables["Event"]
-        times = pc.fill_null(events["milliseconds_since_epoch"], 0).to_numpy()
+        times = arrays.to_numpy(events["milliseconds_since_epoch"])
         artifact_states = _known(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
         execution_states = _known(execution_states_of(tables), role_rules.UNKNOWN_STATE)
         roles, _ = role_rules.roles_of(
             _known(events["type"], len(EventType)),
-            events["artifact_id"].to_numpy(),
+            arrays.to_numpy(events["artifact_id"]),
             _looked_up(events["artifact_id"], tables["Artifact"]["id"], artifact_states),
             _looked_up(events["execution_id"], tables["Execution"]["id"], execution_states),
             lambda rows: times[rows],
@@ -353,7 +354,7 @@ class StoreImage:
         events = self._tables["Event"]
         made = np.flatnonzero(self._roles == role_rules.PRODUCES)
         columns = [
-            pc.fill_null(events[name], 0).to_numpy()[made]
+            arrays.to_numpy(events[name])[made]
             for name in ("id", "milliseconds_since_epoch", "artifact_id", "execution_id")
         ]
         order = np.lexsort(columns[:3])[::-1]
@@ -401,13 +402,13 @@ def _keys(path: Sequence[Row]) -> list[tuple[str, int]]:
 
 def _known(column: pa.ChunkedArray, limit: int) -> Array:
     """Return an enum's numbers; those that MLMD does not know become 0."""
-    numbers = pc.fill_null(column, 0).to_numpy()
+    numbers = arrays.to_numpy(column)
     return np.where((numbers > 0) & (numbers < limit), numbers, 0)
 
 
 def _looked_up(wanted: pa.ChunkedArray, ids: pa.ChunkedArray, values: Array) -> Array:
     """Return the value of each wanted id, 0 where it has no row."""
-    numbers, keys = wanted.to_numpy(), ids.to_numpy()
+    numbers, keys = arrays.to_numpy(wanted), arrays.to_numpy(ids)
     found = np.zeros(len(numbers), np.int64)
     if len(keys):
         order = np.argsort(keys, kind="stable")
