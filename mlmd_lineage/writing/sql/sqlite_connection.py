@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CACHE_KIB = 64 * 1024
+"""More than the rows of a large batch, and the parts of the indexes that they go to."""
+
 
 class SQLiteWriteConnection:
     """An open connection to one file.
@@ -96,8 +99,9 @@ class SQLiteWriteConnection:
                     return False
                 for statement in schema.creating("sqlite"):
                     self._connection.execute(statement)
-                self._session.insert("Type", ("name", "type_kind"), schema.BASE_TYPES)
-                self._session.insert("MLMDEnv", ("schema_version",), [(schema.SCHEMA_VERSION,)])
+                names, kinds = zip(*schema.BASE_TYPES, strict=True)
+                self._session.insert("Type", {"name": names, "type_kind": kinds})
+                self._session.insert("MLMDEnv", {"schema_version": [schema.SCHEMA_VERSION]})
                 files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
             finally:
                 if self._connection.in_transaction:
@@ -110,8 +114,10 @@ class SQLiteWriteConnection:
         """Begin a transaction that no other writer can begin."""
         files.patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), busy_timeout)
         if not self.may_stay:
+            # Pragmas read the schema, for which they would have to wait outside of a transaction.
             [(mode,)] = self._connection.execute("PRAGMA journal_mode").fetchall()
             self.may_stay = mode != "wal"
+            self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     def _tables(self) -> set[str]:
         return {
