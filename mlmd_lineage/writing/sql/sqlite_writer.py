@@ -45,7 +45,8 @@ class SQLiteWriter(SQLWriter):
                 finally:
                     if not connection.may_stay:
                         self._close()
-            self._close()
+            if here is not None:
+                self._close()
         with sqlite_subprocess_client.client_for(self._path) as client:
             answer = client.put(self._busy_timeout, method, request.SerializeToString())
         return message(f"{method}Response").FromString(answer)
@@ -65,8 +66,9 @@ class SQLiteWriter(SQLWriter):
 
     def close(self) -> None:
         """Close the connection that is kept open from one put to the next."""
-        with self._lock, locks.taken(self._path, self._busy_timeout):
-            self._close()
+        with self._lock, locks.taken(self._path, self._busy_timeout) as here:
+            if here is not None:
+                self._close()
 
     def _connection(self) -> SQLiteWriteConnection:
         """Return a connection to the file that is there now."""
