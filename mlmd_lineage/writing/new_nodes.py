@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.errors import PutRefusedError
+from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
 from mlmd_lineage.writing import values
+from mlmd_lineage.writing.conflicts import NodesExistError
 from mlmd_lineage.writing.node_checks import no_name, no_type, undeclared
 from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION, TIMES
 from mlmd_lineage.writing.sql.session import PropertyColumns
@@ -109,7 +110,10 @@ class NewNodes:
         kind, session = self._kind, self._transaction.session
         if not self.nodes:
             return ()
-        ids = session.insert_new(kind.table, self._columns())
+        try:
+            ids = session.insert_new(kind.table, self._columns())
+        except AlreadyExistsError as error:
+            raise NodesExistError(error, kind, self.nodes) from None
         by_column = {
             column: found._replace(owners=[*map(ids.__getitem__, found.owners)])
             for column, found in self.properties.items()

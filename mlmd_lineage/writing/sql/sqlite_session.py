@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import functools
 import math
 import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
-from mlmd_lineage.writing import values
+from mlmd_lineage.writing import schema, values
 from mlmd_lineage.writing.sql.session import WriteSession
 
 if TYPE_CHECKING:
@@ -56,11 +57,9 @@ class SQLiteWriteSession(WriteSession):
         """Insert rows: most of them many at a time, which costs less for each."""
         columns = list(data.values())
         width, rows = len(columns), len(columns[0])
-        marks = f"({', '.join('?' * width)})"
-        start = f"{verb} INTO {self.quote(table)} ({', '.join(map(self.quote, data))}) VALUES "
         many = _PARAMETERS // width
         whole = rows - rows % many
-        statement = start + ", ".join([marks] * many) if whole else ""
+        statement = _inserting(verb, table, tuple(data), many) if whole else ""
         values: list[Any] = [None] * (many * width)
         try:
             for place in range(0, whole, many):
@@ -69,7 +68,7 @@ class SQLiteWriteSession(WriteSession):
                 self._connection.execute(statement, values)
             if whole < rows:
                 rest = zip(*(column[whole:] for column in columns), strict=True)
-                self._connection.executemany(start + marks, rest)
+                self._connection.executemany(_inserting(verb, table, tuple(data), 1), rest)
         except sqlite3.IntegrityError as error:
             raise _already_exists(error) from None
 
@@ -106,6 +105,14 @@ class SQLiteWriteSession(WriteSession):
         if column == "proto_value":
             value = base64.b64encode(value).decode()
         return tuple(value if name == column else None for name in values.COLUMNS)
+
+
+@functools.lru_cache(256)
+def _inserting(verb: str, table: str, columns: tuple[str, ...], rows: int) -> str:
+    """Return the statement that inserts some rows."""
+    listed = ", ".join(schema.quoted("sqlite", name) for name in columns)
+    marks = f"({', '.join('?' * len(columns))})"
+    return f"{verb} INTO `{table}` ({listed}) VALUES {', '.join([marks] * rows)}"
 
 
 def _identity(row: Row) -> tuple[Any, ...]:

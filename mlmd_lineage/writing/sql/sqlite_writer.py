@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.readers.sqlite import locks
 from mlmd_lineage.writing.sql import sqlite_subprocess_client
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection, inode_of
-from mlmd_lineage.writing.sql.writer import SQLWriter, method_of, put_in
+from mlmd_lineage.writing.sql.writer import SQLWriter, method_of, nothing_written
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -39,9 +39,8 @@ class SQLiteWriter(SQLWriter):
             if here:
                 connection = self._connection()
                 try:
-                    return connection.transact(
-                        self._busy_timeout, lambda transaction: put_in(transaction, request)
-                    )
+                    with nothing_written():
+                        return connection.put(self._busy_timeout, request)
                 finally:
                     if not connection.may_stay:
                         self._close()
