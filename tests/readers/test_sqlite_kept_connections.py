@@ -133,3 +133,13 @@ def test_it_is_closed_where_another_copy_of_sqlite_may_have_the_file_open(
     with path.open("rb"):
         assert uris(reader)[0] == "/data/1"
         assert not locks.idle_descriptors
+
+
+def test_one_that_is_forgotten_is_closed(path: Path):
+    forgotten = stores.reader(path)
+    forgotten.keep_connections()
+    uris(forgotten)
+    assert is_kept(path)
+    del forgotten
+    assert not is_kept(path)
+    assert not locks.idle_descriptors

@@ -34,6 +34,7 @@ class KeptConnection:
         self._real = real
         self._process = os.getpid()
         self._descriptors: set[int] = set()
+        self._is_closed = True
         with contextlib.ExitStack() as stack:
             # Its own, as closing a second one would drop the locks of the first.
             self._file = os.open(real, os.O_RDONLY)
@@ -44,6 +45,7 @@ class KeptConnection:
         self._inode = (status.st_dev, status.st_ino)
         self._descriptors = locks.descriptors_of(status)
         locks.idle_descriptors.update(self._descriptors)
+        self._is_closed = False
 
     @classmethod
     def opened(cls, path: Path) -> KeptConnection | None:
@@ -88,9 +90,14 @@ class KeptConnection:
 
     def close(self) -> None:
         """Close it."""
-        if self._process != os.getpid():
+        if self._is_closed or self._process != os.getpid():
             return  # a forked child's is its parent's
+        self._is_closed = True
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         os.close(self._file)
         locks.idle_descriptors.difference_update(self._descriptors)
+
+    def __del__(self) -> None:
+        # Its numbers must not be taken for idle when they are those of other files.
+        self.close()

@@ -32,6 +32,10 @@ class SQLiteWriter(SQLWriter):
         self._lock = threading.Lock()
         self._kept: tuple[int, SQLiteWriteConnection, frozenset[int]] | None = None
 
+    def __del__(self) -> None:
+        # Its descriptors must not be taken for idle when they are those of other files.
+        self._close()
+
     def put(self, request: Message) -> Any:
         """Put all of a request, or nothing of it, and return MLMD's response to it."""
         method = method_of(request)
