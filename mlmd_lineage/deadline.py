@@ -185,3 +185,13 @@ def stopping(stop: Callable[[], object]) -> Iterator[None]:
     except Exception:
         deadline.check()
         raise
+
+
+@contextlib.contextmanager
+def ignored() -> Iterator[None]:
+    """Let nothing in the body end before it has to: what must not be given up half-way."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -127,7 +127,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "post_execution": {*SNAPSHOT, "errors", "config", "readers.base", "lineage", "dialects"},
     "native": {"errors", "stores", "readers.base"},
     "stacks": {"errors", "config", "stores"},
-    "writing": {"errors", "_proto", "stores", "readers"},
+    "writing": {"errors", "_proto", "deadline", "stores", "readers"},
     "audit": {
         *SNAPSHOT,
         "errors",

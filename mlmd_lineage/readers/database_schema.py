@@ -62,6 +62,10 @@ class DatabaseSchema:
     """Whether the table Type has ``is_artifact_type`` in place of ``type_kind``."""
     has_version: bool = True
     """Whether the store says its version itself; otherwise its columns imply it."""
+    environment: str | None = None
+    """The name in the database of the table MLMDEnv."""
+    stated: tuple[int, ...] = ()
+    """What stands in it."""
 
     @classmethod
     def of(
@@ -98,7 +102,7 @@ class DatabaseSchema:
             kept = {*columns["Type"], "type_kind"}
             columns["Type"] = tuple(c for c in SCHEMAS["Type"].names if c in kept)
         environment = names.get("MLMDEnv")
-        versions = read_versions(environment) if environment is not None else ()
+        versions = tuple(read_versions(environment)) if environment is not None else ()
         version = max(versions, default=_version_by_columns(columns, old_kind=old_kind))
         if not OLDEST_SCHEMA_VERSION <= version <= NEWEST_SCHEMA_VERSION:
             message = (
@@ -108,7 +112,7 @@ class DatabaseSchema:
             raise errors.UnsupportedSchemaError(message)
         # Schema 0 had no table for it.
         says_so = bool(versions) or (version == 0 and environment is None)
-        return cls(version, spelling, columns, old_kind, says_so)
+        return cls(version, spelling, columns, old_kind, says_so, environment, versions)
 
     @property
     def missing(self) -> list[str]:

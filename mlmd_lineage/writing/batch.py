@@ -8,7 +8,7 @@ from mlmd_lineage.errors import PutRefusedError
 from mlmd_lineage.writing import edges, types
 from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION
 from mlmd_lineage.writing.nodes import put_nodes, reuse_contexts
-from mlmd_lineage.writing.requests import by_external_id, events_of_edges
+from mlmd_lineage.writing.requests import by_external_id, places_of_edges, with_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def put_batch(transaction: Transaction, request: Any) -> Mapping[str, Any]:
         "execution": put_nodes(transaction, EXECUTION, executions),
         "context": context_ids,
     }
-    edges.put_events(transaction, events_of_edges(request.event_edges, ids))
+    edges.put_events(transaction, with_ids(places_of_edges(request.event_edges, ids), ids))
     _put_memberships(transaction, request.memberships, ids)
     parents = [
         (node_id(edge, "child", context_ids), node_id(edge, "parent", context_ids))

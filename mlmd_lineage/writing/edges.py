@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.errors import PutRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlmd_lineage.writing.transaction import Transaction
 
@@ -29,72 +29,64 @@ def put_events(
     Raises:
         PutRefusedError: MLMD's rules refuse one of them.
     """
-    given = list(events)
+    given, now = list(events), transaction.now
     artifacts = transaction.existing("Artifact", {a for _, a, _ in given if a is not None})
     executions = transaction.existing("Execution", {e for _, _, e in given if e is not None})
-    waiting: list[tuple[Any, int, int]] = []
+    data: dict[str, list[Any]] = {column: [] for column in _EVENT}
+    paths: list[tuple[int, Any]] = []
     try:
-        for event, artifact, execution in given:
-            waiting.append(_checked(event, artifact, execution, artifacts, executions))
+        for place, (event, artifact, execution) in enumerate(given):
+            kind: int = event.type
+            if kind == UNKNOWN_EVENT or artifact not in artifacts or execution not in executions:
+                raise _refused(kind, artifact, execution, artifacts)
+            if event.HasField("path"):
+                paths.append((place, event.path))
+            time: int = event.milliseconds_since_epoch
+            if not time and not event.HasField("milliseconds_since_epoch"):
+                time = now
+            data["artifact_id"].append(artifact)
+            data["execution_id"].append(execution)
+            data["type"].append(kind)
+            data["milliseconds_since_epoch"].append(time)
     except PutRefusedError:
-        _insert_events(transaction, waiting)  # what is wrong with an event before it counts
+        _insert_events(transaction, data, paths)  # what is wrong with an event before it counts
         raise
-    _insert_events(transaction, waiting)
+    _insert_events(transaction, data, paths)
 
 
-def _checked(
-    event: Any,
-    artifact: int | None,
-    execution: int | None,
-    artifacts: set[int],
-    executions: set[int],
-) -> tuple[Any, int, int]:
+def _refused(
+    kind: int, artifact: int | None, execution: int | None, artifacts: set[int]
+) -> PutRefusedError:
     if artifact is None or execution is None:
         which = "artifact_id" if artifact is None else "execution_id"
         message = f"An event has no {which}. Say which nodes it joins."
-    elif event.type == UNKNOWN_EVENT:
+    elif kind == UNKNOWN_EVENT:
         message = "An event has no type, such as INPUT or OUTPUT. Give it one."
     elif artifact not in artifacts:
         message = f"An event names the artifact with id {artifact}, and there is none."
-    elif execution not in executions:
-        message = f"An event names the execution with id {execution}, and there is none."
     else:
-        return event, artifact, execution
-    raise PutRefusedError(message)
+        message = f"An event names the execution with id {execution}, and there is none."
+    return PutRefusedError(message)
 
 
-def _insert_events(transaction: Transaction, events: Sequence[tuple[Any, int, int]]) -> None:
-    if not events:
+def _insert_events(
+    transaction: Transaction, data: Mapping[str, Sequence[Any]], paths: Sequence[tuple[int, Any]]
+) -> None:
+    """Insert events, and the paths of some of them, each with its event's place."""
+    if not data["type"]:
         return
-    session, now = transaction.session, transaction.now
-    ids = session.insert_new(
-        "Event",
-        _EVENT,
-        [
-            (
-                artifact,
-                execution,
-                event.type,
-                event.milliseconds_since_epoch
-                if event.HasField("milliseconds_since_epoch")
-                else now,
-            )
-            for event, artifact, execution in events
-        ],
-    )
+    ids = transaction.session.insert_new("Event", data)
     steps = [
-        (
-            number,
-            step.HasField("index"),
-            step.index if step.HasField("index") else None,
-            step.key if step.HasField("key") else None,
-        )
-        for number, (event, _, _) in zip(ids, events, strict=True)
-        if event.HasField("path")
-        for step in event.path.steps
+        (ids[place], False, None, step.key)
+        if step.HasField("key")
+        else (ids[place], True, step.index, None)
+        for place, path in paths
+        for step in path.steps
         if step.WhichOneof("value") is not None
     ]
-    session.insert("EventPath", _STEP, steps)
+    if steps:
+        columns = zip(*steps, strict=True)
+        transaction.session.insert("EventPath", dict(zip(_STEP, columns, strict=True)))
 
 
 def put_attributions(transaction: Transaction, pairs: Iterable[tuple[int, int]]) -> None:
@@ -110,7 +102,10 @@ def put_associations(transaction: Transaction, pairs: Iterable[tuple[int, int]])
 def _put_memberships(
     transaction: Transaction, table: str, member: str, pairs: Iterable[tuple[int, int]]
 ) -> None:
-    transaction.session.insert_missing(table, ("context_id", member), list(dict.fromkeys(pairs)))
+    distinct = dict.fromkeys(pairs)
+    if distinct:
+        contexts, members = zip(*distinct, strict=True)
+        transaction.session.insert_missing(table, {"context_id": contexts, member: members})
 
 
 def check_memberships(
@@ -167,8 +162,10 @@ def put_parent_contexts(
     waiting: list[tuple[int, int]] = []
 
     def flush() -> None:
-        session.insert("ParentContext", ("context_id", "parent_context_id"), waiting)
-        waiting.clear()
+        if waiting:
+            children, above = zip(*waiting, strict=True)
+            data = {"context_id": children, "parent_context_id": above}
+            session.insert("ParentContext", data)
 
     ends = {child for child, _ in pairs} if reuse else set()
     parents = _ancestors(transaction, ends | {parent for _, parent in pairs})

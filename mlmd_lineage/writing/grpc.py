@@ -7,12 +7,13 @@ flight.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.grpc import calls
 from mlmd_lineage.readers.grpc.reader import KubeflowReader
 from mlmd_lineage.readers.grpc.status_errors import GRPCStatus, explained
@@ -47,6 +48,12 @@ _UNSENT = "failed to connect"
 class _Channel(NamedTuple):
     address: Address
     channel: Any
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep, and no longer than until the deadline of this thread."""
+    left = deadline.remaining()
+    time.sleep(seconds if left is None else min(seconds, left))
 
 
 class GRPCWriter:
@@ -109,24 +116,37 @@ class GRPCWriter:
                 if not can_repeat(method, request):
                     raise self._uncertain(method, outcome)
                 lost = lost or method.startswith("Put")
-            if time.monotonic() > begun + (PATIENCE if self._answered else FIRST_PATIENCE):
+            patience = PATIENCE if self._answered else FIRST_PATIENCE
+            if deadline.remaining() == 0 or time.monotonic() > begun + patience:
                 if lost:
                     raise self._uncertain(method, outcome)
+                deadline.check()
                 raise self._explained(method, outcome)
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that two do not meet again
+            _sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that two do not meet again
             pause = min(2 * pause, _MOST_PAUSE)
 
     def _outcome(self, method: str, request: Message) -> bytes | GRPCStatus:
+        """Call a method once; a call that would begin after the deadline is not made."""
         import grpc
+
+        if deadline.remaining() == 0:
+            return GRPCStatus("DEADLINE_EXCEEDED", f"{_UNSENT}: the time was over")
 
         opened = self._channel()
         function = opened.channel.unary_unary(f"/{calls.SERVICE}/{method}")
+        left, current = deadline.remaining(), deadline.current()
+        sent = function.future(
+            request.SerializeToString(),
+            timeout=self._store.timeout if left is None else min(self._store.timeout, left),
+            metadata=calls.headers(self._store),
+        )
         try:
-            answer: bytes = function(
-                request.SerializeToString(),
-                timeout=self._store.timeout,
-                metadata=calls.headers(self._store),
-            )
+            with contextlib.ExitStack() as stack:
+                if current is not None:
+                    stack.enter_context(current.when_cancelled(sent.cancel))
+                answer: bytes = sent.result()
+        except grpc.FutureCancelledError:
+            return GRPCStatus("CANCELLED", "the call was cancelled")
         except grpc.RpcError as error:
             status = GRPCStatus.of(error, calls.headers(self._store))
             if any(words in status.details for words in calls.BROKEN):

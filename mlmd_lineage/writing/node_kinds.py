@@ -28,6 +28,9 @@ class NodeKind(NamedTuple):
         return f"{self.name}_id"
 
 
+TIMES = ("create_time_since_epoch", "last_update_time_since_epoch")
+"""The columns of a node's times."""
+
 ARTIFACT = NodeKind("artifact", "Artifact", schema.ARTIFACT, ("uri", "state", "external_id"))
 EXECUTION = NodeKind(
     "execution", "Execution", schema.EXECUTION, ("last_known_state", "external_id")

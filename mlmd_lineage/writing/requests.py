@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import PutRefusedError
 from mlmd_lineage.writing import edges, types
+from mlmd_lineage.writing.node_checks import check_named
 from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION
-from mlmd_lineage.writing.nodes import check_all, check_named, put_nodes, reuse_contexts
+from mlmd_lineage.writing.nodes import check_all, checked_rows, put_nodes, reuse_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -245,72 +246,117 @@ def _put_members(
 
 
 def _put_lineage_subgraph(transaction: Transaction, request: Any) -> Mapping[str, Any]:
-    for edge in request.event_edges:
-        _check_edge(edge, request)
-    nodes = [*request.artifacts, *request.executions, *request.contexts]
-    transaction.load_types({node.type_id for node in nodes if node.HasField("type_id")})
-    check_all(transaction, ARTIFACT, request.artifacts)
-    check_all(transaction, EXECUTION, request.executions)
+    artifacts, executions = list(request.artifacts), list(request.executions)
+    edges_given = _checked_edges(request.event_edges, artifacts, executions)
+    nodes = [*artifacts, *executions, *request.contexts]
+    transaction.load_types({node.type_id for node in nodes if node.type_id})
+    checked = {
+        "artifact": checked_rows(transaction, ARTIFACT, artifacts),
+        "execution": checked_rows(transaction, EXECUTION, executions),
+    }
     check_all(transaction, CONTEXT, request.contexts)
-    options, artifacts = request.options, request.artifacts
+    options = request.options
     context_ids = _put_contexts(
         transaction, request.contexts, reuse=options.reuse_context_if_already_exist
     )
     if options.reuse_artifact_if_already_exist_by_external_id:
         artifacts = by_external_id(transaction, ARTIFACT, artifacts)
-    artifact_ids = put_nodes(transaction, ARTIFACT, artifacts)
-    execution_ids = put_nodes(transaction, EXECUTION, request.executions)
-    ids = {"artifact": artifact_ids, "execution": execution_ids}
-    edges.put_events(transaction, events_of_edges(request.event_edges, ids))
-    _put_members(transaction, context_ids, artifact_ids, execution_ids)
+    ids = {
+        kind.name: put_nodes(transaction, kind, given)
+        if any(node.HasField("id") for node in given)
+        else checked[kind.name].insert()
+        for kind, given in ((ARTIFACT, artifacts), (EXECUTION, executions))
+    }
+    edges.put_events(transaction, with_ids(edges_given, ids))
+    _put_members(transaction, context_ids, ids["artifact"], ids["execution"])
     return {
-        "execution_ids": execution_ids,
-        "artifact_ids": artifact_ids,
+        "execution_ids": ids["execution"],
+        "artifact_ids": ids["artifact"],
         "context_ids": context_ids,
     }
 
 
-def _check_edge(edge: Any, request: Any) -> None:
-    if not edge.HasField("event"):
-        message = "An event edge has no event. Give it one."
-        raise PutRefusedError(message)
-    for name in ("execution", "artifact"):
-        nodes, index = getattr(request, f"{name}s"), getattr(edge, f"{name}_index")
-        given = _given(edge.event, f"{name}_id")
-        if not edge.HasField(f"{name}_index"):
-            if given is None:
-                message = f"An event edge has neither {name}_index nor an event with {name}_id."
-                raise PutRefusedError(message)
-            continue
-        if not 0 <= index < len(nodes):
-            message = f"An event edge has {name}_index {index}, but there are only {len(nodes)}."
-            raise PutRefusedError(message, "OUT_OF_RANGE")
-        if given is not None and given != _given(nodes[index], "id"):
-            message = f"An event names the {name} {given}, and its {name}_index another."
+def _checked_edges(
+    event_edges: Iterable[Any], artifacts: Sequence[Any], executions: Sequence[Any]
+) -> list[tuple[Any, int | None, int | None]]:
+    """Return the events of edges with the places of the nodes they join, None for those by id.
+
+    Raises:
+        PutRefusedError: An edge names no node, or two.
+    """
+    found = []
+    for edge in event_edges:
+        if not edge.HasField("event"):
+            message = "An event edge has no event. Give it one."
             raise PutRefusedError(message)
+        event = edge.event
+        execution = _checked_place(edge, event, "execution", executions)
+        found.append((event, _checked_place(edge, event, "artifact", artifacts), execution))
+    return found
 
 
-def events_of_edges(
+def _checked_place(edge: Any, event: Any, name: str, nodes: Sequence[Any]) -> int | None:
+    field, node_id = _INDEX_AND_ID[name]
+    given = event.HasField(node_id)
+    if not edge.HasField(field):
+        if not given:
+            message = f"An event edge has neither {field} nor an event with {node_id}."
+            raise PutRefusedError(message)
+        return None
+    place: int = getattr(edge, field)
+    if not 0 <= place < len(nodes):
+        message = f"An event edge has {field} {place}, but there are only {len(nodes)}."
+        raise PutRefusedError(message, "OUT_OF_RANGE")
+    if given and getattr(event, node_id) != _given(nodes[place], "id"):
+        message = f"An event names the {name} {getattr(event, node_id)}, and its {field} another."
+        raise PutRefusedError(message)
+    return place
+
+
+_INDEX_AND_ID = {
+    "artifact": ("artifact_index", "artifact_id"),
+    "execution": ("execution_index", "execution_id"),
+}
+
+
+def places_of_edges(
     event_edges: Iterable[Any], ids: Mapping[str, Sequence[int]]
 ) -> list[tuple[Any, int | None, int | None]]:
-    """Return the events of edges, each with the ids of the artifact and the execution it joins."""
+    """Return the events of edges with the places of the nodes they join, None for those by id.
+
+    Raises:
+        PutRefusedError: There is no such place.
+    """
     return [
-        (edge.event, _end(edge, "artifact", ids), _end(edge, "execution", ids))
+        (edge.event, _place(edge, "artifact", ids), _place(edge, "execution", ids))
         for edge in event_edges
     ]
 
 
-def _end(edge: Any, name: str, ids: Mapping[str, Sequence[int]]) -> int | None:
-    index = f"{name}_index"
+def _place(edge: Any, name: str, ids: Mapping[str, Sequence[int]]) -> int | None:
+    index, _ = _INDEX_AND_ID[name]
     if not edge.HasField(index):
-        given: int | None = _given(edge.event, f"{name}_id")
-        return given
-    place, numbers = getattr(edge, index), ids[name]
-    if not 0 <= place < len(numbers):
-        message = f"An event edge has {index} {place}, and there are {len(numbers)}."
+        return None
+    place: int = getattr(edge, index)
+    if not 0 <= place < len(ids[name]):
+        message = f"An event edge has {index} {place}, and there are {len(ids[name])}."
         raise PutRefusedError(message, "OUT_OF_RANGE")
-    found: int = numbers[place]
-    return found
+    return place
+
+
+def with_ids(
+    events: Iterable[tuple[Any, int | None, int | None]], ids: Mapping[str, Sequence[int]]
+) -> list[tuple[Any, int | None, int | None]]:
+    """Return events with the ids of the nodes at the places that they name."""
+    artifacts, executions = ids["artifact"], ids["execution"]
+    return [
+        (
+            event,
+            _given(event, "artifact_id") if artifact is None else artifacts[artifact],
+            _given(event, "execution_id") if execution is None else executions[execution],
+        )
+        for event, artifact, execution in events
+    ]
 
 
 PUTS: Mapping[str, Put] = {

@@ -6,6 +6,7 @@ Tables, columns, keys and indexes are those that ``ml_metadata`` 1.11 to 1.21 cr
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -210,6 +211,7 @@ def creating(dialect: Dialect) -> Iterator[str]:
         )
 
 
+@functools.cache
 def quoted(dialect: Dialect, name: str) -> str:
     """Return the name of a table or a column as it stands in a statement.
 

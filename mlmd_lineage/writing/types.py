@@ -14,6 +14,8 @@ from mlmd_lineage.writing import schema, values
 from mlmd_lineage.writing.transaction import RaceLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlmd_lineage.writing.transaction import Transaction
 
 _BASE_TYPES = {
@@ -100,38 +102,35 @@ def _create(transaction: Transaction, kind: int, given: Any) -> int:
     try:
         [number] = session.insert_new(
             "Type",
-            (
-                "name",
-                "version",
-                "type_kind",
-                "description",
-                "input_type",
-                "output_type",
-                "external_id",
-            ),
-            [
-                (
-                    given.name,
-                    given.version or None,
-                    kind,
-                    given.description if given.HasField("description") else None,
-                    _json(given, "input_type"),
-                    _json(given, "output_type"),
-                    external_id,
-                )
-            ],
+            {
+                "name": [given.name],
+                "version": [given.version or None],
+                "type_kind": [kind],
+                "description": [given.description if given.HasField("description") else None],
+                "input_type": [_json(given, "input_type")],
+                "output_type": [_json(given, "output_type")],
+                "external_id": [external_id],
+            },
         )
     except AlreadyExistsError as error:
         raise PutRefusedError(str(error), "INTERNAL") from None
     for name, data_type in given.properties.items():
         if data_type == values.UNKNOWN:
             raise _unknown(name)
-    session.insert(
-        "TypeProperty",
-        ("type_id", "name", "data_type"),
-        [(number, name, data_type) for name, data_type in given.properties.items()],
-    )
+    _insert_properties(transaction, number, given.properties)
     return number
+
+
+def _insert_properties(
+    transaction: Transaction, number: int, properties: Mapping[str, int]
+) -> None:
+    if properties:
+        data: dict[str, list[Any]] = {
+            "type_id": [number] * len(properties),
+            "name": list(properties),
+            "data_type": list(properties.values()),
+        }
+        transaction.session.insert("TypeProperty", data)
 
 
 def _json(given: Any, field: str) -> str | None:
@@ -180,11 +179,7 @@ def _evolve(  # noqa: PLR0913 - what it needs of one call
         if data_type == values.UNKNOWN:
             raise _unknown(key)
     try:
-        session.insert(
-            "TypeProperty",
-            ("type_id", "name", "data_type"),
-            [(number, key, data_type) for key, data_type in added.items()],
-        )
+        _insert_properties(transaction, number, added)
     except AlreadyExistsError as error:
         raise RaceLostError(error) from None
     if given.external_id:
@@ -202,7 +197,7 @@ def _put_base_type(transaction: Transaction, kind: int, given: Any, number: int)
     wanted = find_type(transaction, kind, name)
     if wanted is None:  # MLMD makes it whenever it opens a store
         session.lock_types()
-        [wanted] = session.insert_new("Type", ("name", "type_kind"), [(name, kind)])
+        [wanted] = session.insert_new("Type", {"name": [name], "type_kind": [kind]})
     stored = {
         parent
         for (parent,) in session.fetch("ParentType", ("parent_type_id",), "type_id", [number])
@@ -215,4 +210,4 @@ def _put_base_type(transaction: Transaction, kind: int, given: Any, number: int)
     if wanted == number:
         message = f"{name} cannot be its own base type. Leave base_type out."
         raise PutRefusedError(message)
-    session.insert("ParentType", ("type_id", "parent_type_id"), [(number, wanted)])
+    session.insert("ParentType", {"type_id": [number], "parent_type_id": [wanted]})

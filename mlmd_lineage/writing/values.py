@@ -13,6 +13,8 @@ from mlmd_lineage.errors import PutRefusedError
 
 STRUCT_PREFIX = "mlmd-struct::"
 NULL_TEXT = "__MLMD_NULL__"
+RESERVED = frozenset({"ml", "__"})
+"""The first two letters of the texts that MLMD takes for something else, and of others."""
 
 UNKNOWN, INT, DOUBLE, STRING, STRUCT, PROTO, BOOLEAN = range(7)
 """The numbers of MLMD's ``PropertyType``."""
@@ -41,7 +43,7 @@ def column_and_value(name: str, value: Any) -> tuple[str, Any]:
     field = value.WhichOneof("value")
     if field == "string_value":
         text = value.string_value
-        if text[:2] in {"ml", "__"} and (text == NULL_TEXT or text.startswith(STRUCT_PREFIX)):
+        if text[:2] in RESERVED and (text == NULL_TEXT or text.startswith(STRUCT_PREFIX)):
             message = (
                 f"The property {name!r} is a text that MLMD cannot read back: it keeps "
                 f"{STRUCT_PREFIX!r} for structs and {NULL_TEXT!r} for no value at all. Change it."

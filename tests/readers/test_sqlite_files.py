@@ -46,12 +46,16 @@ def run(code: str, *arguments: object) -> None:
 
 
 def uris(path: Path) -> list[str]:
-    """Read a store in both ways, which must agree, and must leave no trace."""
+    """Read a store in all ways, which must agree, and must leave no trace."""
     before = stores.state_of(path)
     read = stores.snapshot(path).artifacts["uri"].to_pylist()
-    asked = stores.reader(path).ask(lambda session: session.fetch("Artifact", {}))
-    assert [row[2] for row in asked] == read
+    keeping = stores.reader(path)
+    keeping.keep_connections()
+    for reader in (stores.reader(path), keeping, keeping):
+        asked = reader.ask(lambda session: session.fetch("Artifact", {}))
+        assert [row[2] for row in asked] == read
     assert stores.state_of(path) == before
+    keeping.close()
     return read
 
 

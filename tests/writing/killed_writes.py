@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection
-from mlmd_lineage.writing.sql.writer import put_in
 from mlmd_lineage.writing.writer import message
 
 
@@ -51,7 +50,7 @@ def put_and_die(path: Path, number: int, statement: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     connection._connection.set_trace_callback(count)
-    connection.transact(1, lambda transaction: put_in(transaction, batch(number)))
+    connection.put(1, batch(number))
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from cutting_proxy import cutting_proxy
 from test_sqlite_writer import PROCESSES, PUTS, one_step, run_processes
 
 import mlmd_lineage as ml
+from mlmd_lineage.deadline import Deadline
 from mlmd_lineage.stores import metadata_store_from
 
 if TYPE_CHECKING:
@@ -279,6 +280,21 @@ def test_a_deadlock_is_tried_again(store: ml.Store, other: Any, server: Server, 
         other.execute("COMMIT")
         putting.join()
     assert store.frames.artifacts()["uri"].tolist() == ["ours", "ours"]
+
+
+def test_a_lock_is_waited_for_until_the_deadline(store: ml.Store, other: Any):
+    with store.writer() as writer:
+        writer.put(one_step("a"))
+        request = ml.message("PutArtifactsRequest")(artifacts=[{"id": 1, "uri": "ours"}])
+        other.execute("UPDATE Artifact SET uri = 'other' WHERE id = 1")
+        with (
+            Deadline(0.2),
+            pytest.raises(ml.errors.DeadlineExceededError, match="Nothing was written"),
+        ):
+            writer.put(request)
+        other.execute("COMMIT")
+        writer.put(one_step("b"))
+    assert store.frames.artifacts()["uri"].tolist() == ["other", "/models/b"]
 
 
 def test_an_update_waits_for_another_and_sees_it(store: ml.Store, other: Any, server: Server):

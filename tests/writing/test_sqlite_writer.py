@@ -89,15 +89,6 @@ def test_a_refused_put_leaves_nothing(store: ml.Store, tmp_path: Path):
     assert (tmp_path / "metadata.db").read_bytes() == before
 
 
-def test_a_second_one_of_a_name_is_refused_by_a_sentence(store: ml.Store):
-    with store.writer() as writer:
-        writer.put(one_step("a"))
-        with pytest.raises(
-            ml.errors.AlreadyExistsError, match="Artifact with the same type_id and"
-        ):
-            writer.put(one_step("a"))
-
-
 @pytest.mark.parametrize("text", ["mlmd-struct::x", "__MLMD_NULL__"])
 def test_texts_that_mlmd_takes_for_something_else_are_refused(store: ml.Store, text: str):
     batch = one_step("a")

@@ -12,7 +12,6 @@ from mlmd_lineage.stores import metadata_store_from
 from mlmd_lineage.writing.registry import writer_for
 from mlmd_lineage.writing.schema import TABLES
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection
-from mlmd_lineage.writing.sql.writer import put_in
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class OurTwin:
         self.connection.create(1)
 
     def put(self, request: Any) -> tuple[int, Any]:
-        return put_code(lambda: self.connection.transact(1, lambda t: put_in(t, request)))
+        return put_code(lambda: self.connection.put(1, request))
 
 
 def put_code(put: Any) -> tuple[int, Any]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAGIC = b"SQLite format 3\x00"
-_HEADER = 100
+HEADER_BYTES = 100
+"""The length of a file's header."""
 _WAL_FORMAT = 2
 _ATTEMPTS = 5
 """The least number of attempts; further ones follow until the time is over."""
@@ -140,10 +141,7 @@ def checked_header(real: Path, path: Path) -> bool:
     """Check a file's first bytes; return whether it is in write-ahead mode."""
     for _ in range(3):
         header, size = _header(real, path)
-        page = int.from_bytes(header[16:18], "big")
-        expected = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
-        if header[24:28] != header[92:96]:
-            expected = 0  # an old SQLite wrote it, and did not keep the number of pages
+        expected = _expected_size(header)
         look = _look(real)
         if size >= expected or look.journal is not None or look.wal is not None:
             return _WAL_FORMAT in header[18:20]
@@ -153,6 +151,41 @@ def checked_header(real: Path, path: Path) -> bool:
         f"{path} is truncated: it has {size} bytes where its header says {expected}. Copy it again."
     )
     raise errors.DamagedStoreError(message)
+
+
+def _expected_size(header: bytes) -> int:
+    """Return the size of a file by its header; 0 where that does not tell."""
+    if header[24:28] != header[92:96]:
+        return 0  # an old SQLite wrote it, and did not keep the number of pages
+    page = int.from_bytes(header[16:18], "big")
+    return int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
+
+
+def is_whole(header: bytes, size: int) -> bool:
+    """Tell whether a file is a whole one with a rollback journal, by its header and its size."""
+    return (
+        len(header) == HEADER_BYTES
+        and header.startswith(_MAGIC)
+        and _WAL_FORMAT not in header[18:20]
+        and size >= _expected_size(header)
+    )
+
+
+def is_alone(real: Path) -> bool:
+    """Tell whether a file has no write-ahead log beside it, and no journal but a regular file."""
+    for end in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(f"{real}{end}")
+            return False
+    try:
+        return stat.S_ISREG(os.lstat(f"{real}-journal").st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def shared_uri(real: Path) -> str:
+    """Return the URI under which a file that others may write to is read."""
+    return _uri(real, _IN_USE)
 
 
 def _header(real: Path, path: Path) -> tuple[bytes, int]:
@@ -165,7 +198,7 @@ def _header(real: Path, path: Path) -> tuple[bytes, int]:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - it is open already
             status = os.fstat(descriptor)
             _check_kind(status.st_mode, path)
-            header = file.read(_HEADER)
+            header = file.read(HEADER_BYTES)
     except OSError as error:
         if isinstance(error, errors.MLMDLineageError):
             raise
@@ -179,7 +212,7 @@ def _header(real: Path, path: Path) -> tuple[bytes, int]:
             "file."
         )
         raise errors.NotAMetadataStoreError(message)
-    if len(header) < _HEADER:
+    if len(header) < HEADER_BYTES:
         message = f"{path} is truncated: it has only {len(header)} bytes. Copy it again."
         raise errors.DamagedStoreError(message)
     return header, status.st_size

@@ -48,11 +48,12 @@ if sys.platform != "win32":
 
 
 @contextlib.contextmanager
-def taken(path: Path, seconds: float) -> Iterator[bool]:
+def taken(path: Path, seconds: float) -> Iterator[bool | None]:
     """Hold the lock on a file; give False where another process must read the file.
 
-    There is one lock for each file. A thread that has waited for ``seconds`` gets False too;
-    otherwise two threads that each wait for the other's lock would wait for ever.
+    There is one lock for each file. A thread that has waited for ``seconds`` gets None, which
+    means the same, and that it must close nothing; otherwise two threads that each wait for the
+    other's lock would wait for ever.
     """
     if sys.platform == "win32":
         yield True  # its locks belong to the handle, not to the process
@@ -67,7 +68,7 @@ def taken(path: Path, seconds: float) -> Iterator[bool]:
     left = deadline.remaining()
     if not lock.acquire(timeout=seconds if left is None else min(seconds, left)):
         deadline.check()
-        yield False
+        yield None
         return
     try:
         yield not _may_be_open(status)

@@ -96,15 +96,22 @@ def layout_of(
         columns: What ``columns_in`` gives, if it is known.
     """
     found = columns_in(run) if columns is None else columns
+    return DatabaseSchema.of(found, lambda table: versions_in(run, table, found[table]), source)
 
-    def versions(table: str) -> list[int]:
-        if "schema_version" not in found[table]:
-            return []
-        is_number = "typeof(schema_version) = 'integer'"
-        statement = f"SELECT schema_version FROM {quoted(table)} WHERE {is_number}"  # noqa: S608
-        return [version for (version,) in run(statement)]
 
-    return DatabaseSchema.of(found, versions, source)
+def versions_in(run: Run, table: str, columns: Sequence[str]) -> tuple[int, ...]:
+    """Return the numbers in the table MLMDEnv.
+
+    Args:
+        run: Gives the rows that a statement selects.
+        table: The table's name in the database.
+        columns: The table's columns.
+    """
+    if "schema_version" not in columns:
+        return ()
+    is_number = "typeof(schema_version) = 'integer'"
+    statement = f"SELECT schema_version FROM {quoted(table)} WHERE {is_number}"  # noqa: S608
+    return tuple(version for (version,) in run(statement))
 
 
 class _WidenedError(Exception):

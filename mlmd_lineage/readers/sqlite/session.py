@@ -7,8 +7,9 @@ own ``sqlite3``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, files, scan, typed_values
@@ -26,8 +27,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_FILES = 16
-_columns: dict[Path, tuple[tuple[int, int, int], Mapping[str, Sequence[str]]]] = {}
-"""The columns of the files that were read last, each with what tells whether they still are."""
+
+
+class _Known(NamedTuple):
+    """What is known of a file that was read."""
+
+    seen: tuple[int, int, int]
+    """What tells whether its columns are still the same."""
+    columns: Mapping[str, Sequence[str]]
+    layout: DatabaseSchema
+
+
+_layouts: dict[Path, _Known] = {}
+"""The layouts of the files that were read last."""
 
 
 def read(path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
@@ -41,7 +53,10 @@ def ask(path: Path, busy_timeout: float, question: Callable[[sql.SQLSession], T]
     """Answer a question in one transaction; it is asked again if the file changed."""
 
     def answer(uri: str) -> T:
-        with _session(uri, path, busy_timeout) as session:
+        with (
+            contextlib.closing(connected(uri, path)) as connection,
+            transaction(connection, path, busy_timeout) as session,
+        ):
             return question(session)
 
     return files.with_unchanged_file(path, busy_timeout, answer)
@@ -53,10 +68,18 @@ class SQLiteStatements(sql.SQLSession):
     placeholder = "?"
 
     def _head(self, table: str) -> str:
-        # Columns may hold values of any type: they are read as whole tables are.
-        typed = typed_values.tolerant(self.layout.columns[table], table)
-        listed = ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
+        listed = _selected(self.layout.columns[table], table)
         return f"SELECT {listed} FROM {self.layout.from_clause(table, self.quote)}"  # noqa: S608 - no user text
+
+
+@functools.lru_cache(256)
+def _selected(columns: tuple[str, ...], table: str) -> str:
+    """Return the columns of a SELECT for a table, which has some of them.
+
+    They may hold values of any type: they are read as whole tables are.
+    """
+    typed = typed_values.tolerant(columns, table)
+    return ", ".join(typed.get(name, "NULL") for name in SCHEMAS[table].names)
 
 
 class SQLiteSession(SQLiteStatements):
@@ -80,34 +103,47 @@ class SQLiteSession(SQLiteStatements):
             return self._connection.execute(statement, parameters).fetchall()
 
 
+def connected(uri: str, path: Path) -> sqlite3.Connection:
+    """Return a connection that reads a file, and has not touched it yet."""
+    with _explained(path):
+        connection = sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.text_factory = table_building.readable_text
+        for statement in arrow_connections.CAUTION:
+            connection.execute(statement)
+    return connection
+
+
 @contextlib.contextmanager
-def _session(uri: str, path: Path, busy_timeout: float) -> Iterator[SQLiteSession]:
-    """Hold one read transaction."""
+def transaction(
+    connection: sqlite3.Connection, path: Path, busy_timeout: float
+) -> Iterator[SQLiteSession]:
+    """Hold one read transaction on a connection."""
     with contextlib.ExitStack() as stack:
         with _explained(path):
-            connection = sqlite3.connect(
-                uri,
-                uri=True,
-                timeout=0,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            stack.callback(connection.close)
             guard = Interruptible(connection)
-            connection.text_factory = table_building.readable_text
-            for statement in arrow_connections.CAUTION:
-                connection.execute(statement)
             connection.execute("BEGIN")
-            files.patiently(
-                lambda: connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall(),
-                busy_timeout,
+            stack.callback(_end, connection)
+            [(number,)] = files.patiently(
+                lambda: connection.execute("PRAGMA schema_version").fetchall(), busy_timeout
             )
             with guard.statement():
-                layout = _layout(connection, path)
+                layout = _layout(connection, path, number)
         yield SQLiteSession(connection, guard, layout, path)
 
 
-def _layout(connection: sqlite3.Connection, path: Path) -> DatabaseSchema:
+def _end(connection: sqlite3.Connection) -> None:
+    """End a transaction, unless an error of SQLite's has."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _layout(connection: sqlite3.Connection, path: Path, number: int) -> DatabaseSchema:
     """Return the layout that a transaction sees.
 
     The columns, which take the longest, are looked up again when the file's number for its schema
@@ -118,14 +154,19 @@ def _layout(connection: sqlite3.Connection, path: Path) -> DatabaseSchema:
         return connection.execute(statement).fetchall()
 
     status = path.stat()
-    [(number,)] = run("PRAGMA schema_version")
     seen = (status.st_dev, status.st_ino, number)
-    known = _columns.get(path)
-    if known is None or known[0] != seen:
-        known = _columns[path] = (seen, scan.columns_in(run))
-        if len(_columns) > _MOST_FILES:
-            _columns.pop(next(iter(_columns)), None)
-    return scan.layout_of(run, str(path), known[1])
+    known = _layouts.get(path)
+    if known is not None and known.seen == seen:
+        table, columns = known.layout.environment, known.columns
+        versions = () if table is None else scan.versions_in(run, table, columns[table])
+        if versions == known.layout.stated:
+            return known.layout
+    else:
+        columns = scan.columns_in(run)
+    known = _layouts[path] = _Known(seen, columns, scan.layout_of(run, str(path), columns))
+    if len(_layouts) > _MOST_FILES:
+        _layouts.pop(next(iter(_layouts)), None)
+    return known.layout
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from pymysql.connections import Connection
+
+    from mlmd_lineage.writing.sql.session import Columns, PropertyColumns
 
     Row = tuple[Any, ...]
 
@@ -62,6 +65,7 @@ class MySQLWriteSession(ServerWriteSession):
     """
 
     dialect = "mysql"
+    escaped = re.compile(r"[\\'\0\x1a]")
 
     def __init__(
         self, connection: Connection[Any], source: str, limits: Limits, stride: int = 1
@@ -86,26 +90,24 @@ class MySQLWriteSession(ServerWriteSession):
                 raise PutRefusedError(message) from None
             raise
 
-    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+    def insert_new(self, table: str, data: Columns) -> Sequence[int]:
         """Insert rows into a table with ids, and return these.
 
         The rows of one statement get consecutive numbers, from the first that the server tells:
         https://dev.mysql.com/doc/refman/8.0/en/innodb-auto-increment-handling.html
         """
         ids: list[int] = []
-        for statement, number in self.inserting(table, columns, rows):
+        for statement, number in self.inserting(table, data):
             self.run(statement)
             first: int = self._connection.insert_id()  # type: ignore[no-untyped-call]  # none there
             ids += range(first, first + number * self._stride, self._stride)
-        if rows:
-            self.proof = (table, (*columns, "id"), (*rows[-1], ids[-1]))
+        last = tuple(column[-1] for column in data.values())
+        self.proof = (table, (*data, "id"), (*last, ids[-1]))
         return ids
 
-    def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def insert_missing(self, table: str, data: Columns) -> None:
         """Insert the rows whose unique key is not there yet."""
-        for statement, _ in self.inserting(
-            table, columns, rows, " ON DUPLICATE KEY UPDATE id = id"
-        ):
+        for statement, _ in self.inserting(table, data, " ON DUPLICATE KEY UPDATE id = id"):
             self.run(statement)
 
     def delete_property(
@@ -137,11 +139,15 @@ class MySQLWriteSession(ServerWriteSession):
         """Return how a text stands in the database."""
         return double_encoding.twice_encoded(text)
 
-    def held(self, name: str, column: str, value: Any) -> Any:
-        """Return a property's value as its column takes it."""
+    def held(self, column: str, properties: PropertyColumns) -> list[Any]:
+        """Return the values of properties as their column takes them."""
+        values = properties.values
         if column == "double_value":
-            check_doubles([(name, value)], self.source, infinite=True)
-        return base64.b64encode(value).decode() if column == "proto_value" else value
+            named = zip(properties.names, values, strict=True)
+            check_doubles(named, self.source, infinite=True)
+        if column == "proto_value":
+            return [base64.b64encode(value).decode() for value in values]
+        return values
 
     def literal(self, value: Any) -> str:
         """Return a value as it stands in a statement."""

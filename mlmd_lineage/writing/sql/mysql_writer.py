@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import ER
 
-from mlmd_lineage.readers.mysql.connection import explained, opened
+from mlmd_lineage.readers.mysql.connection import explained, opened, stop
 from mlmd_lineage.writing import schema
 from mlmd_lineage.writing.sql import versions
 from mlmd_lineage.writing.sql.mysql_session import MySQLWriteSession, limits_of, rows_of
@@ -87,6 +87,10 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
     def roll_back(self, connection: Connection[Any]) -> None:
         """Roll the transaction back."""
         connection.rollback()
+
+    def stop(self, connection: Connection[Any]) -> None:
+        """Stop the statement that runs on a connection, from another thread."""
+        stop(self._store, connection)
 
     def was_committed(self, session: MySQLWriteSession) -> bool:
         """Tell whether a transaction was committed whose COMMIT nobody answered.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from adbc_driver_manager import Error
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from adbc_driver_postgresql import dbapi
+
+    from mlmd_lineage.writing.sql.session import Columns, PropertyColumns
 
     Row = tuple[Any, ...]
 
@@ -56,6 +59,7 @@ class PostgreSQLWriteSession(ServerWriteSession):
     """An open transaction on a PostgreSQL server."""
 
     dialect = "postgresql"
+    escaped = re.compile(r"['\0]")
 
     def __init__(self, connection: dbapi.Connection, source: str, limits: Limits) -> None:
         super().__init__()
@@ -79,24 +83,22 @@ class PostgreSQLWriteSession(ServerWriteSession):
                 raise PutRefusedError(message) from None
             raise
 
-    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+    def insert_new(self, table: str, data: Columns) -> Sequence[int]:
         """Insert rows into a table with ids, and return these."""
-        if not rows:
-            return []
+        rows = len(next(iter(data.values())))
         ids = [
             number
             for (number,) in self.run(
                 f"SELECT nextval(pg_get_serial_sequence('{table.lower()}', 'id')) "  # noqa: S608 - names of MLMD's
-                f"FROM generate_series(1, {len(rows)})"
+                f"FROM generate_series(1, {rows})"
             )
         ]
-        numbered = [(number, *row) for number, row in zip(ids, rows, strict=True)]
-        self.insert(table, ("id", *columns), numbered)
+        self.insert(table, {"id": ids, **data})
         return ids
 
-    def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def insert_missing(self, table: str, data: Columns) -> None:
         """Insert the rows whose unique key is not there yet."""
-        for statement, _ in self.inserting(table, columns, rows, " ON CONFLICT DO NOTHING"):
+        for statement, _ in self.inserting(table, data, " ON CONFLICT DO NOTHING"):
             self.run(statement)
 
     def lock_types(self) -> None:
@@ -107,9 +109,9 @@ class PostgreSQLWriteSession(ServerWriteSession):
         """Return how a text stands in the database."""
         return text
 
-    def held(self, name: str, column: str, value: Any) -> Any:  # noqa: ARG002 - as the base has it
-        """Return a property's value as its column takes it: each holds what it is given."""
-        return value
+    def held(self, column: str, properties: PropertyColumns) -> list[Any]:  # noqa: ARG002 - as the base has it
+        """Return the values of properties: every column holds what it is given."""
+        return properties.values
 
     def literal(self, value: Any) -> str:
         """Return a value as it stands in a statement."""

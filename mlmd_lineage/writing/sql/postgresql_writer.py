@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adbc_driver_manager import Error
 
 from mlmd_lineage import errors
-from mlmd_lineage.readers.postgresql.connection import explained, is_lost, opened
+from mlmd_lineage.readers.postgresql.connection import explained, is_lost, opened, stop
 from mlmd_lineage.writing import schema
 from mlmd_lineage.writing.sql import versions
 from mlmd_lineage.writing.sql.postgresql_session import (
@@ -83,6 +83,10 @@ class PostgreSQLWriter(ServerWriter["dbapi.Connection", PostgreSQLWriteSession])
     def roll_back(self, connection: dbapi.Connection) -> None:
         """Roll the transaction back."""
         rows_of(connection, "ROLLBACK")
+
+    def stop(self, connection: dbapi.Connection) -> None:
+        """Stop the statement that runs on a connection, from another thread."""
+        stop(connection)
 
     def was_committed(self, session: PostgreSQLWriteSession) -> bool:
         """Tell whether a transaction was committed whose COMMIT nobody answered.

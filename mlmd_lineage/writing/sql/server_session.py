@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.writing import values
-from mlmd_lineage.writing.sql.session import WriteSession
+from mlmd_lineage.writing.sql.session import PropertyColumns, WriteSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import re
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mlmd_lineage.writing.sql.limits import Limits
+    from mlmd_lineage.writing.sql.session import Columns
 
     Row = tuple[Any, ...]
 
@@ -35,6 +36,8 @@ class ServerWriteSession(WriteSession):
 
     locking = " FOR UPDATE"
     limits: Limits
+    escaped: re.Pattern[str]
+    """What in a text does not stand in a statement as it is."""
 
     def __init__(self) -> None:
         self.proof: tuple[str, Sequence[str], Sequence[Any]] | None = None
@@ -72,46 +75,48 @@ class ServerWriteSession(WriteSession):
         literals = [*map(self.literal, parameters), ""]
         return "".join(text for pair in zip(parts, literals, strict=True) for text in pair)
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Insert rows."""
-        if rows:
-            self.proof = (table, columns, rows[-1]) if table != "EventPath" else self.proof
-        for statement, _ in self.inserting(table, columns, rows):
+    def insert(self, table: str, data: Columns) -> None:
+        """Insert rows, given as columns."""
+        if table != "EventPath":
+            self.proof = (table, tuple(data), tuple(column[-1] for column in data.values()))
+        for statement, _ in self.inserting(table, data):
             self.run(statement)
 
     def insert_properties(
-        self, table: str, owner: str, rows: Iterable[tuple[int, str, bool, str, Any]]
+        self, table: str, owner: str, by_column: Mapping[str, PropertyColumns]
     ) -> None:
-        """Insert properties: the owner's id, name, whether custom, column and value."""
-        by_column: dict[str, list[Row]] = {}
-        for number, name, custom, column, value in rows:
-            held = self.held(name, column, value)
-            by_column.setdefault(column, []).append((number, name, custom, held))
+        """Insert properties."""
         before = self.proof  # what the owner's row proves, these need not
-        key = (owner, "name", "is_custom_property")
-        if sum(map(len, by_column.values())) < _FEW:
+        if sum(len(found.owners) for found in by_column.values()) < _FEW:
             # One statement, which leaves some columns empty, is one trip to the server.
-            empty = dict.fromkeys(values.COLUMNS)
-            self.insert(
-                table,
-                (*key, *values.COLUMNS),
-                [
-                    (*row[:3], *{**empty, column: row[3]}.values())
-                    for column, found in by_column.items()
-                    for row in found
-                ],
-            )
+            self.insert(table, self._together(owner, by_column))
         else:
             for column, found in by_column.items():
-                self.insert(table, (*key, column), found)
+                held = found._replace(values=self.held(column, found))
+                self.insert(table, held.named(owner, column))
         self.proof = before
 
+    def _together(self, owner: str, by_column: Mapping[str, PropertyColumns]) -> Columns:
+        """Return the properties as columns of one table."""
+        together = PropertyColumns.empty()
+        data: dict[str, list[Any]] = {column: [] for column in by_column}
+        for column, found in by_column.items():
+            together.owners.extend(found.owners)
+            together.names.extend(found.names)
+            together.customs.extend(found.customs)
+            held = self.held(column, found)
+            for name, whole in data.items():
+                whole.extend(held if name == column else [None] * len(held))
+        named = together.named(owner, "")
+        del named[""]
+        return {**named, **data}
+
     @abstractmethod
-    def held(self, name: str, column: str, value: Any) -> Any:
-        """Return a property's value as its column takes it.
+    def held(self, column: str, properties: PropertyColumns) -> list[Any]:
+        """Return the values of properties as their column takes them.
 
         Raises:
-            PutRefusedError: It cannot hold it.
+            PutRefusedError: It cannot hold one of them.
         """
 
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:
@@ -121,25 +126,20 @@ class ServerWriteSession(WriteSession):
     def as_stored(self, given: tuple[str, Any]) -> Row:
         """Return the value columns of a property that was given a column's value."""
         column, value = given
-        held = self.held("", column, value)
+        [held] = self.held(column, PropertyColumns([0], [""], [False], [value]))
         return tuple(held if name == column else None for name in values.COLUMNS)
 
-    def inserting(
-        self, table: str, columns: Sequence[str], rows: Sequence[Row], tail: str = ""
-    ) -> Iterator[tuple[str, int]]:
+    def inserting(self, table: str, data: Columns, tail: str = "") -> Iterator[tuple[str, int]]:
         """Yield the statements that insert rows, each with how many."""
-        if not rows:
-            return
-        places = zip(*rows, strict=True)
-        stored = [self._stored_column(column) for column in places]
-        self.limits.check(table, columns, stored)
-        listed = ", ".join(map(self.quote, columns))
+        stored = [self._stored_column(column) for column in data.values()]
+        self.limits.check(table, tuple(data), stored)
+        listed = ", ".join(map(self.quote, data))
         start = f"INSERT INTO {self.quote(table)} ({listed}) VALUES "  # noqa: S608 - names of MLMD's
-        literals = [self._literals(column) for column in stored]
+        marks, literals = zip(*map(self._literals, stored), strict=True)
+        row_of = f"({', '.join(marks)})".__mod__
         parts: list[str] = []
         size = 0
-        for row in zip(*literals, strict=True):
-            part = f"({', '.join(row)})"
+        for part in map(row_of, zip(*literals, strict=True)):
             if parts and (len(parts) == _ROWS or size + len(part) > _STATEMENT_CHARACTERS):
                 yield f"{start}{', '.join(parts)}{tail}", len(parts)
                 parts, size = [], 0
@@ -149,21 +149,21 @@ class ServerWriteSession(WriteSession):
 
     def _stored_column(self, column: Sequence[Any]) -> Sequence[Any]:
         """Return a column's values with its texts as they stand in the database."""
-        if all(type(value) is not str or value.isascii() for value in column):
+        if "".join([value for value in column if type(value) is str]).isascii():
             return column
         return [
             self.stored_text(value) if type(value) is str and not value.isascii() else value
             for value in column
         ]
 
-    def _literals(self, column: Sequence[Any]) -> Iterable[str]:
-        """Return a column's values as they stand in a statement."""
+    def _literals(self, column: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        """Return how the values of a column stand in a statement: a %-format, and what it takes."""
         kinds = set(map(type, column))
         if kinds == {int}:
-            return map(str, column)
-        if kinds == {type(None)}:
-            return itertools.repeat("NULL", len(column))
-        return map(self.literal, column)
+            return "%d", column
+        if kinds == {str} and self.escaped.search("".join(column)) is None:
+            return "'%s'", column
+        return "%s", [*map(self.literal, column)]
 
     def checked(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002 - as the base has it
         """Return a row with its texts as they stand in the database."""

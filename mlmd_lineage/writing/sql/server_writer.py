@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import random
 import threading
 import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.database_servers import Kept
+from mlmd_lineage.writing.conflicts import NodesExistError
 from mlmd_lineage.writing.sql.server_session import ServerWriteSession
-from mlmd_lineage.writing.sql.writer import SQLWriter, method_of, put_in
+from mlmd_lineage.writing.sql.writer import SQLWriter, method_of, nothing_written, put_in
 from mlmd_lineage.writing.transaction import RaceLostError, Transaction
 
 if TYPE_CHECKING:
@@ -90,12 +92,26 @@ class ServerWriter(SQLWriter, Generic[C, S]):
     def make_tables(self, connection: C) -> bool:
         """Make MLMD's tables where there are none; return whether that was so."""
 
+    @abstractmethod
+    def stop(self, connection: C) -> None:
+        """Stop the statement that runs on a connection, from another thread."""
+
     def put(self, request: Message) -> Any:
         """Put all of a request, or nothing of it, and return MLMD's response to it."""
-        method_of(request)
+        method = method_of(request)
+        try:
+            with nothing_written():
+                return self._put_patiently(request)
+        except NodesExistError as error:
+            exist = error
+        raise self._named(exist, method)
+
+    def _put_patiently(self, request: Message) -> Any:
+        """Put a request, and try it again where another writer or the network was in the way."""
         end, pause, races = time.monotonic() + PATIENCE, 0.01, 0
         while True:
             failure: errors.MLMDLineageError
+            deadline.check()
             try:
                 return self._put_once(request)
             except RaceLostError as error:
@@ -106,8 +122,24 @@ class ServerWriter(SQLWriter, Generic[C, S]):
                 failure = error.failure
                 if time.monotonic() > end:
                     raise failure from None
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that two do not meet again
+            left = deadline.remaining()
+            wait = random.uniform(pause / 2, pause)  # noqa: S311 - so that two do not meet again
+            time.sleep(wait if left is None else min(wait, left))
             pause = min(2 * pause, _MOST_PAUSE)
+
+    def _named(self, error: NodesExistError, method: str) -> errors.AlreadyExistsError:
+        """Return an error with the name of the node that is there already."""
+        connection = None
+        try:
+            connection = self._connection()
+            assert self._limits is not None
+            return error.named(self.begin(connection, self._limits), method)
+        except errors.MLMDLineageError:
+            return errors.AlreadyExistsError(str(error))
+        except self.driver_errors:
+            return errors.AlreadyExistsError(str(error))
+        finally:
+            self._give_back(connection)
 
     def create(self) -> bool:
         """Make MLMD's tables where there are none; return whether that was so."""
@@ -140,10 +172,15 @@ class ServerWriter(SQLWriter, Generic[C, S]):
         try:
             connection = self._connection()
             assert self._limits is not None
-            session = self.begin(connection, self._limits)
-            answer = put_in(Transaction(session, int(time.time() * 1000)), request)
+            with deadline.stopping(functools.partial(self.stop, connection)):
+                session = self.begin(connection, self._limits)
+                answer = put_in(Transaction(session, int(time.time() * 1000)), request)
+            deadline.check()  # what was to stop the last statement may not have come to it yet
             committing = True
             self.commit(connection)
+        except (errors.DeadlineExceededError, errors.CancelledError):
+            self._drop(connection)
+            raise
         except (errors.MLMDLineageError, RaceLostError):
             self._give_back(connection)
             raise
@@ -168,7 +205,8 @@ class ServerWriter(SQLWriter, Generic[C, S]):
         raise _AgainError(failure)
 
     def _was_committed(self, session: S) -> bool:
-        end, failure = time.monotonic() + PATIENCE, ""
+        left = deadline.remaining()
+        end, failure = time.monotonic() + (PATIENCE if left is None else min(PATIENCE, left)), ""
         while time.monotonic() < end:
             try:
                 return self.was_committed(session)

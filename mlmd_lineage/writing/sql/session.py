@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlmd_lineage.writing import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     Row = tuple[Any, ...]
+    Columns = Mapping[str, Sequence[Any]]
+    """The values of some rows by their columns, all of one length."""
 
 CHUNK = 500
 """How many values one look-up asks for."""
+
+
+class PropertyColumns(NamedTuple):
+    """The columns of some properties, all of one length."""
+
+    owners: list[int]
+    names: list[str]
+    customs: list[bool]
+    values: list[Any]
+
+    @classmethod
+    def empty(cls) -> PropertyColumns:
+        """Return the columns of no properties."""
+        return cls([], [], [], [])
+
+    def add(self, owner: int, name: str, custom: bool, value: Any) -> None:  # noqa: FBT001 - a column
+        """Add a property."""
+        self.owners.append(owner)
+        self.names.append(name)
+        self.customs.append(custom)
+        self.values.append(value)
+
+    def named(self, owner: str, column: str) -> dict[str, list[Any]]:
+        """Return them with the names of their table's columns."""
+        names = (owner, "name", "is_custom_property", column)
+        return dict(zip(names, self, strict=True))
 
 
 class WriteSession(ABC):
@@ -46,15 +74,15 @@ class WriteSession(ABC):
         """
 
     @abstractmethod
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Insert rows.
+    def insert(self, table: str, data: Columns) -> None:
+        """Insert rows, given as columns.
 
         Raises:
             AlreadyExistsError: A key must be unique, and is there already.
         """
 
     @abstractmethod
-    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+    def insert_new(self, table: str, data: Columns) -> Sequence[int]:
         """Insert rows into a table with ids, and return these.
 
         Raises:
@@ -62,14 +90,20 @@ class WriteSession(ABC):
         """
 
     @abstractmethod
-    def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def insert_missing(self, table: str, data: Columns) -> None:
         """Insert the rows whose unique key is not there yet."""
 
     @abstractmethod
     def insert_properties(
-        self, table: str, owner: str, rows: Iterable[tuple[int, str, bool, str, Any]]
+        self, table: str, owner: str, by_column: Mapping[str, PropertyColumns]
     ) -> None:
-        """Insert properties: the owner's id, name, whether custom, column and value."""
+        """Insert properties, by the column that takes their values.
+
+        Args:
+            table: MLMD's name of the table.
+            owner: The column of the owner's id.
+            by_column: The properties with values as ``values.column_and_value`` has them.
+        """
 
     @abstractmethod
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:

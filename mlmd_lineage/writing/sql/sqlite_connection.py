@@ -6,20 +6,24 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import driver_errors, files
+from mlmd_lineage.readers.sqlite.interrupts import Interruptible
 from mlmd_lineage.writing import schema
+from mlmd_lineage.writing.conflicts import NodesExistError
 from mlmd_lineage.writing.sql import versions
 from mlmd_lineage.writing.sql.sqlite_session import SQLiteWriteSession
-from mlmd_lineage.writing.transaction import Transaction
+from mlmd_lineage.writing.sql.writer import method_of, put_in
+from mlmd_lineage.writing.transaction import RaceLostError, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from google.protobuf.message import Message
 
-T = TypeVar("T")
+_CACHE_KIB = 64 * 1024
+"""More than the rows of a large batch, and the parts of the indexes that they go to."""
 
 
 class SQLiteWriteConnection:
@@ -53,34 +57,49 @@ class SQLiteWriteConnection:
             raise explained(error, path) from None
         self.inode = inode_of(real)
         self.may_stay = False
+        self._guard = Interruptible(self._connection)
         self._session = SQLiteWriteSession(self._connection, str(path))
 
     def close(self) -> None:
         """Close it."""
         self._connection.close()
 
-    def transact(self, busy_timeout: float, work: Callable[[Transaction], T]) -> T:
-        """Do something in one transaction, and return what it returns.
+    def put(self, busy_timeout: float, request: Message) -> Any:
+        """Put a request in one transaction, and return its response.
 
         Args:
             busy_timeout: For how many seconds to wait for the locks of others.
-            work: Takes the open transaction.
+            request: What a writer puts.
 
         Raises:
+            PutRefusedError: MLMD's rules, or what the file can hold, refuse it.
             StoreError: The file cannot be written; nothing was.
         """
         try:
+            return self._put(busy_timeout, request)
+        except RaceLostError as race:  # nobody else writes: it is there for another reason
+            error = race.error
+        except NodesExistError as exist:
+            error = exist
+        if isinstance(error, NodesExistError):
+            error = error.named(self._session, method_of(request))
+        raise error
+
+    def _put(self, busy_timeout: float, request: Message) -> Any:
+        try:
             self._prepare(busy_timeout)
             try:
-                self._check_version()
-                done = work(Transaction(self._session, int(time.time() * 1000)))
+                with self._guard.statement():
+                    self._check_version()
+                    transaction = Transaction(self._session, int(time.time() * 1000))
+                    answer = put_in(transaction, request)
                 files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
         except (sqlite3.Error, OSError, OverflowError) as error:
             raise explained(error, self.path) from None
-        return done
+        return answer
 
     def create(self, busy_timeout: float) -> bool:
         """Make MLMD's tables where there are none; return whether that was so.
@@ -96,8 +115,9 @@ class SQLiteWriteConnection:
                     return False
                 for statement in schema.creating("sqlite"):
                     self._connection.execute(statement)
-                self._session.insert("Type", ("name", "type_kind"), schema.BASE_TYPES)
-                self._session.insert("MLMDEnv", ("schema_version",), [(schema.SCHEMA_VERSION,)])
+                names, kinds = zip(*schema.BASE_TYPES, strict=True)
+                self._session.insert("Type", {"name": names, "type_kind": kinds})
+                self._session.insert("MLMDEnv", {"schema_version": [schema.SCHEMA_VERSION]})
                 files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
             finally:
                 if self._connection.in_transaction:
@@ -110,8 +130,10 @@ class SQLiteWriteConnection:
         """Begin a transaction that no other writer can begin."""
         files.patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), busy_timeout)
         if not self.may_stay:
+            # Pragmas read the schema, for which they would have to wait outside of a transaction.
             [(mode,)] = self._connection.execute("PRAGMA journal_mode").fetchall()
             self.may_stay = mode != "wal"
+            self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     def _tables(self) -> set[str]:
         return {

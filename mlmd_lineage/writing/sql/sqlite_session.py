@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+import functools
 import math
 import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
-from mlmd_lineage.writing import values
+from mlmd_lineage.writing import schema, values
 from mlmd_lineage.writing.sql.session import WriteSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from mlmd_lineage.writing.sql.session import Columns, PropertyColumns
 
     Row = tuple[Any, ...]
 
+_PARAMETERS = 999
+"""How many parameters a statement has at most, as older copies of SQLite take no more."""
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(.*)")
 
 
@@ -44,41 +49,51 @@ class SQLiteWriteSession(WriteSession):
         except sqlite3.IntegrityError as error:
             raise _already_exists(error) from None
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Insert rows."""
-        if not rows:
-            return
+    def insert(self, table: str, data: Columns) -> None:
+        """Insert rows, given as columns."""
+        self._insert("INSERT", table, data)
+
+    def _insert(self, verb: str, table: str, data: Columns) -> None:
+        """Insert rows: most of them many at a time, which costs less for each."""
+        columns = list(data.values())
+        width, rows = len(columns), len(columns[0])
+        many = _PARAMETERS // width
+        whole = rows - rows % many
+        statement = _inserting(verb, table, tuple(data), many) if whole else ""
+        values: list[Any] = [None] * (many * width)
         try:
-            self._connection.executemany(self._inserting(table, columns), rows)
+            for place in range(0, whole, many):
+                for number, column in enumerate(columns):
+                    values[number::width] = column[place : place + many]
+                self._connection.execute(statement, values)
+            if whole < rows:
+                rest = zip(*(column[whole:] for column in columns), strict=True)
+                self._connection.executemany(_inserting(verb, table, tuple(data), 1), rest)
         except sqlite3.IntegrityError as error:
             raise _already_exists(error) from None
 
-    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+    def insert_new(self, table: str, data: Columns) -> Sequence[int]:
         """Insert rows into a table with ids, and return these."""
-        if not rows:
-            return []
-        self.insert(table, columns, rows)
+        self._insert("INSERT", table, data)
         [(last,)] = self.select("SELECT last_insert_rowid()")
-        return list(range(last - len(rows) + 1, last + 1))
+        rows = len(next(iter(data.values())))
+        return range(last - rows + 1, last + 1)
 
-    def insert_missing(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def insert_missing(self, table: str, data: Columns) -> None:
         """Insert the rows whose unique key is not there yet."""
-        statement = self._inserting(table, columns, "INSERT OR IGNORE")
-        self._connection.executemany(statement, rows)
+        self._insert("INSERT OR IGNORE", table, data)
 
     def insert_properties(
-        self, table: str, owner: str, rows: Iterable[tuple[int, str, bool, str, Any]]
+        self, table: str, owner: str, by_column: Mapping[str, PropertyColumns]
     ) -> None:
-        """Insert properties: the owner's id, name, whether custom, column and value."""
-        by_column: dict[str, list[Row]] = {}
-        for number, name, custom, column, value in rows:
-            by_column.setdefault(column, []).append((number, name, custom, value))
+        """Insert properties."""
         for column, found in by_column.items():
+            data = found.named(owner, column)
             if column == "double_value":
                 _check_doubles(found)
             elif column == "proto_value":
-                found[:] = [(*key, base64.b64encode(value).decode()) for *key, value in found]
-            self.insert(table, (owner, "name", "is_custom_property", column), found)
+                data[column] = [base64.b64encode(value).decode() for value in found.values]
+            self._insert("INSERT", table, data)
 
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:
         """Tell whether the value columns of a property hold a column's value already."""
@@ -91,10 +106,13 @@ class SQLiteWriteSession(WriteSession):
             value = base64.b64encode(value).decode()
         return tuple(value if name == column else None for name in values.COLUMNS)
 
-    def _inserting(self, table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
-        listed = ", ".join(map(self.quote, columns))
-        marks = ", ".join("?" * len(columns))
-        return f"{verb} INTO {self.quote(table)} ({listed}) VALUES ({marks})"
+
+@functools.lru_cache(256)
+def _inserting(verb: str, table: str, columns: tuple[str, ...], rows: int) -> str:
+    """Return the statement that inserts some rows."""
+    listed = ", ".join(schema.quoted("sqlite", name) for name in columns)
+    marks = f"({', '.join('?' * len(columns))})"
+    return f"{verb} INTO `{table}` ({listed}) VALUES {', '.join([marks] * rows)}"
 
 
 def _identity(row: Row) -> tuple[Any, ...]:
@@ -105,14 +123,18 @@ def _identity(row: Row) -> tuple[Any, ...]:
     )
 
 
-def _check_doubles(rows: Iterable[Row]) -> None:
-    for _, name, _, value in rows:
-        if math.isnan(value):
-            message = (
-                f"The property {name!r} is NaN, which SQLite keeps as NULL. Put it as a text, or "
-                "leave it out."
-            )
-            raise PutRefusedError(message)
+def _check_doubles(properties: PropertyColumns) -> None:
+    if any(map(math.isnan, properties.values)):
+        name = next(
+            name
+            for name, value in zip(properties.names, properties.values, strict=True)
+            if math.isnan(value)
+        )
+        message = (
+            f"The property {name!r} is NaN, which SQLite keeps as NULL. Put it as a text, or "
+            "leave it out."
+        )
+        raise PutRefusedError(message)
 
 
 def _already_exists(error: sqlite3.IntegrityError) -> AlreadyExistsError | PutRefusedError:

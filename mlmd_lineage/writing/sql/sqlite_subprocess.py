@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlmd_lineage import errors
+from mlmd_lineage.deadline import Deadline
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection, inode_of
-from mlmd_lineage.writing.sql.writer import put_in
+from mlmd_lineage.writing.sql.writer import nothing_written
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -52,19 +54,24 @@ def serve(connection: Connection) -> NoReturn:
     os._exit(code)  # all is put away; the rest of the interpreter need not be
 
 
-def _put(
+def _put(  # noqa: PLR0913, PLR0917 - what the parent sends
     opened: list[SQLiteWriteConnection],
     path: Path,
     busy_timeout: float,
     method: str,
     request: bytes,
+    seconds: float | None,
 ) -> bytes:
     given: Any = message(f"{method}Request").FromString(request)
     if opened and (opened[0].path != path or opened[0].inode != inode_of(path)):
         opened.pop().close()
     if not opened:
         opened.append(SQLiteWriteConnection(path))
-    answer = opened[0].transact(busy_timeout, lambda transaction: put_in(transaction, given))
+    with contextlib.ExitStack() as stack:
+        if seconds is not None:
+            stack.enter_context(Deadline(seconds))
+        stack.enter_context(nothing_written())
+        answer = opened[0].put(busy_timeout, given)
     return bytes(answer.SerializeToString())
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.sqlite.subprocess_client import SpareProcess, SubprocessClient
 
 
@@ -15,8 +15,14 @@ class WriterProcess(SubprocessClient):
     main = "mlmd_lineage.writing.sql.sqlite_subprocess"
 
     def put(self, busy_timeout: float, method: str, request: bytes) -> bytes:
-        """Have a serialized request put, and return its serialized response."""
-        answer = self._done("put", self.path, busy_timeout, method, request)
+        """Have a serialized request put, and return its serialized response.
+
+        The process sees to the deadline of this thread: what it answers tells what was written.
+        """
+        deadline.check()
+        seconds = deadline.remaining()
+        with deadline.ignored():
+            answer = self._done("put", self.path, busy_timeout, method, request, seconds)
         assert isinstance(answer, bytes)
         return answer
 

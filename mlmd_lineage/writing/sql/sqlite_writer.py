@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.readers.sqlite import locks
 from mlmd_lineage.writing.sql import sqlite_subprocess_client
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection, inode_of
-from mlmd_lineage.writing.sql.writer import SQLWriter, method_of, put_in
+from mlmd_lineage.writing.sql.writer import SQLWriter, method_of, nothing_written
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class SQLiteWriter(SQLWriter):
         self._lock = threading.Lock()
         self._kept: tuple[int, SQLiteWriteConnection, frozenset[int]] | None = None
 
+    def __del__(self) -> None:
+        # Its descriptors must not be taken for idle when they are those of other files.
+        self._close()
+
     def put(self, request: Message) -> Any:
         """Put all of a request, or nothing of it, and return MLMD's response to it."""
         method = method_of(request)
@@ -39,13 +43,13 @@ class SQLiteWriter(SQLWriter):
             if here:
                 connection = self._connection()
                 try:
-                    return connection.transact(
-                        self._busy_timeout, lambda transaction: put_in(transaction, request)
-                    )
+                    with nothing_written():
+                        return connection.put(self._busy_timeout, request)
                 finally:
                     if not connection.may_stay:
                         self._close()
-            self._close()
+            if here is not None:
+                self._close()
         with sqlite_subprocess_client.client_for(self._path) as client:
             answer = client.put(self._busy_timeout, method, request.SerializeToString())
         return message(f"{method}Response").FromString(answer)
@@ -65,8 +69,9 @@ class SQLiteWriter(SQLWriter):
 
     def close(self) -> None:
         """Close the connection that is kept open from one put to the next."""
-        with self._lock, locks.taken(self._path, self._busy_timeout):
-            self._close()
+        with self._lock, locks.taken(self._path, self._busy_timeout) as here:
+            if here is not None:
+                self._close()
 
     def _connection(self) -> SQLiteWriteConnection:
         """Return a connection to the file that is there now."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.writing.batch import put_batch
 from mlmd_lineage.writing.requests import PUTS
-from mlmd_lineage.writing.writer import message
+from mlmd_lineage.writing.writer import message as message_class
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from google.protobuf.message import Message
     from typing_extensions import Self
 
@@ -28,7 +31,7 @@ def put_in(transaction: Transaction, request: Message) -> Any:
     """
     method = method_of(request)
     put = put_batch if method == _BATCH else PUTS[method]
-    return message(f"{method}Response")(**put(transaction, request))
+    return message_class(f"{method}Response")(**put(transaction, request))
 
 
 def method_of(request: Message) -> str:
@@ -44,6 +47,16 @@ def method_of(request: Message) -> str:
         what = f"A {name} cannot be put. A writer takes {known}."
         raise errors.ConfigurationError(what)
     return method
+
+
+@contextlib.contextmanager
+def nothing_written() -> Iterator[None]:
+    """Say in the error of a deadline that nothing was written."""
+    try:
+        yield
+    except (errors.DeadlineExceededError, errors.CancelledError) as error:
+        message = f"{error} Nothing was written."
+        raise type(error)(message) from None
 
 
 class SQLWriter(ABC):
