@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.audit import auditing
 from mlmd_lineage.audit.dossier import annex_iv, comparing, gathering, rendering, unknowns
-from mlmd_lineage.audit.dossier.picture import picture
+from mlmd_lineage.audit.dossier.picture import Picture, pictures
 from mlmd_lineage.audit.files import write_file
 from mlmd_lineage.post_execution.compare.impact import MODELS
 from mlmd_lineage.post_execution.loading import node_resolution
@@ -70,12 +70,12 @@ class Dossier:
         return self.report.frame
 
     @functools.cached_property
-    def _picture(self) -> tuple[str, str]:
-        return picture(self.trace)
+    def _pictures(self) -> list[Picture]:
+        return pictures(self.trace)
 
     def to_html(self) -> str:
         """Return it as one HTML file, which opens without a network and prints well."""
-        return rendering.html(self.data, *self._picture)
+        return rendering.html(self.data, self._pictures)
 
     def to_markdown(self) -> str:
         """Return it as Markdown, without the picture."""

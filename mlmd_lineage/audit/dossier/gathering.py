@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.audit.dossier import property_rules
 from mlmd_lineage.dialects.platform_properties import is_volatile
 from mlmd_lineage.lineage import traversal
-from mlmd_lineage.lineage.render.svg import when
+from mlmd_lineage.lineage.render.scene import when
 from mlmd_lineage.post_execution.compare import impact
 from mlmd_lineage.post_execution.loading import closures
+from mlmd_lineage.post_execution.loading.store_labels import StoreLabels
 from mlmd_lineage.post_execution.models import read_models
 from mlmd_lineage.snapshot.enums import ArtifactState, name_of
 from mlmd_lineage.snapshot.json_values import json_value
@@ -69,6 +70,7 @@ def gather(reader: Reader, key: str) -> Gathered:
     above = closures.read(reader, [key])
     # With the paths of events and the rest, so that it answers as one of store.upstream().
     upstream = traversal.upstream(reader, (key,), closures.LINEAGE)
+    upstream.use_labeler(StoreLabels(reader))
     downstream = traversal.downstream(reader, (key,), closures.LINEAGE)
     below = closures.read_around(reader, downstream)
     reached = impact.impact(reader, key)

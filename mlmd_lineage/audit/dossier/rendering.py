@@ -15,29 +15,23 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.lineage.render.labels import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import jinja2
+
+    from mlmd_lineage.audit.dossier.picture import Picture
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|^[#+>=-]|^[0-9]+(?=[.)]))")
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;"})
 
 
-def html(data: Mapping[str, Any], picture: str, note: str) -> str:
-    """Return a dossier as one HTML file.
-
-    Args:
-        data: The dossier's data.
-        picture: The SVG picture of its lineage; empty where there is none.
-        note: What the picture leaves out.
-    """
+def html(data: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
+    """Return a dossier as one HTML file, with the pictures of its lineage."""
     import markupsafe
 
     # The drawing escapes what it shows.
-    drawn = markupsafe.Markup(picture)  # noqa: S704
-    return (
-        _html_templates().get_template("dossier.html.j2").render(**data, picture=drawn, note=note)
-    )
+    drawn = [(markupsafe.Markup(one.svg), one.note) for one in pictures]  # noqa: S704
+    return _html_templates().get_template("dossier.html.j2").render(**data, pictures=drawn)
 
 
 def summary_html(data: Mapping[str, Any]) -> str:
