@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.audit.checks.base import AuditCheck, Observation, Severity
     from mlmd_lineage.audit.checks.data import AuditData
     from mlmd_lineage.audit.checks.registry import register_check
+    from mlmd_lineage.audit.dossier.dossier import Dossier
     from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.config.filesystem_schemes import register_scheme
     from mlmd_lineage.dialects.base import Dialect
@@ -74,6 +75,7 @@ __all__ = [
     "BaseMetadataStore",
     "BaseOrchestrator",
     "Dialect",
+    "Dossier",
     "EventType",
     "ExecutionState",
     "Finding",
@@ -128,6 +130,7 @@ _DEFINED_IN = {
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
     "Dialect": "dialects.base",
+    "Dossier": "audit.dossier.dossier",
     "EventType": "snapshot.enums",
     "ExecutionState": "snapshot.enums",
     "Finding": "snapshot.findings",

@@ -371,7 +371,7 @@ class Store(StoreAudit):
             ("what ran", "get_pipelines(), get_runs(), get_run(), get_step(), get_artifact()"),
             ("what came from what", "upstream(), downstream(), between(), lineage()"),
             ("comparisons", "diff(), impact(), get_pipeline(...).compare_runs()"),
-            ("evidence", "audit()"),
+            ("evidence", "audit(), dossier()"),
         ]
         return table("Store", rows)
 

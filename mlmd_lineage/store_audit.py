@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlmd_lineage.audit.byte_scan import Progress
+    from mlmd_lineage.audit.dossier.dossier import Dossier
     from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.lineage.keys import Node
 
@@ -23,6 +25,11 @@ class StoreAudit(StoreRuns):
     """What of a ``Store`` answers the questions of an auditor."""
 
     artifact_root: str | None
+
+    @property
+    @abc.abstractmethod
+    def location(self) -> str:
+        """Where the store is, without any secret."""
 
     def audit(  # noqa: PLR0913 - each stands alone
         self,
@@ -110,3 +117,31 @@ class StoreAudit(StoreRuns):
                 settings=settings,
                 stuck_after=stuck_after,
             )
+
+    def dossier(
+        self, model: Node, *, compare: Node | None = None, timeout: float | None = None
+    ) -> Dossier:
+        """Return a model's whole provenance as one document.
+
+        >>> store.dossier("artifact/4").save("model-4.html")
+        >>> store.dossier("artifact/15", compare="artifact/4").save("models.html")
+
+        It holds the data sets, every step with its code, parameters, environment, times and who,
+        metrics, approvals, all that came from it, the findings on it, and what is not known. Its
+        sections follow Annex IV of the EU AI Act; ``docs/dossier.md`` is the guide.
+
+        Args:
+            model: A view, a node's key, an artifact's id, a URI or a name.
+            compare: Another model, to stand beside it.
+            timeout: How many seconds the answer may take; None for no limit.
+
+        Raises:
+            NotFoundError: The store holds no such artifact.
+            AmbiguousNameError: A name fits several.
+            ConfigurationError: It is no artifact, or both are the same.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.audit.dossier import dossier
+
+        with within(timeout):
+            return dossier.dossier(self._reader, self.location, model, compare=compare)

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import browser as system_browser
 import pytest
 import servers
 
@@ -166,6 +167,18 @@ def _started(
             config.stash[MISSING][tests] = str(error)
             pytest.skip(f"{tests}: {error}")
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser(pytestconfig: pytest.Config) -> Iterator[system_browser.Browser]:
+    """Run the browser of the system, once for the session; see the module ``browser``."""
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(system_browser.running())
+        except system_browser.MissingBrowserError as error:
+            pytestconfig.stash[MISSING]["browser"] = str(error)
+            pytest.skip(f"browser: {error}")
+        yield started
 
 
 @pytest.fixture(scope="session")

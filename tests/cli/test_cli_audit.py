@@ -88,3 +88,15 @@ def test_errors_say_what_is_wrong(arguments: tuple[str, ...], told: str):
 def test_a_node_without_a_store_is_that_of_the_active_stack(config_folder: Path):
     assert config_folder
     assert "No STORE was given" in run("audit", "artifact/3", code=1)
+
+
+def test_a_dossier_goes_to_a_file_or_is_printed(tmp_path: Path):
+    path = tmp_path / "model.html"
+    told = run("dossier", DEMO, "artifact/15", "-o", str(path))
+    assert told == f"artifact/15: 2 steps, 1 data set, 9 things not known. See {path}.\n"
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert run("dossier", DEMO, "15").startswith("# Dossier of Model artifact/15\n")
+    made = json.loads(run("dossier", DEMO, "15", "--compare", "4", "-f", "json"))
+    assert made["comparison"]["b"] == "artifact/4"
+    assert run("dossier", DEMO, "15", "-f", "html").startswith("<!DOCTYPE html>")
+    assert "says no format" in run("dossier", DEMO, "15", "-o", str(tmp_path / "x.doc"), code=1)

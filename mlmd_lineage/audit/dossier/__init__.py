@@ -1,0 +1,1 @@
+"""Dossiers: a model's whole provenance as one document."""
