@@ -15,13 +15,16 @@ from mlmd_lineage.cli import (
     config,
     demo,
     describe,
+    doctor,
     init,
     lineage,
     node_tables,
+    run,
     runs,
     secrets,
     serve,
     show,
+    spool,
     stacks,
     trust,
 )
@@ -67,8 +70,8 @@ def _lineage(
 ) -> None:
     """Open any ML Metadata (MLMD) store and see what came from what.
 
-    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, and
-    by serve.
+    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, by
+    run, doctor and spool send, which record runs, and by serve.
     """
 
 
@@ -82,6 +85,9 @@ for group in (
     node_tables,
     archive,
     init,
+    run,
+    doctor,
+    spool,
     serve,
     components,
     stacks,
