@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.materializers.base import BaseMaterializer
+    from mlmd_lineage.pipelines.pipeline_definition import Pipeline, pipeline
+    from mlmd_lineage.pipelines.signatures import Output
+    from mlmd_lineage.pipelines.step_definition import Step, step
+    from mlmd_lineage.post_execution.cache_explanation import CacheExplanation
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
         StepView,
     )
     from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.recording.sources import Source
     from mlmd_lineage.snapshot.enums import (
         ArtifactState,
         EventType,
@@ -64,8 +70,10 @@ __all__ = [
     "ArtifactState",
     "ArtifactView",
     "BaseArtifactStore",
+    "BaseMaterializer",
     "BaseMetadataStore",
     "BaseOrchestrator",
+    "CacheExplanation",
     "Dialect",
     "EventType",
     "ExecutionState",
@@ -77,6 +85,8 @@ __all__ = [
     "LineageGraph",
     "MLMDLineageError",
     "MySQLMetadataStore",
+    "Output",
+    "Pipeline",
     "PipelineRunView",
     "PipelineView",
     "PostgreSQLMetadataStore",
@@ -89,7 +99,9 @@ __all__ = [
     "SQLiteMetadataStore",
     "Session",
     "Snapshot",
+    "Source",
     "Stack",
+    "Step",
     "StepView",
     "Store",
     "StoreDescription",
@@ -100,9 +112,11 @@ __all__ = [
     "connect",
     "errors",
     "message",
+    "pipeline",
     "register_dialect",
     "register_materializer",
     "register_scheme",
+    "step",
     "testing",
 ]
 
@@ -112,8 +126,10 @@ _DEFINED_IN = {
     "ArtifactState": "snapshot.enums",
     "ArtifactView": "post_execution.views",
     "BaseArtifactStore": "stacks.artifact_stores",
+    "BaseMaterializer": "materializers.base",
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
+    "CacheExplanation": "post_execution.cache_explanation",
     "Dialect": "dialects.base",
     "EventType": "snapshot.enums",
     "ExecutionState": "snapshot.enums",
@@ -125,6 +141,8 @@ _DEFINED_IN = {
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
+    "Output": "pipelines.signatures",
+    "Pipeline": "pipelines.pipeline_definition",
     "PipelineRunView": "post_execution.views",
     "PipelineView": "post_execution.views",
     "PostgreSQLMetadataStore": "stores.postgresql",
@@ -137,7 +155,9 @@ _DEFINED_IN = {
     "SQLiteMetadataStore": "stores.sqlite",
     "Session": "readers.base",
     "Snapshot": "snapshot.snapshot",
+    "Source": "recording.sources",
     "Stack": "stacks.stack",
+    "Step": "pipelines.step_definition",
     "StepView": "post_execution.views",
     "Store": "store",
     "StoreDescription": "post_execution.description",
@@ -147,9 +167,11 @@ _DEFINED_IN = {
     "Writer": "writing.writer",
     "connect": "store",
     "message": "writing.writer",
+    "pipeline": "pipelines.pipeline_definition",
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
     "register_scheme": "config.filesystem_schemes",
+    "step": "pipelines.step_definition",
 }
 
 

@@ -158,7 +158,7 @@ def _outcome_of_next(connection: Connection) -> StepOutcome | str:
             outcome = task.run()
         finally:
             _hold_interrupts()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         return StepOutcome(task.name, "canceled", reason="it was interrupted")
     # What a user's code raises may be impossible to send.
     return dataclasses.replace(outcome, error=None)
