@@ -133,6 +133,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lineage",
         "dialects",
         "materializers",
+        "record_format",
     },
     "native": {"errors", "stores", "readers.base"},
     "orchestration": {"errors"},

@@ -63,8 +63,13 @@ class StepTask(Protocol):
         pipeline, and a metadata store and an artifact store that it can reach.
         """
 
-    def ended_without_outcome(self, reason: str) -> StepOutcome:
-        """Record that the process in which the step ran is gone, and return that outcome."""
+    def ended_without_outcome(self, reason: str, pid: int | None = None) -> StepOutcome:
+        """Record that the process in which the step ran is gone, and return that outcome.
+
+        Args:
+            reason: Why, in words.
+            pid: The number of the process, where it ran on this machine.
+        """
 
 
 class RunReporter(Protocol):

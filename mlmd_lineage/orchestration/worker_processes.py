@@ -100,7 +100,8 @@ class Worker:
             outcome: StepOutcome | str = self.connection.recv()
         except (EOFError, ConnectionError):
             self._process.join(_TIME_TO_EXIT)
-            return task.ended_without_outcome(_how_it_ended(self._process.exitcode))
+            reason = _how_it_ended(self._process.exitcode)
+            return task.ended_without_outcome(reason, self._process.pid)
         if isinstance(outcome, str):
             return task.ended_without_outcome(outcome)
         return outcome

@@ -9,10 +9,12 @@ from mlmd_lineage import errors
 from mlmd_lineage.orchestration.tasks import RunTasks
 from mlmd_lineage.orchestration.worker_processes import refuse_start_in_worker
 from mlmd_lineage.pipelines.progress import reporter
+from mlmd_lineage.pipelines.references import reference_to
 from mlmd_lineage.pipelines.step_execution import PipelineValueSaver, RunSettings
 from mlmd_lineage.pipelines.step_task import PipelineStepTask
 from mlmd_lineage.post_execution.views import ArtifactView
 from mlmd_lineage.recording.sources import Source
+from mlmd_lineage.stacks.orchestrators import BaseOrchestrator, LocalOrchestrator
 from mlmd_lineage.stacks.stack import Stack
 from mlmd_lineage.store import Store, connect
 
@@ -72,6 +74,7 @@ def run_with_outcomes(  # noqa: PLR0913 - each stands alone
         raise errors.ConfigurationError(message)
     plan = call.plan
     target, used = store_and_stack(store, stack)
+    _check_orchestrator(used, call, jobs)
     recorder = target.record(
         call.pipeline.name,
         run_name,
@@ -86,6 +89,25 @@ def run_with_outcomes(  # noqa: PLR0913 - each stands alone
         tasks = tuple(PipelineStepTask(call, name, settings) for name in plan.steps)
         outcomes = used.orchestrator.run(RunTasks(call.pipeline.name, run.name, tasks, jobs, told))
     return target.get_pipeline(call.pipeline.name).get_run(run.name), outcomes
+
+
+def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> None:
+    """Refuse what cannot be run, before anything is recorded.
+
+    Raises:
+        ConfigurationError: The orchestrator runs no pipelines of this library, or other processes
+            cannot import this one.
+    """
+    orchestrator = stack.orchestrator
+    if type(orchestrator).run is BaseOrchestrator.run:
+        message = (
+            f"The orchestrator {orchestrator.name or orchestrator.FLAVOR!r} of flavor "
+            f"{orchestrator.FLAVOR!r} does not run pipelines of this library, such as "
+            f"{call.pipeline.name!r}. Use the flavor 'local', or one of your own that has run()."
+        )
+        raise errors.ConfigurationError(message)
+    if isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1:
+        reference_to(call.pipeline)
 
 
 def store_and_stack(store: Store | str | None, stack: Stack | str | None) -> tuple[Store, Stack]:

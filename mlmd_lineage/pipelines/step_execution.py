@@ -132,7 +132,7 @@ def _record(
         inputs=_sources(planned, call, settings),
     )
     key = cache_key(step, planned.parameters, recorded.inputs)
-    recorded.look_up(key, reuse=may_reuse(step, call, settings))
+    recorded.look_up(key, may_reuse=may_reuse(step, call, settings))
     with recorded:
         if not recorded.is_cached:
             given = _arguments(planned, call, recorded.inputs, settings)

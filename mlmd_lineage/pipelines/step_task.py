@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import socket
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from mlmd_lineage.pipelines import component_copies
 from mlmd_lineage.pipelines.pipeline_definition import PipelineCall
 from mlmd_lineage.pipelines.references import find_pipeline, reference_to
 from mlmd_lineage.pipelines.step_execution import RunSettings, execute
+from mlmd_lineage.recording.lost_steps import mark_lost
 from mlmd_lineage.store import Store
 
 if TYPE_CHECKING:
@@ -108,14 +110,11 @@ class PipelineStepTask:
         seconds = time.monotonic() - began
         return StepOutcome(self._name, status, seconds=seconds, explanation=explanation)
 
-    def ended_without_outcome(self, reason: str) -> StepOutcome:
+    def ended_without_outcome(self, reason: str, pid: int | None = None) -> StepOutcome:
         """Record that the process in which the step ran is gone, and return that outcome."""
-        settings = self._settings
-        pipeline = settings.store.get_pipeline(self._call.pipeline.name)
-        steps = pipeline.get_run(settings.run).steps
-        for step in steps:
-            if step.name == self._name and step.status == "running":
-                mark_failed(settings.store, step.id, reason)
+        recorder = self._settings.recorder
+        if recorder is not None and recorder.id is not None and pid is not None:
+            mark_lost(recorder.access, recorder.id, socket.gethostname(), pid, reason)
         return StepOutcome(self._name, "failed", reason=reason)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlmd_lineage import errors
+from mlmd_lineage.record_format import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.post_execution.views import PipelineView, StepView
 
-PARTS = "__cache_parts__"
-"""The property of an execution that holds the parts of its key, as a JSON object."""
-REASON = "__cache_reason__"
-"""The property that says what the look-up found."""
 _LONGEST = 40
 _DIGEST = 12
 _INPUT = re.compile(r"(?s)(?P<what>.*) sha256:(?P<digest>.*)")
@@ -69,8 +65,9 @@ def _told_apart(before: str, now: str) -> tuple[str, str]:
         before, now = kinds[0]["value"], kinds[1]["value"]
     if max(len(before), len(now)) <= _LONGEST:
         return before, now
-    start = len(os.path.commonprefix([before, now]))
-    start = max(0, start - _LONGEST // 4)
+    pairs = enumerate(zip(before, now, strict=False))
+    first = next((n for n, (one, other) in pairs if one != other), min(len(before), len(now)))
+    start = max(0, first - _LONGEST // 4)
     return _cut(before, start), _cut(now, start)
 
 
@@ -208,7 +205,7 @@ class StepCache:
 
 
 def _parts(view: StepView) -> Mapping[str, str] | None:
-    found: Any = view.internal_properties.get(PARTS)
+    found: Any = view.internal_properties.get(names.CACHE_PARTS)
     if isinstance(found, str):
         try:
             found = json.loads(found)
@@ -221,7 +218,7 @@ def _reason(view: StepView, other: StepView | None, parts: tuple[PartComparison,
     if view.is_cached:
         made = "" if other is None else f"{other.node_key} of the run {other.run_name!r} "
         return f"{made}had the same key"
-    recorded = view.internal_properties.get(REASON)
+    recorded = view.internal_properties.get(names.CACHE_REASON)
     if other is None:
         return "no earlier execution of this step succeeded with a cache key"
     if any(not part.is_same for part in parts):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pydantic
 
-from mlmd_lineage import errors
 from mlmd_lineage.stores.component import Component
 
 if TYPE_CHECKING:
@@ -48,16 +47,8 @@ class BaseOrchestrator(Component):
 
         Each task records itself, in this process with ``task.run()`` or wherever its
         ``command()`` is called. A step that fails is an outcome, and no exception.
-
-        Raises:
-            ConfigurationError: It runs no pipelines of this library.
         """
-        message = (
-            f"The orchestrator {self.name or self.FLAVOR!r} of flavor {self.FLAVOR!r} does not run "
-            f"pipelines of this library, such as {tasks.pipeline!r}. Use the flavor 'local', or "
-            "one of your own that has run()."
-        )
-        raise errors.ConfigurationError(message)
+        raise NotImplementedError
 
 
 class LocalOrchestrator(BaseOrchestrator):

@@ -53,7 +53,8 @@ class Task:
     def command(self) -> list[str]:
         return ["true", self.name]
 
-    def ended_without_outcome(self, reason: str) -> StepOutcome:
+    def ended_without_outcome(self, reason: str, pid: int | None = None) -> StepOutcome:
+        del pid
         return StepOutcome(self.name, "failed", reason=reason)
 
 

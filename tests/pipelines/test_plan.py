@@ -189,12 +189,12 @@ def test_what_cannot_be_a_pipeline_is_refused_before_anything_runs():
         (lambda: not load(), "has no value while the pipeline is planned"),
         (lambda: list(train(load()).weights), "has no value"),
         (lambda: average([load(), 1.0]), "mixes outputs of steps with values"),
-        (lambda: notify.with_options(after=["train"])(), "after takes what other steps"),
+        (lambda: [notify.with_options(after=["train"])()], "after takes what other steps"),
         (
             lambda: (load.with_options(name="x")(), load.with_options(name="x")()),
             "Two steps of the pipeline .* are called 'x'",
         ),
-        (churn, "called within another one"),
+        (lambda: churn(rate=0.1), "called within another one"),
     ]
     for function, said in wrong:
         with pytest.raises(ml.errors.ConfigurationError, match=said):
