@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.materializers.base import BaseMaterializer
     from mlmd_lineage.pipelines.pipeline_definition import Pipeline, pipeline
+    from mlmd_lineage.pipelines.plan import external_artifact
     from mlmd_lineage.pipelines.signatures import Output
-    from mlmd_lineage.pipelines.step_definition import Step, step
+    from mlmd_lineage.pipelines.step_definition import PipelineStep, step
     from mlmd_lineage.post_execution.cache_explanation import CacheExplanation
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
@@ -88,6 +89,7 @@ __all__ = [
     "Output",
     "Pipeline",
     "PipelineRunView",
+    "PipelineStep",
     "PipelineView",
     "PostgreSQLMetadataStore",
     "PropertyType",
@@ -101,7 +103,6 @@ __all__ = [
     "Snapshot",
     "Source",
     "Stack",
-    "Step",
     "StepView",
     "Store",
     "StoreDescription",
@@ -111,6 +112,7 @@ __all__ = [
     "Writer",
     "connect",
     "errors",
+    "external_artifact",
     "message",
     "pipeline",
     "register_dialect",
@@ -144,6 +146,7 @@ _DEFINED_IN = {
     "Output": "pipelines.signatures",
     "Pipeline": "pipelines.pipeline_definition",
     "PipelineRunView": "post_execution.views",
+    "PipelineStep": "pipelines.step_definition",
     "PipelineView": "post_execution.views",
     "PostgreSQLMetadataStore": "stores.postgresql",
     "PropertyType": "snapshot.enums",
@@ -157,7 +160,6 @@ _DEFINED_IN = {
     "Snapshot": "snapshot.snapshot",
     "Source": "recording.sources",
     "Stack": "stacks.stack",
-    "Step": "pipelines.step_definition",
     "StepView": "post_execution.views",
     "Store": "store",
     "StoreDescription": "post_execution.description",
@@ -166,6 +168,7 @@ _DEFINED_IN = {
     "TypeKind": "snapshot.enums",
     "Writer": "writing.writer",
     "connect": "store",
+    "external_artifact": "pipelines.plan",
     "message": "writing.writer",
     "pipeline": "pipelines.pipeline_definition",
     "register_dialect": "dialects.registry",

@@ -68,7 +68,7 @@ def evaluate(model: np.ndarray, customers: pd.DataFrame) -> Scores:
 @ml.pipeline(name="demo-churn")
 def churn(learning_rate: float = 0.1, epochs: int = 200) -> None:
     """Train and evaluate a classifier."""
-    parts = split(ml.Source(CUSTOMERS, type="Dataset"))
+    parts = split(ml.external_artifact(CUSTOMERS, type="Dataset"))
     model = train(parts.train, learning_rate, epochs)
     evaluate(model, parts.test)
 

@@ -128,11 +128,12 @@ def _run(  # noqa: PLR0913 - each is an option
     interrupts the steps that run, which is recorded.
     """
     from mlmd_lineage.pipelines.parameter_texts import parameters_of
+    from mlmd_lineage.pipelines.pipeline_call import PipelineCall
     from mlmd_lineage.pipelines.references import load_pipeline
     from mlmd_lineage.pipelines.running import run_with_outcomes
 
     loaded = load_pipeline(pipeline)
-    call = loaded(**parameters_of(loaded, param or ()))
+    call = PipelineCall(loaded, loaded.bound(**parameters_of(loaded, param or ())))
     run, outcomes = run_with_outcomes(
         call,
         run_name=run_name,

@@ -15,10 +15,10 @@ from mlmd_lineage.recording.sources import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mlmd_lineage.pipelines.pipeline_definition import Pipeline
+    from mlmd_lineage.pipelines.pipeline_call import PipelineFunction
 
 
-def parameters_of(pipeline: Pipeline[Any], texts: Iterable[str]) -> dict[str, Any]:
+def parameters_of(pipeline: PipelineFunction, texts: Iterable[str]) -> dict[str, Any]:
     """Return the parameters that texts such as ``learning_rate=0.1`` give.
 
     A text is read as its parameter is annotated; without an annotation as JSON, and as a text

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, overload
 
 from mlmd_lineage import errors
-from mlmd_lineage.pipelines.plan import Plan, current_plan
+from mlmd_lineage.pipelines.pipeline_call import PipelineCall, PipelineFunction
+from mlmd_lineage.pipelines.running import run_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-class Pipeline(Generic[P]):
+class Pipeline(PipelineFunction, Generic[P]):
     """A function as a pipeline; called with its parameters, it can be run.
 
     >>> churn(learning_rate=0.1).run()
@@ -34,84 +34,32 @@ class Pipeline(Generic[P]):
 
     function: Callable[P, object]
 
-    def __init__(
-        self,
-        function: Callable[P, object],
-        *,
-        name: str | None = None,
-        enable_cache: bool = True,
-        allow_pickle: bool = False,
-    ) -> None:
-        if not inspect.isfunction(function):
-            message = f"@pipeline takes a function, not {function!r}."
-            raise errors.ConfigurationError(message)
-        functools.update_wrapper(self, function)
-        self.function = function
-        self.name = name or function.__name__
-        self.enable_cache = enable_cache
-        self.allow_pickle = allow_pickle
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> PipelineCall:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> RunnableCall:
         """Return the pipeline with these parameters, ready to be run.
 
         Raises:
             ConfigurationError: They are not those of the pipeline, or a step cannot take what it
                 is given.
         """
-        if current_plan() is not None:
-            message = (
-                f"The pipeline {self.name!r} is called within another one. Call its steps there, "
-                "or its function."
-            )
-            raise errors.ConfigurationError(message)
-        try:
-            given = inspect.signature(self.function).bind(*args, **kwargs)
-        except TypeError as error:
-            message = f"The pipeline {self.name!r} cannot be called so: {error}."
-            raise errors.ConfigurationError(message) from None
-        given.apply_defaults()
-        return PipelineCall(self, dict(given.arguments))
+        return RunnableCall(self, self.bound(*args, **kwargs))
 
     def run(self, **options: Any) -> PipelineRunView:
-        """Run the pipeline with the defaults of its parameters; see ``PipelineCall.run()``."""
-        parameters = inspect.signature(self.function).parameters
-        wrong = sorted(set(options) & set(parameters))
+        """Run the pipeline with the defaults of its parameters; see ``RunnableCall.run()``."""
+        wrong = sorted(set(options) & set(inspect.signature(self.function).parameters))
         if wrong:
             given = ", ".join(f"{name}=..." for name in wrong)
             message = f"Parameters come before run: {self.name}({given}).run()."
             raise errors.ConfigurationError(message)
-        call: Callable[[], PipelineCall] = self.__call__
-        return call().run(**options)
-
-    def __repr__(self) -> str:
-        return f"<Pipeline {self.name}{inspect.signature(self.function)}>"
+        return RunnableCall(self, self.bound()).run(**options)
 
 
-class PipelineCall:
-    """A pipeline with its parameters.
+class RunnableCall(PipelineCall):
+    """A pipeline with its parameters, which can be run.
 
     Attributes:
         pipeline: The pipeline.
         parameters: Its parameters, defaults included.
     """
-
-    def __init__(self, pipeline: Pipeline[Any], parameters: dict[str, Any]) -> None:
-        self.pipeline = pipeline
-        self.parameters = parameters
-
-    @functools.cached_property
-    def plan(self) -> Plan:
-        """Its steps, and which waits for which.
-
-        Raises:
-            ConfigurationError: It has no step, or a step cannot take what it is given.
-        """
-        with Plan(self.pipeline.name) as plan:
-            self.pipeline.function(**self.parameters)
-        if not plan.steps:
-            message = f"The pipeline {self.pipeline.name!r} calls no step."
-            raise errors.ConfigurationError(message)
-        return plan
 
     def run(  # noqa: PLR0913 - each stands alone
         self,
@@ -147,8 +95,6 @@ class PipelineCall:
             ConfigurationError: The pipeline or an argument cannot be right; nothing was run.
             StoreError: The store cannot be reached; nothing was run.
         """
-        from mlmd_lineage.pipelines.running import run_pipeline
-
         return run_pipeline(
             self,
             run_name=run_name,
@@ -159,10 +105,6 @@ class PipelineCall:
             store=store,
             progress=progress,
         )
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
-        return f"<Pipeline {self.pipeline.name}({given})>"
 
 
 @overload

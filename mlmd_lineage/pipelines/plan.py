@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-import contextvars
 import dataclasses
 import types
 import typing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlmd_lineage import errors
+from mlmd_lineage.pipelines import planning
 from mlmd_lineage.pipelines.signatures import checked
 from mlmd_lineage.post_execution.views import ArtifactView
 from mlmd_lineage.recording.sources import Source
 
 if TYPE_CHECKING:
     import inspect
+    import os
     from collections.abc import Mapping
 
     from typing_extensions import Self
 
     from mlmd_lineage.pipelines.signatures import DeclaredOutput
-    from mlmd_lineage.pipelines.step_definition import Step
+    from mlmd_lineage.pipelines.step_definition import PipelineStep
 
-_current: contextvars.ContextVar[Plan | None] = contextvars.ContextVar("plan", default=None)
+
+def external_artifact(
+    given: str | os.PathLike[str] | ArtifactView,
+    *,
+    type: str | None = None,  # noqa: A002 - MLMD's word
+) -> Any:
+    """Return a file, an object, or an artifact of an earlier run, as the argument of a step.
+
+    >>> @ml.pipeline
+    ... def churn(path: str = "customers.csv") -> None:
+    ...     train(ml.external_artifact(path, type="Dataset"))
+
+    It is recorded with its digest. A step whose argument is annotated as ``pathlib.Path`` gets its
+    path; any other what it holds, as ``ArtifactView.read()`` reads it.
+
+    Args:
+        given: A path, a URI, or an artifact of a store.
+        type: The type of MLMD's artifact, where the store does not hold it yet.
+    """
+    return Source(given, type)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +86,7 @@ class PlannedStep:
     """
 
     name: str
-    step: Step[Any, Any]
+    step: PipelineStep[Any, Any]
     parameters: Mapping[str, Any]
     inputs: Mapping[str, tuple[OutputReference | Source | ArtifactView, ...]]
     lists: frozenset[str]
@@ -84,13 +104,13 @@ class Plan:
 
     def __enter__(self) -> Self:
         """Plan the calls of steps, rather than run them."""
-        self._token = _current.set(self)
+        self._token = planning.CURRENT.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _current.reset(self._token)
+        planning.CURRENT.reset(self._token)
 
-    def add(self, step: Step[Any, Any], given: inspect.BoundArguments) -> Any:
+    def add(self, step: PipelineStep[Any, Any], given: inspect.BoundArguments) -> Any:
         """Plan a call, and return references to its outputs in the shape of what it returns.
 
         Raises:
@@ -121,7 +141,7 @@ class Plan:
         )
         return self._result(name, step)
 
-    def _free_name(self, step: Step[Any, Any]) -> str:
+    def _free_name(self, step: PipelineStep[Any, Any]) -> str:
         if step.is_named:
             if step.name in self.steps:
                 message = f"Two steps of the pipeline {self.pipeline!r} are called {step.name!r}."
@@ -133,7 +153,7 @@ class Plan:
             name = f"{step.name}_{number}"
         return name
 
-    def _result(self, name: str, step: Step[Any, Any]) -> Any:
+    def _result(self, name: str, step: PipelineStep[Any, Any]) -> Any:
         outputs = step.signature.outputs.values()
         references = tuple(OutputReference(name, declared) for declared in outputs)
         result: Any = references
@@ -171,11 +191,6 @@ class NoOutput:
     """What a step without outputs returns while its pipeline is planned; ``after`` takes it."""
 
     step: str
-
-
-def current_plan() -> Plan | None:
-    """Return the plan of the pipeline whose function is running, if one is."""
-    return _current.get()
 
 
 def _is_artifact(value: Any) -> bool:

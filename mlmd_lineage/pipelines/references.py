@@ -6,17 +6,17 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
-from mlmd_lineage.pipelines.pipeline_definition import Pipeline
+from mlmd_lineage.pipelines.pipeline_call import PipelineFunction
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 
-def reference_to(pipeline: Pipeline[Any]) -> tuple[str, str]:
+def reference_to(pipeline: PipelineFunction) -> tuple[str, str]:
     """Return the module and the name by which another process finds a pipeline.
 
     Raises:
@@ -36,7 +36,7 @@ def reference_to(pipeline: Pipeline[Any]) -> tuple[str, str]:
     return module.__name__, name
 
 
-def find_pipeline(module_name: str, name: str) -> Pipeline[Any]:
+def find_pipeline(module_name: str, name: str) -> PipelineFunction:
     """Return a pipeline, given its module and its name in it.
 
     Raises:
@@ -45,7 +45,7 @@ def find_pipeline(module_name: str, name: str) -> Pipeline[Any]:
     return _pipeline_in(importlib.import_module(module_name), name)
 
 
-def load_pipeline(text: str) -> Pipeline[Any]:
+def load_pipeline(text: str) -> PipelineFunction:
     """Return the pipeline that a text names: ``module:name``, ``path/to/file.py:name``.
 
     Where a module has only one pipeline, its name can be left out. Modules are looked for in the
@@ -119,8 +119,8 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
-def _pipeline_in(module: ModuleType, name: str) -> Pipeline[Any]:
-    held = {key: each for key, each in vars(module).items() if isinstance(each, Pipeline)}
+def _pipeline_in(module: ModuleType, name: str) -> PipelineFunction:
+    held = {key: each for key, each in vars(module).items() if isinstance(each, PipelineFunction)}
     if not name and len(held) == 1:
         return next(iter(held.values()))
     if name in held:

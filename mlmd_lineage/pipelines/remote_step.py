@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
+from mlmd_lineage.pipelines.pipeline_call import PipelineCall
 from mlmd_lineage.pipelines.references import load_pipeline
 from mlmd_lineage.pipelines.running import store_and_stack
 from mlmd_lineage.pipelines.step_execution import RunSettings
@@ -39,7 +40,8 @@ def run_step(  # noqa: PLR0913 - each stands alone
     if not isinstance(given, dict):
         message = "The parameters are no JSON object."
         raise errors.ConfigurationError(message)
-    call = load_pipeline(pipeline)(**given)
+    loaded = load_pipeline(pipeline)
+    call = PipelineCall(loaded, loaded.bound(**given))
     if step not in call.plan.steps:
         near = errors.did_you_mean(step, call.plan.steps)
         has = ", ".join(call.plan.steps)

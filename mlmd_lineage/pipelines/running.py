@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlmd_lineage.orchestration.tasks import StepOutcome
-    from mlmd_lineage.pipelines.pipeline_definition import PipelineCall
+    from mlmd_lineage.pipelines.pipeline_call import PipelineCall
     from mlmd_lineage.post_execution.views import PipelineRunView
 
 
@@ -88,6 +88,8 @@ def run_with_outcomes(  # noqa: PLR0913 - each stands alone
         )
         tasks = tuple(PipelineStepTask(call, name, settings) for name in plan.steps)
         outcomes = used.orchestrator.run(RunTasks(call.pipeline.name, run.name, tasks, jobs, told))
+        if not all(outcome.succeeded for outcome in outcomes.values()):
+            run.end("failed")
     return target.get_pipeline(call.pipeline.name).get_run(run.name), outcomes
 
 

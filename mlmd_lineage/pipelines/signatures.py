@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import sys
 import typing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import pydantic
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlmd_lineage.materializers.base import BaseMaterializer
+
+    MaterializerClass: TypeAlias = type[BaseMaterializer]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Output:
 
     name: str = "output"
     type: str | None = None
-    materializer: type[BaseMaterializer] | None = None
+    materializer: MaterializerClass | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,7 +222,8 @@ def annotations_of(thing: Any) -> dict[str, Any]:
     else:
         texts = dict(getattr(thing, "__annotations__", {}))
     inner = inspect.unwrap(thing) if not isinstance(thing, type) else thing
-    scope = getattr(inner, "__globals__", None) or vars(sys.modules[thing.__module__])
+    module = sys.modules.get(thing.__module__)
+    scope = getattr(inner, "__globals__", None) or (vars(module) if module is not None else {})
     code = getattr(inner, "__code__", None)
     cells = zip(
         code.co_freevars if code else (), getattr(inner, "__closure__", None) or (), strict=True

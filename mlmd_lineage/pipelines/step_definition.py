@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from mlmd_lineage import errors
-from mlmd_lineage.pipelines.plan import current_plan
+from mlmd_lineage.pipelines import planning
 from mlmd_lineage.pipelines.signatures import StepSignature
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Step(Generic[P, R]):
+class PipelineStep(Generic[P, R]):
     """A function as a step; called outside a pipeline, it is the function.
 
     Attributes:
@@ -67,7 +67,7 @@ class Step(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function; in a pipeline, plan the step."""
-        plan = current_plan()
+        plan = planning.CURRENT.get()
         if plan is None:
             return self.function(*args, **kwargs)
         try:
@@ -84,7 +84,7 @@ class Step(Generic[P, R]):
         name: str | None = None,
         enable_cache: bool | None = None,
         after: Sequence[Any] = (),
-    ) -> Step[P, R]:
+    ) -> PipelineStep[P, R]:
         """Return the same step with another name or setting, for one call in a pipeline.
 
         >>> deep = train.with_options(name="train_deep")(data, depth=12)
@@ -96,7 +96,7 @@ class Step(Generic[P, R]):
             after: What other steps returned: these have to succeed first. It is not recorded, as
                 nothing of theirs is used.
         """
-        return Step(
+        return PipelineStep(
             self.function,
             name=name or (self.name if self.is_named else None),
             enable_cache=self.enable_cache if enable_cache is None else enable_cache,
@@ -106,11 +106,11 @@ class Step(Generic[P, R]):
         )
 
     def __repr__(self) -> str:
-        return f"<Step {self.name}{self.signature.signature}>"
+        return f"<PipelineStep {self.name}{self.signature.signature}>"
 
 
 @overload
-def step(function: Callable[P, R]) -> Step[P, R]: ...
+def step(function: Callable[P, R]) -> PipelineStep[P, R]: ...
 @overload
 def step(
     *,
@@ -118,7 +118,7 @@ def step(
     enable_cache: bool | None = ...,
     allow_pickle: bool | None = ...,
     environment: Sequence[str] = ...,
-) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+) -> Callable[[Callable[P, R]], PipelineStep[P, R]]: ...
 def step(
     function: Callable[P, R] | None = None,
     *,
@@ -126,7 +126,7 @@ def step(
     enable_cache: bool | None = None,
     allow_pickle: bool | None = None,
     environment: Sequence[str] = (),
-) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
+) -> PipelineStep[P, R] | Callable[[Callable[P, R]], PipelineStep[P, R]]:
     """Make a step of a function.
 
     >>> @ml.step
@@ -152,8 +152,8 @@ def step(
         ConfigurationError: The function cannot be a step.
     """
 
-    def made(given: Callable[P, R]) -> Step[P, R]:
-        return Step(
+    def made(given: Callable[P, R]) -> PipelineStep[P, R]:
+        return PipelineStep(
             given,
             name=name,
             enable_cache=enable_cache,

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import inspect
     from collections.abc import Mapping
 
-    from mlmd_lineage.pipelines.pipeline_definition import PipelineCall
+    from mlmd_lineage.pipelines.pipeline_call import PipelineCall
     from mlmd_lineage.pipelines.plan import PlannedStep
-    from mlmd_lineage.pipelines.step_definition import Step
+    from mlmd_lineage.pipelines.step_definition import PipelineStep
     from mlmd_lineage.recording.artifacts import RecordedArtifact
     from mlmd_lineage.recording.recorder import RunRecorder
     from mlmd_lineage.recording.step_recorder import StepRecorder
@@ -76,7 +76,7 @@ class PipelineValueSaver:
         return ValueSaver(self.store, may_pickle(step, self.call), chosen)(value, place)
 
 
-def may_pickle(step: Step[Any, Any], call: PipelineCall) -> bool:
+def may_pickle(step: PipelineStep[Any, Any], call: PipelineCall) -> bool:
     """Return whether a step may write and read pickles."""
     return call.pipeline.allow_pickle if step.allow_pickle is None else step.allow_pickle
 
@@ -140,7 +140,7 @@ def _record(
     return recorded
 
 
-def _called(step: Step[Any, Any], given: inspect.BoundArguments) -> Any:
+def _called(step: PipelineStep[Any, Any], given: inspect.BoundArguments) -> Any:
     try:
         return step.function(*given.args, **given.kwargs)
     except TerminatedError:
@@ -150,7 +150,7 @@ def _called(step: Step[Any, Any], given: inspect.BoundArguments) -> Any:
         raise errors.StepTypeError(message) from error
 
 
-def may_reuse(step: Step[Any, Any], call: PipelineCall, settings: RunSettings) -> bool:
+def may_reuse(step: PipelineStep[Any, Any], call: PipelineCall, settings: RunSettings) -> bool:
     """Return whether a step's results may be reused.
 
     Not where the step itself says no; else as the run says, then the step, then the pipeline.
@@ -162,7 +162,7 @@ def may_reuse(step: Step[Any, Any], call: PipelineCall, settings: RunSettings) -
 
 
 def cache_key(
-    step: Step[Any, Any],
+    step: PipelineStep[Any, Any],
     parameters: Mapping[str, Any],
     inputs: Mapping[str, tuple[RecordedArtifact, ...]],
 ) -> CacheKey:
@@ -190,7 +190,7 @@ def _text(value: Any) -> str:
         return repr(value)
 
 
-def _version(step: Step[Any, Any], package: str) -> str:
+def _version(step: PipelineStep[Any, Any], package: str) -> str:
     if package == "python":
         return platform.python_version()
     try:
@@ -253,7 +253,7 @@ def _arguments(
     return given
 
 
-def _produce(recorded: StepRecorder, step: Step[Any, Any], returned: Any) -> None:
+def _produce(recorded: StepRecorder, step: PipelineStep[Any, Any], returned: Any) -> None:
     """Record what a step's function returned; a number is a metric, too."""
     for name, value in step.signature.values_of(step.name, returned).items():
         metrics = {name: value} if type(value) in {int, float, bool} else None

@@ -15,7 +15,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
 from mlmd_lineage.orchestration.tasks import StepOutcome
 from mlmd_lineage.pipelines import component_copies
-from mlmd_lineage.pipelines.pipeline_definition import PipelineCall
+from mlmd_lineage.pipelines.pipeline_call import PipelineCall
 from mlmd_lineage.pipelines.references import find_pipeline, reference_to
 from mlmd_lineage.pipelines.step_execution import RunSettings, execute
 from mlmd_lineage.recording.lost_steps import mark_lost

@@ -133,10 +133,10 @@ class CacheExplanation:
 class ViewSource(Protocol):
     """What explaining needs of a store."""
 
-    def get_step(self, step: str | int) -> StepView:
+    def get_step(self, step: str | int, /) -> StepView:
         """Return a step by its key or id."""
 
-    def get_pipeline(self, pipeline: str) -> PipelineView:
+    def get_pipeline(self, name: str, /) -> PipelineView:
         """Return a pipeline by its name."""
 
 

@@ -44,7 +44,7 @@ def scaled(data: pd.DataFrame, rate: float) -> np.ndarray:
 
 @ml.pipeline
 def churn(path: str, rate: float = 0.5) -> None:
-    data = load(ml.Source(path, type="Dataset"))
+    data = load(ml.external_artifact(path, type="Dataset"))
     evaluate(train(data, rate), data)
 
 

@@ -59,7 +59,7 @@ def test_a_step_outside_a_pipeline_is_its_function():
     assert load(3) == [0, 1, 2]
     assert train([1, 2]).loss == 0.25
     assert load.__name__ == "load"
-    assert repr(load) == "<Step load(rows: 'int' = 10) -> 'list[int]'>"
+    assert repr(load) == "<PipelineStep load(rows: 'int' = 10) -> 'list[int]'>"
 
 
 def test_a_plan_tells_inputs_from_parameters_and_keeps_defaults():

@@ -336,7 +336,7 @@ def test_an_artifact_of_an_earlier_run_and_paths_are_inputs(home: Path):
     def look(model: np.ndarray, file: Path, view: ml.ArtifactView, table: pd.DataFrame) -> str:
         return f"{model.sum()} {file.name} {view.type} {len(table)}"
 
-    file = ml.Source(home / "data.csv", type="Dataset")
+    file = ml.external_artifact(home / "data.csv", type="Dataset")
     run = one_step(look, model, file, model, file).run()
     step = run.get_step("look")
     assert step.output.read() == "3.0 data.csv Model 3"
