@@ -171,6 +171,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "pipelines": {
         "errors",
+        "readers.base",
         "config",
         "stores",
         "materializers",

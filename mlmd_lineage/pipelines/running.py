@@ -90,7 +90,7 @@ def run_with_outcomes(  # noqa: PLR0913 - each stands alone
         outcomes = used.orchestrator.run(RunTasks(call.pipeline.name, run.name, tasks, jobs, told))
         if not all(outcome.succeeded for outcome in outcomes.values()):
             run.end("failed")
-    return target.get_pipeline(call.pipeline.name).get_run(run.name), outcomes
+    return target.get_run(run.node_key or run.name), outcomes
 
 
 def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> None:

@@ -16,6 +16,7 @@ from mlmd_lineage.recording.caching.key import CacheKey
 from mlmd_lineage.recording.caching.source_digest import source_parts
 from mlmd_lineage.recording.outcomes import TerminatedError
 from mlmd_lineage.recording.saved_values import ValueSaver
+from mlmd_lineage.recording.step_results import kept_value, step_outputs
 
 if TYPE_CHECKING:
     import inspect
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from mlmd_lineage.pipelines.pipeline_call import PipelineCall
     from mlmd_lineage.pipelines.plan import PlannedStep
     from mlmd_lineage.pipelines.step_definition import PipelineStep
+    from mlmd_lineage.readers.base import Session
     from mlmd_lineage.recording.artifacts import RecordedArtifact
     from mlmd_lineage.recording.recorder import RunRecorder
     from mlmd_lineage.recording.step_recorder import StepRecorder
+    from mlmd_lineage.recording.step_results import KeptValue
     from mlmd_lineage.recording.values import SavedValue, ValuePlace
     from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
     from mlmd_lineage.store import Store
@@ -129,13 +132,13 @@ def _record(
         planned.name,
         type=f"{step.function.__module__}.{step.function.__qualname__}",
         parameters=planned.parameters,
-        inputs=_sources(planned, call, settings),
+        inputs=_sources(planned, call, run),
     )
     key = cache_key(step, planned.parameters, recorded.inputs)
     recorded.look_up(key, may_reuse=may_reuse(step, call, settings))
     with recorded:
         if not recorded.is_cached:
-            given = _arguments(planned, call, recorded.inputs, settings)
+            given = _arguments(planned, call, recorded, settings)
             _produce(recorded, step, _called(step, given))
     return recorded
 
@@ -205,20 +208,32 @@ def _version(step: PipelineStep[Any, Any], package: str) -> str:
         raise errors.ConfigurationError(message) from None
 
 
-def _sources(
-    planned: PlannedStep, call: PipelineCall, settings: RunSettings
-) -> dict[str, list[Any]]:
+def _sources(planned: PlannedStep, call: PipelineCall, run: RunRecorder) -> dict[str, list[Any]]:
     """Return what a step is given: for outputs of this run's steps the artifacts that they are."""
     used = [each for several in planned.inputs.values() for each in several]
     outputs: dict[str, Any] = {}
-    if any(isinstance(each, OutputReference) for each in used):
-        run = settings.store.get_pipeline(call.pipeline.name).get_run(settings.run)
-        outputs = {step.name: step.output_artifacts for step in run.steps}
+    steps = {each.step for each in used if isinstance(each, OutputReference)}
+    if steps:
+        assert run.id is not None  # it has begun
+
+        def ask(session: Session) -> dict[str, Any]:
+            return {
+                step: step_outputs(session, run.id or 0, call.pipeline.name, step) for step in steps
+            }
+
+        outputs = run.access.ask(ask)
     found: dict[str, list[Any]] = {key: [] for key in planned.inputs}
     for key, sources in planned.inputs.items():
         for source in sources:
             if isinstance(source, OutputReference):
-                found[key] += outputs[source.step][source.key]
+                held = outputs[source.step].get(source.key)
+                if not held:
+                    message = (
+                        f"The step {source.step!r} has no output {source.key!r} in the run "
+                        f"{run.name!r}, as it did not succeed there."
+                    )
+                    raise errors.NotFoundError(message)
+                found[key] += held
             else:
                 found[key].append(source)
     return found
@@ -227,13 +242,13 @@ def _sources(
 def _arguments(
     planned: PlannedStep,
     call: PipelineCall,
-    inputs: Mapping[str, tuple[RecordedArtifact, ...]],
+    recorded: StepRecorder,
     settings: RunSettings,
 ) -> inspect.BoundArguments:
     """Return the arguments of a step's function: its parameters, and the values of its inputs."""
     signature = planned.step.signature
     arguments = dict(planned.parameters)
-    for key, artifacts in inputs.items():
+    for key, artifacts in recorded.inputs.items():
         is_list = key in planned.lists
         annotation = signature.annotations.get(key, Any)
         values = [
@@ -242,6 +257,7 @@ def _arguments(
                 Any if is_list else annotation,
                 settings.store,
                 settings.artifact_store,
+                kept=_kept(recorded, artifact),
                 allow_pickle=may_pickle(planned.step, call),
             )
             for artifact in artifacts
@@ -251,6 +267,12 @@ def _arguments(
     given = signature.signature.bind_partial()
     given.arguments.update({name: arguments[name] for name in signature.signature.parameters})
     return given
+
+
+def _kept(recorded: StepRecorder, artifact: RecordedArtifact) -> KeptValue:
+    assert artifact.id is not None  # the step has begun
+    number = artifact.id
+    return recorded.run.access.ask(lambda session: kept_value(session, number))
 
 
 def _produce(recorded: StepRecorder, step: PipelineStep[Any, Any], returned: Any) -> None:

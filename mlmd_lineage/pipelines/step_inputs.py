@@ -15,18 +15,20 @@ from mlmd_lineage.post_execution.views import ArtifactView
 
 if TYPE_CHECKING:
     from mlmd_lineage.recording.artifacts import RecordedArtifact
+    from mlmd_lineage.recording.step_results import KeptValue
     from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
     from mlmd_lineage.store import Store
 
 _ANY_SIZE = sys.maxsize
 
 
-def value_of(
+def value_of(  # noqa: PLR0913 - each stands alone
     artifact: RecordedArtifact,
     annotation: Any,
     store: Store,
     artifact_store: BaseArtifactStore,
     *,
+    kept: KeptValue,
     allow_pickle: bool,
 ) -> Any:
     """Return what a step is given for an artifact, as its argument is annotated.
@@ -37,23 +39,22 @@ def value_of(
     Raises:
         ArtifactReadError: It cannot be read.
     """
-    assert artifact.id is not None  # the step has begun
-    view = store.get_artifact(artifact.id)
     if annotation is ArtifactView:
-        return view
-    uri = view.uri or ""
-    known = choice.materializer_named(view.materializer or "")
-    is_file = isinstance(known, FileMaterializer)
-    if _wants_path(annotation) and not is_file:
+        return store.get_artifact(artifact.node_key or "")
+    known = choice.materializer_named(kept.materializer or "")
+    if _wants_path(annotation) and not isinstance(known, FileMaterializer):
         return Path(os.fspath(artifact))
     local = artifact_store.local_path
-    if local is not None and known is not None and Path(uri).is_relative_to(local):
+    if local is not None and known is not None and Path(artifact.uri).is_relative_to(local):
         if known.RUNS_CODE and not allow_pickle:
-            raise _pickled(view)
-        return known.load(Path(uri))
-    is_own = local is None and uri.startswith(f"{artifact_store.path.rstrip('/')}/")
+            raise _pickled(artifact)
+        return known.load(Path(artifact.uri))
+    is_own = local is None and artifact.uri.startswith(f"{artifact_store.path.rstrip('/')}/")
+    described = materializers.DescribedArtifact(
+        artifact.node_key or "", artifact.type, kept.data_type, kept.materializer, artifact.uri
+    )
     return materializers.read(
-        view,
+        described,
         allow_pickle=allow_pickle,
         max_bytes=_ANY_SIZE,
         filesystem=artifact_store.filesystem() if is_own else None,
@@ -66,9 +67,9 @@ def _wants_path(annotation: Any) -> bool:
     )
 
 
-def _pickled(view: ArtifactView) -> errors.ArtifactReadError:
+def _pickled(artifact: RecordedArtifact) -> errors.ArtifactReadError:
     message = (
-        f"{view.node_key} ({view.type}) is a pickle, which may run any code of whoever wrote it. "
-        "Allow the step to read it with allow_pickle=True."
+        f"{artifact.node_key} ({artifact.type}) is a pickle, which may run any code of whoever "
+        "wrote it. Allow the step to read it with allow_pickle=True."
     )
     return errors.ArtifactReadError(message)
