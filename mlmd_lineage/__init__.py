@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         StepView,
     )
     from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.recording.current_step import current_step
     from mlmd_lineage.recording.sources import Source
     from mlmd_lineage.snapshot.enums import (
         ArtifactState,
@@ -111,6 +112,7 @@ __all__ = [
     "TypeKind",
     "Writer",
     "connect",
+    "current_step",
     "errors",
     "external_artifact",
     "message",
@@ -168,6 +170,7 @@ _DEFINED_IN = {
     "TypeKind": "snapshot.enums",
     "Writer": "writing.writer",
     "connect": "store",
+    "current_step": "recording.current_step",
     "external_artifact": "pipelines.plan",
     "message": "writing.writer",
     "pipeline": "pipelines.pipeline_definition",

@@ -133,7 +133,7 @@ def _compare(store: Store, runs: Sequence[PipelineRunView]) -> PipelineRunView:
     compared = store.get_pipeline(pipeline).compare_runs(runs=[run.name for run in runs])
     frame = compared.to_pandas().rename(columns=_SHOWN)[list(_SHOWN.values())]
     numbers = pd.DataFrame(frame.astype("float64"))
-    output.write_line(numbers.round(3).to_string())
+    output.write_line(numbers.round(3).rename_axis(None).to_string())
     best = str(numbers["log_loss"].idxmin())
     output.write_line(f"{best} has the smallest loss.")
     return next(run for run in runs if run.name == best)

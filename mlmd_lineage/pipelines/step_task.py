@@ -18,7 +18,7 @@ from mlmd_lineage.pipelines import component_copies
 from mlmd_lineage.pipelines.pipeline_call import PipelineCall
 from mlmd_lineage.pipelines.references import find_pipeline, reference_to
 from mlmd_lineage.pipelines.step_execution import RunSettings, execute
-from mlmd_lineage.recording.lost_steps import mark_lost
+from mlmd_lineage.recording import dead_runs
 from mlmd_lineage.store import Store
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ class PipelineStepTask:
         """Record that the process in which the step ran is gone, and return that outcome."""
         recorder = self._settings.recorder
         if recorder is not None and recorder.id is not None and pid is not None:
-            mark_lost(recorder.access, recorder.id, socket.gethostname(), pid, reason)
+            host = socket.gethostname()
+            process = dead_runs.find_process(recorder.access, recorder.id, host, pid)
+            dead_runs.mark_failed(recorder.access, process, reason)
         return StepOutcome(self._name, "failed", reason=reason)
 
 

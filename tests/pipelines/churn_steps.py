@@ -1,19 +1,14 @@
-"""A pipeline that tests run in this process and in others."""
+"""A pipeline that tests run in their process."""
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - a step is annotated with it
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import pandas as pd  # noqa: TC002 - the steps are annotated with it
+import pandas as pd
 
 import mlmd_lineage as ml
-
-_PATIENCE = 60.0
 
 
 class Scores(NamedTuple):
@@ -23,7 +18,7 @@ class Scores(NamedTuple):
 
 @ml.step
 def load(path: Path) -> pd.DataFrame:
-    return __import__("pandas").read_csv(path)
+    return pd.read_csv(path)
 
 
 @ml.step
@@ -46,40 +41,3 @@ def scaled(data: pd.DataFrame, rate: float) -> np.ndarray:
 def churn(path: str, rate: float = 0.5) -> None:
     data = load(ml.external_artifact(path, type="Dataset"))
     evaluate(train(data, rate), data)
-
-
-@ml.step
-def meet(folder: str, me: str, other: str) -> str:
-    """Wait until the other step is running too: alone, it fails."""
-    Path(folder, me).touch()
-    end = time.monotonic() + _PATIENCE
-    while not Path(folder, other).exists():
-        if time.monotonic() > end:
-            raise TimeoutError(other)
-        time.sleep(0.005)
-    return me
-
-
-@ml.step
-def join(names: list[str]) -> str:
-    return "+".join(names)
-
-
-@ml.step
-def die(name: str) -> str:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return name
-
-
-@ml.step
-def after(name: str) -> str:
-    return name
-
-
-@ml.pipeline
-def side_by_side(folder: str) -> None:
-    left = meet.with_options(name="left")(folder, "left", "right")
-    right = meet.with_options(name="right")(folder, "right", "left")
-    joined = join([left, right])
-    after(die(joined))
-    join.with_options(name="again")([joined, joined])

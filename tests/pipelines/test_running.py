@@ -11,6 +11,7 @@ import churn_steps
 import numpy as np
 import pandas as pd
 import pytest
+import side_steps
 
 import mlmd_lineage as ml
 
@@ -252,6 +253,20 @@ def test_an_interrupted_run_says_so(home: Path):
     assert run.status == "canceled"
 
 
+def test_a_step_knows_itself(home: Path):
+    del home
+
+    def measure() -> None:
+        step = ml.current_step()
+        step.log_metrics({"auc": 0.5})
+        step.produce("report", value="fine")
+
+    run = one_step(measure).run()
+    step = run.get_step("measure")
+    assert step.metrics == {"auc": 0.5}
+    assert step.outputs["report"].read() == "fine"
+
+
 def test_a_failed_step_is_not_reused(home: Path):
     marker = home / "ready"
 
@@ -270,7 +285,7 @@ def test_independent_steps_run_side_by_side_and_a_killed_one_has_failed(home: Pa
     with pytest.raises(
         ml.errors.PipelineFailedError, match="die: its process was ended by SIGKILL"
     ):
-        churn_steps.side_by_side(str(home)).run(jobs=2, run_name="both")
+        side_steps.side_by_side(str(home)).run(jobs=2, run_name="both")
     run = ml.connect().get_run("both")
     assert statuses(run) == {
         "left": "completed",
