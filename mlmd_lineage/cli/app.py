@@ -16,14 +16,18 @@ from mlmd_lineage.cli import (
     config,
     demo,
     describe,
+    doctor,
     dossier,
     init,
     lineage,
     node_tables,
+    pipeline,
+    run,
     runs,
     secrets,
     serve,
     show,
+    spool,
     stacks,
     trust,
 )
@@ -69,8 +73,8 @@ def _lineage(
 ) -> None:
     """Open any ML Metadata (MLMD) store and see what came from what.
 
-    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, and
-    by serve.
+    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, by
+    run, doctor and spool send, which record runs, and by serve.
     """
 
 
@@ -86,6 +90,10 @@ for group in (
     node_tables,
     archive,
     init,
+    run,
+    doctor,
+    spool,
+    pipeline,
     serve,
     components,
     stacks,

@@ -30,12 +30,14 @@ ERROR = "__error__"
 RECORDER = "__recorder__"
 ITERATION = "__iteration__"
 STARTED, FINISHED = "__started__", "__finished__"
+COMMAND, EXIT_CODE, LOG_TAIL = "__command__", "__exit_code__", "__log_tail__"
 INPUT_DIGESTS = "__input_sha256__"
 CACHE_KEY, CACHE_PARTS, CACHED_FROM = "__cache_key__", "__cache_parts__", "__cached_from__"
+CACHE_REASON = "__cache_reason__"
 
 # On runs
-RECORDER_PREFIX = "__recorder_"
-"""The beginning of the name of the property that each process that records into a run keeps."""
+RECORDER_PROPERTY, RECORDER_PREFIX = "__recorder_{}__", "__recorder_"
+"""The name of the property that each process that records into a run keeps, and its beginning."""
 
 
 # On artifacts

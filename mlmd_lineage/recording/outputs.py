@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.values import SavedValue
 
 
-class RecordingWarning(UserWarning):
-    """Something of a run was not recorded, or should not have been."""
-
-
 @dataclasses.dataclass(slots=True)
-class Output:
+class StepOutput:
     """An output of a step that has not ended.
 
     Attributes:
@@ -57,7 +53,7 @@ class Output:
                     f"The output {self.key!r} is recorded without a digest: {error} Its results "
                     "cannot be reused by caching."
                 )
-                warnings.warn(RecordingWarning(message), stacklevel=2)
+                warnings.warn(errors.RecordingWarning(message), stacklevel=2)
         own = {names.DISPLAY_NAME: self.key}
         if artifact.sha256 is not None:
             own[names.SHA256] = artifact.sha256
@@ -73,8 +69,8 @@ class Outputs:
     """The outputs of one step, by their keys."""
 
     def __init__(self) -> None:
-        self.made: list[Output] = []
-        self._metrics: Output | None = None
+        self.made: list[StepOutput] = []
+        self._metrics: StepOutput | None = None
 
     def add(  # noqa: PLR0913 - an output has as many parts
         self,
@@ -103,7 +99,7 @@ class Outputs:
             path="" if uri is None else str(uri),
         )
         index = sum(output.key == key for output in self.made)
-        self.made.append(Output(artifact, key, index, base, own, measured, digest))
+        self.made.append(StepOutput(artifact, key, index, base, own, measured, digest))
         return artifact
 
     def add_saved(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import uuid
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
 from mlmd_lineage.record_format.properties import encode
+from mlmd_lineage.record_format.typed_json import scalar
 from mlmd_lineage.recording import outcomes
 from mlmd_lineage.recording.batches import BASE_TYPES, Use, set_properties
 from mlmd_lineage.recording.caching import reuse
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.caching.lookup import CachedResult
     from mlmd_lineage.recording.run_interface import RecordedRun
 
+entered: ContextVar[StepRecorder | None] = ContextVar("entered", default=None)
+"""The innermost step whose ``with`` statement is running in this task or thread."""
 _MOST_NAME = 255
 _NOTHING: Any = object()
 # MLMD holds one event of a type between an artifact and an execution.
@@ -98,6 +103,7 @@ class StepRecorder:
         self._state = ExecutionState.NEW
         self._own: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._token: Token[Any] | None = None
         self.message()  # what cannot be recorded is refused here
 
     # What the store is asked
@@ -123,11 +129,15 @@ class StepRecorder:
         """The key of its execution, such as ``"execution/3"``, once it is in the store."""
         return None if self.id is None else f"execution/{self.id}"
 
-    def look_up(self, key: CacheKey) -> CachedResult | None:
+    def look_up(self, key: CacheKey, *, may_reuse: bool = True) -> CachedResult | None:
         """Look for an execution that completed with a cache key, before the step begins.
 
         Where there is one whose outputs are there and unchanged, the step is recorded as CACHED
         when it begins, with these outputs: its code must not run. The newest one counts.
+
+        Args:
+            key: What its results depend on; recorded with it, so that later steps may reuse them.
+            may_reuse: Reuse those of an earlier execution.
 
         Raises:
             ConfigurationError: The step has begun.
@@ -137,7 +147,10 @@ class StepRecorder:
             self._check_state(ExecutionState.NEW, "looked up")
             self._resolve()
             self._cache_key = key
-            self.cache_answer = reuse.look_up(self.run.access, key)
+            if may_reuse:
+                self.cache_answer = reuse.look_up(self.run.access, key)
+            else:
+                self.cache_answer = reuse.CacheAnswer(key, None, "reuse is switched off")
             return self.cache_answer.hit
 
     def _resolve(self) -> None:
@@ -379,7 +392,7 @@ class StepRecorder:
                 if name in before and not outcomes.is_same_value(before[name], value):
                     told = (
                         f"The parameter {name!r} of the step {self.path!r} is recorded as "
-                        f"{before[name]!r} already. Give the new value another name."
+                        f"{scalar(before[name])!r} already. Give the new value another name."
                     )
                     raise errors.ConfigurationError(told)
             self.run.warn_of_secrets(given, f"the step {self.path!r}")
@@ -389,6 +402,11 @@ class StepRecorder:
             except BaseException:
                 self.parameters = before
                 raise
+
+    def note(self, properties: Mapping[str, Any]) -> None:
+        """Keep properties of the recorder's own, named ``__like_this__``, with what is put next."""
+        with self._lock:
+            self._own.update(properties)
 
     def step(self, name: str, **options: Any) -> StepRecorder:
         """Return a step inside this one; its options are those of ``RunRecorder.step()``."""
@@ -448,7 +466,13 @@ class StepRecorder:
             self._lock.release()
 
     def __enter__(self) -> Self:
-        return self.start() if self._state is ExecutionState.NEW else self
+        self._begin()
+        self._token = entered.set(self)
+        return self
+
+    def _begin(self) -> None:
+        if self._state is ExecutionState.NEW:
+            self.start()
 
     def __exit__(
         self,
@@ -456,11 +480,23 @@ class StepRecorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._leave()
+        self._finish(error)
+
+    def _leave(self) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            with contextlib.suppress(ValueError):  # it was entered in another task or thread
+                entered.reset(token)
+
+    def _finish(self, error: BaseException | None) -> None:
         if self._state in {ExecutionState.RUNNING, ExecutionState.CACHED}:
             self.end(outcomes.status_after(error), outcomes.reason(error))
 
     async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.__enter__)
+        await asyncio.to_thread(self._begin)
+        self._token = entered.set(self)
+        return self
 
     async def __aexit__(
         self,
@@ -468,7 +504,8 @@ class StepRecorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await outcomes.finished(asyncio.to_thread(self.__exit__, kind, error, traceback))
+        self._leave()
+        await outcomes.finished(asyncio.to_thread(self._finish, error))
 
     # As MLMD's message
 
@@ -500,6 +537,8 @@ class StepRecorder:
         if self._cache_key is not None:
             own[names.CACHE_KEY] = self._cache_key.digest
             own[names.CACHE_PARTS] = dict(self._cache_key.parts)
+        if self.cache_answer is not None:
+            own[names.CACHE_REASON] = self.cache_answer.reason
         own |= outcomes.tag_properties(self._tags)
         made = message("Execution")(
             external_id=f"{names.EXTERNAL_ID_PREFIX}{self.step_id}",

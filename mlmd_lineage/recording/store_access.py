@@ -13,6 +13,8 @@ from mlmd_lineage.snapshot.enums import TypeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from typing_extensions import Self
+
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.writing.writer import Writer
 
@@ -78,7 +80,7 @@ class StoreAccess:
             if question is not None:
                 question(session)
             wanted = {name for _, name in unknown} | {c.type for c in missing}
-            found = _types(session, wanted)
+            found = found_types(session, wanted)
             return found, _contexts(session, missing, found)
 
         found, numbers = self.ask(ask)
@@ -120,12 +122,19 @@ class StoreAccess:
         """Put a request of MLMD's."""
         return self._writer.put(request)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the connection."""
         self._writer.close()
 
 
-def _types(session: Session, names: Collection[str]) -> dict[tuple[str, str], int]:
+def found_types(session: Session, names: Collection[str]) -> dict[tuple[str, str], int]:
+    """Return the ids of types without a version, by kind and name, of those that have a name."""
     kinds = {number: kind for kind, number in KINDS.items()}
     return {
         (kinds[row["type_kind"]], row["name"]): row["id"]
