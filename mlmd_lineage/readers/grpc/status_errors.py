@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PROBE_SECONDS = 5.0
 _LONGEST = 300
+# "CLIENT: Received message larger than max (5 vs. 4)", "Decompressed message larger than max".
+_TOO_LARGE = "message larger than max"
 
 
 class GRPCStatus(NamedTuple):
@@ -33,6 +35,11 @@ class GRPCStatus(NamedTuple):
             for secret in {value, *value.split(" ", 1)} - {"", "Bearer", "Basic"}:
                 details = details.replace(secret, "**********")
         return cls(error.code().name, details[:_LONGEST])
+
+
+def is_too_large(status: GRPCStatus) -> bool:
+    """Tell whether gRPC itself refused a message for its size, at this end or at the other."""
+    return status.code == "RESOURCE_EXHAUSTED" and _TOO_LARGE in status.details
 
 
 class MissingMethodError(errors.ReadError):
@@ -58,6 +65,12 @@ def explained(
         return errors.UnreachableError(
             f"{where} did not answer {method} within {store.timeout:g} seconds. Check that it is "
             "an MLMD service and not overloaded, or give a longer timeout."
+        )
+    if is_too_large(status):
+        return errors.ReadError(
+            f"{where} failed in {method}: a message is larger than the {store.max_message} MiB that "
+            f"are read, or than the service takes or sends{said}. If you trust the service, allow "
+            "more with max_message."
         )
     if status.code == "UNAUTHENTICATED":
         what = "refuses the token in the headers" if store.headers else "asks for a token"
