@@ -137,7 +137,7 @@ def _with_atheris(name: str, test: Callable[[bytes], None], seconds: float, _: l
     FOUND.mkdir(exist_ok=True)
     options = [
         f"-max_total_time={int(seconds) + budget.HANG}",
-        "-timeout=0",  # the tally says where an input was that does not end
+        "-timeout=86400",  # the tally says where an input was that does not end
         "-rss_limit_mb=0",  # the budget counts what each input takes
         f"-max_len={_LONGEST}",
         "-report_slow_units=1000",  # so is how long it takes

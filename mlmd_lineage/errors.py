@@ -38,10 +38,16 @@ A message names what failed, the store (never its password), and what to do. Cat
 from __future__ import annotations
 
 import difflib
+import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_LONGEST = 1_000
+"""How many letters a name has at most that is compared with another."""
+_COMPARISONS = 6_000_000
+"""How many pairs of letters are compared at most to find near matches: a second or two."""
 
 
 class MLMDLineageError(Exception):
@@ -181,12 +187,45 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
     >>> did_you_mean("Modle", ["Model", "Examples"])
     " Did you mean 'Model'?"
     """
-    names = sorted(set(candidates))
-    near = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
+    names = sorted({c for c in candidates if len(c) <= _LONGEST})
+    near = close_matches(name, names, limit=limit, cutoff=0.5)
     near += [c for c in names if name.lower() in c.lower() and c not in near][: limit - len(near)]
     if not near:
         return ""
     return f" Did you mean {' or '.join(repr(n) for n in near)}?"
+
+
+def close_matches(name: str, candidates: Iterable[str], *, limit: int, cutoff: float) -> list[str]:
+    """Return the candidates that are most like a name, the nearest first.
+
+    As ``difflib.get_close_matches``, but what is compared letter by letter is bounded: a store can
+    hold names for which that takes minutes.
+
+    >>> close_matches("Modle", ["Model", "Examples"], limit=3, cutoff=0.5)
+    ['Model']
+
+    Args:
+        name: What was meant.
+        candidates: What there is; those after too much work are left out.
+        limit: How many to return at most.
+        cutoff: How like they are at least, from 0 to 1.
+    """
+    found: list[tuple[float, str]] = []
+    left = _COMPARISONS
+    matcher = difflib.SequenceMatcher()
+    matcher.set_seq2(name)
+    for candidate in candidates:
+        if len(candidate) > _LONGEST or len(name) > _LONGEST:
+            continue
+        left -= len(candidate) + len(name)
+        if left < 0:
+            break
+        matcher.set_seq1(candidate)
+        if matcher.real_quick_ratio() >= cutoff and matcher.quick_ratio() >= cutoff:
+            left -= len(candidate) * len(name)
+            if (ratio := matcher.ratio()) >= cutoff:
+                found.append((ratio, candidate))
+    return [candidate for _, candidate in heapq.nlargest(limit, found)]
 
 
 class IgnoredConfigurationWarning(UserWarning):

@@ -164,3 +164,14 @@ def test_an_error_names_the_ids_of_the_store_and_not_those_of_an_answer():
     with pytest.raises(errors.NotFoundError) as caught:
         live.upstream(7)
     assert "ids from" not in str(caught.value)
+
+
+def test_looking_for_what_is_near_ends():
+    """Letters that repeat are the dearest to compare; a store can hold any number of them."""
+    name = "ab" * 90
+    alike = [f"{'ab' * 80}{number:020}" for number in range(10_000)]
+    near = f"{name}c"
+    assert errors.close_matches(name, [near, *alike], limit=1, cutoff=0.6) == [near]
+    assert errors.close_matches(name, [*alike, near], limit=1, cutoff=0.6) != [near]
+    assert errors.close_matches(name, ["x" * 2000, near], limit=1, cutoff=0.6) == [near]
+    assert errors.did_you_mean("Model", ["Modle" * 1000]) == ""

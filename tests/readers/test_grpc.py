@@ -19,7 +19,7 @@ import trustme
 from grpc_service import Fake, Refusal, running
 
 import mlmd_lineage as ml
-from mlmd_lineage.readers.grpc import calls, rows
+from mlmd_lineage.readers.grpc import calls, rows, session
 from mlmd_lineage.readers.grpc.reader import KubeflowReader
 from mlmd_lineage.stores.kubectl import KubectlPortForward
 
@@ -539,7 +539,7 @@ def test_an_answer_may_be_so_large(fake: Fake, compression: str):
     fake.put("Artifact", LENGTH + 1, uri="x" * 1_100_000)
     fake.compression = grpc.Compression[compression]
     with running(fake) as port:
-        with pytest.raises(ml.errors.ReadError, match=r"the 1 MiB that are read.*max_message"):
+        with pytest.raises(ml.errors.ReadError, match=r"may have 1 MiB.*max_message"):
             ml.connect(f"grpc://127.0.0.1:{port}?max_message=1").snapshot()
         snapshot = ml.connect(f"grpc://127.0.0.1:{port}?max_message=2").snapshot()
         assert snapshot.artifacts.num_rows == LENGTH + 1
@@ -552,3 +552,16 @@ def test_an_answer_that_is_too_large_is_asked_for_in_parts(fake: Fake):
     with running(fake) as port:
         snapshot = ml.connect(f"grpc://127.0.0.1:{port}?max_message=1").snapshot()
     assert snapshot.artifacts.num_rows == LENGTH + 6
+
+
+def test_what_is_near_is_looked_for_among_the_newest(
+    fake: Fake, store: ml.Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "_NEWEST", 50)
+    fake.nodes["Artifact"][LENGTH].name = "validation"
+    fake.nodes["Artifact"][1].name = "preparation"
+    with pytest.raises(ml.errors.NotFoundError, match=rf"mean artifact/{LENGTH} \(validation\)"):
+        store.find_node("valdation")
+    with pytest.raises(ml.errors.NotFoundError) as failed:
+        store.find_node("prepraation")
+    assert "artifact/1 " not in str(failed.value)

@@ -63,6 +63,25 @@ class TestNeighbours:
             stores.snapshot(path)
 
 
+@pytest.mark.parametrize("column", ["double_value", "string_value", "int_value"])
+def test_a_lost_column_of_values_beside_numbers_that_are_none(path: Path, column: str):
+    lost = {"int_value", "double_value", "string_value", "proto_value", "bool_value"} - {column}
+    with stores.connected(path) as connection:
+        connection.execute("DROP TABLE ArtifactProperty")
+        connection.execute(
+            "CREATE TABLE ArtifactProperty (artifact_id, name, is_custom_property, "
+            f"byte_value, {', '.join(sorted(lost))})"
+        )
+        number = "bool_value" if column == "int_value" else "int_value"
+        connection.execute(
+            f"INSERT INTO ArtifactProperty (artifact_id, name, is_custom_property, {number}) "
+            "VALUES (1, 'a', 1, 1.5), (1, 'b', 1, 'text')"
+        )
+    held = stores.snapshot(path).artifact_properties
+    assert held["double_value"].to_pylist() == [1.5, None]
+    assert held["string_value"].to_pylist() == [None, "text"]
+
+
 def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
     """Arrow reserves memory for each row as if its text were as long as the mean of the others."""
     with stores.connected(path) as connection:

@@ -66,12 +66,6 @@ def explained(
             f"{where} did not answer {method} within {store.timeout:g} seconds. Check that it is "
             "an MLMD service and not overloaded, or give a longer timeout."
         )
-    if is_too_large(status):
-        return errors.ReadError(
-            f"{where} failed in {method}: a message is larger than the {store.max_message} MiB that "
-            f"are read, or than the service takes or sends{said}. If you trust the service, allow "
-            "more with max_message."
-        )
     if status.code == "UNAUTHENTICATED":
         what = "refuses the token in the headers" if store.headers else "asks for a token"
         return errors.AuthenticationError(
@@ -88,7 +82,13 @@ def explained(
             f"{where} is no MLMD service: it has no method {method}{said}. Check the host and "
             "the port; MLMD's usual port is 8080, and Envoy's beside it speaks gRPC-Web, not gRPC."
         )
-    return errors.ReadError(f"{where} failed in {method}{said}. Its own log says more.")
+    hint = "Its own log says more."
+    if is_too_large(status):
+        hint = (
+            f"One message may have {store.max_message} MiB at this side, and what the service "
+            "allows at its own. If you trust the service, allow more with max_message."
+        )
+    return errors.ReadError(f"{where} failed in {method}{said}. {hint}")
 
 
 def _unreachable(store: KubeflowMetadataStore, address: Address, said: str) -> errors.StoreError:

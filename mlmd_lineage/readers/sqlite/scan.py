@@ -201,14 +201,14 @@ def _piece(connection: Connection, layout: DatabaseSchema, part: _Part) -> list[
     except (_WidenedError, OSError) as error:
         if isinstance(error, OSError) and "type mismatch" not in str(error).lower():
             raise
-    listed = ", ".join(typed_values.tolerant(present, name).values())
-    rows = f"{listed} FROM {table} WHERE {part.condition}"
+    listed = typed_values.tolerant(present, name)
+    rows = f"{', '.join(listed.values())} FROM {table} WHERE {part.condition}"
     misfits = list(_misfits(connection, layout, part))
     cells = {(note.subject, note.detail.partition(" has ")[0]) for note in misfits}
     pieces = [
         # What was of another type had become NULL here.
         notes.without(piece, lambda note: (note.subject, note.detail.partition(" is ")[0]) in cells)
-        for piece in _batches(connection, name, present, rows)
+        for piece in _batches(connection, name, list(listed), rows)
     ]
     return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
