@@ -12,6 +12,7 @@ import pytest
 import sqlite_stores as stores
 import waiting
 
+import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import files
 
@@ -74,12 +75,25 @@ def test_a_lost_column_of_values_beside_numbers_that_are_none(path: Path, column
         )
         number = "bool_value" if column == "int_value" else "int_value"
         connection.execute(
-            f"INSERT INTO ArtifactProperty (artifact_id, name, is_custom_property, {number}) "
+            f"INSERT INTO ArtifactProperty (artifact_id, name, is_custom_property, {number}) "  # noqa: S608
             "VALUES (1, 'a', 1, 1.5), (1, 'b', 1, 'text')"
         )
     held = stores.snapshot(path).artifact_properties
     assert held["double_value"].to_pylist() == [1.5, None]
     assert held["string_value"].to_pylist() == [None, "text"]
+
+
+@pytest.mark.parametrize("table", ["Context"])
+def test_a_lost_table_has_no_nodes(path: Path, table: str):
+    with stores.connected(path) as connection:
+        connection.execute(f"DROP TABLE {table}")
+    store = ml.connect(path)
+    with pytest.raises(errors.NotFoundError, match="No node is called 'x'"):
+        store.find_node("x")
+    listed = stores.reader(path).ask(
+        lambda session: session.page(table, "id", after=None, descending=True, limit=9, where={})
+    )
+    assert listed == []
 
 
 def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
@@ -102,6 +116,35 @@ def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
     found = stores.snapshot(path).artifact_properties
     assert found.num_rows == 120_002
     assert found.nbytes < 20_000_000
+
+
+TERMINATED = """
+import os, signal, sys, tempfile
+from pathlib import Path
+import mlmd_lineage as ml
+from mlmd_lineage.readers.sqlite import files
+
+copy = files._copy
+
+def killing(*arguments):
+    copy(*arguments)
+    assert list(Path(tempfile.gettempdir()).iterdir())
+    os.kill(os.getpid(), signal.SIGTERM)
+
+files._copy = killing
+ml.connect(sys.argv[1]).snapshot()
+"""
+
+
+def test_a_process_that_is_terminated_leaves_no_copy(path: Path, tmp_path: Path):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    path.with_name(path.name + "-wal").write_bytes(b"x" * 100)  # of a writer that died
+    command = [sys.executable, "-c", TERMINATED, str(path)]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + 15, done.stderr
+    assert not list(folder.iterdir())
 
 
 ENDLESS = """
