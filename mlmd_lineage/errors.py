@@ -46,12 +46,25 @@ if TYPE_CHECKING:
 
 _LONGEST = 1_000
 """How many letters a name has at most that is compared with another."""
+_LONGEST_MESSAGE = 10_000
+"""How many letters of a message are shown at most."""
 _COMPARISONS = 6_000_000
 """How many pairs of letters are compared at most to find near matches: a second or two."""
 
 
 class MLMDLineageError(Exception):
-    """The base of every error that this library raises."""
+    """The base of every error that this library raises.
+
+    A message may repeat what a store holds. As tracebacks show it on terminals, what does not print
+    is escaped in it, and the middle of a very long one is left out.
+    """
+
+    def __str__(self) -> str:
+        text = str(self.args[0]) if self.args else ""
+        if len(text) > _LONGEST_MESSAGE:
+            half = _LONGEST_MESSAGE // 2
+            text = f"{text[:half]} ... {text[-half:]}"
+        return "".join(map(_escaped, text)) if not text.isprintable() else text
 
 
 class ConfigurationError(MLMDLineageError, ValueError):
@@ -138,9 +151,6 @@ class PutRefusedError(MLMDLineageError, ValueError):
         super().__init__(message, status)
         self.status = status
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class AlreadyExistsError(PutRefusedError):
     """A name, an external id or an edge that must be unique is in the store already."""
@@ -151,10 +161,6 @@ class AlreadyExistsError(PutRefusedError):
 
 class NotFoundError(MLMDLineageError, KeyError):
     """The store holds no node, type or name like the one asked for."""
-
-    def __str__(self) -> str:
-        # KeyError shows the repr of its argument; a sentence is meant to be read.
-        return Exception.__str__(self)
 
 
 class AmbiguousNameError(MLMDLineageError, LookupError):
@@ -226,6 +232,13 @@ def close_matches(name: str, candidates: Iterable[str], *, limit: int, cutoff: f
             if (ratio := matcher.ratio()) >= cutoff:
                 found.append((ratio, candidate))
     return [candidate for _, candidate in heapq.nlargest(limit, found)]
+
+
+def _escaped(character: str) -> str:
+    r"""Return a character as it is printed: what does not print as ``\x1b`` or ``\u202e``."""
+    if character.isprintable() or character in "\n\t":
+        return character
+    return character.encode("unicode_escape", "backslashreplace").decode()
 
 
 class IgnoredConfigurationWarning(UserWarning):
