@@ -83,6 +83,26 @@ def test_a_lost_column_of_values_beside_numbers_that_are_none(path: Path, column
     assert held["string_value"].to_pylist() == [None, "text"]
 
 
+@pytest.mark.parametrize("column", ["is_custom_property", "name", "artifact_id"])
+def test_a_lost_column_of_the_key_beside_rare_values(path: Path, column: str):
+    kept = {"artifact_id", "name", "is_custom_property"} - {column}
+    with stores.connected(path) as connection:
+        connection.execute("DROP TABLE ArtifactProperty")
+        connection.execute(
+            f"CREATE TABLE ArtifactProperty ({', '.join(sorted(kept))}, int_value, double_value, "
+            "string_value, byte_value, proto_value, bool_value)"
+        )
+        connection.execute(
+            "INSERT INTO ArtifactProperty (int_value, bool_value, string_value) "
+            "VALUES (1, NULL, NULL), (NULL, 1, NULL), (NULL, NULL, 'x'), (2, NULL, NULL)"
+        )
+    try:
+        held = stores.snapshot(path).artifact_properties
+    except errors.NotAMetadataStoreError:
+        return
+    assert sorted(map(str, held["int_value"].to_pylist())) == ["1", "2", "None", "None"]
+
+
 @pytest.mark.parametrize("table", ["Context"])
 def test_a_lost_table_has_no_nodes(path: Path, table: str):
     with stores.connected(path) as connection:

@@ -196,7 +196,8 @@ def _piece(connection: Connection, layout: DatabaseSchema, part: _Part) -> list[
 
     try:
         if name in PROPERTY_TABLES:
-            return _properties(present, part.condition, select)
+            keys = SCHEMAS[name].names[:3]
+            return _properties(present, keys, part.condition, select)
         return select(present, part.condition)
     except (_WidenedError, OSError) as error:
         if isinstance(error, OSError) and "type mismatch" not in str(error).lower():
@@ -234,7 +235,10 @@ def _misfits(connection: Connection, layout: DatabaseSchema, part: _Part) -> Ite
 
 
 def _properties(
-    present: Sequence[str], condition: str, select: Callable[[Sequence[str], str], list[pa.Table]]
+    present: Sequence[str],
+    keys: Sequence[str],
+    condition: str,
+    select: Callable[[Sequence[str], str], list[pa.Table]],
 ) -> list[pa.Table]:
     """Read properties without the three columns of values that are next to always NULL.
 
@@ -242,7 +246,8 @@ def _properties(
     value, or none at all, are read once more and put in their places.
     """
     usual = [c for c in present if c not in RARE_VALUES]
-    none = " AND ".join(f"{quoted(c)} IS NULL" for c in usual[3:])
+    filled = [c for c in usual if c not in keys]
+    none = " AND ".join(f"{quoted(c)} IS NULL" for c in filled) or "1"
     rare = " OR ".join(f"{quoted(c)} IS NOT NULL" for c in present if c in RARE_VALUES)
     if not rare:
         return select(usual, condition)
@@ -250,7 +255,7 @@ def _properties(
     if not unusual:
         return select(usual, condition)
     values = pa.concat_tables(unusual)
-    if any(values[c].null_count < values.num_rows for c in usual[3:]):
+    if any(values[c].null_count < values.num_rows for c in filled):
         return select(present, condition)
     whole = notes.joined(select(usual, condition))
     empty = pc.and_(
