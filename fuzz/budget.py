@@ -1,7 +1,8 @@
 """The budget of one input: 5 seconds and 500 MB, and no exception but the documented ones.
 
 The seconds are those of the processor, all threads together, so that other work on the machine
-does not count. What waits without end is ended by who runs it: after ``HANG`` seconds on the clock.
+does not count. What waits without end is ended by who runs it: after ``HANG`` seconds
+on the clock, so many as the process may have hardly any of a busy machine's time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 SECONDS = 5.0
 MEGABYTES = 500
-HANG = 60
+HANG = 240
 _GUARD = 3 << 30
 """Bytes beyond which this process is given no memory, however much an input asks for."""
 PACKAGE = Path(__file__).resolve().parents[1] / "mlmd_lineage"

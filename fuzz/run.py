@@ -43,6 +43,8 @@ NAMES = (
     "grpc-requests",
 )
 _LONGEST = 1 << 16
+_SILENCE = 20 * 60
+"""Seconds after which a process that reads no input is killed."""
 
 
 class Tally:
@@ -51,12 +53,19 @@ class Tally:
     def __init__(self, target: str, state: Path) -> None:
         self._target, self._state = target, state
         self._written = time.monotonic()
-        self.seen: dict[str, Any] = {"inputs": 0, "refused": 0, "problems": {}}
+        self.seen = _nothing()
         with contextlib.suppress(FileNotFoundError):
             self.seen = json.loads(state.read_text(encoding="utf-8"))
+        self._before = float(self.seen["processor"])
+
+    def begin(self, data: bytes) -> None:
+        """Keep the input that is read next, for the case that it ends the process or never ends."""
+        _current(self._state).write_bytes(data)
+        faulthandler.dump_traceback_later(budget.HANG, exit=True)
 
     def add(self, data: bytes, outcome: budget.Outcome) -> None:
         """Count an input; keep it if its problem is a new one."""
+        faulthandler.cancel_dump_traceback_later()
         self.seen["inputs"] += 1
         self.seen["refused"] += bool(outcome.refusals)
         kind = outcome.problem.partition(": ")[0]
@@ -69,7 +78,16 @@ class Tally:
     def write(self) -> None:
         """Write it down."""
         self._written = time.monotonic()
+        self.seen["processor"] = self._before + time.process_time()
         self._state.write_text(json.dumps(self.seen), encoding="utf-8")
+
+
+def _nothing() -> dict[str, Any]:
+    return {"inputs": 0, "refused": 0, "processor": 0.0, "problems": {}}
+
+
+def _current(state: Path) -> Path:
+    return state.with_name("input")
 
 
 def kept(target: str, data: bytes) -> Path:
@@ -100,6 +118,7 @@ def one(name: str, seconds: float, engine: str, state: Path) -> None:
             end = time.monotonic() + seconds
 
             def test(data: bytes) -> None:
+                tally.begin(data)
                 tally.add(data, budget.measure(target, data))
                 if time.monotonic() > end:
                     tally.write()
@@ -118,7 +137,7 @@ def _with_atheris(name: str, test: Callable[[bytes], None], seconds: float, _: l
     FOUND.mkdir(exist_ok=True)
     options = [
         f"-max_total_time={int(seconds) + budget.HANG}",
-        f"-timeout={budget.HANG}",
+        "-timeout=86400",  # the tally says where an input was that does not end
         "-rss_limit_mb=0",  # the budget counts what each input takes
         f"-max_len={_LONGEST}",
         "-report_slow_units=1000",  # so is how long it takes
@@ -164,40 +183,51 @@ def _with_hypothesis(
 
 def run(name: str, seconds: float, engine: str) -> dict[str, Any]:
     """Run a target for some time in processes of its own, and return what was seen."""
-    end = time.monotonic() + seconds
-    seen: dict[str, Any] = {"inputs": 0, "refused": 0, "problems": {}}
+    seen = _nothing()
+    left = seconds
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         state, log = Path(folder, "state.json"), Path(folder, "log")
-        while (left := end - time.monotonic()) > 0:
-            before = set(FOUND.glob(f"{name}.*"))
+        while left > 0:
+            start = time.monotonic()
             command = [sys.executable, __file__, name, "--in-process", str(state)]
             command += ["--seconds", str(left), "--engine", engine]
-            code = _run_process(command, left + 3 * budget.HANG, log)
+            code = _run_process(command, state, log)
+            left -= time.monotonic() - start
             if state.exists():
                 seen = json.loads(state.read_text(encoding="utf-8"))
             if code == 0:
                 break
-            # The process itself ended: a crash in a library, or an input that held it up.
-            known = {path for _, path in seen["problems"].values()}
-            new = [str(p) for p in set(FOUND.glob(f"{name}.*")) - before if str(p) not in known]
-            said = log.read_text(encoding="utf-8", errors="replace")
-            last = next((line for line in said.splitlines() if "ERROR" in line), said[-300:])
-            what = f"process ended with {code}: {last.strip()}"
-            seen["problems"][f"process {len(seen['problems'])}"] = [what, " ".join(new)]
+            # The process itself ended: a crash in a library, or an input that does not end.
+            said = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            last = next((line for line in said if "ERROR" in line or "Timeout" in line), said[-1:])
+            place = next((line for line in said if f"{budget.PACKAGE.name}/" in line), "")
+            what = f"process ended with {code}: {last} {place.strip()}"
+            current = _current(state)
+            path = str(kept(name, current.read_bytes())) if current.exists() else ""
+            seen["problems"][f"process {len(seen['problems'])}"] = [what, path]
             state.write_text(json.dumps(seen), encoding="utf-8")
-            if not new:  # it cannot run at all
+            if not path:  # it cannot run at all
                 break
+            current.unlink()
     return seen
 
 
-def _run_process(command: list[str], seconds: float, log: Path) -> int | None:
-    """Run a process, and return its exit code; None where it had to be killed."""
+def _run_process(command: list[str], state: Path, log: Path) -> int | None:
+    """Run a process, and return its exit code; None where it had to be killed.
+
+    It is killed where it reads no input for long: where the machine is busy, the process has hardly
+    any of its time, and takes minutes to start.
+    """
     with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:  # noqa: S603 - this file
-        try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return None
+        last, seen = time.monotonic(), -1
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(1)
+            now = state.stat().st_mtime_ns if state.exists() else 0
+            if now != seen:
+                last, seen = time.monotonic(), now
+            if time.monotonic() - last > _SILENCE:
+                process.kill()
 
 
 def check(names: Collection[str] = NAMES, inputs: Collection[Path] = ()) -> list[dict[str, Any]]:
@@ -261,7 +291,7 @@ def main() -> int:
         problems += len(seen["problems"])
         print(
             f"{name}: {seen['inputs']:,} inputs, {seen['refused']:,} refused, "
-            f"{len(seen['problems'])} problems",
+            f"{len(seen['problems'])} problems, {seen['processor']:.0f} s of processor time",
             flush=True,
         )
         for what, path in seen["problems"].values():

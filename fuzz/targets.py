@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from mlmd_lineage import errors
 from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.readers.registry import reader_for
+from mlmd_lineage.readers.sqlite import files
 from mlmd_lineage.server.backend import methods, writes
 from mlmd_lineage.server.own_backend import OwnBackend
 from mlmd_lineage.server.status import StatusError
@@ -45,6 +46,7 @@ SEED_STORE = CORPUS / "sqlite" / "valid-store"
 """A small store, which other targets ask."""
 TIMEOUT, SERVICE_TIMEOUT = 1.0, 20.0
 """Seconds for which stores wait: for a lock, and for an answer of a service."""
+files._PAUSE = 0.0  # noqa: SLF001 - it is for writers that work meanwhile, of which there are none
 
 
 def read_methods() -> list[str]:

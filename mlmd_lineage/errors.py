@@ -41,14 +41,33 @@ A message names what failed, the store (never its password), and what to do. Cat
 from __future__ import annotations
 
 import difflib
+import heapq
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LONGEST = 1_000
+"""How many letters a name has at most that is compared with another."""
+_LONGEST_MESSAGE = 10_000
+"""How many letters of a message are shown at most."""
+_COMPARISONS = 6_000_000
+"""How many pairs of letters are compared at most to find near matches: a second or two."""
+
 
 class MLMDLineageError(Exception):
-    """The base of every error that this library raises."""
+    """The base of every error that this library raises.
+
+    A message may repeat what a store holds. As tracebacks show it on terminals, what does not print
+    is escaped in it, and the middle of a very long one is left out.
+    """
+
+    def __str__(self) -> str:
+        text = str(self.args[0]) if self.args else ""
+        if len(text) > _LONGEST_MESSAGE:
+            half = _LONGEST_MESSAGE // 2
+            text = f"{text[:half]} ... {text[-half:]}"
+        return "".join(map(_escaped, text)) if not text.isprintable() else text
 
 
 class ConfigurationError(MLMDLineageError, ValueError):
@@ -139,9 +158,6 @@ class PutRefusedError(MLMDLineageError, ValueError):
         super().__init__(message, status)
         self.status = status
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class AlreadyExistsError(PutRefusedError):
     """A name, an external id or an edge that must be unique is in the store already."""
@@ -152,10 +168,6 @@ class AlreadyExistsError(PutRefusedError):
 
 class NotFoundError(MLMDLineageError, KeyError):
     """The store holds no node, type or name like the one asked for."""
-
-    def __str__(self) -> str:
-        # KeyError shows the repr of its argument; a sentence is meant to be read.
-        return Exception.__str__(self)
 
 
 class AmbiguousNameError(MLMDLineageError, LookupError):
@@ -202,8 +214,8 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
     >>> did_you_mean("Modle", ["Model", "Examples"])
     " Did you mean 'Model'?"
     """
-    names = sorted(set(candidates))
-    near = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
+    names = sorted({c for c in candidates if len(c) <= _LONGEST})
+    near = close_matches(name, names, limit=limit, cutoff=0.5)
     near += [c for c in names if name.lower() in c.lower() and c not in near][: limit - len(near)]
     if not near:
         return ""
@@ -212,6 +224,46 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
 
 class RecordingWarning(UserWarning):
     """Something of a run is not recorded, or should not be."""
+
+
+def close_matches(name: str, candidates: Iterable[str], *, limit: int, cutoff: float) -> list[str]:
+    """Return the candidates that are most like a name, the nearest first.
+
+    As ``difflib.get_close_matches``, but what is compared letter by letter is bounded: a store can
+    hold names for which that takes minutes.
+
+    >>> close_matches("Modle", ["Model", "Examples"], limit=3, cutoff=0.5)
+    ['Model']
+
+    Args:
+        name: What was meant.
+        candidates: What there is; those after too much work are left out.
+        limit: How many to return at most.
+        cutoff: How like they are at least, from 0 to 1.
+    """
+    found: list[tuple[float, str]] = []
+    left = _COMPARISONS
+    matcher = difflib.SequenceMatcher()
+    matcher.set_seq2(name)
+    for candidate in candidates:
+        if len(candidate) > _LONGEST or len(name) > _LONGEST:
+            continue
+        left -= len(candidate) + len(name)
+        if left < 0:
+            break
+        matcher.set_seq1(candidate)
+        if matcher.real_quick_ratio() >= cutoff and matcher.quick_ratio() >= cutoff:
+            left -= len(candidate) * len(name)
+            if (ratio := matcher.ratio()) >= cutoff:
+                found.append((ratio, candidate))
+    return [candidate for _, candidate in heapq.nlargest(limit, found)]
+
+
+def _escaped(character: str) -> str:
+    r"""Return a character as it is printed: what does not print as ``\x1b`` or ``\u202e``."""
+    if character.isprintable() or character in "\n\t":
+        return character
+    return character.encode("unicode_escape", "backslashreplace").decode()
 
 
 class IgnoredConfigurationWarning(UserWarning):

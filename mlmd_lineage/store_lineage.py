@@ -217,7 +217,7 @@ class StoreLineage(abc.ABC):
         with within(timeout):
             return impact.impact(self._reader, node, models=models, deployments=deployments)
 
-    def find_node(self, text: str) -> str:
+    def find_node(self, text: str, *, timeout: float | None = None) -> str:
         """Return the key of the node that a text names, without reading the whole store.
 
         >>> store.find_node("s3://bucket/model/7")
@@ -226,6 +226,7 @@ class StoreLineage(abc.ABC):
         Args:
             text: A key, an artifact's id, a URI, a name, or a type and a name: ``Model:churn``; the
                 path of an artifact of HPE CMF; the pod of a step of Kubeflow; a run's id or name.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
             NotFoundError: Nothing is called so; the message suggests what is near.
@@ -235,4 +236,5 @@ class StoreLineage(abc.ABC):
         """
         from mlmd_lineage.lineage import node_lookup
 
-        return node_lookup.find_node(self._reader, text)
+        with within(timeout):
+            return node_lookup.find_node(self._reader, text)

@@ -86,6 +86,10 @@ class InMemoryReader:
         at = {SCHEMAS[table].names.index(name): set(kept) for name, kept in where.items()}
         return [row for row in self.rows[table] if all(row[n] in kept for n, kept in at.items())]
 
+    def newest(self, table: str, limit: int) -> list[tuple[Any, ...]]:
+        """Return the newest nodes of a kind."""
+        return self.rows[table][-limit:]
+
 
 class InMemoryStore(Store):
     """A store in memory: filled by its ``put_...()`` methods, and read like any other.

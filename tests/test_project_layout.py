@@ -65,8 +65,9 @@ SNAPSHOT = {
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "deadline": {"errors"},
+    "termination": set(),
     "_proto": {"errors"},
-    "config": {"errors"},
+    "config": {"errors", "termination"},
     "stores": {"errors", "_proto", "config"},
     "kubernetes": {"errors", "config", "stores"},
     "snapshot.enums": set(),
@@ -76,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "readers.base": {"snapshot.tables"},
     "snapshot": {
         "errors",
+        "termination",
         "stores",
         "snapshot.arrays",
         "snapshot.enums",
@@ -101,6 +103,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "readers": {
         "deadline",
+        "termination",
         "errors",
         "_proto",
         "stores",

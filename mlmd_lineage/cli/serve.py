@@ -82,6 +82,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
         int, _limit("N", "Calls that a worker may have in hand, answered or waiting.")
     ] = 500,
     max_message: Annotated[int, _limit("MIB", "The size of a request.")] = 64,
+    max_response: Annotated[int, _limit("MIB", "The size of a response.")] = 512,
     max_connections: Annotated[int, _limit("N", "Connections to a worker.")] = 1000,
     max_streams: Annotated[int, _limit("N", "Calls at a time on a connection.")] = 100,
     max_idle: Annotated[
@@ -115,6 +116,7 @@ def _serve(  # noqa: PLR0913 - each stands alone
         timeout=call_timeout,
         max_calls=max_calls,
         max_message=max_message,
+        max_response=max_response,
         max_connections=max_connections,
         max_streams=max_streams,
         max_idle=max_idle,

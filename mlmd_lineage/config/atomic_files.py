@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from mlmd_lineage import errors
+from mlmd_lineage import errors, termination
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = _READABLE) -> None:
     Raises:
         StorePermissionError: It cannot be written, or is a link.
     """
-    with explained(path):
+    with explained(path), termination.as_exception():
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_link(path)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import event_order, graph_tables, index_building, keys, node_lookup
+from mlmd_lineage.lineage import (
+    event_order,
+    graph_tables,
+    index_building,
+    keys,
+    node_lookup,
+    node_suggestions,
+)
 from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.finding_codes import FindingCode
@@ -240,7 +247,7 @@ class GraphBase:
             raise node_lookup.empty_name()
         found = node_lookup.find(self._session, text.strip())
         if found is None:
-            near = node_lookup.suggestions(self.tables, text)
+            near = node_suggestions.suggestions(self.tables, text)
             message = f"No node of this graph is called {text!r}.{near}"
             raise errors.NotFoundError(message)
         return found

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import keys, platform_names
+from mlmd_lineage.lineage import keys, node_suggestions, platform_names
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
-from mlmd_lineage.snapshot.type_names import short_type, types_called
+from mlmd_lineage.snapshot.type_names import types_called
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from mlmd_lineage.readers.base import Reader, Session
-    from mlmd_lineage.snapshot.tables import HasTables, NodeSchema
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Row = tuple[Any, ...]
 
-_LIKE_KEY = re.compile(r"^(a|e|c)[a-z]*[/: ]\s*([0-9]+)$", re.IGNORECASE)
 _LARGEST_ID = 2**63 - 1
-_NEAR = 3  # how many nodes are suggested
 _LISTED = 5  # how many nodes are named where a name fits several
-_COMPARED = 5_000  # how many names and URIs are compared to find what is near
 
 
 def find_node(reader: Reader, text: object) -> str:
-    """Return the key of the node that a text names, reading the whole store only to suggest.
+    """Return the key of the node that a text names, without reading the whole store.
 
     Args:
         reader: What reads the store.
@@ -58,7 +51,7 @@ def find_node(reader: Reader, text: object) -> str:
     found = reader.ask(lambda session: find(session, name))
     if found is not None:
         return found
-    near = suggestions(reader.read(("Type", "Artifact", "Execution", "Context")), text, KINDS)
+    near = reader.ask(lambda session: node_suggestions.among_newest(session, name))
     message = f"No node is called {text!r}.{near}"
     raise errors.NotFoundError(message)
 
@@ -173,71 +166,3 @@ def _ambiguous(what: str, found: dict[str, Row]) -> errors.AmbiguousNameError:
         listed += f" and {len(newest) - _LISTED:,} more"
     message = f"{what} {len(found):,} nodes, newest first: {listed}. Give one of them."
     return errors.AmbiguousNameError(message)
-
-
-def suggestions(
-    tables: HasTables, text: str, kinds: Collection[str] = ("artifact", "execution")
-) -> str:
-    """Return a sentence with the nodes whose names or URIs are near to a text, or nothing.
-
-    Args:
-        tables: The tables of types and of those kinds of nodes.
-        text: What was asked for.
-        kinds: The kinds of nodes that may be named.
-    """
-    like_key = _LIKE_KEY.match(text)
-    if like_key is not None:
-        meant = {"a": "artifact", "e": "execution", "c": "context"}[like_key[1].lower()]
-        return f" Did you mean {meant}/{like_key[2]}?"
-    # A type stands for its nodes, and lineage is of artifacts and executions.
-    of_lineage = {KINDS[name].type_kind for name in ("artifact", "execution")}
-    rows = tables["Type"].select(["name", "type_kind"]).to_pylist()
-    types = {row["name"] for row in rows if row["name"] and row["type_kind"] in of_lineage}
-    labels: dict[str, str] = {}
-    for kind in (KINDS[name] for name in sorted(kinds, reverse=True)):
-        for column in ("name", "uri"):
-            if column in SCHEMAS[kind.table].names:
-                _collect(labels, tables[kind.table], kind, column, text)
-    for name in sorted(types):
-        labels.setdefault(name, "")
-        labels.setdefault(short_type(name), "")
-    said: dict[str, str] = {}
-    for name in _closest(text, labels):
-        said.setdefault(labels[name] or name, f"{labels[name]} ({name})" if labels[name] else "")
-    if not said:
-        return ""
-    named = [full or f"the type {name}" for name, full in list(said.items())[:_NEAR]]
-    return f" Did you mean {' or '.join(named)}?"
-
-
-def _collect(
-    labels: dict[str, str], table: pa.Table, kind: NodeSchema, column: str, text: str
-) -> None:
-    """Add the newest nodes whose column holds a text, and the newest of all, by their values."""
-    part = text.rsplit(":", 1)[-1] if column == "name" else text
-    values = table[column]
-    holds = pc.match_substring(values, part or text, ignore_case=True)
-    picked = table.filter(holds)
-    for rows in (picked, table.filter(pc.is_valid(values))):
-        newest = rows.slice(max(rows.num_rows - _COMPARED, 0))
-        pairs = zip(newest["id"].to_pylist(), newest[column].to_pylist(), strict=True)
-        for number, value in pairs:
-            if value:
-                labels[value] = f"{kind.name}/{number}"
-
-
-def _closest(text: str, labels: dict[str, str]) -> list[str]:
-    """Return the labels that are near to a text: those of nodes also where they hold it."""
-    lowered: dict[str, str] = {}
-    for label in labels:
-        lowered.setdefault(label.lower(), label)
-    wanted = text.lower()
-    near = difflib.get_close_matches(wanted, lowered, n=_NEAR, cutoff=0.6)
-    name = wanted.rsplit(":", 1)[-1]
-    parts = [part for part in (wanted, name) if part]
-    near += [
-        low
-        for low, label in lowered.items()
-        if labels[label] and low not in near and any(part in low for part in parts)
-    ]
-    return [lowered[low] for low in near]

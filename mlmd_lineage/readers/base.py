@@ -9,6 +9,7 @@ are protocols of their own, which callers test with ``isinstance``::
     TableProvider       whole tables in memory
     Reachability        the artifacts within some hops, in one statement
     Pageable            a page of nodes in an order, without reading the others
+    Newest              the newest nodes, without reading the others
 
     Reader              whole tables, and sessions; all readers
     ConnectionKeeper    connections that stay open between questions
@@ -146,6 +147,19 @@ class Pageable(Session, Protocol):
             descending: Whether the greatest come first.
             limit: How many to return.
             where: For each column the few values that it may have.
+        """
+
+
+@runtime_checkable
+class Newest(Session, Protocol):
+    """A session that finds the newest nodes."""
+
+    def newest(self, table: str, limit: int) -> list[tuple[Any, ...]]:
+        """Return some of the newest nodes of a kind, in the order of their ids.
+
+        Args:
+            table: MLMD's name of the nodes' table.
+            limit: How many to return at most.
         """
 
 

@@ -98,6 +98,8 @@ class SQLSession:
         where: Mapping[str, Collection[int]],
     ) -> list[tuple[Any, ...]]:
         """Return the first nodes of a kind by a number, as ``Pageable`` says."""
+        if table not in self.layout.columns:
+            return []
         if column not in self.layout.columns[table]:
             column = "id"
         by, number = self.quote(column), self.quote("id")

@@ -92,9 +92,17 @@ class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
             )
             return CallFailure(StatusCode.RESOURCE_EXHAUSTED, message)
         try:
-            return await self._backend.call(method, request)
+            response = await self._backend.call(method, request)
         except Exception as error:  # noqa: BLE001 - a client gets a status, whatever went wrong
             return failure_of(method, error)
+        if len(response) > self._settings.max_response << 20 and not writes(method):
+            message = (
+                f"The response to {method} has {len(response):,} bytes, and this server sends at "
+                f"most {self._settings.max_response} MiB. Ask for fewer nodes, or for a page: "
+                "max_result_size in the options."
+            )
+            return CallFailure(StatusCode.RESOURCE_EXHAUSTED, message)
+        return response
 
     def _log_call(self, method: str, code: StatusCode, started: float, logged: str = "") -> None:
         milliseconds = (time.perf_counter() - started) * 1000

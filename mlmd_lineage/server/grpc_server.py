@@ -71,7 +71,7 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
     """
     return [
         ("grpc.so_reuseport", 1),
-        # The size of a response is what the client asked for.
+        # CallHandler says better than gRPC what to do about a response that is too large.
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", settings.max_message * 1024 * 1024),
         ("grpc.max_concurrent_streams", settings.max_streams),

@@ -33,6 +33,7 @@ class ServerSettings(pydantic.BaseModel):
         timeout: How many seconds a call may take.
         max_calls: How many calls a worker may have in hand, answered or waiting.
         max_message: How many MiB a request may have.
+        max_response: How many MiB a response may have.
         max_connections: How many connections a worker may have.
         max_streams: How many calls may be open on a connection at a time.
         max_idle: After how many seconds without a call a connection is closed.
@@ -55,6 +56,7 @@ class ServerSettings(pydantic.BaseModel):
     timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
     max_calls: int = pydantic.Field(default=500, ge=1)
     max_message: int = pydantic.Field(default=64, ge=1, le=2047)
+    max_response: int = pydantic.Field(default=512, ge=1, le=2047)
     max_connections: int = pydantic.Field(default=1000, ge=1, le=2**31 - 1)
     max_streams: int = pydantic.Field(default=100, ge=1, le=2**31 - 1)
     max_idle: float = pydantic.Field(default=1800.0, ge=1, le=2_000_000)

@@ -7,14 +7,11 @@ taken, and for each file its number of rows and its SHA-256.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import signal
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlmd_lineage import errors
+from mlmd_lineage import errors, termination
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mlmd_lineage.snapshot.tables import Tables
 
 FORMAT = "mlmd-lineage archive"
@@ -49,7 +44,7 @@ def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
         message = f"{target} cannot be written: {error.strerror}."
         raise errors.ConfigurationError(message) from None
     try:
-        with _termination_as_exception():
+        with termination.as_exception():
             _write(tables, draft)
             if target.is_dir():
                 target.rmdir()
@@ -88,24 +83,6 @@ def _write(tables: Tables, folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     folder.chmod(0o755)
-
-
-@contextlib.contextmanager
-def _termination_as_exception() -> Iterator[None]:
-    """Have SIGTERM raise SystemExit, so that a draft is removed, unless a program handles it."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-
-    def leave(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def canonical(name: str, table: pa.Table) -> pa.Table:

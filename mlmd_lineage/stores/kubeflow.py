@@ -83,6 +83,7 @@ class KubeflowMetadataStore(BaseMetadataStore):
         headers: What to send with each call, such as ``{"authorization": "Bearer ..."}`` for a
             service behind a gateway. Where none are given, ``MLMD_LINEAGE_TOKEN`` is such a token.
         timeout: For how many seconds to wait for the answer to one call.
+        max_message: How many MiB the answer to one call may have, decompressed.
     """
 
     FLAVOR: ClassVar[str] = "kubeflow"
@@ -103,6 +104,7 @@ class KubeflowMetadataStore(BaseMetadataStore):
         default_factory=_token_from_environment, validate_default=True
     )
     timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
+    max_message: int = pydantic.Field(default=256, ge=1, le=2047)
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> KubeflowMetadataStore:
@@ -160,8 +162,8 @@ class KubeflowMetadataStore(BaseMetadataStore):
         config: Any = _proto.client_config_class()()
         config.host, config.port = self.host, self.port
         config.client_timeout_sec = self.timeout
-        # -1 is gRPC's word for "any size", and MLMD's default is 4 MB.
-        config.channel_arguments.max_receive_message_length = -1
+        # MLMD's default is 4 MB.
+        config.channel_arguments.max_receive_message_length = self.max_message << 20
         if self.tls:
             # What these fields hold is the PEM text itself.
             ssl = config.ssl_config

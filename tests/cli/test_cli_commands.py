@@ -92,6 +92,8 @@ def test_finding_a_node_does_not_read_the_store(odd_store: str, monkeypatch: pyt
     store = mlmd_lineage.connect(odd_store)
     monkeypatch.setattr(store._reader, "read", lambda *_: pytest.fail("it read whole tables"))
     assert store.find_node("Model:chürn") == "artifact/101"
+    with pytest.raises(mlmd_lineage.errors.NotFoundError, match=r"mean artifact/103 \(s3:"):
+        store.find_node("s3://bucket/share")
 
 
 @pytest.mark.parametrize(

@@ -143,15 +143,15 @@ def test_schemes_of_another_user_are_not_used(folder: Path):
 # Faults while something is written
 
 
-def failing(nth: int, code: int) -> tuple[Callable[[str, Any], Any], list[int]]:
-    """Return what makes the nth of all calls fail with an error of the operating system."""
+def failing(nth: int, error: Exception) -> tuple[Callable[[str, Any], Any], list[int]]:
+    """Return what makes the nth of all calls fail."""
     calls = [0]
 
     def wrapped(_name: str, function: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
             calls[0] += 1
             if calls[0] == nth:
-                raise OSError(code, os.strerror(code))
+                raise error
             return function(*arguments, **options)
 
         return call
@@ -169,10 +169,14 @@ def state_of(registry: Registry) -> dict[str, tuple[str, int, str | None]]:
     }
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "no space"), OSError(errno.EIO, "input/output"), MemoryError()],
+    ids=["ENOSPC", "EIO", "memory"],
+)
 @pytest.mark.parametrize("where", ["user", "project"])
 def test_a_fault_leaves_the_old_or_the_new_and_never_half(
-    where: str, code: int, monkeypatch: pytest.MonkeyPatch
+    where: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ):
     """Each call that writes fails in turn, until nothing fails any more."""
     if where == "project":
@@ -195,14 +199,14 @@ def test_a_fault_leaves_the_old_or_the_new_and_never_half(
         failed = 0
         for nth in range(1, 60):
             assert state_of(registry) == old
-            wrap, calls = failing(nth, code)
+            wrap, calls = failing(nth, error)
             with monkeypatch.context() as patched:
                 for name in ("fsync", "replace", "chmod"):
                     patched.setattr(f"os.{name}", wrap(name, getattr(os, name)))
                 patched.setattr("tempfile.mkstemp", wrap("mkstemp", atomic_files.tempfile.mkstemp))
                 try:
                     change()
-                except ml.errors.StorePermissionError:
+                except (ml.errors.StorePermissionError, MemoryError):
                     failed += 1
             if state_of(registry) == new:
                 break

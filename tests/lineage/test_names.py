@@ -10,6 +10,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.lineage.graph import LineageGraph
+from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,3 +165,43 @@ def test_an_error_names_the_ids_of_the_store_and_not_those_of_an_answer():
     with pytest.raises(errors.NotFoundError) as caught:
         live.upstream(7)
     assert "ids from" not in str(caught.value)
+
+
+def test_looking_for_what_is_near_ends():
+    """Letters that repeat are the dearest to compare; a store can hold any number of them."""
+    name = "ab" * 90
+    alike = [f"{'ab' * 80}{number:020}" for number in range(10_000)]
+    near = f"{name}c"
+    assert errors.close_matches(name, [near, *alike], limit=1, cutoff=0.6) == [near]
+    assert errors.close_matches(name, [*alike, near], limit=1, cutoff=0.6) != [near]
+    assert errors.close_matches(name, ["x" * 2000, near], limit=1, cutoff=0.6) == [near]
+    assert errors.did_you_mean("Model", ["Modle" * 1000]) == ""
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.find_node("churn"),
+        lambda store: store.lineage().upstream("churn"),
+        lambda store: store.get_run("churn"),
+        lambda store: store.upstream("artifact/1", until="Data"),
+        lambda store: store.get_artifact("artifact/1").read(),
+    ],
+)
+def test_errors_show_nothing_that_takes_over_a_terminal(
+    ask: Callable[[ml.Store], object],
+):
+    odd = "\x1b]0;title\x07\x9b2J\u202e\u200b"
+    store = InMemoryStore()
+    data = store.put_artifact("Data" + odd, name="churn" + odd, uri="x:" + odd)
+    run = store.put_context("pipeline_run", "churn" + odd)
+    store.put_execution("Train", contexts=[run], inputs={"data": data})
+    with pytest.raises(errors.MLMDLineageError, match=r"\\x1b]0;title\\x07") as failed:
+        ask(store)
+    assert str(failed.value).isprintable()
+
+
+def test_errors_are_as_long_as_can_be_read():
+    message = str(errors.NotFoundError("x" * 100_000 + "\x1b end"))
+    assert (len(message) < 11_000, message.endswith("\\x1b end")) == (True, True)
+    assert str(errors.ReadError("two\nlines\t")) == "two\nlines\t"

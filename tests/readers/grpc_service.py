@@ -42,6 +42,7 @@ class Fake:
         before: Called with each method's name and request; may raise a ``Refusal``.
         missing: The methods that it lacks.
         bad: The nodes, as ``(kind, id)``, on which it fails as MLMD does.
+        compression: How answers are compressed.
         seen: The names of the methods that were called.
     """
 
@@ -52,6 +53,7 @@ class Fake:
         self.before: Callable[[str, Any], None] = lambda *_: None
         self.missing: set[str] = {"GetLineageSubgraph"}
         self.bad: set[tuple[str, int]] = set()
+        self.compression = grpc.Compression.NoCompression
         self.seen: list[str] = []
         self.headers: list[dict[str, str]] = []
 
@@ -188,6 +190,7 @@ class _Handler(grpc.GenericRpcHandler):
 
         def handle(request: bytes, context: Any) -> bytes:
             self._fake.headers.append(dict(context.invocation_metadata()))
+            context.set_compression(self._fake.compression)
             try:
                 return self._fake.answer(method, request)
             except Refusal as refusal:

@@ -19,7 +19,7 @@ import trustme
 from grpc_service import Fake, Refusal, running
 
 import mlmd_lineage as ml
-from mlmd_lineage.readers.grpc import calls, rows
+from mlmd_lineage.readers.grpc import calls, rows, session
 from mlmd_lineage.readers.grpc.reader import KubeflowReader
 from mlmd_lineage.stores.kubectl import KubectlPortForward
 
@@ -532,3 +532,36 @@ class TestIds:
         assert len(set(rare)) == len(rare)
         assert all(-(2**63) <= number < 0 for number in rare)
         assert 0 < rows.event_id(2**29 - 1, 2**31 - 1, 7) < 2**63
+
+
+@pytest.mark.parametrize("compression", ["NoCompression", "Gzip"])
+def test_an_answer_may_be_so_large(fake: Fake, compression: str):
+    fake.put("Artifact", LENGTH + 1, uri="x" * 1_100_000)
+    fake.compression = grpc.Compression[compression]
+    with running(fake) as port:
+        with pytest.raises(ml.errors.ReadError, match=r"may have 1 MiB.*max_message"):
+            ml.connect(f"grpc://127.0.0.1:{port}?max_message=1").snapshot()
+        snapshot = ml.connect(f"grpc://127.0.0.1:{port}?max_message=2").snapshot()
+        assert snapshot.artifacts.num_rows == LENGTH + 1
+    assert fake.seen.count("GetArtifacts") < 10  # what cannot be cut is not asked for again
+
+
+def test_an_answer_that_is_too_large_is_asked_for_in_parts(fake: Fake):
+    for number in range(LENGTH + 1, LENGTH + 7):
+        fake.put("Artifact", number, uri="x" * 400_000)
+    with running(fake) as port:
+        snapshot = ml.connect(f"grpc://127.0.0.1:{port}?max_message=1").snapshot()
+    assert snapshot.artifacts.num_rows == LENGTH + 6
+
+
+def test_what_is_near_is_looked_for_among_the_newest(
+    fake: Fake, store: ml.Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "_NEWEST", 50)
+    fake.nodes["Artifact"][LENGTH].name = "validation"
+    fake.nodes["Artifact"][1].name = "preparation"
+    with pytest.raises(ml.errors.NotFoundError, match=rf"mean artifact/{LENGTH} \(validation\)"):
+        store.find_node("valdation")
+    with pytest.raises(ml.errors.NotFoundError) as failed:
+        store.find_node("prepraation")
+    assert "artifact/1 " not in str(failed.value)

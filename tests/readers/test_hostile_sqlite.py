@@ -12,6 +12,7 @@ import pytest
 import sqlite_stores as stores
 import waiting
 
+import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.readers.sqlite import files
 
@@ -63,6 +64,58 @@ class TestNeighbours:
             stores.snapshot(path)
 
 
+@pytest.mark.parametrize("column", ["double_value", "string_value", "int_value"])
+def test_a_lost_column_of_values_beside_numbers_that_are_none(path: Path, column: str):
+    lost = {"int_value", "double_value", "string_value", "proto_value", "bool_value"} - {column}
+    with stores.connected(path) as connection:
+        connection.execute("DROP TABLE ArtifactProperty")
+        connection.execute(
+            "CREATE TABLE ArtifactProperty (artifact_id, name, is_custom_property, "
+            f"byte_value, {', '.join(sorted(lost))})"
+        )
+        number = "bool_value" if column == "int_value" else "int_value"
+        connection.execute(
+            f"INSERT INTO ArtifactProperty (artifact_id, name, is_custom_property, {number}) "  # noqa: S608
+            "VALUES (1, 'a', 1, 1.5), (1, 'b', 1, 'text')"
+        )
+    held = stores.snapshot(path).artifact_properties
+    assert held["double_value"].to_pylist() == [1.5, None]
+    assert held["string_value"].to_pylist() == [None, "text"]
+
+
+@pytest.mark.parametrize("column", ["is_custom_property", "name", "artifact_id"])
+def test_a_lost_column_of_the_key_beside_rare_values(path: Path, column: str):
+    kept = {"artifact_id", "name", "is_custom_property"} - {column}
+    with stores.connected(path) as connection:
+        connection.execute("DROP TABLE ArtifactProperty")
+        connection.execute(
+            f"CREATE TABLE ArtifactProperty ({', '.join(sorted(kept))}, int_value, double_value, "
+            "string_value, byte_value, proto_value, bool_value)"
+        )
+        connection.execute(
+            "INSERT INTO ArtifactProperty (int_value, bool_value, string_value) "
+            "VALUES (1, NULL, NULL), (NULL, 1, NULL), (NULL, NULL, 'x'), (2, NULL, NULL)"
+        )
+    try:
+        held = stores.snapshot(path).artifact_properties
+    except errors.NotAMetadataStoreError:
+        return
+    assert sorted(map(str, held["int_value"].to_pylist())) == ["1", "2", "None", "None"]
+
+
+@pytest.mark.parametrize("table", ["Context"])
+def test_a_lost_table_has_no_nodes(path: Path, table: str):
+    with stores.connected(path) as connection:
+        connection.execute(f"DROP TABLE {table}")
+    store = ml.connect(path)
+    with pytest.raises(errors.NotFoundError, match="No node is called 'x'"):
+        store.find_node("x")
+    listed = stores.reader(path).ask(
+        lambda session: session.page(table, "id", after=None, descending=True, limit=9, where={})
+    )
+    assert listed == []
+
+
 def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
     """Arrow reserves memory for each row as if its text were as long as the mean of the others."""
     with stores.connected(path) as connection:
@@ -83,6 +136,35 @@ def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
     found = stores.snapshot(path).artifact_properties
     assert found.num_rows == 120_002
     assert found.nbytes < 20_000_000
+
+
+TERMINATED = """
+import os, signal, sys, tempfile
+from pathlib import Path
+import mlmd_lineage as ml
+from mlmd_lineage.readers.sqlite import files
+
+copy = files._copy
+
+def killing(*arguments):
+    copy(*arguments)
+    assert list(Path(tempfile.gettempdir()).iterdir())
+    os.kill(os.getpid(), signal.SIGTERM)
+
+files._copy = killing
+ml.connect(sys.argv[1]).snapshot()
+"""
+
+
+def test_a_process_that_is_terminated_leaves_no_copy(path: Path, tmp_path: Path):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    path.with_name(path.name + "-wal").write_bytes(b"x" * 100)  # of a writer that died
+    command = [sys.executable, "-c", TERMINATED, str(path)]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + 15, done.stderr
+    assert not list(folder.iterdir())
 
 
 ENDLESS = """

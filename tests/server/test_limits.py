@@ -149,6 +149,19 @@ def test_long_requests_and_connections_without_calls(path: Path):
         assert call("GetArtifactTypes")[0] == 0
 
 
+def test_a_response_may_be_so_large(path: Path):
+    sqlite_stores.change(path, "UPDATE Artifact SET uri = hex(zeroblob(100000))")
+    with (
+        served(path, "--read-only", "--max-response", "1") as service,
+        service_requests.channel(service.address) as channel,
+    ):
+        call = service_requests.client(channel)
+        status, said = call("GetArtifacts")
+        assert (status, "at most 1 MiB" in said, "max_result_size" in said) == (8, True, True)
+        page = service_requests.options(max_result_size=4)
+        assert call("GetArtifacts", options=page)[0] == 0
+
+
 def test_errors_say_nothing_of_where_the_store_is(path: Path):
     with (
         served(path, "--read-only") as service,

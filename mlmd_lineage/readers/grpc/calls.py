@@ -21,6 +21,7 @@ from mlmd_lineage.readers.grpc.status_errors import (
     GRPCStatus,
     MissingMethodError,
     explained,
+    is_too_large,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ _BAD_ROW = {"INTERNAL", "UNKNOWN", "DATA_LOSS", "INVALID_ARGUMENT"}
 # How gRPC says in INTERNAL or UNKNOWN that it was the connection that broke.
 BROKEN = ("RST_STREAM", "Stream removed", "GOAWAY")
 _OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -259,7 +259,7 @@ class ServiceClient:
                 return parts
         if bad_row and call.refused is not None:
             return call.refused(status)
-        if broken or status.code in _TRANSIENT:
+        if not is_too_large(status) and (broken or status.code in _TRANSIENT):
             self._wait(call, status, sent)
             return [call]
         raise explained(self._store, self.address, call.method, status)
@@ -294,12 +294,13 @@ def channel(store: KubeflowMetadataStore, address: Address) -> Any:
 
     host = f"[{address.host}]" if ":" in address.host else address.host
     target = f"{host}:{address.port}"
+    options = (*_OPTIONS, ("grpc.max_receive_message_length", store.max_message << 20))
     if not store.tls:
-        return grpc.insecure_channel(target, options=_OPTIONS)
+        return grpc.insecure_channel(target, options=options)
     credentials = grpc.ssl_channel_credentials(
         *(path and path.read_bytes() for path in (store.ssl_ca, store.ssl_key, store.ssl_cert))
     )
-    return grpc.secure_channel(target, credentials, options=_OPTIONS)
+    return grpc.secure_channel(target, credentials, options=options)
 
 
 def headers(store: KubeflowMetadataStore) -> list[tuple[str, str]]:

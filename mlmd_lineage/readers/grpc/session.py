@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Row = tuple[Any, ...]
     Where = Mapping[str, Collection[int | str]]
 
+_NEWEST = 1000
+"""How many of the last ids are asked for: MLMD gives them one after the other."""
+
 _KIND_OF = {
     table: kind
     for kind in KINDS.values()
@@ -67,6 +70,12 @@ class WireSession:
             keys = [names.index(name) for name in SORT_KEYS[table]]
             rows.sort(key=operator.itemgetter(*keys))
         return rows
+
+    def newest(self, table: str, limit: int) -> list[Row]:
+        """Return the newest nodes of a kind, as ``Newest`` says."""
+        last = self._listing.last_id(_KIND_OF[table])
+        first = max(1, last - min(limit, _NEWEST) + 1)
+        return self.fetch(table, {"id": range(first, last + 1)})
 
     def reachable(
         self,

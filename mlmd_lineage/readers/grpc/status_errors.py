@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PROBE_SECONDS = 5.0
 _LONGEST = 300
+# "CLIENT: Received message larger than max (5 vs. 4)", "Decompressed message larger than max".
+_TOO_LARGE = "message larger than max"
 
 
 class GRPCStatus(NamedTuple):
@@ -33,6 +35,11 @@ class GRPCStatus(NamedTuple):
             for secret in {value, *value.split(" ", 1)} - {"", "Bearer", "Basic"}:
                 details = details.replace(secret, "**********")
         return cls(error.code().name, details[:_LONGEST])
+
+
+def is_too_large(status: GRPCStatus) -> bool:
+    """Tell whether gRPC itself refused a message for its size, at this end or at the other."""
+    return status.code == "RESOURCE_EXHAUSTED" and _TOO_LARGE in status.details
 
 
 class MissingMethodError(errors.ReadError):
@@ -75,7 +82,13 @@ def explained(
             f"{where} is no MLMD service: it has no method {method}{said}. Check the host and "
             "the port; MLMD's usual port is 8080, and Envoy's beside it speaks gRPC-Web, not gRPC."
         )
-    return errors.ReadError(f"{where} failed in {method}{said}. Its own log says more.")
+    hint = "Its own log says more."
+    if is_too_large(status):
+        hint = (
+            f"One message may have {store.max_message} MiB at this side, and what the service "
+            "allows at its own. If you trust the service, allow more with max_message."
+        )
+    return errors.ReadError(f"{where} failed in {method}{said}. {hint}")
 
 
 def _unreachable(store: KubeflowMetadataStore, address: Address, said: str) -> errors.StoreError:

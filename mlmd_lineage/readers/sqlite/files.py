@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from mlmd_lineage import deadline, errors
+from mlmd_lineage import deadline, errors, termination
 from mlmd_lineage.readers.sqlite import driver_errors
 
 if TYPE_CHECKING:
@@ -325,7 +325,10 @@ def _copy(source: Path, target: Path, size: int) -> None:
 def _read_recovered_copy(real: Path, path: Path, look: _Look, read: Callable[[str], T]) -> T:
     """Read a copy in which SQLite has rolled back, or forward, what a dead writer left."""
     _settled(real, look)
-    with tempfile.TemporaryDirectory(prefix="mlmd-lineage-") as folder:
+    with (
+        termination.as_exception(),
+        tempfile.TemporaryDirectory(prefix="mlmd-lineage-") as folder,
+    ):
         copy = Path(folder) / "copy.db"
         _check_sizes(path, look, Path(folder))
         _copy(real, copy, look.size)

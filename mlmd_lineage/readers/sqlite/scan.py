@@ -203,19 +203,20 @@ def _piece(connection: Connection, layout: DatabaseSchema, part: _Part) -> list[
 
     try:
         if name in PROPERTY_TABLES:
-            return _properties(present, part.condition, select)
+            keys = SCHEMAS[name].names[:3]
+            return _properties(present, keys, part.condition, select)
         return select(present, part.condition)
     except (_WidenedError, OSError) as error:
         if isinstance(error, OSError) and "type mismatch" not in str(error).lower():
             raise
-    listed = ", ".join(typed_values.tolerant(present, name).values())
-    rows = f"{listed} FROM {table} WHERE {part.condition}"
+    listed = typed_values.tolerant(present, name)
+    rows = f"{', '.join(listed.values())} FROM {table} WHERE {part.condition}"
     misfits = list(_misfits(connection, layout, part))
     cells = {(note.subject, note.detail.partition(" has ")[0]) for note in misfits}
     pieces = [
         # What was of another type had become NULL here.
         notes.without(piece, lambda note: (note.subject, note.detail.partition(" is ")[0]) in cells)
-        for piece in _batches(connection, name, present, rows)
+        for piece in _batches(connection, name, list(listed), rows)
     ]
     return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
@@ -241,7 +242,10 @@ def _misfits(connection: Connection, layout: DatabaseSchema, part: _Part) -> Ite
 
 
 def _properties(
-    present: Sequence[str], condition: str, select: Callable[[Sequence[str], str], list[pa.Table]]
+    present: Sequence[str],
+    keys: Sequence[str],
+    condition: str,
+    select: Callable[[Sequence[str], str], list[pa.Table]],
 ) -> list[pa.Table]:
     """Read properties without the three columns of values that are next to always NULL.
 
@@ -249,7 +253,8 @@ def _properties(
     value, or none at all, are read once more and put in their places.
     """
     usual = [c for c in present if c not in RARE_VALUES]
-    none = " AND ".join(f"{quoted(c)} IS NULL" for c in usual[3:])
+    filled = [c for c in usual if c not in keys]
+    none = " AND ".join(f"{quoted(c)} IS NULL" for c in filled) or "1"
     rare = " OR ".join(f"{quoted(c)} IS NOT NULL" for c in present if c in RARE_VALUES)
     if not rare:
         return select(usual, condition)
@@ -257,7 +262,7 @@ def _properties(
     if not unusual:
         return select(usual, condition)
     values = pa.concat_tables(unusual)
-    if any(values[c].null_count < values.num_rows for c in usual[3:]):
+    if any(values[c].null_count < values.num_rows for c in filled):
         return select(present, condition)
     whole = notes.joined(select(usual, condition))
     empty = pc.and_(

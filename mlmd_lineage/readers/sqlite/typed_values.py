@@ -66,13 +66,15 @@ def tolerant(columns: Sequence[str], table: str) -> dict[str, str]:
     kinds = SCHEMAS[table]
     listed = {c: _typed(c, kinds.field(c).type) for c in columns}
     if table in PROPERTY_TABLES:
-        numbers = [c for c in columns[3:] if is_number(kinds.field(c).type)]
+        values = [c for c in columns if c not in kinds.names[:3]]
+        numbers = [c for c in values if is_number(kinds.field(c).type)]
+        # A damaged store may have lost any of these columns.
+        double, string = listed.get("double_value", "NULL"), listed.get("string_value", "NULL")
         listed["double_value"] = _first(
-            listed["double_value"],
-            *(f"CASE typeof({quoted(c)}) WHEN 'real' THEN {c} END" for c in numbers),
+            double, *(f"CASE typeof({quoted(c)}) WHEN 'real' THEN {c} END" for c in numbers)
         )
         listed["string_value"] = _first(
-            listed["string_value"],
+            string,
             *(
                 f"CASE WHEN typeof({quoted(c)}) IN ('text', 'blob') AND {_typed(c, kind)} IS NULL "
                 f"THEN CAST({quoted(c)} AS TEXT) END"
