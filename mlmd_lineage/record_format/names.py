@@ -34,8 +34,8 @@ INPUT_DIGESTS = "__input_sha256__"
 CACHE_KEY, CACHE_PARTS, CACHED_FROM = "__cache_key__", "__cache_parts__", "__cached_from__"
 
 # On runs
-RECORDER_PREFIX = "__recorder_"
-"""The beginning of the name of the property that each process that records into a run keeps."""
+RECORDER_PROPERTY, RECORDER_PREFIX = "__recorder_{}__", "__recorder_"
+"""The name of the property that each process that records into a run keeps, and its beginning."""
 
 
 # On artifacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.store_access import StoreAccess
 
 _TYPES = [("context", names.PIPELINE), ("context", names.RUN), ("context", names.NODE)]
+_NUMBERS = range(1, 1000)
 _MOST_ERROR = 300  # so that all of a process's property stays within what PostgreSQL indexes
 
 
 class RunContext:
     """A run's context in the store, with the property that says how this process's part ended.
+
+    The process that makes a run has the property ``__recorder_0__``, one that takes part in it
+    later another number.
 
     Attributes:
         pipeline, context: The contexts.
@@ -34,7 +39,8 @@ class RunContext:
 
     def __init__(self, access: StoreAccess, pipeline: str, run: str, recorder_id: str) -> None:
         self._access = access
-        self._property = f"{names.RECORDER_PREFIX}{recorder_id}__"
+        self._property = names.RECORDER_PROPERTY.format(0)
+        self._recorder_id = recorder_id
         self._process: dict[str, Any] = {}
         self._held: dict[str, Plain] = {}
         self.pipeline = access.context(names.PIPELINE, pipeline)
@@ -49,7 +55,13 @@ class RunContext:
         interval: float,
     ) -> None:
         """Say what is recorded of the run where it is new, and of this process."""
-        self._process = {"state": "RUNNING", "started": iso(now()), "interval": interval, **process}
+        self._process = {
+            "id": self._recorder_id,
+            "state": "RUNNING",
+            "started": iso(now()),
+            "interval": interval,
+            **process,
+        }
         own = {names.FORMAT: names.FORMAT_VERSION, **about}
         self._held = {**encode(parameters, own), self._property: self._text()}
         self.context.properties = self._held
@@ -115,6 +127,10 @@ class RunContext:
             if name.startswith("__git_") and held.get(name) != value
         }
         self._process |= {name.strip("_"): value for name, value in differing.items()}
+        # One name of few, so that a frame of all runs has few columns; two that join in the same
+        # moment hardly ever draw the same.
+        free = [name for name in map(names.RECORDER_PROPERTY.format, _NUMBERS) if name not in held]
+        self._property = random.choice(free)  # noqa: S311 - no secret
         plain = {k: v for k, v in held.items() if isinstance(v, (bool, int, float, str))}
         self._held = {**plain, self._property: self._text()}
         self._update(self._property)

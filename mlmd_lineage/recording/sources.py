@@ -202,7 +202,19 @@ def _fitting(taken: _Taken, there: Iterable[RecordedArtifact]) -> RecordedArtifa
     return max(chosen, key=lambda artifact: artifact.id or 0, default=None)
 
 
-def _spellings(uri: str) -> Iterable[str]:
+def newest_like(
+    session: Session, uri: str, sha256: str | None, type_name: str | None
+) -> int | None:
+    """Return the id of the artifact that a URI means, as ``Resolution`` finds it."""
+    source = Source(uri, type=type_name)
+    taken = _Taken(source, None, uri, sha256)
+    held = rows(session, "Artifact", {"uri": _spellings(uri)})
+    there = artifacts(session, [row for row in held if row["state"] not in GONE])
+    found = _fitting(taken, there.values())
+    return None if found is None else found.id
+
+
+def _spellings(uri: str) -> tuple[str, ...]:
     """Return the ways in which platforms write a local path."""
     return (uri, f"file://{uri}") if is_local(uri) else (uri,)
 

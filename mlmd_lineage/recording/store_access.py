@@ -78,7 +78,7 @@ class StoreAccess:
             if question is not None:
                 question(session)
             wanted = {name for _, name in unknown} | {c.type for c in missing}
-            found = _types(session, wanted)
+            found = found_types(session, wanted)
             return found, _contexts(session, missing, found)
 
         found, numbers = self.ask(ask)
@@ -125,7 +125,8 @@ class StoreAccess:
         self._writer.close()
 
 
-def _types(session: Session, names: Collection[str]) -> dict[tuple[str, str], int]:
+def found_types(session: Session, names: Collection[str]) -> dict[tuple[str, str], int]:
+    """Return the ids of types without a version, by kind and name, of those that have a name."""
     kinds = {number: kind for kind, number in KINDS.items()}
     return {
         (kinds[row["type_kind"]], row["name"]): row["id"]

@@ -189,6 +189,9 @@ class FetchedRows:
             [row[0] for row in self._rows.get("Artifact", {}).values()],
         )
         self._siblings(members)
+        # Of runs that have no execution, their own properties say what they are.
+        contexts = [row[0] for row in self._rows.get("Context", {}).values()]
+        self._ask("ContextProperty", "context_id", contexts)
         return artifacts
 
     def _claims(self, artifacts: Collection[int]) -> list[Row]:
