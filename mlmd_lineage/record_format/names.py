@@ -32,6 +32,7 @@ ITERATION = "__iteration__"
 STARTED, FINISHED = "__started__", "__finished__"
 INPUT_DIGESTS = "__input_sha256__"
 CACHE_KEY, CACHE_PARTS, CACHED_FROM = "__cache_key__", "__cache_parts__", "__cached_from__"
+CACHE_REASON = "__cache_reason__"
 
 # On runs
 RECORDER_PROPERTY, RECORDER_PREFIX = "__recorder_{}__", "__recorder_"

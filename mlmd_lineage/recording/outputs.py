@@ -27,7 +27,7 @@ class RecordingWarning(UserWarning):
 
 
 @dataclasses.dataclass(slots=True)
-class Output:
+class StepOutput:
     """An output of a step that has not ended.
 
     Attributes:
@@ -73,8 +73,8 @@ class Outputs:
     """The outputs of one step, by their keys."""
 
     def __init__(self) -> None:
-        self.made: list[Output] = []
-        self._metrics: Output | None = None
+        self.made: list[StepOutput] = []
+        self._metrics: StepOutput | None = None
 
     def add(  # noqa: PLR0913 - an output has as many parts
         self,
@@ -103,7 +103,7 @@ class Outputs:
             path="" if uri is None else str(uri),
         )
         index = sum(output.key == key for output in self.made)
-        self.made.append(Output(artifact, key, index, base, own, measured, digest))
+        self.made.append(StepOutput(artifact, key, index, base, own, measured, digest))
         return artifact
 
     def add_saved(

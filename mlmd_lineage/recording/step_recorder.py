@@ -123,11 +123,15 @@ class StepRecorder:
         """The key of its execution, such as ``"execution/3"``, once it is in the store."""
         return None if self.id is None else f"execution/{self.id}"
 
-    def look_up(self, key: CacheKey) -> CachedResult | None:
+    def look_up(self, key: CacheKey, *, may_reuse: bool = True) -> CachedResult | None:
         """Look for an execution that completed with a cache key, before the step begins.
 
         Where there is one whose outputs are there and unchanged, the step is recorded as CACHED
         when it begins, with these outputs: its code must not run. The newest one counts.
+
+        Args:
+            key: What its results depend on; recorded with it, so that later steps may reuse them.
+            may_reuse: Reuse those of an earlier execution.
 
         Raises:
             ConfigurationError: The step has begun.
@@ -137,7 +141,10 @@ class StepRecorder:
             self._check_state(ExecutionState.NEW, "looked up")
             self._resolve()
             self._cache_key = key
-            self.cache_answer = reuse.look_up(self.run.access, key)
+            if may_reuse:
+                self.cache_answer = reuse.look_up(self.run.access, key)
+            else:
+                self.cache_answer = reuse.CacheAnswer(key, None, "reuse is switched off")
             return self.cache_answer.hit
 
     def _resolve(self) -> None:
@@ -500,6 +507,8 @@ class StepRecorder:
         if self._cache_key is not None:
             own[names.CACHE_KEY] = self._cache_key.digest
             own[names.CACHE_PARTS] = dict(self._cache_key.parts)
+        if self.cache_answer is not None:
+            own[names.CACHE_REASON] = self.cache_answer.reason
         own |= outcomes.tag_properties(self._tags)
         made = message("Execution")(
             external_id=f"{names.EXTERNAL_ID_PREFIX}{self.step_id}",
