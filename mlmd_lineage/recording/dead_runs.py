@@ -18,7 +18,7 @@ from mlmd_lineage.snapshot.enums import ExecutionState, TypeKind
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.recording.store_access import StoreAccess
@@ -63,12 +63,40 @@ def find(access: StoreAccess, *, after: float | None = None) -> list[DeadNode]:
     Raises:
         StoreError: The store cannot be read.
     """
-    return access.ask(lambda session: _find(session, after))
+
+    def is_dead(row: Mapping[str, Any], process: Mapping[str, Any]) -> bool:
+        return _is_dead(row, process, after)
+
+    return access.ask(lambda session: _find(session, is_dead))
 
 
-def _find(session: Session, after: float | None) -> list[DeadNode]:
+def find_process(access: StoreAccess, run: int, host: str, pid: int) -> list[DeadNode]:
+    """Return what one process has begun to record in a run, and not ended; it is known to be gone.
+
+    Args:
+        access: The store.
+        run: The id of the run's context.
+        host: The machine of the process, as ``provenance.process()`` names it.
+        pid: Its number there.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+
+    def is_it(_: Mapping[str, Any], process: Mapping[str, Any]) -> bool:
+        return process.get("host") == host and process.get("pid") == pid
+
+    return access.ask(lambda session: _find(session, is_it, run))
+
+
+def _find(
+    session: Session,
+    is_dead: Callable[[Mapping[str, Any], Mapping[str, Any]], bool],
+    only: int | None = None,
+) -> list[DeadNode]:
     run_types = type_ids(session, TypeKind.CONTEXT_TYPE, names.RUN)
-    runs = {row["id"]: row for row in rows(session, "Context", {"type_id": run_types})}
+    wanted: dict[str, list[int]] = {"type_id": run_types} if only is None else {"id": [only]}
+    runs = {row["id"]: row for row in rows(session, "Context", wanted)}
     held = custom_properties(session, "context", runs.keys())
     processes: dict[tuple[int, str], dict[str, Any]] = {}
     for number, properties in held.items():
@@ -76,23 +104,26 @@ def _find(session: Session, after: float | None) -> list[DeadNode]:
             if name.startswith(names.RECORDER_PREFIX):
                 process = _process(text)
                 processes[number, str(process.get("id"))] = process
-    return _dead_steps(session, runs, processes, after) + [
+    executions: dict[str, list[int]] = {"last_known_state": [ExecutionState.RUNNING]}
+    if only is not None:
+        members = rows(session, "Association", {"context_id": [only]})
+        executions["id"] = [row["execution_id"] for row in members]
+    found = rows(session, "Execution", executions)
+    return _dead_steps(session, found, runs, processes, is_dead) + [
         _node(f"context/{number}", runs[number], "", runs[number], process, recorder_id)
         for (number, recorder_id), process in sorted(processes.items())
-        if process.get("state") == "RUNNING" and _is_dead(runs[number], process, after)
+        if process.get("state") == "RUNNING" and is_dead(runs[number], process)
     ]
 
 
 def _dead_steps(
     session: Session,
+    found_running: Sequence[Mapping[str, Any]],
     runs: Mapping[int, Mapping[str, Any]],
     processes: Mapping[tuple[int, str], dict[str, Any]],
-    after: float | None,
+    is_dead: Callable[[Mapping[str, Any], Mapping[str, Any]], bool],
 ) -> list[DeadNode]:
-    running = {
-        row["id"]: row
-        for row in rows(session, "Execution", {"last_known_state": [ExecutionState.RUNNING]})
-    }
+    running = {row["id"]: row for row in found_running}
     held = custom_properties(session, "execution", running.keys())
     ours = [n for n in running if names.FORMAT in held.get(n, {})]
     contexts: dict[int, int] = {}
@@ -111,7 +142,7 @@ def _dead_steps(
         recorder_id = str(held[number].get(names.RECORDER, ""))
         context = contexts.get(number)
         process = processes.get((context or 0, recorder_id), {})
-        if _is_dead(running[number], process, after):
+        if is_dead(running[number], process):
             run = runs.get(context or 0, {"name": ""})
             step = paths.get(number, "").partition(".")[2]
             found.append(
@@ -164,15 +195,21 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def mark_failed(access: StoreAccess, nodes: Sequence[DeadNode]) -> None:
+def mark_failed(access: StoreAccess, nodes: Sequence[DeadNode], reason: str | None = None) -> None:
     """Record that steps, and processes' parts of runs, have failed.
+
+    Args:
+        access: The store.
+        nodes: What ``find()`` or ``find_process()`` returned.
+        reason: Why, in words; by default that no sign of life came.
 
     Raises:
         StoreError: The store cannot be reached or written.
     """
     for node in nodes:
         kind, _, number = node.key.partition("/")
-        (_mark_step if kind == "execution" else _mark_run)(access, node, int(number))
+        said = _reason(node) if reason is None else reason
+        (_mark_step if kind == "execution" else _mark_run)(access, node, int(number), said)
 
 
 def _reason(node: DeadNode) -> str:
@@ -180,7 +217,7 @@ def _reason(node: DeadNode) -> str:
     return f"The process{where} ended without recording it; last sign of life {iso(node.last_sign)}"
 
 
-def _mark_step(access: StoreAccess, node: DeadNode, number: int) -> None:
+def _mark_step(access: StoreAccess, node: DeadNode, number: int, reason: str) -> None:
     row, held = _current(access, "execution", number)
     if row is None or row["last_known_state"] != ExecutionState.RUNNING:
         return  # it has ended since
@@ -189,7 +226,7 @@ def _mark_step(access: StoreAccess, node: DeadNode, number: int) -> None:
     )
     if row["external_id"] is not None:
         made.external_id = row["external_id"]
-    changed = {names.ERROR: _reason(node), names.FINISHED: iso(node.last_sign)}
+    changed = {names.ERROR: reason, names.FINISHED: iso(node.last_sign)}
     set_properties(made, {**held, **changed})
     request = message("PutExecutionsRequest")(executions=[made])
     request.update_mask.paths.append("last_known_state")
@@ -197,7 +234,7 @@ def _mark_step(access: StoreAccess, node: DeadNode, number: int) -> None:
     access.put_request(request)
 
 
-def _mark_run(access: StoreAccess, node: DeadNode, number: int) -> None:
+def _mark_run(access: StoreAccess, node: DeadNode, number: int, reason: str) -> None:
     row, held = _current(access, "context", number)
     name, process = next(
         (
@@ -210,7 +247,7 @@ def _mark_run(access: StoreAccess, node: DeadNode, number: int) -> None:
     )
     if row is None or process.get("state") != "RUNNING":
         return
-    process |= {"state": "FAILED", "finished": iso(node.last_sign), "error": _reason(node)}
+    process |= {"state": "FAILED", "finished": iso(node.last_sign), "error": reason}
     made = message("Context")(id=number, type_id=row["type_id"], name=row["name"])
     set_properties(made, {**held, name: json.dumps(process, ensure_ascii=False)})
     request = message("PutContextsRequest")(contexts=[made])

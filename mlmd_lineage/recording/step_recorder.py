@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import uuid
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.caching.lookup import CachedResult
     from mlmd_lineage.recording.run_interface import RecordedRun
 
+entered: ContextVar[StepRecorder | None] = ContextVar("entered", default=None)
+"""The innermost step whose ``with`` statement is running in this task or thread."""
 _MOST_NAME = 255
 _NOTHING: Any = object()
 # MLMD holds one event of a type between an artifact and an execution.
@@ -98,6 +102,7 @@ class StepRecorder:
         self._state = ExecutionState.NEW
         self._own: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._token: Token[Any] | None = None
         self.message()  # what cannot be recorded is refused here
 
     # What the store is asked
@@ -455,7 +460,13 @@ class StepRecorder:
             self._lock.release()
 
     def __enter__(self) -> Self:
-        return self.start() if self._state is ExecutionState.NEW else self
+        self._begin()
+        self._token = entered.set(self)
+        return self
+
+    def _begin(self) -> None:
+        if self._state is ExecutionState.NEW:
+            self.start()
 
     def __exit__(
         self,
@@ -463,11 +474,23 @@ class StepRecorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._leave()
+        self._finish(error)
+
+    def _leave(self) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            with contextlib.suppress(ValueError):  # it was entered in another task or thread
+                entered.reset(token)
+
+    def _finish(self, error: BaseException | None) -> None:
         if self._state in {ExecutionState.RUNNING, ExecutionState.CACHED}:
             self.end(outcomes.status_after(error), outcomes.reason(error))
 
     async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.__enter__)
+        await asyncio.to_thread(self._begin)
+        self._token = entered.set(self)
+        return self
 
     async def __aexit__(
         self,
@@ -475,7 +498,8 @@ class StepRecorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await outcomes.finished(asyncio.to_thread(self.__exit__, kind, error, traceback))
+        self._leave()
+        await outcomes.finished(asyncio.to_thread(self._finish, error))
 
     # As MLMD's message
 

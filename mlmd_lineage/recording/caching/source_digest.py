@@ -214,7 +214,7 @@ def _is_library(value: Any) -> bool:
     file = code.co_filename if code is not None else None
     if file is None:
         name = getattr(value, "__module__", None) or getattr(value, "__name__", "")
-        module = sys.modules.get(name)
+        module = sys.modules.get(str(name))
         if module is None or module.__name__ == "__main__":
             return False
         file = getattr(module, "__file__", None)
