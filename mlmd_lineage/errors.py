@@ -189,5 +189,9 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
     return f" Did you mean {' or '.join(repr(n) for n in near)}?"
 
 
+class RecordingWarning(UserWarning):
+    """Something of a run is not recorded, or should not be."""
+
+
 class IgnoredConfigurationWarning(UserWarning):
     """A configuration folder or file is ignored, as it belongs to another user."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.frames import StoreFrames
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.recording.recorder import OnUnreachable, RunRecorder
+    from mlmd_lineage.recording.store_access import StoreAccess
     from mlmd_lineage.recording.values import SaveValue
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
@@ -321,10 +322,9 @@ class Store(StoreAudit):
         """
         from mlmd_lineage.recording.recorder import RunRecorder
         from mlmd_lineage.recording.spool import Spool
-        from mlmd_lineage.recording.store_access import StoreAccess
 
         return RunRecorder(
-            StoreAccess(self._reader, self.writer(), self.location),
+            self.record_access(),
             pipeline,
             run_name,
             parameters=parameters,
@@ -340,6 +340,16 @@ class Store(StoreAudit):
             heartbeat=heartbeat,
             spool=Spool(self.location),
         )
+
+    def record_access(self) -> StoreAccess:
+        """Return what reads and writes the store for a recorder; it is not public.
+
+        Raises:
+            ConfigurationError: Nothing can be written to such a store, as to an archive.
+        """
+        from mlmd_lineage.recording.store_access import StoreAccess
+
+        return StoreAccess(self._reader, self.writer(), self.location)
 
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.

@@ -203,6 +203,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "stacks",
         "store",
         "writing",
+        "recording",
         "server",
     },
     "__main__": {"cli"},

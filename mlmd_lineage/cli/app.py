@@ -16,13 +16,16 @@ from mlmd_lineage.cli import (
     config,
     demo,
     describe,
+    doctor,
     init,
     lineage,
     node_tables,
+    run,
     runs,
     secrets,
     serve,
     show,
+    spool,
     stacks,
     trust,
 )
@@ -68,8 +71,8 @@ def _lineage(
 ) -> None:
     """Open any ML Metadata (MLMD) store and see what came from what.
 
-    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, and
-    by serve.
+    Stores are only read: nothing in them is ever changed, but by init, which makes a new one, by
+    run, doctor and spool send, which record runs, and by serve.
     """
 
 
@@ -84,6 +87,9 @@ for group in (
     node_tables,
     archive,
     init,
+    run,
+    doctor,
+    spool,
     serve,
     components,
     stacks,

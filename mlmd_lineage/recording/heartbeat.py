@@ -7,7 +7,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
-from mlmd_lineage.recording.outputs import RecordingWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,5 +44,5 @@ class Heartbeat:
                 # What is recorded fails loudly where it is recorded; a sign of life may fail.
                 if not self._failed:
                     message = f"The run's sign of life could not be recorded: {error}"
-                    warnings.warn(RecordingWarning(message), stacklevel=2)
+                    warnings.warn(errors.RecordingWarning(message), stacklevel=2)
                 self._failed = True

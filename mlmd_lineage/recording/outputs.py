@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.values import SavedValue
 
 
-class RecordingWarning(UserWarning):
-    """Something of a run was not recorded, or should not have been."""
-
-
 @dataclasses.dataclass(slots=True)
 class StepOutput:
     """An output of a step that has not ended.
@@ -57,7 +53,7 @@ class StepOutput:
                     f"The output {self.key!r} is recorded without a digest: {error} Its results "
                     "cannot be reused by caching."
                 )
-                warnings.warn(RecordingWarning(message), stacklevel=2)
+                warnings.warn(errors.RecordingWarning(message), stacklevel=2)
         own = {names.DISPLAY_NAME: self.key}
         if artifact.sha256 is not None:
             own[names.SHA256] = artifact.sha256

@@ -15,7 +15,6 @@ from mlmd_lineage import errors
 from mlmd_lineage.record_format.properties import encode
 from mlmd_lineage.recording import outcomes, provenance
 from mlmd_lineage.recording.heartbeat import Heartbeat
-from mlmd_lineage.recording.outputs import RecordingWarning
 from mlmd_lineage.recording.run_context import RunContext
 from mlmd_lineage.recording.secret_values import warn_of_secrets
 from mlmd_lineage.recording.step_recorder import StepRecorder
@@ -429,7 +428,7 @@ class RunRecorder:
                 f"{error} The run {self.name!r} is kept in {self._spool.folder} until "
                 "'mlmd-lineage spool send' writes it."
             )
-            warnings.warn(RecordingWarning(message), stacklevel=3)
+            warnings.warn(errors.RecordingWarning(message), stacklevel=3)
 
     def _kept(self) -> Spool:
         assert self._spool is not None  # _begin_spooling() has checked it

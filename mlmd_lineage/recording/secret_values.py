@@ -7,14 +7,15 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.recording.outputs import RecordingWarning
+from mlmd_lineage.errors import RecordingWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _NAMES = {"password", "passwd", "passphrase", "secret", "token", "credential", "credentials"}
 _KEYS = {"api", "access", "private", "secret", "auth", "account", "storage"}
+HIDDEN = "***"
 _VALUES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|"
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|"  # Amazon
@@ -39,6 +40,28 @@ def looks_secret(name: str, value: Any) -> bool:
         word in _KEYS and following == "key" for word, following in itertools.pairwise(words)
     )
     return named or "apikey" in words or _VALUES.search(value) is not None
+
+
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """Return the words of a command without what looks like a secret.
+
+    >>> without_secrets(["train.py", "--api-key", "abc", "--token=abc", "--lr=1"])
+    ['train.py', '--api-key', '***', '--token=***', '--lr=1']
+    """
+    found = []
+    before = ""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if before.startswith("-") and "=" not in before and not word.startswith("-"):
+            name, equals, value = before, "", word
+        if equals and looks_secret(name, value) and _VALUES.search(value) is None:
+            found.append(f"{name}={HIDDEN}")
+        elif not equals and value and looks_secret(name, value) and _VALUES.search(value) is None:
+            found.append(HIDDEN)
+        else:
+            found.append(_VALUES.sub(HIDDEN, word))
+        before = word
+    return found
 
 
 def warn_of_secrets(parameters: Mapping[str, Any], what: str, stacklevel: int) -> None:

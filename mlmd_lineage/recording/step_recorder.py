@@ -402,6 +402,11 @@ class StepRecorder:
                 self.parameters = before
                 raise
 
+    def note(self, properties: Mapping[str, Any]) -> None:
+        """Keep properties of the recorder's own, named ``__like_this__``, with what is put next."""
+        with self._lock:
+            self._own.update(properties)
+
     def step(self, name: str, **options: Any) -> StepRecorder:
         """Return a step inside this one; its options are those of ``RunRecorder.step()``."""
         made: StepRecorder = self.run.step(name, parent=self, **options)

@@ -13,6 +13,8 @@ from mlmd_lineage.snapshot.enums import TypeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from typing_extensions import Self
+
     from mlmd_lineage.readers.base import Reader, Session
     from mlmd_lineage.writing.writer import Writer
 
@@ -119,6 +121,12 @@ class StoreAccess:
     def put_request(self, request: Any) -> Any:
         """Put a request of MLMD's."""
         return self._writer.put(request)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connection."""

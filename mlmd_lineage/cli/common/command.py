@@ -17,7 +17,11 @@ from typer.core import TyperCommand, TyperGroup
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.text import printable, printable_lines, without_passwords
 from mlmd_lineage.config import user_code
-from mlmd_lineage.errors import IgnoredConfigurationWarning, MLMDLineageError
+from mlmd_lineage.errors import (
+    IgnoredConfigurationWarning,
+    MLMDLineageError,
+    RecordingWarning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +179,7 @@ def _clean_usage_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ignored_in_one_line() -> Iterator[None]:
-    """Print the warnings about folders that are ignored as a line each, and each once."""
+    """Print the warnings that are for people as a line each, and each once."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
         shown: set[str] = set()
@@ -183,11 +187,11 @@ def _ignored_in_one_line() -> Iterator[None]:
         def show(
             message: Warning | str, category: type[Warning], *rest: Any, **options: Any
         ) -> None:
-            if not issubclass(category, IgnoredConfigurationWarning):
+            if not issubclass(category, (IgnoredConfigurationWarning, RecordingWarning)):
                 usual(message, category, *rest, **options)
             elif str(message) not in shown:
                 shown.add(str(message))
-                output.write(f"Warning: {printable(str(message))}", error=True)
+                output.write(f"Warning: {without_passwords(printable(str(message)))}", error=True)
 
         warnings.showwarning = show
         yield
