@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
 from mlmd_lineage.record_format.properties import encode
+from mlmd_lineage.record_format.typed_json import scalar
 from mlmd_lineage.recording import outcomes
 from mlmd_lineage.recording.batches import BASE_TYPES, Use, set_properties
 from mlmd_lineage.recording.caching import reuse
@@ -391,7 +392,7 @@ class StepRecorder:
                 if name in before and not outcomes.is_same_value(before[name], value):
                     told = (
                         f"The parameter {name!r} of the step {self.path!r} is recorded as "
-                        f"{before[name]!r} already. Give the new value another name."
+                        f"{scalar(before[name])!r} already. Give the new value another name."
                     )
                     raise errors.ConfigurationError(told)
             self.run.warn_of_secrets(given, f"the step {self.path!r}")
