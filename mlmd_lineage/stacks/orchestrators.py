@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pydantic
 
 from mlmd_lineage.stores.component import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlmd_lineage.orchestration.tasks import RunTasks, StepOutcome
 
 _KUBERNETES_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
@@ -14,13 +19,17 @@ _KUBERNETES_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 class BaseOrchestrator(Component):
     """The system that runs the pipelines of a stack.
 
-    This library runs none of them: the orchestrator says where they run, and with it which
-    metadata stores and artifact stores their steps can reach. A flavor of your own inherits
-    from this class and sets ``FLAVOR`` and the class variables below::
+    It says where they run, and with it which metadata stores and artifact stores their steps can
+    reach. ``local`` runs the pipelines of this library; Kubernetes and Kubeflow run those that
+    were written for them. A flavor of your own inherits from this class, sets ``FLAVOR`` and the
+    class variables below, and where it runs pipelines, has ``run()``::
 
         class SlurmOrchestrator(BaseOrchestrator):
             FLAVOR = "slurm"
             ON_THIS_MACHINE = False
+
+            def run(self, tasks):
+                return tasks.in_order(lambda task: self.submit(task.command()))
 
     Fields:
         name: The name under which it is registered.
@@ -33,11 +42,32 @@ class BaseOrchestrator(Component):
     METADATA_STORES: ClassVar[frozenset[str]] = frozenset()
     """The flavors of metadata store that only such an orchestrator can be combined with."""
 
+    def run(self, tasks: RunTasks) -> Mapping[str, StepOutcome]:
+        """Run the steps of a pipeline, and return how each ended, by its name.
+
+        Each task records itself, in this process with ``task.run()`` or wherever its
+        ``command()`` is called. A step that fails is an outcome, and no exception.
+        """
+        raise NotImplementedError
+
 
 class LocalOrchestrator(BaseOrchestrator):
-    """Runs the steps of a pipeline in processes of this machine."""
+    """Runs the steps of a pipeline in processes of this machine.
+
+    Fields:
+        jobs: How many steps run at the same time, where a run does not say it. One runs them in
+            the process that starts the run, one after the other.
+    """
 
     FLAVOR: ClassVar[str] = "local"
+
+    jobs: int = pydantic.Field(default=1, ge=1)
+
+    def run(self, tasks: RunTasks) -> Mapping[str, StepOutcome]:
+        """Run the steps, independent ones side by side, and return how each ended."""
+        from mlmd_lineage.orchestration.local import run_locally
+
+        return run_locally(tasks, tasks.jobs or self.jobs)
 
     def location(self) -> str:
         """Return where the steps run."""
