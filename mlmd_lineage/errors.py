@@ -6,6 +6,7 @@
     ├── ConfigurationError          a URL, field or argument that cannot be right      (also ValueError)
     │   ├── DialectError            a user's own dialect raised an exception
     │   ├── FilterError             a filter that cannot be understood
+    │   ├── StepTypeError           a step is given, or returns, a value of another type  (also TypeError)
     │   └── UntrustedProjectError   a project's configuration that the user has not trusted
     ├── StoreError                  something is wrong with a metadata store
     │   ├── StoreNotFoundError      no such file or database                           (also FileNotFoundError)
@@ -29,6 +30,8 @@
     ├── NotSingleError              one artifact was asked for, and there are none or several (also ValueError)
     ├── NotLoadedError              a table that was left out when the store was read
     ├── ArtifactReadError           an artifact's contents are not there, or cannot be read
+    ├── MaterializerError           a value cannot be kept in an artifact store
+    ├── PipelineFailedError         a step of a pipeline failed
     └── NativeLibraryError          ml_metadata is not installed, or refuses
 
 A message names what failed, the store (never its password), and what to do. Catch
@@ -38,7 +41,7 @@ A message names what failed, the store (never its password), and what to do. Cat
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +57,10 @@ class ConfigurationError(MLMDLineageError, ValueError):
 
 class FilterError(ConfigurationError):
     """A filter cannot be understood; the message says where in it, and why."""
+
+
+class StepTypeError(ConfigurationError, TypeError):
+    """A step is given, or returns, a value of another type than its function is annotated with."""
 
 
 class UntrustedProjectError(ConfigurationError):
@@ -169,6 +176,20 @@ class ArtifactReadError(MLMDLineageError):
 
 class DialectError(ConfigurationError):
     """A user's own dialect raised an exception, or returned what a dialect may not."""
+
+
+class MaterializerError(MLMDLineageError):
+    """A value cannot be kept in an artifact store; the message says what to do."""
+
+
+class PipelineFailedError(MLMDLineageError):
+    """A step of a pipeline failed; the message names each, and the steps that were not started.
+
+    Attributes:
+        run: The ``PipelineRunView`` of the run; None where the error was pickled.
+    """
+
+    run: Any = None
 
 
 class NativeLibraryError(MLMDLineageError):

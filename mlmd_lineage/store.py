@@ -320,6 +320,7 @@ class Store(StoreAudit):
             ConfigurationError: Nothing can be written to such a store, as to an archive; or an
                 option cannot be right.
         """
+        from mlmd_lineage.recording import saved_values
         from mlmd_lineage.recording.recorder import RunRecorder
         from mlmd_lineage.recording.spool import Spool
 
@@ -332,7 +333,7 @@ class Store(StoreAudit):
             resume=resume,
             on_unreachable=on_unreachable,
             enable_cache=enable_cache,
-            save_value=save_value,
+            save_value=save_value or saved_values.save_value,
             artifact_root=artifact_root or self.artifact_root,
             capture_code=capture_code,
             capture_host=capture_host,

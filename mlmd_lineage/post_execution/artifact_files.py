@@ -45,13 +45,21 @@ class ArtifactFiles(Protocol):
         """Return the path of a file, to be shown."""
 
 
-def files_at(uri: str, *, root: str | None = None, max_bytes: int = MAX_BYTES) -> ArtifactFiles:
+def files_at(
+    uri: str,
+    *,
+    root: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    filesystem: Any = None,
+) -> ArtifactFiles:
     """Return the files at a URI.
 
     Args:
         uri: A path, or a URI of a listed scheme; see ``filesystem_schemes``.
         root: The path or URI of a folder in which it has to lie.
         max_bytes: How many bytes a file may have.
+        filesystem: fsspec's filesystem that it is read with; where none is given, the scheme says
+            which, and has to be listed.
 
     Raises:
         UnreadableError: It is not to be followed.
@@ -63,6 +71,8 @@ def files_at(uri: str, *, root: str | None = None, max_bytes: int = MAX_BYTES) -
         message = "its URI holds a NUL character"
         raise UnreadableError(message)
     scheme, path = _split(uri)
+    if filesystem is not None:
+        return RemoteFiles(uri, filesystem, max_bytes)
     if scheme == "file":
         return LocalFiles(path, None if root is None else _local_root(root), max_bytes)
     found = filesystem_schemes.filesystem_scheme(scheme)
@@ -70,7 +80,22 @@ def files_at(uri: str, *, root: str | None = None, max_bytes: int = MAX_BYTES) -
         raise UnreadableError(filesystem_schemes.how_to_list(scheme))
     if root is not None:
         _check_within(uri, root)
-    return RemoteFiles(path, found, scheme, max_bytes)
+    return RemoteFiles(f"{found.protocol}://{path}", _filesystem(found, scheme), max_bytes)
+
+
+def _filesystem(scheme: filesystem_schemes.FilesystemScheme, name: str) -> Any:
+    import fsspec
+
+    try:
+        return fsspec.get_filesystem_class(scheme.protocol)(**scheme.options)
+    except (ImportError, ValueError) as error:
+        how = (
+            f"pip install 'mlmd-lineage[{scheme.extra}]'"
+            if scheme.extra
+            else f"install the package that fsspec needs for {scheme.protocol!r}"
+        )
+        message = f"{name}:// cannot be read here: {how}"
+        raise UnreadableError(message) from error
 
 
 def _split(uri: str) -> tuple[str, str]:
@@ -170,27 +195,9 @@ class LocalFiles:
 class RemoteFiles:
     """Files of a filesystem that fsspec reaches."""
 
-    def __init__(
-        self,
-        path: str,
-        scheme: filesystem_schemes.FilesystemScheme,
-        name: str,
-        max_bytes: int,
-    ) -> None:
-        import fsspec
-
-        try:
-            kind = fsspec.get_filesystem_class(scheme.protocol)
-            self._files: Any = kind(**scheme.options)
-        except (ImportError, ValueError) as error:
-            how = (
-                f"pip install 'mlmd-lineage[{scheme.extra}]'"
-                if scheme.extra
-                else f"install the package that fsspec needs for {scheme.protocol!r}"
-            )
-            message = f"{name}:// cannot be read here: {how}"
-            raise UnreadableError(message) from error
-        self._root: str = self._files._strip_protocol(f"{scheme.protocol}://{path}")  # noqa: SLF001
+    def __init__(self, uri: str, filesystem: Any, max_bytes: int) -> None:
+        self._files = filesystem
+        self._root: str = filesystem._strip_protocol(uri)  # noqa: SLF001
         self._max_bytes = max_bytes
 
     def names(self) -> Sequence[str] | None:

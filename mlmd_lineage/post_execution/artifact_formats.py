@@ -26,6 +26,7 @@ _KINDS = dict.fromkeys(_TEXTS, "text") | {
     ".parquet": "parquet",
     ".npy": "numpy",
     ".npz": "numpy",
+    ".bin": "bytes",
     ".pkl": "pickle",
     ".pickle": "pickle",
 }
@@ -212,7 +213,18 @@ _READERS: dict[str | None, Callable[[bytes], Any]] = {
     "csv": lambda raw: _table(raw, ","),
     "tsv": lambda raw: _table(raw, "\t"),
     "parquet": _table,
+    "bytes": bytes,
 }
+
+
+def check_pickle(*, runs_code: bool, allow_pickle: bool) -> None:
+    """Refuse what runs code when it is read, unless that is allowed.
+
+    Raises:
+        UnreadableError: It is not allowed.
+    """
+    if runs_code and not allow_pickle:
+        raise _pickled()
 
 
 def _pickled() -> UnreadableError:

@@ -1,7 +1,8 @@
 """Materializers: functions that read the contents of artifacts from their URIs.
 
 One that the user registers goes first. Without one, the format is told by the materializer that
-ZenML recorded, by the file's name, or by its first bytes where the name says nothing.
+this library or ZenML recorded, by the file's name, or by its first bytes where the name says
+nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
+from mlmd_lineage.materializers import choice, storage
 from mlmd_lineage.post_execution import artifact_formats
 from mlmd_lineage.post_execution.artifact_files import MAX_BYTES, UnreadableError, files_at
 
@@ -93,23 +95,32 @@ def describe(run_index: RunIndex, artifact: int, dialect: str) -> DescribedArtif
     )
 
 
-def read(
+def read(  # noqa: PLR0913 - each stands alone
     artifact: ReadableArtifact,
     *,
     file: str | None = None,
     allow_pickle: bool = False,
     max_bytes: int = MAX_BYTES,
     root: str | None = None,
+    filesystem: Any = None,
 ) -> Any:
-    """Return what an artifact holds; see ``ArtifactView.read()``."""
+    """Return what an artifact holds; see ``ArtifactView.read()``.
+
+    ``filesystem`` is fsspec's filesystem of its URI, where its scheme need not be listed.
+    """
     for name in (artifact.data_type, artifact.type):
         if name is not None and name in _materializers:
             return _called(name, artifact)
     if not artifact.uri:
         raise _unreadable(artifact, "it has no URI")
     try:
+        files = files_at(artifact.uri, root=root, max_bytes=max_bytes, filesystem=filesystem)
+        known = choice.materializer_named(artifact.materializer or "")
+        if known is not None and file is None and (names := files.names()) is not None:
+            artifact_formats.check_pickle(runs_code=known.RUNS_CODE, allow_pickle=allow_pickle)
+            return storage.load(known, names, files.read)
         return artifact_formats.contents(
-            files_at(artifact.uri, root=root, max_bytes=max_bytes),
+            files,
             file=file,
             materializer=artifact.materializer,
             type_name=artifact.type,

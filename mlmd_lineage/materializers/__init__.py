@@ -1,0 +1,1 @@
+"""Materializers: how Python values become files of an artifact store, and values again."""
