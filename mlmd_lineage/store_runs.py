@@ -8,6 +8,7 @@ from mlmd_lineage.store_lineage import StoreLineage
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.keys import Node
+    from mlmd_lineage.post_execution.cache_explanation import StepCache
     from mlmd_lineage.post_execution.models import RegisteredModel
     from mlmd_lineage.post_execution.views import (
         ArtifactView,
@@ -151,3 +152,10 @@ class StoreRuns(StoreLineage):
 
         key = node_resolution.subject(self._reader, artifact, runs=False)
         return loader.artifact(self._reader, view_lookup.artifact_id(key), self)
+
+    @property
+    def cache(self) -> StepCache:
+        """What the store knows of reused results: ``store.cache.explain("execution/7")``."""
+        from mlmd_lineage.post_execution.cache_explanation import StepCache
+
+        return StepCache(self)
