@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.materializers.base import BaseMaterializer
+    from mlmd_lineage.pipelines.pipeline_definition import Pipeline, pipeline
+    from mlmd_lineage.pipelines.plan import external_artifact
+    from mlmd_lineage.pipelines.signatures import Output
+    from mlmd_lineage.pipelines.step_definition import PipelineStep, step
+    from mlmd_lineage.post_execution.cache_explanation import CacheExplanation
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
@@ -38,6 +44,8 @@ if TYPE_CHECKING:
         StepView,
     )
     from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.recording.current_step import current_step
+    from mlmd_lineage.recording.sources import Source
     from mlmd_lineage.snapshot.enums import (
         ArtifactState,
         EventType,
@@ -71,8 +79,10 @@ __all__ = [
     "AuditData",
     "AuditReport",
     "BaseArtifactStore",
+    "BaseMaterializer",
     "BaseMetadataStore",
     "BaseOrchestrator",
+    "CacheExplanation",
     "Dialect",
     "EventType",
     "ExecutionState",
@@ -85,7 +95,10 @@ __all__ = [
     "MLMDLineageError",
     "MySQLMetadataStore",
     "Observation",
+    "Output",
+    "Pipeline",
     "PipelineRunView",
+    "PipelineStep",
     "PipelineView",
     "PostgreSQLMetadataStore",
     "PropertyType",
@@ -98,6 +111,7 @@ __all__ = [
     "Session",
     "Severity",
     "Snapshot",
+    "Source",
     "Stack",
     "StepView",
     "Store",
@@ -107,12 +121,16 @@ __all__ = [
     "TypeKind",
     "Writer",
     "connect",
+    "current_step",
     "errors",
+    "external_artifact",
     "message",
+    "pipeline",
     "register_check",
     "register_dialect",
     "register_materializer",
     "register_scheme",
+    "step",
     "testing",
 ]
 
@@ -125,8 +143,10 @@ _DEFINED_IN = {
     "AuditData": "audit.checks.data",
     "AuditReport": "audit.report",
     "BaseArtifactStore": "stacks.artifact_stores",
+    "BaseMaterializer": "materializers.base",
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
+    "CacheExplanation": "post_execution.cache_explanation",
     "Dialect": "dialects.base",
     "EventType": "snapshot.enums",
     "ExecutionState": "snapshot.enums",
@@ -139,7 +159,10 @@ _DEFINED_IN = {
     "MLMDLineageError": "errors",
     "MySQLMetadataStore": "stores.mysql",
     "Observation": "audit.checks.base",
+    "Output": "pipelines.signatures",
+    "Pipeline": "pipelines.pipeline_definition",
     "PipelineRunView": "post_execution.views",
+    "PipelineStep": "pipelines.step_definition",
     "PipelineView": "post_execution.views",
     "PostgreSQLMetadataStore": "stores.postgresql",
     "PropertyType": "snapshot.enums",
@@ -152,6 +175,7 @@ _DEFINED_IN = {
     "Session": "readers.base",
     "Severity": "audit.checks.base",
     "Snapshot": "snapshot.snapshot",
+    "Source": "recording.sources",
     "Stack": "stacks.stack",
     "StepView": "post_execution.views",
     "Store": "store",
@@ -161,11 +185,15 @@ _DEFINED_IN = {
     "TypeKind": "snapshot.enums",
     "Writer": "writing.writer",
     "connect": "store",
+    "current_step": "recording.current_step",
+    "external_artifact": "pipelines.plan",
     "message": "writing.writer",
+    "pipeline": "pipelines.pipeline_definition",
     "register_check": "audit.checks.registry",
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
     "register_scheme": "config.filesystem_schemes",
+    "step": "pipelines.step_definition",
 }
 
 

@@ -6,11 +6,13 @@ with the error that mypy has to find: where it finds none, it complains of an un
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import mlmd_lineage as ml
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -132,3 +134,52 @@ def writing(path: str) -> None:
         use(made, writer.put(request).artifact_ids)
     writer.close()
     ml.connect(path, created=True)  # type: ignore[call-arg]
+
+
+class Trained(NamedTuple):
+    weights: np.ndarray
+    loss: float
+
+
+@ml.step
+def load(path: Path) -> pd.DataFrame:
+    raise NotImplementedError(path)
+
+
+@ml.step(enable_cache=False, environment=["numpy"])
+def train(data: pd.DataFrame, rate: float = 0.5) -> Trained:
+    return Trained(data.to_numpy() * rate, 0.5)
+
+
+@ml.step
+def report(loss: float) -> Annotated[str, ml.Output("text", type="Report")]:
+    return str(loss)
+
+
+@ml.pipeline(name="churn")
+def churn(path: str, rate: float = 0.5) -> None:
+    trained = train(load(ml.external_artifact(path, type="Dataset")), rate)
+    report.with_options(name="summary", after=[trained])(trained.loss)
+    train(trained.loss)  # type: ignore[arg-type]
+    report(trained.loos)  # type: ignore[attr-defined]
+
+
+class TableMaterializer(ml.BaseMaterializer):
+    TYPES = (dict,)
+
+    def save(self, value: dict[str, float], folder: Path) -> None:
+        use(value, folder)
+
+    def load(self, folder: Path) -> dict[str, float]:
+        return {folder.name: 0.5}
+
+
+def recorded() -> str:
+    run: ml.PipelineRunView = churn("data.csv", rate=0.25).run(jobs=2, enable_cache=False)
+    churn("data.csv", speed=1)  # type: ignore[call-arg]
+    churn(3)  # type: ignore[arg-type]
+    kept: ml.Pipeline[[str, float]] = churn
+    use(kept, ml.step(environment="numpy"), ml.connect())
+    explained: ml.CacheExplanation = ml.connect().cache.explain(run.get_step("train"))
+    text: str = train(load(Path("x"))).weights.tobytes().decode()
+    return explained.text() + text

@@ -16,7 +16,7 @@ from mlmd_lineage.recording.store_rows import GONE, artifacts, rows, type_ids
 from mlmd_lineage.snapshot.enums import PUBLISHED_OUTPUTS, ExecutionState, TypeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.recording.artifacts import RecordedArtifact
@@ -54,18 +54,18 @@ def results(session: Session, digest: str) -> list[CachedResult]:
         for row in rows(session, "Execution", {"id": members})
         if row["last_known_state"] == ExecutionState.COMPLETE
     }
-    outputs = _outputs(session, done)
+    outputs = outputs_of(session, done)
     newest = sorted(outputs, key=lambda number: (done[number], number), reverse=True)
     return [CachedResult(number, done[number], outputs[number]) for number in newest]
 
 
-def _outputs(
-    session: Session, executions: Mapping[int, int]
+def outputs_of(
+    session: Session, executions: Collection[int]
 ) -> dict[int, dict[str, tuple[RecordedArtifact, ...]]]:
     """Return the outputs of executions by their keys; of those all of whose outputs are held."""
     events = {
         row["id"]: row
-        for row in rows(session, "Event", {"execution_id": executions.keys()})
+        for row in rows(session, "Event", {"execution_id": executions})
         if row["type"] in PUBLISHED_OUTPUTS
     }
     held = rows(session, "Artifact", {"id": {row["artifact_id"] for row in events.values()}})

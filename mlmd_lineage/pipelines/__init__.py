@@ -1,0 +1,1 @@
+"""Pipelines: steps and pipelines as decorated functions, planned and then run by a stack."""
