@@ -54,6 +54,7 @@ class _SideBySide:
             while self._order.is_active():
                 ready += [self._tasks[name] for name in self._order.get_ready()]
                 ready = self._without_skipped(ready)
+                self._start_workers(len(ready))
                 while ready and (worker := self._idle()) is not None:
                     task = ready.pop(0)
                     self._run.reporter.started(task)
@@ -79,13 +80,15 @@ class _SideBySide:
                 kept.append(task)
         return kept
 
-    def _idle(self) -> Worker | None:
+    def _start_workers(self, wanted: int) -> None:
+        """Start as many processes as are missing; they start at the same time."""
         self._workers = [worker for worker in self._workers if not worker.is_gone]
-        free = next((worker for worker in self._workers if not worker.is_busy), None)
-        if free is None and len(self._workers) < self._jobs:
-            free = Worker()
-            self._workers.append(free)
-        return free
+        idle = sum(not worker.is_busy for worker in self._workers)
+        missing = min(wanted - idle, self._jobs - len(self._workers))
+        self._workers += [Worker() for _ in range(missing)]
+
+    def _idle(self) -> Worker | None:
+        return next((worker for worker in self._workers if not worker.is_busy), None)
 
     def _next_to_end(self) -> list[Worker]:
         """Wait for at least one of the steps that run, and return the workers that have ended."""

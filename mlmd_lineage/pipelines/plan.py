@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlmd_lineage import errors
@@ -121,8 +122,9 @@ class Plan:
         parameters: dict[str, Any] = {}
         inputs: dict[str, tuple[Any, ...]] = {}
         lists = set()
-        for key, value in given.arguments.items():
+        for key, argument in given.arguments.items():
             annotation = step.signature.annotations.get(key, Any)
+            value = Source(argument) if isinstance(argument, PurePath) else argument
             if isinstance(value, (list, tuple)) and any(map(_is_artifact, value)):
                 self._check_list(name, key, value)
                 inputs[key] = tuple(value)

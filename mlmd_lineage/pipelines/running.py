@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
@@ -75,6 +77,7 @@ def run_with_outcomes(  # noqa: PLR0913 - each stands alone
     plan = call.plan
     target, used = store_and_stack(store, stack)
     _check_orchestrator(used, call, jobs)
+    _warn_of_files(call)
     recorder = target.record(
         call.pipeline.name,
         run_name,
@@ -110,6 +113,30 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
         raise errors.ConfigurationError(message)
     if isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1:
         reference_to(call.pipeline)
+
+
+def _warn_of_files(call: PipelineCall) -> None:
+    """Warn of parameters that are paths of files, whose contents are neither recorded nor in a key.
+
+    A ``pathlib.Path`` is an input, and needs no warning.
+    """
+    for step in call.plan.steps.values():
+        for name, value in step.parameters.items():
+            if isinstance(value, str) and _is_file(value):
+                message = (
+                    f"The parameter {name!r} of step {step.name!r} is the path of a file, "
+                    f"{value!r}. What it holds is not recorded, and the step is reused when it "
+                    "changes. Give pathlib.Path(...) or ml.external_artifact(...) to have it "
+                    "tracked as an input."
+                )
+                warnings.warn(errors.RecordingWarning(message), stacklevel=4)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return os.path.isfile(text)  # noqa: PTH113 - a text
+    except ValueError:
+        return False
 
 
 def store_and_stack(store: Store | str | None, stack: Stack | str | None) -> tuple[Store, Stack]:

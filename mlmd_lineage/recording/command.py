@@ -15,11 +15,11 @@ import warnings
 from collections import deque
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
-from mlmd_lineage.recording import digests
+from mlmd_lineage.recording import digests, outcomes
 from mlmd_lineage.recording.caching.key import CacheKey
 from mlmd_lineage.recording.command_values import numbers_in, read_values
 from mlmd_lineage.recording.secret_values import without_secrets
@@ -100,28 +100,32 @@ def run_command(
     signals = _PassedOn()
     with signals:
         recorder.start()
-        step = recorder.step(
-            command.step,
-            type=command.type,
-            base_type=command.base_type,
-            parameters=command.parameters,
-            inputs=_grouped(command.inputs),
-        )
-        step.note({names.COMMAND: without_secrets(command.words)})
         try:
-            step.look_up(key_of(recorder.pipeline, command, step), may_reuse=command.may_reuse)
-            step.start()
+            code = _record(recorder, command, told, signals)
         except BaseException as error:
             with contextlib.suppress(errors.MLMDLineageError):
-                recorder.end("failed", error)
+                recorder.end(outcomes.status_after(error), error)
             raise
-        if step.cache_answer is not None:
-            told(step.cache_answer.reason)
-        code = 0
-        if not step.is_cached:
-            code = _run(command, step, signals)
         recorder.end(_status(code, signals))
     return code
+
+
+def _record(
+    recorder: RunRecorder, command: RecordedCommand, told: Callable[[str], None], signals: _PassedOn
+) -> int:
+    step = recorder.step(
+        command.step,
+        type=command.type,
+        base_type=command.base_type,
+        parameters=command.parameters,
+        inputs=_grouped(command.inputs),
+    )
+    step.note({names.COMMAND: without_secrets(command.words)})
+    step.look_up(key_of(recorder.pipeline, command, step), may_reuse=command.may_reuse)
+    step.start()
+    if step.cache_answer is not None:
+        told(step.cache_answer.reason)
+    return 0 if step.is_cached else _run(command, step, signals)
 
 
 def _grouped(ports: Sequence[Port]) -> dict[str, list[Source]]:
@@ -193,8 +197,8 @@ def _wait(command: RecordedCommand, signals: _PassedOn, log: _Log) -> int:
         copying = [
             Thread(target=log.copy, args=(source, target), daemon=True)
             for source, target in (
-                (process.stdout, sys.stdout.buffer),
-                (process.stderr, sys.stderr.buffer),
+                (process.stdout, sys.stdout),
+                (process.stderr, sys.stderr),
             )
             if source is not None
         ]
@@ -251,15 +255,18 @@ class _Log:
     def add(self, text: str) -> None:
         self._lines.append(text)
 
-    def copy(self, source: IO[bytes], target: IO[bytes]) -> None:
+    def copy(self, source: IO[bytes], target: TextIO) -> None:
         """Pass on what a command writes, as it comes, and keep the end of it."""
         rest = b""
+        raw = getattr(target, "buffer", None)
         while part := os.read(source.fileno(), 1 << 16):
-            try:
-                target.write(part)
+            # Where nobody reads it any more, the command goes on.
+            with contextlib.suppress(OSError, ValueError):
+                if raw is None:
+                    target.write(part.decode("utf-8", "replace"))
+                else:
+                    raw.write(part)
                 target.flush()
-            except (OSError, ValueError):
-                pass  # nobody reads it any more; the command goes on
             *whole, rest = (rest + part).split(b"\n")
             rest = rest[-LOG_CHARACTERS:]
             self._lines.extend(line.decode("utf-8", "replace") + "\n" for line in whole)

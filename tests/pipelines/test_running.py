@@ -359,6 +359,25 @@ def test_an_artifact_of_an_earlier_run_and_paths_are_inputs(home: Path):
     assert model.producer_step in [each.producer_step for each in step.inputs.values()]
 
 
+def test_a_path_is_an_input_and_a_file_that_is_named_by_a_text_is_warned_of(home: Path):
+    def count(file: Path) -> int:
+        return len(file.read_text())
+
+    def count_by_name(file: str) -> int:
+        return len(Path(file).read_text())
+
+    file = home / "data.csv"
+    tracked = one_step(count, file)
+    assert tracked.run().get_step("count").input.uri == str(file)
+    by_name = one_step(count_by_name, str(file))
+    with pytest.warns(UserWarning, match="'file' of step 'count_by_name' is the path of a file"):
+        by_name.run()
+    file.write_text("x\n")
+    assert statuses(tracked.run()) == {"count": "completed"}
+    with pytest.raises(ml.errors.PipelineFailedError, match="not_there"):
+        one_step(count, home / "not_there").run()
+
+
 def test_a_file_that_a_step_returns_is_kept_and_handed_on(home: Path):
     del home
 
