@@ -55,6 +55,10 @@ def _bundle(  # noqa: PLR0913 - the options of one command
     public_key: Annotated[
         str | None, typer.Option("--public-key", metavar="FILE", help=PUBLIC_KEY_HELP)
     ] = None,
+    dossier: Annotated[
+        bool,
+        typer.Option("--dossier", help="Add the dossier of the model, and what came from it."),
+    ] = False,
     timestamp: Annotated[
         str | None,
         typer.Option(
@@ -70,16 +74,17 @@ def _bundle(  # noqa: PLR0913 - the options of one command
     'export'.
     """
     from mlmd_lineage.audit.bundle import save_bundle
+    from mlmd_lineage.lineage.graph import Trace
 
     store = target.open()
     with progress(f"Reading {store.location}"):
-        trace = store.upstream(node)
+        of = store.dossier(node) if dossier else store.upstream(node)
     with progress(f"Writing {bundle}"):
-        save_bundle(trace, bundle, store=store, key=key, public_key=public_key, timestamp=timestamp)
-    signed = "signed" if key else "not signed"
+        save_bundle(of, bundle, store=store, key=key, public_key=public_key, timestamp=timestamp)
+    trace = of if isinstance(of, Trace) else of.trace
     output.write(
-        f"Saved the lineage of {', '.join(trace.starts)}, {len(trace):,} nodes, in {bundle}, "
-        f"{signed}."
+        f"Saved the {'dossier' if dossier else 'lineage'} of {', '.join(trace.starts)}, "
+        f"{len(trace):,} nodes, in {bundle}, {'signed' if key else 'not signed'}."
     )
 
 

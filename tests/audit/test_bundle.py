@@ -124,6 +124,22 @@ def test_without_the_store_the_records_are_those_of_the_trace(tmp_path: Path):
     assert content(alone) == content(whole)
 
 
+def test_a_dossier_is_part_of_its_bundle(tmp_path: Path, keys: tuple[Path, Path]):
+    dossier = ml.connect(DEMO_STORE).dossier("artifact/15")
+    bundle = ml.save_bundle(dossier, tmp_path / "model-15.bundle", key=keys[0])
+    assert ml.verify_bundle(bundle, key=keys[1]).ok
+    files = content(bundle)
+    assert files["dossier/dossier.html"].decode() == dossier.to_html()
+    assert files["dossier/dossier.md"].decode() == dossier.to_markdown()
+    assert files["dossier/dossier.json"].decode() == dossier.to_json()
+    opened = ml.connect(bundle)
+    for trace in (dossier.trace, dossier.downstream_trace):
+        assert set(trace) <= set(opened.lineage())
+    again = ml.connect(DEMO_STORE).dossier("artifact/15")
+    ml.save_bundle(again, tmp_path / "again.bundle", key=keys[0])
+    assert content(tmp_path / "again.bundle") == files
+
+
 def test_every_flipped_bit_is_found(bundle: Path):
     # The seed is fixed: which bits are flipped is chosen once, and not anew in each run.
     chosen = random.Random(14)  # noqa: S311 - nothing is kept secret

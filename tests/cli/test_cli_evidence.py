@@ -47,6 +47,9 @@ def test_a_bundle_is_made_verified_and_found_changed(tmp_path: Path):
     answer = json.loads(run("verify", bundle, "-f", "json", code=3))
     assert "execution/41" in {finding["record"] for finding in answer["findings"]}
     assert "exists already" in run("bundle", DEMO, "artifact/33", bundle, code=1)
+    said = run("bundle", DEMO, "artifact/15", tmp_path / "d.zip", "--dossier")
+    assert said.startswith("Saved the dossier of artifact/15")
+    assert "is whole" in run("verify", tmp_path / "d.zip")
     assert "There is no bundle" in run("verify", tmp_path / "none", code=1)
 
 
