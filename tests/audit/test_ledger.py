@@ -178,15 +178,16 @@ def demo() -> Tables:
 
 
 @given(cell=st.sampled_from(CELLS), row=st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_any_mutation_of_any_value_is_found(demo: Tables, cell: tuple[str, str], row: int):
     after = mutated(demo, cell[0], row, cell[1])
     if after is None:
         return
     found = list(record_changes.changes(demo, after))
     assert found, cell
-    # A property of a type more, and one less, is what a name of another one makes.
-    assert cell[0] == "TypeProperty" or {change.kind for change in found} & {"changed", "removed"}
+    # MLMD may touch a node and change nothing, and a type may gain a property.
+    normal = cell[0] == "TypeProperty" or cell[1] == "last_update_time_since_epoch"
+    assert normal or {change.kind for change in found} & {"changed", "removed"}
     assert store_state.root_of(store_state.state_of(after)) != store_state.root_of(
         store_state.state_of(demo)
     )

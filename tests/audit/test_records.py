@@ -164,6 +164,9 @@ def plain_records(tables: Tables, kind: str) -> list[str]:
             step = {"key": row.get("step_key")}
             if row.get("is_index_step"):
                 step = {"index": row.get("step_index")}
+            if "step_index" in row and "step_key" in row:
+                step = {"index": row["step_index"], "key": row["step_key"]}
+                step["is_index_step"] = bool(row.get("is_index_step"))
             found.setdefault(row["event_id"], {"id": row["event_id"]}).setdefault(
                 "path", []
             ).append(step)

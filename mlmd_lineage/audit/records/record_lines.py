@@ -156,13 +156,31 @@ def _events(tables: HasTables) -> Records:
     if len(owners) > 1 and (owners[1:] < owners[:-1]).any():
         order = np.argsort(owners, kind="stable")  # the steps of a path keep theirs
         steps, owners = steps.take(arrays.from_numpy(order)), owners[order]
-    index = joined('{"index":', integers(steps["step_index"]), "}", null="null")
-    key = joined('{"key":', quoted(steps["step_key"]), "}", null="null")
-    texts = whole(
-        pc.if_else(arrays.from_numpy(arrays.to_numpy(steps["is_index_step"])), index, key)
-    )
+    texts = _steps(steps)
     table = _by_id(tables["Event"], owners)
     return _records(table, "event", {"path": ("[", grouped(texts, owners, _ids(table)), "]")})
+
+
+def _steps(steps: pa.Table) -> pa.Array:
+    """Return the steps of paths as JSON: of an index step its index, of another its key."""
+    is_index = arrays.to_numpy(steps["is_index_step"])
+    index, key = integers(steps["step_index"]), quoted(steps["step_key"])
+    texts = pc.if_else(
+        arrays.from_numpy(is_index),
+        joined('{"index":', index, "}", null="null"),
+        joined('{"key":', key, "}", null="null"),
+    )
+    there = [arrays.to_numpy(column.is_valid()) for column in (index, key)]
+    odd = np.flatnonzero(np.where(is_index, there[1], there[0]))
+    if not len(odd):
+        return whole(texts)
+    # MLMD writes one of the two; a row that has both shows them, and which one counts.
+    made = whole(texts).to_pylist()
+    for at in odd.tolist():
+        shown = [column[at].as_py() or "null" for column in (index, key)]
+        which = "true" if is_index[at] else "false"
+        made[at] = f'{{"index":{shown[0]},"is_index_step":{which},"key":{shown[1]}}}'
+    return arrays.from_values(made, TEXT)
 
 
 def _pairs(tables: HasTables, kind: str) -> Records:
