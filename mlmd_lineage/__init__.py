@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlmd_lineage import errors, testing
+    from mlmd_lineage.audit.bundle.saving import save_bundle
+    from mlmd_lineage.audit.bundle.verification import BundleReport, verify_bundle
     from mlmd_lineage.audit.checks.base import AuditCheck, Observation, Severity
     from mlmd_lineage.audit.checks.data import AuditData
     from mlmd_lineage.audit.checks.registry import register_check
     from mlmd_lineage.audit.dossier.dossier import Dossier
+    from mlmd_lineage.audit.exports.ml_bom import to_ml_bom
+    from mlmd_lineage.audit.exports.open_lineage import to_openlineage
+    from mlmd_lineage.audit.exports.prov import to_prov, to_provn
+    from mlmd_lineage.audit.exports.ro_crate import to_ro_crate
+    from mlmd_lineage.audit.ledger.ledger import Ledger, LedgerReport
     from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.config.filesystem_schemes import register_scheme
     from mlmd_lineage.dialects.base import Dialect
@@ -83,6 +90,7 @@ __all__ = [
     "BaseMaterializer",
     "BaseMetadataStore",
     "BaseOrchestrator",
+    "BundleReport",
     "CacheExplanation",
     "Dialect",
     "Dossier",
@@ -92,6 +100,8 @@ __all__ = [
     "FindingCode",
     "Impact",
     "KubeflowMetadataStore",
+    "Ledger",
+    "LedgerReport",
     "LineageDiff",
     "LineageGraph",
     "MLMDLineageError",
@@ -132,8 +142,15 @@ __all__ = [
     "register_dialect",
     "register_materializer",
     "register_scheme",
+    "save_bundle",
     "step",
     "testing",
+    "to_ml_bom",
+    "to_openlineage",
+    "to_prov",
+    "to_provn",
+    "to_ro_crate",
+    "verify_bundle",
 ]
 
 _MODULES = ("errors", "testing")
@@ -148,6 +165,7 @@ _DEFINED_IN = {
     "BaseMaterializer": "materializers.base",
     "BaseMetadataStore": "stores.base",
     "BaseOrchestrator": "stacks.orchestrators",
+    "BundleReport": "audit.bundle.verification",
     "CacheExplanation": "post_execution.cache_explanation",
     "Dialect": "dialects.base",
     "Dossier": "audit.dossier.dossier",
@@ -157,6 +175,8 @@ _DEFINED_IN = {
     "FindingCode": "snapshot.finding_codes",
     "Impact": "post_execution.compare.impact",
     "KubeflowMetadataStore": "stores.kubeflow",
+    "Ledger": "audit.ledger.ledger",
+    "LedgerReport": "audit.ledger.ledger",
     "LineageDiff": "post_execution.compare.lineage_diff",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
@@ -196,7 +216,14 @@ _DEFINED_IN = {
     "register_dialect": "dialects.registry",
     "register_materializer": "post_execution.materializers",
     "register_scheme": "config.filesystem_schemes",
+    "save_bundle": "audit.bundle.saving",
     "step": "pipelines.step_definition",
+    "to_ml_bom": "audit.exports.ml_bom",
+    "to_openlineage": "audit.exports.open_lineage",
+    "to_prov": "audit.exports.prov",
+    "to_provn": "audit.exports.prov",
+    "to_ro_crate": "audit.exports.ro_crate",
+    "verify_bundle": "audit.bundle.verification",
 }
 
 

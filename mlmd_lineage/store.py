@@ -252,6 +252,30 @@ class Store(StoreAudit):
         held = self.snapshot() if snapshot is None else snapshot
         return describe(held, self.location, self.metadata_store.FLAVOR)
 
+    def changes(self, since: Snapshot | str | os.PathLike[str] | BaseMetadataStore) -> pd.DataFrame:
+        """Return what was added, finished, changed and removed since a snapshot, value by value.
+
+        >>> store.changes("archive")
+
+        ``finished`` is what MLMD's own calls do to a node: a state that goes on, a property that
+        comes late. Nothing that they do is ``changed`` or ``removed``; ``docs/ledger.md`` says how
+        they are told apart.
+
+        Args:
+            since: A snapshot, or what ``connect()`` takes for the store as it was.
+
+        Returns:
+            The columns of ``docs/frames.md``, in the order of the records.
+
+        Raises:
+            StoreError: One of the two cannot be read.
+        """
+        from mlmd_lineage.audit.records import changes
+        from mlmd_lineage.snapshot.snapshot import Snapshot
+
+        before = since if isinstance(since, Snapshot) else connect(since).snapshot()
+        return changes.frame(changes.changes(before, self.snapshot()))
+
     def writer(self) -> Writer:
         """Return what writes to the store, by MLMD's rules and without ``ml_metadata``.
 

@@ -44,7 +44,13 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def frames(store: ml.Store) -> dict[str, object]:
     trace = store.upstream("artifact/43")
     named = {name: getattr(store.frames, name)() for name in documented() if "." not in name}
-    return {**named, "trace.nodes": trace.nodes, "trace.edges": trace.edges}
+    changes = store.changes(store.snapshot())
+    return {
+        **named,
+        "trace.nodes": trace.nodes,
+        "trace.edges": trace.edges,
+        "store.changes": changes,
+    }
 
 
 def documented() -> dict[str, list[tuple[str, str]]]:

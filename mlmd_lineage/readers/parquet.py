@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import json
-import stat
+import os
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -15,12 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlmd_lineage import deadline, errors
+from mlmd_lineage.readers.archive_files import ArchiveFiles, FilesBelow, FolderFiles, files_at
 from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.archive import FORMAT, FORMAT_VERSION
 from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -68,10 +70,19 @@ class ArchiveReader:
         with self._lock:
             return question(ArchiveSession(self, source))
 
+    @functools.cached_property
+    def _files(self) -> ArchiveFiles:
+        """The files of the archive: those of its folder, or those in a bundle."""
+        if not os.path.isfile(self._path) and not os.path.isfile(self._path / BUNDLE_MANIFEST):  # noqa: PTH113 - a folder that may not be read is no error yet
+            return FolderFiles(self._path)
+        files = FilesBelow(files_at(self._path), ARCHIVE_FOLDER)
+        self._path = files.path
+        return files
+
     def _manifest(self) -> _Manifest:
         path = self._path / MANIFEST
         try:
-            content = json.loads(_file_bytes(path, _MOST_MANIFEST_BYTES))
+            content = json.loads(self._files.read(MANIFEST, _MOST_MANIFEST_BYTES))
         except FileNotFoundError:
             message = f"{self._path} holds no {MANIFEST}; it is no archive of this library."
             raise errors.NotAMetadataStoreError(message) from None
@@ -116,7 +127,7 @@ class ArchiveReader:
             path = self._path / f"{name}.parquet"
             rows, digest = self._manifest().files.get(path.name, (0, ""))
             try:
-                raw = _file_bytes(path, _MOST_TABLE_BYTES)
+                raw = self._files.read(path.name, _MOST_TABLE_BYTES)
                 if hashlib.sha256(raw).hexdigest() != digest:
                     message = (
                         f"{path} is not the file that its manifest describes: it was changed or "
@@ -226,23 +237,6 @@ def _fits(value: int | str) -> bool:
 def _shown(value: object) -> str:
     """Return a value of a manifest as it stands in a message."""
     return repr(value) if isinstance(value, (str, int)) and len(str(value)) < 40 else "unknown"
-
-
-def _file_bytes(path: Path, most: int) -> bytes:
-    """Return the bytes of a regular file.
-
-    Raises:
-        OSError, errors.DamagedStoreError: It is none, or is larger than the most that it may be.
-    """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        message = f"{path} is no regular file. Restore the archive from a copy."
-        raise errors.DamagedStoreError(message)
-    if status.st_size > most:
-        size = f"{status.st_size:,} bytes, more than the {most:,} that such a file may have"
-        message = f"{path} has {size}. Restore the archive from a copy."
-        raise errors.DamagedStoreError(message)
-    return path.read_bytes()
 
 
 def _parquet_table(path: Path, raw: bytes, name: str, rows: int) -> pa.Table:

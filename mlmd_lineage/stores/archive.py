@@ -1,4 +1,4 @@
-"""The ``archive`` flavor: a snapshot saved as Parquet files."""
+"""The ``archive`` flavor: a snapshot saved as Parquet files, by itself or in a bundle."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 
 MANIFEST = "manifest.json"
+BUNDLE_MANIFEST = "bundle.json"
+"""The file that makes a folder a bundle."""
+ARCHIVE_FOLDER = "archive"
+"""Where in a bundle its archive lies."""
+BUNDLE_SUFFIXES = (".bundle", ".zip")
+"""How the name of a file ends that is taken for a bundle."""
 
 
 class ArchiveMetadataStore(BaseMetadataStore):
-    """A folder that ``Snapshot.save()`` wrote: Parquet files and a manifest.
+    """A folder that ``Snapshot.save()`` wrote, or a bundle: Parquet files and a manifest.
 
     It answers every question that the store did, on a machine that has neither the database nor
     ``ml_metadata``. It can't be written to.
 
     Fields:
-        uri: The path of the folder.
+        uri: The path of the folder; of a bundle it may be a zip file.
     """
 
     FLAVOR: ClassVar[str] = "archive"
@@ -40,16 +46,16 @@ class ArchiveMetadataStore(BaseMetadataStore):
 
     @property
     def path(self) -> Path:
-        """The absolute path of the folder."""
+        """The absolute path of the folder or zip file."""
         return Path(self.uri).expanduser().absolute()
 
     @property
     def local_path(self) -> Path:
-        """The folder, which is on this machine."""
+        """The folder or zip file, which is on this machine."""
         return self.path
 
     def location(self) -> str:
-        """Return the path of the folder."""
+        """Return the path of the folder or zip file."""
         return self.uri
 
     def connection_config(self) -> NoReturn:

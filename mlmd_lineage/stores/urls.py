@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mlmd_lineage import errors
-from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+from mlmd_lineage.stores.archive import (
+    BUNDLE_MANIFEST,
+    BUNDLE_SUFFIXES,
+    MANIFEST,
+    ArchiveMetadataStore,
+)
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
@@ -80,13 +85,16 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
         raise _mistyped(_NAME)
     expanded = os.path.expanduser(text)  # noqa: PTH111 - a path that is no path must not raise
     if os.path.isdir(expanded):  # noqa: PTH112
-        if os.path.isfile(os.path.join(expanded, MANIFEST)):  # noqa: PTH113, PTH118
-            return ArchiveMetadataStore(uri=path)
+        for name in (MANIFEST, BUNDLE_MANIFEST):
+            if os.path.isfile(os.path.join(expanded, name)):  # noqa: PTH113, PTH118
+                return ArchiveMetadataStore(uri=path)
         message = (
             f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
             "the SQLite file in it."
         )
         raise errors.NotAMetadataStoreError(message)
+    if text.endswith(BUNDLE_SUFFIXES) and os.path.isfile(expanded):  # noqa: PTH113
+        return ArchiveMetadataStore(uri=path)
     return SQLiteMetadataStore(uri=path)
 
 

@@ -1,0 +1,1 @@
+"""Ledgers: what a store held at some moments, in a signed chain of entries."""

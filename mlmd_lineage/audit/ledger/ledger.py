@@ -1,0 +1,370 @@
+"""Ledgers: signed, chained entries with the Merkle root of all records of a store.
+
+``docs/ledger.md`` is the guide. A ledger is a folder: ``entries.jsonl`` holds an envelope a line,
+each entry with the SHA-256 of the line before it, and ``state-N/`` what is kept of the store at the
+last entry: a snapshot, or only hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage import errors
+from mlmd_lineage.audit import signing
+from mlmd_lineage.audit.ledger import store_state
+from mlmd_lineage.audit.records import canonical_json
+from mlmd_lineage.audit.records.changes import EVIDENCE, RecordChange, counted, frame
+from mlmd_lineage.config.atomic_files import locked, write_whole
+from mlmd_lineage.readers.archive_files import check_size
+from mlmd_lineage.readers.parquet import ArchiveReader
+from mlmd_lineage.snapshot import archive
+from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import pandas as pd
+
+    from mlmd_lineage.audit.signing import Key
+    from mlmd_lineage.snapshot.tables import Tables
+
+FORMAT = "mlmd-lineage ledger entry"
+FORMAT_VERSION = 1
+PAYLOAD_TYPE = "application/vnd.mlmd-lineage.ledger-entry+json"
+ENTRIES = "entries.jsonl"
+_SNAPSHOT, _LEAVES, _OPEN = "snapshot", "leaves.parquet", "open.jsonl"
+_MOST_EVIDENCE = 1_000
+"""How many changes an entry lists that only tampering explains."""
+_MOST_BYTES = 1 << 32
+
+
+@dataclasses.dataclass(frozen=True)
+class LedgerEntry:
+    """An entry of a ledger.
+
+    Attributes:
+        number: Its number, from 1.
+        digest: The SHA-256 of its line, which the next entry names.
+        content: What it says: see ``docs/ledger.md``.
+        signed_by: The id of the key whose signature was verified; None where it is not signed, or
+            no key was given.
+    """
+
+    number: int
+    digest: str
+    content: Mapping[str, Any]
+    signed_by: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LedgerReport:
+    """What a store became since the last entry of its ledger.
+
+    >>> report = ml.Ledger("ledger").check(store, key="public.pem")
+    >>> report.ok, report.counts
+    (True, {'added': 12, 'finished': 1, 'changed': 0, 'removed': 0})
+
+    Attributes:
+        problems: What is wrong with the ledger itself, each in a sentence.
+        changes: What changed in the store, in the order of the records.
+        entry: The last entry; None where there is none.
+        has_snapshot: Whether the old values were known.
+    """
+
+    problems: tuple[str, ...]
+    changes: tuple[RecordChange, ...]
+    entry: LedgerEntry | None
+    has_snapshot: bool
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many records there are of each kind of change."""
+        return counted(self.changes)
+
+    @property
+    def evidence(self) -> tuple[RecordChange, ...]:
+        """The changes that MLMD's own calls never bring about."""
+        return tuple(change for change in self.changes if change.kind in EVIDENCE)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the ledger is whole, and nothing was changed or removed."""
+        return not self.problems and not self.evidence
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the changes as a frame, like ``store.changes()``."""
+        return frame(self.changes)
+
+
+class Ledger:
+    """A ledger of a store: whether its history was rewritten.
+
+    >>> ledger = ml.Ledger("ledger")
+    >>> ledger.add(ml.connect("metadata.db"), key="key.pem", snapshot=True)
+    >>> ledger.check(ml.connect("metadata.db"), key="public.pem").ok
+    True
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Name a ledger; its folder is made by the first ``add()``."""
+        self.path = Path(path).expanduser().absolute()
+
+    def add(
+        self,
+        store: Any,
+        *,
+        key: Key | None = None,
+        public_key: str | os.PathLike[str] | None = None,
+        snapshot: bool = False,
+    ) -> LedgerReport:
+        """Append an entry with the state of a store, and return what changed since the last one.
+
+        Args:
+            store: The store, as ``connect()`` returns it.
+            key: Signs the entry; see ``save_bundle()``.
+            public_key: The path of the public key in PEM that belongs to a URI.
+            snapshot: Keep all records, so that ``check()`` knows the old values. Without, only
+                hashes are kept, and the lines of executions and artifacts that are unfinished.
+
+        Raises:
+            ConfigurationError: The ledger was damaged, cannot be written, or the key cannot sign.
+            StoreError: The store cannot be read.
+        """
+        signer = None if key is None else signing.signer_for(key, public_key)
+        tables = store.snapshot()
+        state = store_state.state_of(tables)
+        with locked(self.path / ENTRIES):
+            report = self._report(tables, state, None)
+            if report.problems:
+                message = (
+                    f"Nothing is added to the ledger {self.path}, as it was damaged: "
+                    f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
+                )
+                raise errors.ConfigurationError(message)
+            number = 1 if report.entry is None else report.entry.number + 1
+            files = self._keep(number, tables, state, snapshot=snapshot)
+            content = _content(number, report, tables, state) | {"files": files}
+            self._append(canonical_json.dumps(content).encode(), signer)
+            self._forget(number)
+        return report
+
+    def check(self, store: Any, *, key: str | os.PathLike[str] | None = None) -> LedgerReport:
+        """Return what a store became since the last entry, and what is wrong with the ledger.
+
+        Args:
+            store: The store, as ``connect()`` returns it.
+            key: The path of the signer's public key in PEM. Without it, whoever changed the ledger
+                may have made it anew.
+
+        Raises:
+            NotFoundError: There is no ledger, or no entry in it.
+            StoreError: The store cannot be read.
+        """
+        public = None if key is None else signing.load_public_key(key)
+        if not os.path.lexists(self.path / ENTRIES):
+            message = f"There is no ledger {self.path}; 'ledger add' begins one."
+            raise errors.NotFoundError(message)
+        tables = store.snapshot()
+        return self._report(tables, store_state.state_of(tables), public)
+
+    def entries(self, key: str | os.PathLike[str] | None = None) -> list[LedgerEntry]:
+        """Return the entries, from the first to the last.
+
+        Args:
+            key: The path of the signer's public key in PEM, with which they are verified.
+
+        Raises:
+            ConfigurationError: The chain is broken; the message names the entry.
+        """
+        found, problems = self._chain(None if key is None else signing.load_public_key(key))
+        if problems:
+            message = f"The ledger {self.path} was damaged: {'; '.join(problems)}."
+            raise errors.ConfigurationError(message)
+        return found
+
+    def _chain(self, key: Any) -> tuple[list[LedgerEntry], list[str]]:
+        """Return the entries, and what is wrong with their chain."""
+        path = self.path / ENTRIES
+        try:
+            raw = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            message = f"The ledger {path} cannot be read: {error.strerror}."
+            raise errors.ConfigurationError(message) from None
+        entries: list[LedgerEntry] = []
+        problems: list[str] = []
+        lines = raw.split(b"\n")
+        if lines.pop():
+            problems.append("its last line is cut off")
+        previous = ""
+        for number, line in enumerate(lines, 1):
+            try:
+                content, keyid = _opened(line, key)
+            except signing.SignatureError as error:
+                problems.append(f"entry {number} cannot be trusted: {error}")
+                content, keyid = {}, None
+            if content and (content.get("number"), content.get("previous")) != (number, previous):
+                problems.append(f"entry {number} does not follow the one before it")
+            previous = hashlib.sha256(line).hexdigest()
+            entries.append(LedgerEntry(number, previous, content, keyid))
+        return entries, problems
+
+    def _report(
+        self, tables: Tables, state: Mapping[str, store_state.KindState], key: Any
+    ) -> LedgerReport:
+        entries, problems = self._chain(key)
+        last = entries[-1] if entries else None
+        found: list[RecordChange] = []
+        has_snapshot = False
+        if last is not None and last.content:
+            try:
+                kept = self._snapshot(last)
+                has_snapshot = kept is not None
+                found = list(store_state.changes(self._state(last), state, tables, kept))
+            except (errors.MLMDLineageError, OSError, ValueError, KeyError, TypeError) as error:
+                told = str(error) or type(error).__name__
+                problems.append(f"what was kept with entry {last.number} cannot be used: {told}")
+        return LedgerReport(tuple(problems), tuple(found), last, has_snapshot)
+
+    def _folder(self, number: int) -> Path:
+        return self.path / f"state-{number:06}"
+
+    def _snapshot(self, entry: LedgerEntry) -> Callable[[Collection[str]], Tables] | None:
+        """Return what reads tables that were kept with an entry, None where only hashes were."""
+        folder, manifest = self._folder(entry.number) / _SNAPSHOT, f"{_SNAPSHOT}/{MANIFEST}"
+        if manifest not in entry.content["files"]:
+            return None
+        self._kept(entry, manifest)  # it holds the hashes of the other files, which are compared
+        return ArchiveReader(ArchiveMetadataStore(uri=str(folder))).read
+
+    def _state(self, entry: LedgerEntry) -> dict[str, store_state.KindState]:
+        """Return the state that was kept with an entry."""
+        leaves, lines = self._kept(entry, _LEAVES), self._kept(entry, _OPEN)
+        counts = {kind: tree["records"] for kind, tree in entry.content["trees"].items()}
+        state = store_state.from_files(leaves, lines, counts)
+        if store_state.root_of(state) != entry.content["root"]:
+            message = "its hashes are not those of the entry's Merkle root"
+            raise ValueError(message)
+        return state
+
+    def _kept(self, entry: LedgerEntry, name: str) -> bytes:
+        """Return a file that was kept with an entry, if it is as it was."""
+        path = self._folder(entry.number) / name
+        check_size(str(path), path.stat().st_size, _MOST_BYTES)
+        raw = path.read_bytes()
+        if hashlib.sha256(raw).hexdigest() != entry.content["files"][name]:
+            message = f"{name} was changed"
+            raise ValueError(message)
+        return raw
+
+    def _keep(
+        self,
+        number: int,
+        tables: Tables,
+        state: Mapping[str, store_state.KindState],
+        *,
+        snapshot: bool,
+    ) -> dict[str, str]:
+        """Write what is kept with an entry, and return its files with their SHA-256."""
+        target = self._folder(number)
+        try:
+            shutil.rmtree(target, ignore_errors=True)  # of an add that was interrupted
+            draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=self.path))
+            try:
+                names = [_LEAVES, _OPEN]
+                (draft / _LEAVES).write_bytes(store_state.to_parquet(state))
+                (draft / _OPEN).write_bytes(store_state.open_lines(state))
+                if snapshot:
+                    archive.save(tables, draft / _SNAPSHOT)
+                    names.append(f"{_SNAPSHOT}/{MANIFEST}")
+                files = {n: hashlib.sha256((draft / n).read_bytes()).hexdigest() for n in names}
+                draft.chmod(0o755)
+                draft.rename(target)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+        except OSError as error:
+            message = f"The ledger {self.path} cannot be written: {error.strerror or error}."
+            raise errors.ConfigurationError(message) from None
+        return files
+
+    def _append(self, payload: bytes, signer: signing.Signer | None) -> None:
+        if signer is not None:
+            line = signing.envelope(payload, signer, PAYLOAD_TYPE)
+        else:
+            unsigned = {
+                "payload": base64.b64encode(payload).decode(),
+                "payloadType": PAYLOAD_TYPE,
+                "signatures": [],
+            }
+            line = canonical_json.dumps(unsigned).encode()
+        path = self.path / ENTRIES
+        before = path.read_bytes() if path.exists() else b""
+        write_whole(path, before + line + b"\n")
+
+    def _forget(self, number: int) -> None:
+        """Remove what was kept with earlier entries: their roots stay in the chain."""
+        for folder in self.path.glob("state-*"):
+            if folder != self._folder(number):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self.path}>"
+
+
+def _opened(line: bytes, key: Any) -> tuple[dict[str, Any], str | None]:
+    """Return what an entry says, and the id of the key that signed it.
+
+    Raises:
+        SignatureError: It is no entry, or was not signed with the key.
+    """
+    if key is not None:
+        signed = signing.opened(line, key, PAYLOAD_TYPE)
+        payload, keyid = signed.payload, signed.keyids[0]
+    else:
+        _, payload = signing.payload_of(line, PAYLOAD_TYPE)
+        keyid = None
+    try:
+        content = json.loads(payload)
+        known = (content["format"], content["format_version"]) == (FORMAT, FORMAT_VERSION)
+        complete = isinstance(content["root"], str) and isinstance(content["files"], dict)
+        complete = complete and isinstance(content["trees"], dict)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        known = complete = False
+    if not known or not complete:
+        message = "it is no entry of a ledger, or one of a later release"
+        raise signing.SignatureError(message)
+    return content, keyid
+
+
+def _content(
+    number: int,
+    report: LedgerReport,
+    tables: Tables,
+    state: Mapping[str, store_state.KindState],
+) -> dict[str, Any]:
+    """Return what an entry says, but for the files that are kept."""
+    evidence = report.evidence
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "number": number,
+        "previous": report.entry.digest if report.entry else "",
+        "source": tables.source,
+        "schema_version": tables.schema_version,
+        "taken_at": tables.taken_at.isoformat(timespec="milliseconds"),
+        "root": store_state.root_of(state),
+        "trees": {
+            kind: {"records": found.records, "root": found.root} for kind, found in state.items()
+        },
+        "changes": report.counts,
+        "evidence": [dataclasses.asdict(change) for change in evidence[:_MOST_EVIDENCE]],
+        "evidence_left_out": max(0, len(evidence) - _MOST_EVIDENCE),
+    }

@@ -1,0 +1,1 @@
+"""Records: MLMD's rows as canonical JSON, their Merkle trees, and changes between two states."""
