@@ -116,7 +116,7 @@ def _closest(text: str, labels: dict[str, str]) -> list[str]:
     parts = [part for part in (wanted, name) if part]
     near += [
         low
-        for low, label in lowered.items()
+        for low, label in sorted(lowered.items(), key=lambda pair: len(pair[0]))
         if labels[label] and low not in near and any(part in low for part in parts)
     ]
     return [lowered[low] for low in near]
