@@ -86,7 +86,7 @@ def test_sqlite_answers_as_looking_at_every_row_does(reader: Reader, chosen: tup
 
 
 @given(CHOSEN)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_tables_answer_as_looking_at_every_row_does(
     snapshot: Snapshot, chosen: tuple[NodeKind, Any]
 ):

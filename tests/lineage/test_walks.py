@@ -27,8 +27,8 @@ FLAGS = [(reuse, internal) for reuse in (False, True) for internal in (False, Tr
 LATER = [(*flags, later) for flags in FLAGS for later in (False, True)]
 PRODUCED = ("produces", "later")
 EVENT_TYPES = (1, 2, 3, 4, 5, 6, 7)
-SMALL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+SMALL = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 edges = st.lists(
     st.tuples(st.integers(1, 7), st.integers(1, 7), st.sampled_from((3, 4, *EVENT_TYPES))),

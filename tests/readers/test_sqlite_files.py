@@ -278,7 +278,7 @@ class TestRefusals:
         path = tmp_path / "m.db"
         chance = random.Random(7)  # noqa: S311 - repeatable
         outcomes = set()
-        for _ in range(150):
+        for _ in range(80):
             content = bytearray(whole)
             for _ in range(chance.choice([1, 10, 200])):
                 content[chance.randrange(len(content))] = chance.randrange(256)

@@ -67,8 +67,8 @@ with contextlib.ExitStack() as stack:
             print("writing", flush=True)
 print(done)
 """
-SNAPSHOTS = 40
-QUESTIONS = 80
+SNAPSHOTS = 15
+QUESTIONS = 30
 
 
 class Writer(NamedTuple):

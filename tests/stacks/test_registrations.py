@@ -271,7 +271,7 @@ from mlmd_lineage.stacks.registry import Registry
 atomic_files.LOCK_SECONDS = 600
 start, go = os.pipe()
 children = []
-for number in range(20):  # forked, as twenty starts of Python would take longer than the test
+for number in range(10):  # forked, as ten starts of Python would take longer than the test
     child = os.fork()
     if child:
         children.append(child)
@@ -292,14 +292,14 @@ for child in children:
 
 
 @pytest.mark.slow
-def test_twenty_processes_that_register_at_once_lose_nothing(registry: Registry):
+def test_ten_processes_that_register_at_once_lose_nothing(registry: Registry):
     done = subprocess.run(
         [sys.executable, "-c", REGISTER], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
     names = set(registry.view().components(METADATA))
-    assert names == {"default", *(f"store-{number}" for number in range(20))}
-    for number in range(20):
+    assert names == {"default", *(f"store-{number}" for number in range(10))}
+    for number in range(10):
         store = made(registry, f"store-{number}")
         assert store.password.get_secret_value() == f"password-{number}"
     left = {path.name for path in registry.target.folder.iterdir() if path.suffix != ".lock"}
