@@ -54,7 +54,7 @@ SHARED = (
     "real/tfx_phantoms_v6.db",
 )
 VERSIONS = {"old": 5, "zenml_0132.db": 8, "real/tfx_phantoms_v6.db": 6}
-CASES = [
+EVERY = [
     (name, flavor)
     for name in (*MADE, *SHARED)
     for flavor in FLAVORS
@@ -64,8 +64,16 @@ CASES = [
     or (flavor == "kubeflow" and name in {*MADE, SHARED[0]})
     or name == "odd"
 ]
-ODD_CASES = [(name, flavor) for name, flavor in CASES if name == "odd"]
-NODES = {"sqlite": 6, "archive": 5, "mysql": 4, "postgresql": 4, "kubeflow": 4, "worker": 3}
+QUICK = {
+    *((name, flavor) for name in ("odd", "old", "empty") for flavor in ("sqlite", "archive")),
+    (SHARED[0], "sqlite"),
+}
+CASES = [
+    pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow, id="-".join(case))
+    for case in EVERY
+]
+ODD_CASES = [case for case in CASES if case.id.startswith("odd-")]
+NODES = {"sqlite": 4, "archive": 4, "mysql": 4, "postgresql": 4, "kubeflow": 4, "worker": 3}
 """How many of a real store's nodes each flavor is asked about."""
 
 
@@ -145,7 +153,7 @@ def originals() -> dict[str, Original]:
     return {}
 
 
-@pytest.fixture(scope="session", params=CASES, ids="-".join)
+@pytest.fixture(scope="session", params=CASES)
 def case(
     request: pytest.FixtureRequest,
     originals: dict[str, Original],
@@ -365,7 +373,7 @@ MISTAKES: list[tuple[Any, dict[str, Any], type]] = [
 ]
 
 
-@pytest.mark.parametrize("case", ODD_CASES, indirect=True, ids="-".join)
+@pytest.mark.parametrize("case", ODD_CASES, indirect=True)
 def test_errors_are_the_same(case: Case):
     def ask(session: Any) -> None:
         live = ml.Store(case.store.metadata_store, reader=HeldReader(session))
@@ -379,7 +387,7 @@ def test_errors_are_the_same(case: Case):
     case.store._reader.ask(ask)
 
 
-@pytest.mark.parametrize("case", ODD_CASES, indirect=True, ids="-".join)
+@pytest.mark.parametrize("case", ODD_CASES, indirect=True)
 def test_a_type_that_is_not_there_is_said_with_its_like(case: Case):
     for frames in (case.store.frames, case.snapshot.frames):
         with pytest.raises(ml.errors.NotFoundError, match="artifact type"):
@@ -412,9 +420,8 @@ print(json.dumps(where))
 
 @pytest.mark.parametrize(
     "case",
-    [(name, flavor) for name, flavor in ODD_CASES if flavor not in {"worker", "postgresql"}],
+    [case for case in ODD_CASES if case.id not in {"odd-worker", "odd-postgresql"}],
     indirect=True,
-    ids="-".join,
 )
 def test_only_frames_need_pandas(case: Case, tmp_path: Path):
     """Its import takes longer than most answers do; PostgreSQL's driver imports it by itself."""

@@ -31,7 +31,8 @@ def executed(path: Path) -> Any:
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,
-        timeout=300,
+        timeout=600,
+        startup_timeout=600,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,

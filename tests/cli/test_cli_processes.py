@@ -95,6 +95,7 @@ def test_progress_shows_on_a_terminal_only(tmp_path: Path, env: dict[str, str]):
     assert terminal.invoke("describe", STORE).stderr == ""
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path, env: dict[str, str]):
     command = (
         f"mlmd-lineage events {shlex.quote(STORE)} --format json | head -1; "
@@ -114,6 +115,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path, env: dict[str, str]):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
 @pytest.mark.parametrize("command", ["artifacts STORE", "describe STORE", "--help"])
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_line(command: str, tmp_path: Path, env: dict[str, str]):
     ours = f"mlmd-lineage {command.replace('STORE', shlex.quote(STORE))}"
     for redirect, told in (
@@ -132,6 +134,7 @@ def test_a_full_disk_is_told_in_one_line(command: str, tmp_path: Path, env: dict
         assert done.stderr == f"Error: The output cannot be written: {told}.\n"
 
 
+@pytest.mark.slow
 def test_closed_streams_take_the_place_of_no_file(tmp_path: Path, env: dict[str, str]):
     # Without stdin and stderr the first file that is opened would get their numbers.
     done = subprocess.run(
@@ -190,6 +193,7 @@ def test_an_interrupt_is_quiet(tmp_path: Path, env: dict[str, str]):
     assert (process.returncode, *rest) == (130, "", "")
 
 
+@pytest.mark.slow
 def test_an_encoding_that_lacks_a_letter_shows_its_number(tmp_path: Path, env: dict[str, str]):
     store = tmp_path / "\u6a21\u578b.db"
     shutil.copyfile(STORE, store)

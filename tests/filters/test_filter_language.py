@@ -151,6 +151,7 @@ def test_a_filter_of_any_depth_is_answered_or_refused(text: str):
         assert len(str(error)) < 600  # noqa: PT017 - either may be
 
 
+@pytest.mark.slow
 def test_a_filter_as_long_as_allowed_is_answered(tmp_path: Path):
     store = ml.connect(filter_stores.made(tmp_path / "m.db"))
     numbers = ", ".join(map(str, range(9_000)))

@@ -358,6 +358,7 @@ def test_mermaid_of_a_trace() -> None:
 
 
 @pytest.mark.parametrize("method", ["to_json", "to_dot", "to_mermaid", "to_graphml"])
+@pytest.mark.slow
 def test_time_grows_with_the_graph(method: str) -> None:
     def seconds(length: int) -> float:
         graph = chain(length)

@@ -187,6 +187,7 @@ def test_events_of_no_known_type_are_no_edges(tmp_path: Path):
         graph.upstream("execution/11")
 
 
+@pytest.mark.slow
 def test_ids_may_be_huge(tmp_path: Path):
     big = 2**40
     edges = [(big, big, INPUT), (big + 7, big, OUTPUT), (big + 7, big + 2, INPUT)]
@@ -290,6 +291,7 @@ def long_chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return odd_stores.graph(tmp_path_factory.mktemp("chain") / "chain.db", chain(HOPS))
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_hops_is_answered_whole(long_chain: Path):
     graph = ml.connect(long_chain).lineage()
     for trace in (graph.upstream(HOPS // 2 + 1), graph.downstream(1)):

@@ -102,6 +102,7 @@ def test_closures_are_those_of_the_definition(tables: Tables, flags: tuple[bool,
 
 @FEW
 @given(stores(), st.sampled_from(LATER))
+@pytest.mark.slow
 def test_ways_between_are_those_of_the_definition(tables: Tables, flags: tuple[bool, bool, bool]):
     graph = LineageGraph(tables)
     expected, arguments = oracle(graph, flags)
@@ -243,6 +244,7 @@ def told(asked: Any, way: str, nodes: tuple[str, ...], question: dict[str, Any])
 
 @SMALL
 @given(stores(), st.integers(odd_stores.START - 1, odd_stores.START + 130))
+@pytest.mark.slow
 def test_as_of_is_the_graph_of_what_existed_then(tables: Tables, moment: int):
     events = tables["Event"].to_pylist()
     rows = {name: tables[name] for name in tables.names}
@@ -274,6 +276,7 @@ def test_as_of_is_the_graph_of_what_existed_then(tables: Tables, moment: int):
 
 @FEW
 @given(stores())
+@pytest.mark.slow
 def test_a_trace_is_a_graph(tables: Tables):
     graph = LineageGraph(tables)
     for node in graph:
@@ -353,6 +356,7 @@ def test_each_event_has_one_role_and_roles_are_what_they_say(tables: Tables):
 
 @FEW
 @given(stores())
+@pytest.mark.slow
 def test_an_archive_answers_like_its_store(tables: Tables):
     graph = LineageGraph(tables)
     with tempfile.TemporaryDirectory() as folder:

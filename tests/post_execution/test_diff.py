@@ -302,6 +302,7 @@ def test_a_new_step_is_a_change_of_structure():
     assert first(maker.store().diff("first", "second")) == {"churn/report": [("structure", "step")]}
 
 
+@pytest.mark.slow
 def test_deep_lineages_need_no_deep_stack():
     maker = Maker()
     ends = []

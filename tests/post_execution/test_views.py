@@ -329,7 +329,9 @@ def test_a_circle_of_parents_ends():
     assert store.get_run("one").status == "completed"
 
 
-@pytest.mark.parametrize("seed", range(0, 100, 10))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 100, 10))]
+)
 def test_odd_rows_never_raise(seed: int):
     for number in range(seed, seed + 10):
         made = odd_store(number)

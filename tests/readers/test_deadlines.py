@@ -95,6 +95,7 @@ def test_a_statement_of_sqlite(path: Path):
     assert reader.ask(lambda session: session.select("SELECT 1", ())) == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_statement_in_another_process(path: Path):
     reader: Any = SubprocessReader(path, 5)
     ends(lambda: reader.ask(lambda session: session.select(ENDLESS, ())), seconds=1.5)

@@ -183,6 +183,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["here", "in another process"])
+@pytest.mark.slow
 def test_ctrl_c_ends_a_statement(path: Path, native: bool):  # noqa: FBT001 - a parameter
     code = ENDLESS
     if native:  # as if ml_metadata were loaded

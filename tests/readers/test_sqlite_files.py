@@ -273,6 +273,7 @@ class TestRefusals:
         path.write_bytes(content)
         both_fail(path, errors.DamagedStoreError, "is damaged")
 
+    @pytest.mark.slow
     def test_flipped_bytes_never_crash(self, tmp_path: Path):
         whole = stores.new_store(tmp_path / "whole.db").read_bytes()
         path = tmp_path / "m.db"
@@ -298,12 +299,14 @@ class TestRefusals:
         assert outcomes <= {None, errors.DamagedStoreError, errors.NotAMetadataStoreError}
 
     @posix_only
+    @pytest.mark.slow
     def test_permission_denied(self, open_folder: Path):
         path = stores.new_store(open_folder / "m.db")
         path.chmod(0)
         as_nobody(open_folder, path, "StorePermissionError", "may not be read by this user")
 
     @posix_only
+    @pytest.mark.slow
     def test_a_folder_that_may_not_be_entered(self, open_folder: Path):
         folder = open_folder / "closed"
         folder.mkdir()
@@ -316,6 +319,7 @@ class TestRefusals:
 
 
 @posix_only
+@pytest.mark.slow
 class TestReadingWithFewRights:
     """What a user may read and not write is read, in every state."""
 

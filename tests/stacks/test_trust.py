@@ -153,6 +153,7 @@ def test_the_layer_is_shown():
     }
 
 
+@pytest.mark.slow
 def test_the_commands_that_list_import_nothing():
     """In processes of their own, as people run them."""
     project = checkout()

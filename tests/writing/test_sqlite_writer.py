@@ -202,6 +202,7 @@ def test_a_busy_file_is_waited_for_no_longer_than_was_said(tmp_path: Path, state
     assert counts(path)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_statement_leaves_all_or_nothing(tmp_path: Path):
     path = tmp_path / "metadata.db"
     done = subprocess.run(
@@ -230,6 +231,7 @@ def run_processes(target: Callable[..., None], path: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
+@pytest.mark.slow
 def test_four_processes_lose_nothing_and_write_nothing_twice(tmp_path: Path):
     path, seen = tmp_path / "metadata.db", []
     done = threading.Event()
