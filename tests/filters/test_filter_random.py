@@ -78,6 +78,7 @@ def test_what_is_written_is_read(chosen: tuple[NodeKind, Any]):
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@pytest.mark.slow
 def test_sqlite_answers_as_looking_at_every_row_does(reader: Reader, chosen: tuple[NodeKind, Any]):
     kind, said = chosen
     text = written(said)

@@ -200,6 +200,7 @@ def test_whatever_bounds_an_answer_is_named(
 
 @SMALL
 @given(stores(), st.data())
+@pytest.mark.slow
 def test_live_answers_are_those_from_memory(tables: Tables, data: st.DataObject):
     graph, store = LineageGraph(tables), odd_stores.live(tables)
     if not len(graph):

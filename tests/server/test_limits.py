@@ -44,13 +44,12 @@ def waiting(path: Path) -> Iterator[Any]:
                 threads.submit(service_requests.client(channel), "GetArtifacts")
                 for channel in channels[:4]
             ]
-            end = time.monotonic() + 20
-            while not any(call.done() for call in calls) and time.monotonic() < end:
-                time.sleep(0.02)
+            until(lambda: any(call.done() for call in calls), "the call that is one too many")
             yield calls, channels[4]
         assert sorted(call.result()[0] for call in calls) == [0, 0, 0, 8]
 
 
+@pytest.mark.slow
 def test_health_is_answered_while_calls_wait(waiting: Any):
     calls, channel = waiting
     assert sum(call.done() for call in calls) == 1  # the fourth was refused
@@ -58,6 +57,7 @@ def test_health_is_answered_while_calls_wait(waiting: Any):
     assert sum(call.done() for call in calls) == 1
 
 
+@pytest.mark.slow
 def test_clients_that_send_nothing_hinder_nobody(path: Path):
     with (
         served(path, "--read-only") as service,
@@ -84,6 +84,7 @@ SLOW = "artifacts_a.id + artifacts_b.id + artifacts_c.id = -1"
 """A filter within the limits that takes minutes on a store with one large context."""
 
 
+@pytest.mark.slow
 def test_a_read_ends_with_its_client(path: Path):
     # Each of 500 artifacts with each other two.
     sqlite_stores.change(
@@ -108,6 +109,7 @@ def test_a_read_ends_with_its_client(path: Path):
         assert service_requests.client(channel)("GetArtifactTypes")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_call_may_take_so_long(path: Path):
     with (
         served(path, "--read-only", "--timeout", "0.5") as service,
@@ -120,6 +122,7 @@ def test_a_call_may_take_so_long(path: Path):
         assert call("GetArtifacts")[0] == 0
 
 
+@pytest.mark.slow
 def test_there_may_be_so_many_connections(path: Path):
     with (
         served(path, "--read-only", "--max-connections", "3") as service,
@@ -134,6 +137,7 @@ def test_there_may_be_so_many_connections(path: Path):
         assert [call("GetArtifactTypes")[0] for call in calls] == [0, 0, 0, 14, 14]
 
 
+@pytest.mark.slow
 def test_long_requests_and_connections_without_calls(path: Path):
     with (
         served(path, "--read-only", "--max-message", "1", "--max-idle", "1") as service,
@@ -149,6 +153,7 @@ def test_long_requests_and_connections_without_calls(path: Path):
         assert call("GetArtifactTypes")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_response_may_be_so_large(path: Path):
     sqlite_stores.change(path, "UPDATE Artifact SET uri = hex(zeroblob(100000))")
     with (
@@ -162,6 +167,7 @@ def test_a_response_may_be_so_large(path: Path):
         assert call("GetArtifacts", options=page)[0] == 0
 
 
+@pytest.mark.slow
 def test_errors_say_nothing_of_where_the_store_is(path: Path):
     with (
         served(path, "--read-only") as service,
