@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeSchema
 
 _MESSAGES = {"artifact": "Artifact", "execution": "Execution", "context": "Context"}
-_VALUES = {
-    "int_value": 1,
-    "double_value": 2,
-    "string_value": 3,
-    "struct_value": 4,
-    "proto_value": 5,
-    "bool_value": 6,
-}
 
 
 def _numbers_of(message: str) -> dict[str, int]:
@@ -77,14 +69,16 @@ class NodeColumns:
             for name in ("rows", "values", "lengths")
         )
         count = len(rows)
-        entries = parsed(Fields(held[0].data, rows, starts, lengths).messages, (1, 2))
-        values = parsed(entries[2].messages, _VALUES.values())
+        in_entry, in_value = _numbers_of("Property"), _numbers_of("Value")
+        entries = parsed(Fields(held[0].data, rows, starts, lengths).messages, in_entry.values())
+        keys, held_values = (entries[in_entry[name]] for name in ("key", "value"))
+        values = parsed(held_values.messages, in_value.values())
         # A value belongs to the entry that holds it.
         inside = {
-            name: values[number]._replace(rows=entries[2].rows[values[number].rows])
-            for name, number in _VALUES.items()
+            name: values[number]._replace(rows=held_values.rows[values[number].rows])
+            for name, number in in_value.items()
         }
-        names = entries[1].texts(count)
+        names = keys.texts(count)
         names = names.fill_null(arrays.scalar(b"", names.type))  # an empty key is left out
         columns = {
             self._kind.id_column: arrays.from_numpy(self.ids[rows]),
