@@ -17,14 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        "mariadb_server",
-        "postgresql_server",
-        pytest.param("service", marks=pytest.mark.native),
-    ]
-)
+DATABASES = ["sqlite", "mariadb_server", "postgresql_server"]
+SERVICE = pytest.param("service", marks=pytest.mark.native)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, config_folder: Path) -> Iterator[ml.Store]:
     """Return an empty store of each kind."""
     del config_folder
@@ -39,6 +36,7 @@ def store(request: pytest.FixtureRequest, config_folder: Path) -> Iterator[ml.St
         yield ml.connect(server.url(server.new_database()), create=True)
 
 
+@pytest.mark.parametrize("store", [*DATABASES, SERVICE], indirect=True)
 def test_what_is_recorded_reads_back(store: ml.Store):
     Path("train.csv").write_text("a,b\n", encoding="utf-8")
     Path("model.pkl").write_bytes(b"model")
@@ -76,6 +74,7 @@ def test_what_is_recorded_reads_back(store: ml.Store):
     )
 
 
+@pytest.mark.parametrize("store", DATABASES, indirect=True)
 def test_a_run_is_new_or_resumed(store: ml.Store):
     with store.record("churn", "r") as run, run.step("a"):
         pass
@@ -90,6 +89,7 @@ def test_a_run_is_new_or_resumed(store: ml.Store):
     assert [run.name for run in store.get_pipeline("churn").runs] == ["r"]
 
 
+@pytest.mark.parametrize("store", DATABASES, indirect=True)
 def test_names_that_differ_in_their_case_are_kept_apart_or_refused(store: ml.Store):
     with store.record("churn", "r") as run, run.step("a"):
         pass
@@ -107,6 +107,7 @@ def test_names_that_differ_in_their_case_are_kept_apart_or_refused(store: ml.Sto
     assert store.get_run("r").get_step_names() == ["a"]
 
 
+@pytest.mark.parametrize("store", [*DATABASES, SERVICE], indirect=True)
 def test_results_are_reused(store: ml.Store):
     Path("data.csv").write_text("1\n", encoding="utf-8")
     key = CacheKey({"step": "churn.train", "lr": "0.1"})
