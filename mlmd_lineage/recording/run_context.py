@@ -79,6 +79,7 @@ class RunContext:
             try:
                 self._put_new()
             except errors.AlreadyExistsError:
+                self._access.forget_absent()
                 self._access.look_up(_TYPES, [self.context])
                 if self.context.id is None:
                     raise

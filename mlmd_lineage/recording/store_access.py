@@ -41,6 +41,8 @@ class StoreAccess:
         self._reader = reader
         self._writer = writer
         self._contexts: dict[tuple[str, str], ContextToPut] = {}
+        # What was looked up and is not there is not looked up again: it is put where it is needed,
+        # and used as it is if another process was first.
         self._absent: set[object] = set()
         self._lock = threading.RLock()
 
@@ -91,6 +93,11 @@ class StoreAccess:
             self._absent.update(key for key in unknown if key not in self.type_ids)
             self._absent.update(id(context) for context in missing if context.id is None)
 
+    def forget_absent(self) -> None:
+        """Look up again what was not there, as another process was first with it."""
+        with self._lock:
+            self._absent.clear()
+
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction."""
         return self._reader.ask(question)
@@ -105,7 +112,6 @@ class StoreAccess:
         response = self._writer.put(batch.request)
         with self._lock:
             self.type_ids.update(batch.take_ids(response))
-            self._absent.clear()
 
     def adopt(self, batch: RecordBatch) -> bool:
         """Give the new artifacts of a batch the ids of those that are there; tell if any was.

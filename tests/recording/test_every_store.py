@@ -17,14 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        "mariadb_server",
-        "postgresql_server",
-        pytest.param("service", marks=pytest.mark.native),
-    ]
-)
+DATABASES = ["sqlite", "mariadb_server", "postgresql_server"]
+SERVICE = pytest.param("service", marks=pytest.mark.native)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, config_folder: Path) -> Iterator[ml.Store]:
     """Return an empty store of each kind."""
     del config_folder
@@ -39,6 +36,7 @@ def store(request: pytest.FixtureRequest, config_folder: Path) -> Iterator[ml.St
         yield ml.connect(server.url(server.new_database()), create=True)
 
 
+@pytest.mark.parametrize("store", [*DATABASES, SERVICE], indirect=True)
 def test_what_is_recorded_reads_back(store: ml.Store):
     Path("train.csv").write_text("a,b\n", encoding="utf-8")
     Path("model.pkl").write_bytes(b"model")
@@ -76,6 +74,7 @@ def test_what_is_recorded_reads_back(store: ml.Store):
     )
 
 
+@pytest.mark.parametrize("store", DATABASES, indirect=True)
 def test_a_run_is_new_or_resumed(store: ml.Store):
     with store.record("churn", "r") as run, run.step("a"):
         pass
@@ -90,6 +89,7 @@ def test_a_run_is_new_or_resumed(store: ml.Store):
     assert [run.name for run in store.get_pipeline("churn").runs] == ["r"]
 
 
+@pytest.mark.parametrize("store", DATABASES, indirect=True)
 def test_names_that_differ_in_their_case_are_kept_apart_or_refused(store: ml.Store):
     with store.record("churn", "r") as run, run.step("a"):
         pass
@@ -107,6 +107,7 @@ def test_names_that_differ_in_their_case_are_kept_apart_or_refused(store: ml.Sto
     assert store.get_run("r").get_step_names() == ["a"]
 
 
+@pytest.mark.parametrize("store", [*DATABASES, SERVICE], indirect=True)
 def test_results_are_reused(store: ml.Store):
     Path("data.csv").write_text("1\n", encoding="utf-8")
     key = CacheKey({"step": "churn.train", "lr": "0.1"})
@@ -132,3 +133,51 @@ def test_results_are_reused(store: ml.Store):
         assert step.look_up(key) is None
         assert step.cache_answer is not None
         assert "has changed since" in step.cache_answer.reason
+
+
+@pytest.mark.native
+def test_ml_metadata_finds_pipelines_runs_steps_and_values(config_folder: Path):
+    del config_folder
+    from ml_metadata import metadata_store
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    store = ml.connect("store.db", create=True)
+    Path("data.csv").write_text("1\n", encoding="utf-8")
+    with (
+        store.record("churn", "r") as run,
+        run.step(
+            "train",
+            type="Trainer",
+            base_type="Train",
+            parameters={"lr": 0.1, "epochs": 3, "layers": [1, 2], "name": "x"},
+            inputs={"data": "data.csv", "again": "data.csv"},
+        ) as step,
+    ):
+        step.produce("model", uri="data.csv", type="Model", metrics={"auc": 0.5})
+    config = pb.ConnectionConfig()
+    config.sqlite.filename_uri = "store.db"
+    theirs = metadata_store.MetadataStore(config)
+    context = theirs.get_context_by_type_and_name("pipeline_run", "r")
+    assert [c.name for c in theirs.get_parent_contexts_by_context(context.id)] == ["churn"]
+    [execution] = theirs.get_executions_by_context(context.id)
+    assert (execution.type, execution.last_known_state) == ("Trainer", pb.Execution.COMPLETE)
+    held = execution.custom_properties
+    assert (held["lr"].double_value, held["epochs"].int_value) == (0.1, 3)
+    assert (held["layers"].string_value, held["name"].string_value) == ("[1, 2]", "x")
+    contexts = theirs.get_contexts_by_execution(execution.id)
+    assert sorted((c.type, c.name) for c in contexts) == [
+        ("node", "churn.train"),
+        ("pipeline", "churn"),
+        ("pipeline_run", "r"),
+    ]
+    used, made = theirs.get_events_by_execution_ids([execution.id])
+    assert [(s.key or s.index) for s in used.path.steps] == ["data", 0, "again", 0]
+    assert (used.type, made.type) == (pb.Event.INPUT, pb.Event.OUTPUT)
+    [model] = theirs.get_artifacts_by_id([made.artifact_id])
+    assert (model.type, model.state) == ("Model", pb.Artifact.LIVE)
+    assert model.custom_properties["auc"].double_value == 0.5
+    types = {t.name: t.base_type for t in theirs.get_artifact_types()}
+    assert types["Model"] == pb.ArtifactType.MODEL
+    assert {t.name: t.base_type for t in theirs.get_execution_types()}["Trainer"] == (
+        pb.ExecutionType.TRAIN
+    )

@@ -59,6 +59,7 @@ def test_a_process_killed_at_any_statement_leaves_no_half_step(tmp_path: Path):
     check(found)
 
 
+@pytest.mark.slow
 def test_a_process_killed_before_and_after_statements_of_mariadb(
     mariadb_server: Server, tmp_path: Path
 ):
@@ -66,11 +67,3 @@ def test_a_process_killed_before_and_after_statements_of_mariadb(
     found = outcomes(url, 23, tmp_path)
     assert len(found) > 5
     check(found)
-
-
-@pytest.mark.slow
-def test_a_process_killed_at_each_statement(mariadb_server: Server, tmp_path: Path):
-    for url in ("store.db", mariadb_server.url(mariadb_server.new_database())):
-        found = outcomes(url, 1, tmp_path)
-        assert len(found) > 50
-        check(found)
