@@ -92,6 +92,7 @@ def _root_of_stack() -> str | None:
     from mlmd_lineage.stacks.stack import Stack
 
     store = Stack().artifact_store
+    store.list_place()
     return None if store.name == _BUILT_IN_STACK else store.path
 
 

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[1]
-_STEP_ID = re.compile(r"(?<=/)[0-9a-f]{8}(?= )")
-"""The part of a step's name that is another in every run."""
+_STEP_ID = re.compile(r"\b[0-9a-f]{32}\b")
+"""The folder of a step's outputs, which is another in every run."""
 
 
-def demo() -> str:
-    """Return what the demo prints, each time as if for the first time."""
-    return _STEP_ID.sub("1a2b3c4d", terminal.invoke("demo").stdout)
+def demo(config: Path) -> str:
+    """Return what the demo prints, as if its folders were those of a user of Linux."""
+    shown = _STEP_ID.sub("1a2b3c4d5e6f708192a3b4c5d6e7f809", terminal.invoke("demo").stdout)
+    shown = shown.replace(str(config), "/home/me/.config/mlmd_lineage")
+    return shown.replace(str(ROOT), "/home/me/clone")
 
 
 def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -27,13 +29,13 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, monkeypatch: pyte
     assert shown is not None
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(tmp_path))
-    assert shown[1] == demo()
+    assert shown[1] == demo(tmp_path)
 
 
 def test_the_demo_reuses_all_when_it_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(tmp_path))
-    demo()
-    lines = [line for line in demo().splitlines() if line.startswith("demo-")]
+    demo(tmp_path)
+    lines = [line for line in demo(tmp_path).splitlines() if line.startswith("demo-")]
     assert "demo-4, learning rate 0.01: split cached, train cached, evaluate cached" in lines
 
 

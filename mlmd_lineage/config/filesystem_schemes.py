@@ -65,6 +65,7 @@ _BUILT_IN: Mapping[str, FilesystemScheme] = MappingProxyType(
     }
 )
 _registered: dict[str, FilesystemScheme] = {}
+_places: dict[str, FilesystemScheme] = {}
 
 
 def register_scheme(scheme: str, protocol: str | None = None, **options: Any) -> Callable[[], None]:
@@ -95,16 +96,37 @@ def register_scheme(scheme: str, protocol: str | None = None, **options: Any) ->
     return unregister
 
 
-def filesystem_scheme(scheme: str) -> FilesystemScheme | None:
+def list_place(path: str, options: Mapping[str, Any]) -> None:
+    """Read what lies in a folder or bucket by a filesystem with arguments of its own.
+
+    An artifact store's credentials are for its own path, and for no other URI of its scheme.
+
+    >>> list_place("s3://bucket/artifacts", {"endpoint_url": "http://minio:9000"})
+
+    Args:
+        path: The folder or bucket, with its scheme.
+        options: The filesystem's arguments.
+    """
+    _places[f"{path.rstrip('/')}/"] = FilesystemScheme(path.partition("://")[0], dict(options))
+
+
+def filesystem_scheme(scheme: str, uri: str = "") -> FilesystemScheme | None:
     """Return the filesystem of a scheme; None where the scheme is not listed.
 
     >>> filesystem_scheme("gs").protocol
     'gcs'
 
+    Args:
+        scheme: What stands before ``://``.
+        uri: What is read; where it lies in a place of its own, see ``list_place()``, that counts.
+
     Raises:
         ConfigurationError: The variable or the file does not hold what it has to.
     """
     name = scheme.lower()
+    places = [place for place in _places if f"{uri}/".startswith(place)]
+    if places and ".." not in uri.split("/"):
+        return _places[max(places, key=len)]
     for found in (_registered, _of_variable(), _of_file(), _BUILT_IN):
         if name in found:
             return found[name]

@@ -95,6 +95,7 @@ def execute(
     Raises:
         Exception: What the step raises; it is recorded as failed then.
     """
+    settings.artifact_store.list_place()
     if settings.recorder is not None:
         recorded = _record(planned, call, settings, settings.recorder)
     else:

@@ -49,16 +49,10 @@ def value_of(  # noqa: PLR0913 - each stands alone
         if known.RUNS_CODE and not allow_pickle:
             raise _pickled(artifact)
         return known.load(Path(artifact.uri))
-    is_own = local is None and artifact.uri.startswith(f"{artifact_store.path.rstrip('/')}/")
     described = materializers.DescribedArtifact(
         artifact.node_key or "", artifact.type, kept.data_type, kept.materializer, artifact.uri
     )
-    return materializers.read(
-        described,
-        allow_pickle=allow_pickle,
-        max_bytes=_ANY_SIZE,
-        filesystem=artifact_store.filesystem() if is_own else None,
-    )
+    return materializers.read(described, allow_pickle=allow_pickle, max_bytes=_ANY_SIZE)
 
 
 def _wants_path(annotation: Any) -> bool:

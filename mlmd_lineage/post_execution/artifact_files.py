@@ -50,7 +50,6 @@ def files_at(
     *,
     root: str | None = None,
     max_bytes: int = MAX_BYTES,
-    filesystem: Any = None,
 ) -> ArtifactFiles:
     """Return the files at a URI.
 
@@ -58,8 +57,6 @@ def files_at(
         uri: A path, or a URI of a listed scheme; see ``filesystem_schemes``.
         root: The path or URI of a folder in which it has to lie.
         max_bytes: How many bytes a file may have.
-        filesystem: fsspec's filesystem that it is read with; where none is given, the scheme says
-            which, and has to be listed.
 
     Raises:
         UnreadableError: It is not to be followed.
@@ -71,11 +68,9 @@ def files_at(
         message = "its URI holds a NUL character"
         raise UnreadableError(message)
     scheme, path = _split(uri)
-    if filesystem is not None:
-        return RemoteFiles(uri, filesystem, max_bytes)
     if scheme == "file":
         return LocalFiles(path, None if root is None else _local_root(root), max_bytes)
-    found = filesystem_schemes.filesystem_scheme(scheme)
+    found = filesystem_schemes.filesystem_scheme(scheme, uri)
     if found is None:
         raise UnreadableError(filesystem_schemes.how_to_list(scheme))
     if root is not None:

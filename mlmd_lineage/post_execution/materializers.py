@@ -95,26 +95,22 @@ def describe(run_index: RunIndex, artifact: int, dialect: str) -> DescribedArtif
     )
 
 
-def read(  # noqa: PLR0913 - each stands alone
+def read(
     artifact: ReadableArtifact,
     *,
     file: str | None = None,
     allow_pickle: bool = False,
     max_bytes: int = MAX_BYTES,
     root: str | None = None,
-    filesystem: Any = None,
 ) -> Any:
-    """Return what an artifact holds; see ``ArtifactView.read()``.
-
-    ``filesystem`` is fsspec's filesystem of its URI, where its scheme need not be listed.
-    """
+    """Return what an artifact holds; see ``ArtifactView.read()``."""
     for name in (artifact.data_type, artifact.type):
         if name is not None and name in _materializers:
             return _called(name, artifact)
     if not artifact.uri:
         raise _unreadable(artifact, "it has no URI")
     try:
-        files = files_at(artifact.uri, root=root, max_bytes=max_bytes, filesystem=filesystem)
+        files = files_at(artifact.uri, root=root, max_bytes=max_bytes)
         known = choice.materializer_named(artifact.materializer or "")
         if known is not None and file is None and (names := files.names()) is not None:
             artifact_formats.check_pickle(runs_code=known.RUNS_CODE, allow_pickle=allow_pickle)

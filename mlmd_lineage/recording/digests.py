@@ -116,7 +116,7 @@ def _filesystem(uri: str) -> tuple[Any, str]:
     import fsspec
 
     scheme = scheme_of(uri)
-    listed = filesystem_schemes.filesystem_scheme(scheme)
+    listed = filesystem_schemes.filesystem_scheme(scheme, uri)
     try:
         if listed is None:
             return fsspec.core.url_to_fs(uri)  # type: ignore[no-any-return]  # fsspec has no types

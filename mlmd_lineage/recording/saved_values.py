@@ -65,6 +65,7 @@ class ValueSaver:
         path = "/".join(map(_folder_name, names))
         local = self.store.local_path
         uri = f"{self.store.path if local is None else local.as_posix()}/{path}"
+        self.store.list_place()
         storage.save(value, materializer, self.store, uri)
         kind = materializer.ARTIFACT_TYPE
         return SavedValue(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
 
+from mlmd_lineage.config import filesystem_schemes
 from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.stacks.reachability import Reach, reach_of
 from mlmd_lineage.stores.component import Component
@@ -79,6 +80,11 @@ class BaseArtifactStore(Component):
         import fsspec
 
         return fsspec.filesystem(self.path.split("://")[0], **self.options())
+
+    def list_place(self) -> None:
+        """Have what lies in it read with its own credentials from now on, in this process."""
+        if self.local_path is None:
+            filesystem_schemes.list_place(self.path, self.options())
 
     def reach(self) -> Reach:
         """Try to list the path, and return whether it can be reached, and if not, why."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import churn_steps
 import numpy as np
@@ -419,6 +420,53 @@ def test_the_stack_and_the_store_can_be_given(home: Path):
     assert len(ml.connect().get_runs()) == 0  # nothing was begun
     with pytest.raises(ml.errors.ConfigurationError, match="jobs is 0"):
         churn_steps.churn(path).run(jobs=0)
+
+
+class BucketArtifactStore(ml.BaseArtifactStore):
+    """A bucket that is in memory, as every process has its own."""
+
+    FLAVOR: ClassVar[str] = "bucket"
+    SCHEMES: ClassVar[tuple[str, ...]] = ("memory",)
+
+
+def test_values_in_a_bucket_are_handed_on_reused_and_read(home: Path):
+    bucket = BucketArtifactStore(path=f"memory://bucket/{home.name}")
+    stack = ml.Stack(artifact_store=bucket)
+    path = str(home / "data.csv")
+    run = churn_steps.churn(path).run(stack=stack)
+    assert run.get_step("train").output.uri.startswith(f"{bucket.path}/churn/train/")
+    np.testing.assert_array_equal(run.get_step("train").output.read(), [0.5, 1.0, 1.5])
+    again = churn_steps.churn(path).run(stack=stack)
+    assert set(statuses(again).values()) == {"cached"}
+    bucket.filesystem().rm(run.get_step("train").output.uri, recursive=True)
+    third = churn_steps.churn(path).run(stack=stack)
+    assert statuses(third)["train"] == "completed"
+
+
+def test_a_task_takes_the_passwords_of_its_stores_along(home: Path):
+    from mlmd_lineage.pipelines.step_execution import RunSettings
+    from mlmd_lineage.pipelines.step_task import PipelineStepTask
+
+    password = "pl9-cannot-be-guessed"
+    store = ml.MySQLMetadataStore(host="h", database="d", username="u", password=password)
+    artifacts = ml.Stack(
+        artifact_store={"flavor": "s3", "path": "s3://bucket/x", "key": "k", "secret": password}
+    ).artifact_store
+    call = churn_steps.churn(str(home / "data.csv"))
+    settings = RunSettings("run", ml.connect(store), artifacts)
+    task = pickle.loads(pickle.dumps(PipelineStepTask(call, "train", settings)))  # noqa: S301
+    assert task.name == "train"
+    assert task.waits_for == {"load"}
+    assert task._settings.store.metadata_store.password.get_secret_value() == password
+    assert task._settings.artifact_store.options()["secret"] == password
+    assert list(task.command())[:5] == [
+        "mlmd-lineage",
+        "pipeline",
+        "step",
+        "churn_steps:churn",
+        "train",
+    ]
+    assert password not in repr(task.command())
 
 
 def test_declared_packages_are_in_the_key(home: Path, monkeypatch: pytest.MonkeyPatch):
