@@ -88,7 +88,13 @@ def test_it_holds_the_whole_provenance(demo: ml.Dossier):
     assert trainer["environment"] == {"tfx_version": "1.15.1"}
     assert (trainer["status"], trainer["started"]) == ("completed", "2026-11-21 02:44:51 UTC")
     assert trainer["inputs"] == {"examples": ["artifact/1"]}
-    assert nodes(data["deployments"]) == ["artifact/21", "artifact/32"]
+    assert [(row["node"], row["direct"]) for row in data["deployments"]] == [
+        ("artifact/21", True),
+        ("artifact/32", False),
+    ]
+    assert "1 recorded deployment" in next(
+        row["shows"] for row in data["annex_iv"] if row["point"] == "1(d)"
+    )
     assert len(data["downstream"]) == 13
     assert set(demo.trace) == {*nodes(data["steps"]), "artifact/1", "artifact/15"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.audit.dossier.gathering import deployments_of
 from mlmd_lineage.post_execution.compare import lineage_diff
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _facts(sections: Facts) -> dict[str, Any]:
         "steps": len(sections["steps"]),
         "data sets": ", ".join(one["node"] for one in sections["data_sets"]) or None,
         "approved": _approved(sections["approvals"]),
-        "deployments": sum(row["kind"] == "deployment" for row in sections["deployments"]),
+        "deployments": len(deployments_of(sections)),
     }
     for row in sections["metrics"]:
         for name, value in row["values"].items():

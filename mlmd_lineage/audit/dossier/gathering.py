@@ -92,6 +92,12 @@ def gather(reader: Reader, key: str) -> Gathered:
     return Gathered(upstream, downstream, json_value(sections))
 
 
+def deployments_of(sections: Mapping[str, Any]) -> list[Facts]:
+    """Return the deployments of the model itself, not those that it only helped to decide on."""
+    rows: list[Facts] = sections["deployments"]
+    return [row for row in rows if row["kind"] == "deployment" and row["direct"] is not False]
+
+
 def _id(key: str) -> int:
     return int(key.partition("/")[2])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.audit.dossier.gathering import deployments_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -108,7 +110,7 @@ def _of_evaluations(sections: Facts) -> Iterator[_Row]:
     if nobody:
         text = f"Of {_count(nobody, 'approval')} it is not recorded which person is answerable."
         yield "approval", text, nobody
-    if not any(row["kind"] == "deployment" for row in sections["deployments"]):
+    if not deployments_of(sections):
         yield (
             "deployment",
             "No deployment of the model is recorded; there may be some all the same.",
