@@ -55,8 +55,8 @@ def _facts(sections: Facts) -> dict[str, Any]:
     found: dict[str, Any] = {
         "URI": model["uri"],
         "created": model.get("created"),
-        "pipeline": ", ".join(sorted({step["pipeline"] for step in makers})) or None,
-        "run": ", ".join(sorted({step["run"] for step in makers})) or None,
+        "pipeline": ", ".join(sorted({step["pipeline"] or "" for step in makers})) or None,
+        "run": ", ".join(sorted({step["run"] or "" for step in makers})) or None,
         "steps": len(sections["steps"]),
         "data sets": ", ".join(one["node"] for one in sections["data_sets"]) or None,
         "approved": _approved(sections["approvals"]),
