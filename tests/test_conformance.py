@@ -25,7 +25,10 @@ from grpc_stores import as_told
 from server_stores import Database
 
 import mlmd_lineage as ml
+from mlmd_lineage import Dossier
+from mlmd_lineage.audit.auditing import audit
 from mlmd_lineage.lineage.graph import LineageGraph
+from mlmd_lineage.lineage.graph_tables import TablesSession
 from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.archive import canonical
 from mlmd_lineage.snapshot.frames import Frames
@@ -435,3 +438,32 @@ def test_only_frames_need_pandas(case: Case, tmp_path: Path):
         check=True,
     )
     assert not any(json.loads(done.stdout).values()), done.stdout
+
+
+class SnapshotReader:
+    """A reader of a snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def read(self, _: Collection[str] | None = None) -> Tables:
+        return self._snapshot
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        return question(TablesSession(self._snapshot))
+
+
+def test_audits_find_the_same(case: Case):
+    reader = SnapshotReader(case.snapshot)
+    assert case.store.audit().to_dict("records") == audit(reader).frame.to_dict("records")
+    for node in sampled(case)[:1]:
+        expected = audit(reader, node).frame.to_dict("records")
+        assert case.store.audit(node).to_dict("records") == expected
+
+
+def test_dossiers_say_the_same(case: Case):
+    if case.name not in {"odd", "kfp2_emulated.db", "real/cmf_getting_started.db"}:
+        return  # what a dossier reads, other answers are made of too
+    for node in [key for key in sampled(case, 4) if key.startswith("artifact/")][:1]:
+        told = Dossier(SnapshotReader(case.snapshot), case.store.location, node)
+        assert case.store.dossier(node).data == told.data

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import odd_stores
 import pytest
 
 import mlmd_lineage as ml
@@ -88,7 +89,13 @@ def test_it_holds_the_whole_provenance(demo: ml.Dossier):
     assert trainer["environment"] == {"tfx_version": "1.15.1"}
     assert (trainer["status"], trainer["started"]) == ("completed", "2026-11-21 02:44:51 UTC")
     assert trainer["inputs"] == {"examples": ["artifact/1"]}
-    assert nodes(data["deployments"]) == ["artifact/21", "artifact/32"]
+    assert [(row["node"], row["direct"]) for row in data["deployments"]] == [
+        ("artifact/21", True),
+        ("artifact/32", False),
+    ]
+    assert "1 recorded deployment" in next(
+        row["shows"] for row in data["annex_iv"] if row["point"] == "1(d)"
+    )
     assert len(data["downstream"]) == 13
     assert set(demo.trace) == {*nodes(data["steps"]), "artifact/1", "artifact/15"}
 
@@ -283,3 +290,15 @@ def test_it_prints_on_paper(browser: Browser, tmp_path: Path):
         for box in re.findall(rb"/MediaBox \[([^\]]+)\]", seen.found)
     }
     assert sizes == {(0, 0, 595, 842), (0, 0, 842, 595)}  # A4, and across for the picture
+
+
+def test_what_has_lost_its_row_is_said_to(tmp_path: Path):
+    odd_stores.odd(tmp_path / "odd.db")
+    store = ml.connect(tmp_path / "odd.db")
+    for node in store.lineage():
+        if node.startswith("artifact/"):
+            made = store.dossier(node)
+            assert made.to_html().startswith("<!DOCTYPE html>")
+            assert made.to_markdown().startswith("# Dossier of")
+    said = [row["text"] for row in store.dossier("artifact/8").data["unknown"]]
+    assert "The rows of 1 step are lost: nothing else is known." in said

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.audit.dossier.gathering import deployments_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -110,8 +112,8 @@ def _versions(dossier: Facts) -> list[str]:
 
 
 def _market(dossier: Facts) -> list[str]:
-    deployed = [row for row in dossier["deployments"] if row["kind"] == "deployment"]
-    return [_count(len(deployed), "recorded deployment")] if deployed else []
+    deployed = len(deployments_of(dossier))
+    return [_count(deployed, "recorded deployment")] if deployed else []
 
 
 def _process(dossier: Facts) -> list[str]:

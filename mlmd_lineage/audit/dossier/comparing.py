@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.audit.dossier.gathering import deployments_of
 from mlmd_lineage.post_execution.compare import lineage_diff
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ def _facts(sections: Facts) -> dict[str, Any]:
     found: dict[str, Any] = {
         "URI": model["uri"],
         "created": model.get("created"),
-        "pipeline": ", ".join(sorted({step["pipeline"] for step in makers})) or None,
-        "run": ", ".join(sorted({step["run"] for step in makers})) or None,
+        "pipeline": ", ".join(sorted({step["pipeline"] or "" for step in makers})) or None,
+        "run": ", ".join(sorted({step["run"] or "" for step in makers})) or None,
         "steps": len(sections["steps"]),
         "data sets": ", ".join(one["node"] for one in sections["data_sets"]) or None,
         "approved": _approved(sections["approvals"]),
-        "deployments": sum(row["kind"] == "deployment" for row in sections["deployments"]),
+        "deployments": len(deployments_of(sections)),
     }
     for row in sections["metrics"]:
         for name, value in row["values"].items():

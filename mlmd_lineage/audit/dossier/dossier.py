@@ -110,8 +110,11 @@ class Dossier:
         return rendering.summary_html(self.data)
 
     def __repr__(self) -> str:
-        counts = f"{len(self.data['steps']):,} steps, {len(self.data['data_sets']):,} data sets"
-        return f"<Dossier of {self.node}: {counts}, {len(self.data['unknown']):,} unknowns>"
+        counts = [
+            f"{len(rows):,} {noun}{'' if len(rows) == 1 else 's'}"
+            for noun, rows in (("step", self.data["steps"]), ("data set", self.data["data_sets"]))
+        ]
+        return f"<Dossier of {self.node}: {', '.join(counts)}>"
 
 
 _WRITERS: Mapping[str, Callable[[Dossier], str]] = {

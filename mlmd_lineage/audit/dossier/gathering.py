@@ -76,7 +76,7 @@ def gather(reader: Reader, key: str) -> Gathered:
     reached = impact.impact(reader, key)
     model = _artifact(above, _id(key))
     steps = [_step(above, number) for number in upstream.index.execution_ids.tolist()]
-    evaluating = _takers(downstream, key)
+    evaluating = [n for n in _takers(downstream, key) if _is_there(below, n)]
     evaluations = [_step(below, number) for number in evaluating]
     sections: Facts = {
         "model": model | {"registrations": _registrations(reader, key)},
@@ -92,6 +92,12 @@ def gather(reader: Reader, key: str) -> Gathered:
     return Gathered(upstream, downstream, json_value(sections))
 
 
+def deployments_of(sections: Mapping[str, Any]) -> list[Facts]:
+    """Return the deployments of the model itself, not those that it only helped to decide on."""
+    rows: list[Facts] = sections["deployments"]
+    return [row for row in rows if row["kind"] == "deployment" and row["direct"] is not False]
+
+
 def _id(key: str) -> int:
     return int(key.partition("/")[2])
 
@@ -104,7 +110,10 @@ def _artifact(ancestry: Ancestry, number: int, execution: int | None = None) -> 
     made = [f"execution/{n}" for n in ancestry.producers(number)]
     node = f"artifact/{number}"
     if facts is None:
-        return {"node": node, "missing": True, "type": None, "uri": None, "produced_by": made}
+        lost: Facts = dict.fromkeys(("type", "name", "uri", "state", "created"))
+        maps = ("digests", "spans", "people", "properties", "metrics")
+        known = {"node": node, "missing": True, "produced_by": made}
+        return known | lost | {name: {} for name in maps}
     properties = _properties(facts)
     return {
         "node": node,
@@ -141,7 +150,14 @@ def _properties(facts: ArtifactFacts) -> Mapping[str, Any]:
     return {**facts.custom_properties, **facts.properties}
 
 
+def _is_there(ancestry: Ancestry, execution: int) -> bool:
+    """Tell whether an execution has a row; events may name one that was deleted."""
+    return execution in ancestry.run_index.membership.runs_by_execution
+
+
 def _step(ancestry: Ancestry, number: int) -> Facts:
+    if not _is_there(ancestry, number):
+        return _lost_step(number)
     record, step = ancestry.record(number), ancestry.step(number)
     facts = ancestry.run_index.store_image.executions([number])[number]
     given = {**facts.custom_properties, **facts.properties}
@@ -167,6 +183,15 @@ def _step(ancestry: Ancestry, number: int) -> Facts:
         "environment": property_rules.environment_of({**written, **around, **given}),
         "people": property_rules.people_of({**around, **given}),
     }
+
+
+def _lost_step(number: int) -> Facts:
+    """Return what is known of an execution that events name, and that has no row."""
+    key = f"execution/{number}"
+    texts: Facts = {"name": key, "type": "no row", "entrypoint": None, "status": "lost"}
+    places = dict.fromkeys(("pipeline", "run", "state", "started", "finished"))
+    maps = ("inputs", "outputs", "parameters", "code", "environment", "people")
+    return {"node": key, **texts, **places, **{name: {} for name in maps}}
 
 
 def _keys(found: Mapping[str, Iterable[int]]) -> dict[str, list[str]]:
@@ -303,7 +328,10 @@ def _downstream(ancestry: Ancestry, downstream: Trace, key: str) -> list[Facts]:
         if node == key:
             continue
         number = _id(node)
-        if node.startswith("execution/"):
+        about: Facts = dict.fromkeys(("type", "name", "uri", "run"))
+        if node.startswith("execution/") and not _is_there(ancestry, number):
+            about["type"] = "no row"
+        elif node.startswith("execution/"):
             record = ancestry.record(number)
             about = {
                 "type": short_type(record.type),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.audit.dossier.gathering import deployments_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -85,7 +87,10 @@ def _of_steps(sections: Facts) -> Iterator[_Row]:
         lacking = _nodes(steps, lambda step, name=name: not step[name])  # type: ignore[misc]
         if lacking:
             yield "steps", f"Of {_count(lacking, 'step')} it is not recorded {what}.", lacking
-    open_ = _nodes(steps, lambda step: step["status"] not in {"completed", "cached"})
+    lost = _nodes(steps, lambda step: step["status"] == "lost")
+    if lost:
+        yield "steps", f"The rows of {_count(lost, 'step')} are lost: nothing else is known.", lost
+    open_ = _nodes(steps, lambda step: step["status"] not in {"completed", "cached", "lost"})
     if open_:
         text = f"{_count(open_, 'step')} did not complete, as far as the record says."
         yield "steps", text, open_
@@ -108,7 +113,7 @@ def _of_evaluations(sections: Facts) -> Iterator[_Row]:
     if nobody:
         text = f"Of {_count(nobody, 'approval')} it is not recorded which person is answerable."
         yield "approval", text, nobody
-    if not any(row["kind"] == "deployment" for row in sections["deployments"]):
+    if not deployments_of(sections):
         yield (
             "deployment",
             "No deployment of the model is recorded; there may be some all the same.",
@@ -121,7 +126,7 @@ def _of_the_record(sections: Facts, report: AuditReport) -> Iterator[_Row]:
         [*sections["data_sets"], sections["model"]], lambda one: bool(one.get("missing"))
     )
     if missing:
-        yield "record", f"{_count(missing, 'artifact')} has lost its row.", missing
+        yield "record", f"The rows of {_count(missing, 'artifact')} are lost.", missing
     for note in report.notes():
         yield "record", note, ()
     yield "record", _VALUES, ()

@@ -146,6 +146,8 @@ class _Finder:
             number = _id(key)
             if not key.startswith("execution/") or self._deploys(number):
                 continue
+            if number not in self._ancestry.run_index.membership.runs_by_execution:
+                continue  # its row is lost
             record = self._ancestry.record(number)
             if not record.is_dag and _DEPLOYS.search(record.name) and self._models_of(number):
                 ancestry = self._ancestry
