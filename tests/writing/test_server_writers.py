@@ -173,14 +173,14 @@ def check_steps(store: ml.Store) -> None:
     assert sorted(types[types.index > 9]) == ["Model", "Run", "Train"]
 
 
-def test_eight_processes_lose_nothing_and_write_nothing_twice(mariadb_server: Server):
+def test_processes_lose_nothing_and_write_nothing_twice(mariadb_server: Server):
     url = mariadb_server.url(mariadb_server.new_database())
     store = ml.connect(url, create=True)
     run_processes(put_steps, url)
     check_steps(store)
 
 
-def test_eight_writers_lose_nothing_and_write_nothing_twice(
+def test_writers_lose_nothing_and_write_nothing_twice(
     store: ml.Store, server: Server, database: str
 ):
     url = server.url(database)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
-PROCESSES, PUTS = 8, 4
+PROCESSES, PUTS = 4, 4
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def run_processes(target: Callable[..., None], path: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_eight_processes_lose_nothing_and_write_nothing_twice(tmp_path: Path):
+def test_processes_lose_nothing_and_write_nothing_twice(tmp_path: Path):
     path, seen = tmp_path / "metadata.db", []
     done = threading.Event()
 
