@@ -284,12 +284,21 @@ def _checked_edges(
     Raises:
         PutRefusedError: An edge names no node, or two.
     """
-    found = []
+    found: list[tuple[Any, int | None, int | None]] = []
     for edge in event_edges:
         if not edge.HasField("event"):
             message = "An event edge has no event. Give it one."
             raise PutRefusedError(message)
         event = edge.event
+        artifact, execution = edge.artifact_index, edge.execution_index
+        if (
+            0 < artifact < len(artifacts)
+            and 0 < execution < len(executions)
+            and not event.HasField("artifact_id")
+            and not event.HasField("execution_id")
+        ):
+            found.append((event, artifact, execution))  # as nearly all are
+            continue
         execution = _checked_place(edge, event, "execution", executions)
         found.append((event, _checked_place(edge, event, "artifact", artifacts), execution))
     return found
