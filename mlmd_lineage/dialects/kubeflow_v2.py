@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import Status, StepRecord
 
 _PIPELINES = ("system.Pipeline", "kfp.Pipeline")
-_RUNS = ("system.PipelineRun", "kfp.PipelineRun")
+RUNS = ("system.PipelineRun", "kfp.PipelineRun")
 _INPUT, _OUTPUT = "input:", "output:"
 LOGS = "executor-logs"
 ROOT = "root"
@@ -39,7 +39,7 @@ class KubeflowV2(Dialect):
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution."""
-        run = first(contexts, *_RUNS)
+        run = first(contexts, *RUNS)
         pipeline = first(run.parents if run else (), *_PIPELINES) or first(contexts, *_PIPELINES)
         if run is None:
             return None if pipeline is None else (RunIdentity(pipeline, pipeline, pipeline.name),)
