@@ -39,7 +39,7 @@ class StoreKubeflow(StoreLineage):
         from mlmd_lineage.kubeflow import runs_source, save
         from mlmd_lineage.kubeflow.history import HISTORY_TABLES
 
-        runs = runs_source.runs_of(self.metadata_store, self.runs_store)
+        runs = runs_source.runs_of(self.metadata_store, self.runs_store, self._reader)
         tables = self._reader.read(HISTORY_TABLES)
         return save.checked(tables, runs, self.metadata_store, self.runs_store)
 
@@ -66,7 +66,7 @@ class StoreKubeflow(StoreLineage):
     def _saved(self, directory: str | os.PathLike[str]) -> tuple[KubeflowCheck, Path]:
         from mlmd_lineage.kubeflow import runs_source, save
 
-        runs = runs_source.runs_of(self.metadata_store, self.runs_store)
+        runs = runs_source.runs_of(self.metadata_store, self.runs_store, self._reader)
         tables: Tables = self._reader.read()
         check = save.checked(tables, runs, self.metadata_store, self.runs_store)
         return check, save.save_history(tables, runs, check, directory)
@@ -84,4 +84,4 @@ class StoreKubeflow(StoreLineage):
         store, runs = self.metadata_store, self.runs_store
         if not runs_source.may_have_runs(store, runs):
             return None
-        return RunNames(lambda: runs_source.runs_of(store, runs))
+        return RunNames(lambda: runs_source.runs_of(store, runs, self._reader))
