@@ -178,6 +178,8 @@ _DEFINED_IN = {
     "Finding": "snapshot.findings",
     "FindingCode": "snapshot.finding_codes",
     "Impact": "post_execution.compare.impact",
+    "KubeflowArchiveMetadataStore": "stores.kubeflow_archive",
+    "KubeflowCheck": "kubeflow.check",
     "KubeflowMetadataStore": "stores.kubeflow",
     "Ledger": "audit.ledger.ledger",
     "LedgerReport": "audit.ledger.ledger",

@@ -208,6 +208,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {
         *SNAPSHOT,
         "errors",
+        "kubeflow",
         "config",
         "testing",
         "readers.base",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.kubeflow.history import History
+from mlmd_lineage.kubeflow.losses import Loss, RunForecast
 from mlmd_lineage.kubeflow.rules import DESIGN, Rule, keep
 from mlmd_lineage.kubeflow.transfer_closure import CLOSURE_RULES, closure_of
 from mlmd_lineage.kubeflow.transfer_rules import TRANSFER_RULES
@@ -37,45 +37,6 @@ NOT_MYSQL = Rule(
 )
 RULES = (NOT_MYSQL, *UPGRADE_RULES, *TRANSFER_RULES, *CLOSURE_RULES)
 """All rules, in the order in which they are reported."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Loss:
-    """Something that the upgrade or a transfer loses.
-
-    Attributes:
-        rule: Why.
-        node: The key of what is lost, such as ``execution/7``; ``event/9`` for an event, and
-            ``store`` for all there is.
-        runs: The keys of the contexts of the runs that it belongs to.
-        detail: What is the matter with it.
-    """
-
-    rule: Rule
-    node: str
-    runs: tuple[str, ...]
-    detail: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RunForecast:
-    """What becomes of a run.
-
-    Attributes:
-        run: The key of its context.
-        id: Its UUID.
-        name: The name that people gave it, else its UUID.
-        experiment: Its experiment, where that is known.
-        lost: The codes of the rules of the upgrade by which something of it is lost or changed.
-        refused: The codes of the rules by which a transfer of it stops.
-    """
-
-    run: str
-    id: str
-    name: str
-    experiment: str | None
-    lost: tuple[str, ...]
-    refused: tuple[str, ...]
 
 
 class KubeflowCheck:
@@ -113,7 +74,7 @@ class KubeflowCheck:
         history = History(tables, records)
         self.source = tables.source
         self.runs_source = runs_source
-        self.counts = {
+        self.counts: Mapping[str, int] = {
             "runs": len(history.run_contexts),
             "executions": len(history.executions),
             "artifacts": len(history.artifacts),

@@ -11,7 +11,7 @@ from mlmd_lineage.snapshot.columns import TEXT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlmd_lineage.kubeflow.check import Loss, RunForecast
+    from mlmd_lineage.kubeflow.losses import Loss, RunForecast
 
 
 def losses_frame(losses: Sequence[Loss]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlmd_lineage.kubeflow.check import KubeflowCheck, Loss
+    from mlmd_lineage.kubeflow.losses import CheckResult, Loss
     from mlmd_lineage.kubeflow.rules import Rule
 
 _EXAMPLES = 3
@@ -21,7 +21,7 @@ _ALWAYS = (
 )
 
 
-def report(check: KubeflowCheck) -> str:
+def report(check: CheckResult) -> str:
     """Return the report as text."""
     lines = [f"Kubeflow Pipelines 3.0 and {check.source}"]
     held = ", ".join(f"{count:,} {what}" for what, count in check.counts.items())
@@ -72,7 +72,7 @@ def _of_rule(rule: Rule, losses: Sequence[Loss]) -> list[str]:
     return [*lines, f"    {rule.advice}", f"    Source: {rule.source}."]
 
 
-def _run_lines(check: KubeflowCheck) -> list[str]:
+def _run_lines(check: CheckResult) -> list[str]:
     broken = [run for run in check.runs if run.lost]
     lines = []
     for run in broken[:_RUNS]:
@@ -85,7 +85,7 @@ def _run_lines(check: KubeflowCheck) -> list[str]:
     return [*lines, f"  and {more:,} more"] if more > 0 else lines
 
 
-def as_json(check: KubeflowCheck) -> dict[str, Any]:
+def as_json(check: CheckResult) -> dict[str, Any]:
     """Return the report as JSON has it."""
     rules = _by_rule(check.losses)
     return {
