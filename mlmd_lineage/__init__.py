@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import RunIdentity
     from mlmd_lineage.dialects.registry import register_dialect
     from mlmd_lineage.errors import MLMDLineageError
+    from mlmd_lineage.kubeflow.check import KubeflowCheck
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.materializers.base import BaseMaterializer
     from mlmd_lineage.pipelines.pipeline_definition import Pipeline, pipeline
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores.archive import ArchiveMetadataStore
     from mlmd_lineage.stores.base import BaseMetadataStore
     from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+    from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
     from mlmd_lineage.stores.mysql import MySQLMetadataStore
     from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
     from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -99,6 +101,8 @@ __all__ = [
     "Finding",
     "FindingCode",
     "Impact",
+    "KubeflowArchiveMetadataStore",
+    "KubeflowCheck",
     "KubeflowMetadataStore",
     "Ledger",
     "LedgerReport",
@@ -174,6 +178,8 @@ _DEFINED_IN = {
     "Finding": "snapshot.findings",
     "FindingCode": "snapshot.finding_codes",
     "Impact": "post_execution.compare.impact",
+    "KubeflowArchiveMetadataStore": "stores.kubeflow_archive",
+    "KubeflowCheck": "kubeflow.check",
     "KubeflowMetadataStore": "stores.kubeflow",
     "Ledger": "audit.ledger.ledger",
     "LedgerReport": "audit.ledger.ledger",

@@ -36,6 +36,7 @@ def connect(
     *,
     create: bool = False,
     artifact_root: str | os.PathLike[str] | None = None,
+    runs: str | BaseMetadataStore | None = None,
 ) -> Store:
     """Return the store that a path, a URL, a registered name or a store object means.
 
@@ -59,9 +60,12 @@ def connect(
         artifact_root: The folder or bucket outside of which ``artifact.read()`` reads nothing.
             Without a target, it is the artifact store of the active stack, where one is
             registered.
+        runs: The URL of the database in which Kubeflow Pipelines keeps its runs, such as
+            ``mysql://user@host:3306/mlpipeline``: it gives runs the names that people gave them.
+            An archive of ``kubeflow_save()`` holds its own.
 
     Raises:
-        ConfigurationError: The target cannot be a store.
+        ConfigurationError: The target cannot be a store, or ``runs`` no database.
         StoreNotFoundError: It is a word that is neither registered nor a file or folder here.
         AmbiguousNameError: It is both.
         StoreError: The tables cannot be made.
@@ -73,6 +77,7 @@ def connect(
         store = Store(
             opened(target, create=create),
             artifact_root=None if root is None else os.fspath(root),
+            runs=None if runs is None else _runs_store(runs),
         )
         if create:
             with store.writer() as writer:
@@ -82,9 +87,15 @@ def connect(
     else:
         return store
     # Tracebacks may show the variables of their frames, and here a URL may hold a password.
-    del target
+    del target, runs
     failure.__context__ = failure.__cause__ = None
     raise failure from None
+
+
+def _runs_store(target: object) -> BaseMetadataStore:
+    from mlmd_lineage.kubeflow.runs_database import runs_store
+
+    return runs_store(target)
 
 
 def _root_of_stack() -> str | None:
@@ -106,6 +117,7 @@ class Store(StoreAudit):
     Attributes:
         metadata_store: Where it is, and how it is reached.
         artifact_root: The folder or bucket in which artifacts have to lie that are read.
+        runs_store: Where Kubeflow's database of runs is, where one was given.
     """
 
     def __init__(
@@ -114,10 +126,12 @@ class Store(StoreAudit):
         reader: Reader | None = None,
         *,
         artifact_root: str | None = None,
+        runs: BaseMetadataStore | None = None,
     ) -> None:
         """Make a store; ``reader`` may be anything with the methods of ``Reader``."""
         self.metadata_store = metadata_store
         self.artifact_root = artifact_root
+        self.runs_store = runs
         self._given_reader = reader
 
     @functools.cached_property
@@ -151,7 +165,7 @@ class Store(StoreAudit):
         """
         from mlmd_lineage.post_execution.frames import StoreFrames
 
-        return StoreFrames.live(self._reader)
+        return StoreFrames.live(self._reader).with_run_names(self.run_names)
 
     def find_artifacts(
         self,
@@ -393,7 +407,7 @@ class Store(StoreAudit):
         return open_native(self.metadata_store, self._reader)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        kept = {"artifact_root": self.artifact_root}
+        kept = {"artifact_root": self.artifact_root, "runs_store": self.runs_store}
         return type(self), (self.metadata_store, self._given_reader), kept
 
     def _repr_html_(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.store_lineage import StoreLineage
+from mlmd_lineage.store_kubeflow import StoreKubeflow
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.keys import Node
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
 
 
-class StoreRuns(StoreLineage):
+class StoreRuns(StoreKubeflow):
     """What of a ``Store`` returns views of what ran; they ask it in turn about their lineage."""
 
     artifact_root: str | None
@@ -95,7 +95,8 @@ class StoreRuns(StoreLineage):
         >>> store.get_run("churn-2024-06-01").steps
 
         Args:
-            name: The run's name, its ``run_id``, or its key, such as ``context/7``.
+            name: The run's name, its ``run_id``, or its key, such as ``context/7``; with the
+                database of runs of Kubeflow, also the name that people gave it.
             run_name: The same, as ZenML's ``get_run()`` calls it; or a view.
 
         Raises:
@@ -108,6 +109,8 @@ class StoreRuns(StoreLineage):
         from mlmd_lineage.post_execution.loading import loader
 
         named = view_lookup.one_name("run", name, run_name=run_name)
+        if self.run_names is not None:
+            named = view_lookup.run_id(named, self.run_names)
         return loader.run(self._reader, named, self)
 
     def get_step(self, step: str | int, *, run: str | PipelineRunView | None = None) -> StepView:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN = {
     "pipelines": ("name", "dialect", "runs", "last_run", "last_status"),
-    "runs": ("name", "pipeline_name", "status", "steps", "started"),
+    "runs": ("display_name", "experiment", "name", "pipeline_name", "status", "steps", "started"),
     "steps": ("path", "run_name", "status", "original_execution_id", "started"),
     "parameters": ("run_name", "step", "name", "value"),
     "metrics": ("run_name", "step", "key", "name", "value"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.dialects.base import Dialect, first, last_part, merged, scalars
 from mlmd_lineage.dialects.kubeflow_v2_outputs import with_group_outputs
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, RunIdentity
+from mlmd_lineage.snapshot.imported import IMPORTED_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import Status, StepRecord
 
 _PIPELINES = ("system.Pipeline", "kfp.Pipeline")
-_RUNS = ("system.PipelineRun", "kfp.PipelineRun")
+RUNS = ("system.PipelineRun", "kfp.PipelineRun")
 _INPUT, _OUTPUT = "input:", "output:"
 LOGS = "executor-logs"
 ROOT = "root"
@@ -39,7 +40,7 @@ class KubeflowV2(Dialect):
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run of an execution."""
-        run = first(contexts, *_RUNS)
+        run = first(contexts, *RUNS)
         pipeline = first(run.parents if run else (), *_PIPELINES) or first(contexts, *_PIPELINES)
         if run is None:
             return None if pipeline is None else (RunIdentity(pipeline, pipeline, pipeline.name),)
@@ -114,7 +115,11 @@ class KubeflowV2(Dialect):
         They are the numbers of ``system.Metrics``, and the cells of the confusion matrix of
         ``system.ClassificationMetrics``; the points of its ROC curve stay properties.
         """
-        properties = {name: _unwrapped(value) for name, value in merged(artifact).items()}
+        properties = {
+            name: _unwrapped(value)
+            for name, value in merged(artifact).items()
+            if not name.startswith(IMPORTED_PREFIX)
+        }
         return ArtifactRecord(
             name=properties.get("display_name") or artifact.name,
             properties=properties,

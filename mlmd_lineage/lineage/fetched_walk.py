@@ -14,6 +14,7 @@ from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 from mlmd_lineage.lineage.prefetch import PrefetchingSession
 from mlmd_lineage.lineage.question import not_yet
+from mlmd_lineage.snapshot import imported
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
@@ -50,6 +51,8 @@ class FetchedWalk:
         self._question = question
         self._roles = question.roles
         self._nodes: dict[str, dict[int, Row | None]] = {"artifact": {}, "execution": {}}
+        self._originals: dict[str, dict[int, imported.Original]] = {"artifact": {}, "execution": {}}
+        self._holds_imported = bool(getattr(session, "holds_imported", False))
         self._events: dict[int, Row] = {}
         self._claims: dict[int, dict[int, Row]] = {}
         """For each artifact the outputs that name it, as far as they are known."""
@@ -83,7 +86,10 @@ class FetchedWalk:
         nodes["Event"] = [self._events[number] for number in sorted(self._events)]
         made = {name: table_from_rows(name, rows) for name, rows in nodes.items()}
         tables = Tables({**self._types, **made}, source=self._session.source)
-        return graph_tables.GraphTables(tables, is_whole=False)
+        graph = graph_tables.GraphTables(tables, is_whole=False)
+        for kind, originals in self._originals.items():
+            graph.take_originals(KINDS[kind], originals)
+        return graph
 
     def check(self, node: keys.Node) -> None:
         """Fetch a node, or say that there is none."""
@@ -305,7 +311,7 @@ class FetchedWalk:
             return
         held.update(dict.fromkeys(new))
         stateless = []
-        for row in self._session.fetch(KINDS[kind].table, {"id": new}):
+        for row in self._as_made(kind, self._session.fetch(KINDS[kind].table, {"id": new})):
             if held[row[0]] is not None:
                 continue  # tables without a primary key may have an id twice: the first counts
             held[row[0]] = row
@@ -317,6 +323,30 @@ class FetchedWalk:
                 state = TEXT_STATES.get(row[5])
                 if row[1] == STATE_PROPERTY and not row[2] and state is not None:
                     self._legacy[row[0]] = state
+
+    def _as_made(self, kind: str, rows: list[Row]) -> list[Row]:
+        """Return rows of nodes; what Kubeflow imported has the times that it had before."""
+        names = SCHEMAS[KINDS[kind].table].names
+        times = names.index("create_time_since_epoch"), names.index("last_update_time_since_epoch")
+        asked = imported.imported_among(rows, names.index("name"))
+        asked = [row[0] for row in rows] if self._holds_imported else asked
+        if not asked:
+            return rows
+        where: dict[str, Any] = {
+            KINDS[kind].id_column: asked,
+            "name": [imported.ORIGINAL, imported.SOURCE],
+        }
+        found = imported.originals_of(self._session.fetch(KINDS[kind].properties, where))
+        self._originals[kind] |= found
+        made = []
+        for row in rows:
+            changed = list(row)
+            if row[0] in found:
+                was = found[row[0]]
+                changed[times[0]] = was.created or row[times[0]]
+                changed[times[1]] = was.updated or row[times[1]]
+            made.append(tuple(changed))
+        return made
 
     def _is_later(self, kind: str, number: int) -> bool:
         row = self._nodes[kind][number]

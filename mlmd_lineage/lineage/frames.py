@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlmd_lineage.lineage.roles import ROLES
-from mlmd_lineage.snapshot import columns
+from mlmd_lineage.snapshot import columns, imported
 from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState, names_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ def nodes(graph: GraphData) -> pd.DataFrame:
 
     The index, ``node``, holds their keys. Columns: ``kind``, ``id``, ``type``, ``name``, ``uri``,
     ``state``, ``external_id``, ``create_time_since_epoch``, ``last_update_time_since_epoch``,
-    ``missing`` (no row has its id), and for a trace ``hops`` from the start.
+    ``missing`` (no row has its id), and for a trace ``hops`` from the start. Where
+    Kubeflow imported some of them, ``original_id`` and ``imported_from`` say which, and times are
+    those that they had.
     """
     index, tables = graph.index, graph.tables
     ids = np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64)
@@ -55,6 +57,9 @@ def nodes(graph: GraphData) -> pd.DataFrame:
             "missing": index.missing,
         }
     )
+    for name in (imported.ID_COLUMN, imported.SOURCE_COLUMN):
+        if name in both:
+            frame[name] = both[name].array
     if graph.as_trace is not None:
         frame["hops"] = graph.as_trace.hops.astype(np.int64)
     frame.index = pd.Index(pd.array(index.keys(np.arange(index.nodes)), columns.TEXT), name="node")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot import arrays, imported
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, with_text_states
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import TypeAlias
 
-    from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.snapshot.tables import NodeSchema
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
     Load: TypeAlias = "Callable[[Collection[str]], Tables]"
@@ -71,6 +72,9 @@ class GraphTables:
         self._rest = Tables(rest, source=tables.source)
         self._held = {name: narrowed(tables[name]) for name in NODE_TABLES if name in tables}
         self._lock = threading.Lock()
+        for kind in (KINDS["artifact"], KINDS["execution"]):
+            if kind.properties in tables and kind.table in self._held:
+                self.take_originals(kind, imported.originals_in(tables[kind.properties]))
         if "ExecutionProperty" in tables and self._lacks_states:
             self._take_text_states(tables["ExecutionProperty"])
 
@@ -78,13 +82,27 @@ class GraphTables:
     def read(cls, reader: Reader, *, properties: bool) -> GraphTables:
         """Read the tables of a store's graph, the properties of its nodes if they are wanted."""
         names = [*NODE_TABLES, *(PROPERTY_TABLES if properties else ())]
-        made = cls(reader.read(names), reader.read)
+        tables = reader.read(names)
+        made = cls(tables, reader.read)
+        for kind in (KINDS["artifact"], KINDS["execution"]):
+            if kind.properties not in tables and imported.may_be_imported(tables[kind.table]):
+                where = {"name": [imported.ORIGINAL, imported.SOURCE]}
+                rows = reader.ask(_fetch(kind.properties, where))
+                made.take_originals(kind, imported.originals_of(rows))
         if not properties and made._lacks_states:
             rows = reader.ask(
                 lambda session: session.fetch("ExecutionProperty", {"name": [STATE_PROPERTY]})
             )
             made._take_text_states(table_from_rows("ExecutionProperty", rows))
         return made
+
+    def take_originals(
+        self, kind: NodeSchema, originals: Mapping[int, imported.Original]
+    ) -> None:
+        """Show nodes that Kubeflow imported with the times and names that they had."""
+        nodes = self._held[kind.table]
+        if originals and imported.ID_COLUMN not in nodes.column_names:
+            self._held[kind.table] = narrowed(imported.with_originals(nodes, originals))
 
     @property
     def _lacks_states(self) -> bool:
@@ -189,7 +207,7 @@ class TablesSession:
     def table(self, name: str) -> pa.Table:
         """Return a table, without rows where the graph does not have it."""
         if name in self._tables or name in {some for group in _TOGETHER for some in group}:
-            return self._tables[name].cast(SCHEMAS[name])
+            return self._tables[name].select(SCHEMAS[name].names).cast(SCHEMAS[name])
         return SCHEMAS[name].empty_table()
 
     def fetch(
@@ -202,6 +220,12 @@ class TablesSession:
             inside = [value in kept for value in found[column].to_pylist()]
             found = found.filter(arrays.from_values(inside, pa.bool_()))
         return list(rows_of(found))
+
+
+def _fetch(
+    table: str, where: Mapping[str, Collection[int | str]]
+) -> Callable[[Session], list[tuple[Any, ...]]]:
+    return lambda session: session.fetch(table, where)
 
 
 def rows_with(table: pa.Table, column: str, values: Array) -> pa.Table:

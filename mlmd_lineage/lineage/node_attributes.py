@@ -39,6 +39,8 @@ NODE_NAMES = (
     "create_time_since_epoch",
     "last_update_time_since_epoch",
     "missing",
+    "original_id",
+    "imported_from",
     "contexts",
     "properties",
     "custom_properties",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.post_execution.base_view import BaseView, moment
 from mlmd_lineage.snapshot.enums import ArtifactState, name_of
+from mlmd_lineage.snapshot.imported import original_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import ArtifactRecord
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
     from mlmd_lineage.post_execution.step_fields import StepFields
+    from mlmd_lineage.snapshot.imported import Original
 
 
 class ArtifactFields(BaseView):
@@ -51,6 +53,12 @@ class ArtifactFields(BaseView):
     def node_key(self) -> str:
         """The artifact's key, by which ``store.upstream()`` and the like take it."""
         return self._key
+
+    @property
+    def original(self) -> Original | None:
+        """What it was before Kubeflow imported it: its source, id and times; else None."""
+        facts = self._facts
+        return None if facts is None else original_of(facts.custom_properties)
 
     @property
     def type(self) -> str | None:
@@ -125,10 +133,12 @@ class ArtifactFields(BaseView):
         return bool(roles & {"phantom", "pending"})
 
     def _shown(self) -> Mapping[str, Any]:
+        was = self.original
         return {
             "id": self.id,
             "type": self.type,
             "name": self.name,
             "uri": self.uri,
             "state": self.state,
+            **({} if was is None else {"imported_from": was.source, "original_id": was.id}),
         }

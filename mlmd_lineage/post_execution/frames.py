@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution import models, step_metrics
 from mlmd_lineage.post_execution.base_view import table
@@ -22,6 +23,9 @@ from mlmd_lineage.snapshot.frames import Frames
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from typing_extensions import Self
+
+    from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry
     from mlmd_lineage.snapshot.tables import Tables
@@ -59,6 +63,14 @@ RUNS: dict[str, Any] = {
     "started": _TIME,
     "finished": _TIME,
 }
+_OF_RECORD: dict[str, Any] = {
+    "display_name": TEXT,
+    "experiment": TEXT,
+    "schedule": TEXT,
+    "namespace": TEXT,
+    "recorded_state": TEXT,
+}
+"""The columns of runs that Kubeflow's own database knows."""
 STEPS: dict[str, Any] = {
     "execution_id": _INT,
     "name": TEXT,
@@ -122,6 +134,13 @@ class StoreFrames(Frames):
     Each frame reads what it needs in one transaction.
     """
 
+    _run_names: RunNames | None = None
+
+    def with_run_names(self, names: RunNames | None) -> Self:
+        """Return these frames, in which runs have the names that people gave them in Kubeflow."""
+        self._run_names = names
+        return self
+
     def __repr__(self) -> str:
         return f"<StoreFrames: {', '.join(f'{name}()' for name in _OFFERED)}>"
 
@@ -161,9 +180,10 @@ class StoreFrames(Frames):
 
         Index: ``run``, the key. Columns: ``name``, ``pipeline`` (its key), ``pipeline_name``,
         ``dialect``, ``status``, ``state`` (MLMD's own), ``is_cached``, ``steps`` (how many),
-        ``started``, ``finished``.
+        ``started``, ``finished``; where Kubeflow's database of runs is known also
+        ``display_name``, ``experiment``, ``schedule``, ``namespace`` and ``recorded_state``.
         """
-        rows = []
+        rows, names = [], self._run_names
         for run_index, entry, run in self._runs():
             state = next((s.record.state for s in run.steps.values() if s.record.is_root), None)
             rows.append(
@@ -179,9 +199,10 @@ class StoreFrames(Frames):
                     len(run.steps),
                     run.started,
                     run.finished,
+                    *(() if names is None else _of_record(entry, names)),
                 )
             )
-        return _frame(rows, RUNS, "run")
+        return _frame(rows, RUNS if names is None else RUNS | _OF_RECORD, "run")
 
     def steps(self) -> pd.DataFrame:
         """Return the steps of all runs, each run's in topological order.
@@ -325,6 +346,15 @@ class StoreFrames(Frames):
             yield run_index, run_index.membership.runs[key], run_index.run(key)
             if count % _KEPT == 0:
                 run_index.release()
+
+
+def _of_record(entry: RunEntry, names: RunNames) -> tuple[str | None, ...]:
+    context = entry.identity.run
+    record = names.get(context.name) if context and context.type in KUBEFLOW_RUNS else None
+    if record is None:
+        return (None,) * len(_OF_RECORD)
+    shown = record.display_name, record.experiment, record.schedule
+    return (*shown, record.namespace, record.state)
 
 
 def _maker(run_index: RunIndex, artifact: int) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph import Trace
     from mlmd_lineage.lineage.question import Time
 
@@ -16,6 +17,10 @@ class LineageQueries(Protocol):
 
     artifact_root: str | None
     """The folder in which artifacts have to lie that are read, where one is set."""
+
+    @property
+    def run_names(self) -> RunNames | None:
+        """The names that people gave to runs, where they are known."""
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,

@@ -56,7 +56,7 @@ class PipelineFields(BaseView):
                 for step in run.steps.values()
                 for name, value in metrics_of(index, step.record).items()
             }
-            rows.append((index.membership.runs[key].name, run, metrics))
+            rows.append((index.run_title(key), run, metrics))
         return shown + run_picture.runs_table(rows, len(keys) - len(newest))
 
     def _shown(self) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlmd_lineage.dialects.records import Status
+    from mlmd_lineage.kubeflow.run_records import RunRecord
     from mlmd_lineage.post_execution.loading.run_assembly import Run
 
 
@@ -46,6 +47,31 @@ class RunFields(BaseView):
     def name(self) -> str:
         """Its name."""
         return self._run_index.membership.runs[self._key].name
+
+    @property
+    def record(self) -> RunRecord | None:
+        """What Kubeflow's own database says of it; None where that is not known.
+
+        See ``runs`` of ``connect()``.
+        """
+        return self._run_index.run_record(self._key)
+
+    @property
+    def display_name(self) -> str:
+        """The name that people gave it in Kubeflow, where that is known; else its name."""
+        return self._run_index.run_title(self._key)
+
+    @property
+    def experiment(self) -> str | None:
+        """The name of its experiment in Kubeflow, where that is known."""
+        record = self.record
+        return None if record is None else record.experiment
+
+    @property
+    def schedule(self) -> str | None:
+        """The name of the schedule that started it in Kubeflow, where that is known."""
+        record = self.record
+        return None if record is None else record.schedule
 
     @property
     def dialect(self) -> str:
@@ -123,7 +149,7 @@ class RunFields(BaseView):
         """
         from mlmd_lineage.post_execution import run_picture
 
-        return run_picture.run_svg(self._run, self.name, fold=fold)
+        return run_picture.run_svg(self._run, self._caption, fold=fold)
 
     def _repr_html_(self) -> str:
         from mlmd_lineage.post_execution import run_picture
@@ -131,10 +157,26 @@ class RunFields(BaseView):
         shown = super()._repr_html_()
         if not self._run_index.holds_run(self._key):
             return shown
-        return f"{shown}{run_picture.run_html(self._run, self.name)}"
+        return f"{shown}{run_picture.run_html(self._run, self._caption)}"
+
+    @property
+    def _caption(self) -> str:
+        """What stands below its picture."""
+        parts = [self.display_name]
+        parts += [f"experiment {self.experiment}"] if self.experiment else []
+        parts += [f"schedule {self.schedule}"] if self.schedule else []
+        return ", ".join(parts)
 
     def _shown(self) -> Mapping[str, Any]:
         shown: dict[str, Any] = {"name": self.name, "pipeline": self.pipeline_name}
+        record = self.record
+        if record is not None:
+            known = {
+                "display_name": record.display_name,
+                "experiment": record.experiment,
+                "schedule": record.schedule,
+            }
+            shown |= {name: value for name, value in known.items() if value}
         if self._run_index.holds_run(self._key):
             shown |= {
                 "status": self.status,

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.post_execution.base_view import BaseView, elapsed, moment
+from mlmd_lineage.snapshot.imported import original_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.post_execution.loading.run_assembly import Step
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
+    from mlmd_lineage.snapshot.imported import Original
 
 
 class StepFields(BaseView):
@@ -48,6 +50,12 @@ class StepFields(BaseView):
     def node_key(self) -> str:
         """The execution's key, by which ``store.upstream()`` and the like take it."""
         return self._key
+
+    @property
+    def original(self) -> Original | None:
+        """What it was before Kubeflow imported it: its source, id and times; else None."""
+        facts = self._run_index.store_image.executions([self.id])[self.id]
+        return original_of(facts.custom_properties)
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from mlmd_lineage.post_execution.base_view import BaseView
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.post_execution.loading.run_assembly import Step
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry
 
@@ -34,6 +35,19 @@ def one_name(what: str, name: object, **also: object) -> str:
         shown = repr(given[0]) if given else "None"
         message = f"A {what} is named by a text, its name or its key, and not by {shown}."
     raise errors.ConfigurationError(message)
+
+
+def run_id(name: str, run_names: RunNames) -> str:
+    """Return the UUID of the run that people gave a name in Kubeflow; any other name as it is.
+
+    Raises:
+        AmbiguousNameError: People gave it to several runs.
+    """
+    ids = run_names.ids_of(name)
+    if len(ids) > 1:
+        message = f"There are {len(ids)} runs {name!r}; name one by its UUID: {', '.join(ids)}."
+        raise errors.AmbiguousNameError(message)
+    return ids[0] if ids else name
 
 
 def execution_id(step: object) -> int:

@@ -56,13 +56,17 @@ class PipelineView(PipelineFields):
         return PipelineRunView(self._run_index, keys[-1])
 
     def get_run(self, name: str) -> PipelineRunView:
-        """Return a run by its name.
+        """Return the newest run of a name, also of one that people gave it in Kubeflow.
 
         Raises:
             NotFoundError: The pipeline has no such run; the message suggests near names.
         """
         index = self._run_index
-        runs = {key: index.membership.runs[key] for key in index.runs_of(self._key)}
+        keys = index.runs_of(self._key)
+        titled = [key for key in reversed(keys) if index.run_title(key) == name]
+        if titled:
+            return PipelineRunView(index, titled[0])
+        runs = {key: index.membership.runs[key] for key in keys}
         return PipelineRunView(index, view_lookup.find_run(self.name, runs, name))
 
     def get_run_for_completed_step(self, step_name: str) -> PipelineRunView:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-    from mlmd_lineage.stores import ArchiveMetadataStore
+    from mlmd_lineage.stores import ArchiveMetadataStore, KubeflowArchiveMetadataStore
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ _MOST_RATIO = 200
 class ArchiveReader:
     """Reads an archive; it keeps what it has read, as an archive does not change."""
 
-    def __init__(self, store: ArchiveMetadataStore) -> None:
+    def __init__(self, store: ArchiveMetadataStore | KubeflowArchiveMetadataStore) -> None:
         self._path = store.path
         self._lock = threading.RLock()
         self._held: dict[str, pa.Table] = {}
@@ -173,7 +173,13 @@ class _Manifest(NamedTuple):
 
 
 class ArchiveSession:
-    """Answers single questions from an archive."""
+    """Answers single questions from an archive.
+
+    Attributes:
+        holds_imported: Whether it is known that nodes were imported, whatever they are called.
+    """
+
+    holds_imported = False
 
     def __init__(self, reader: ArchiveReader, source: str) -> None:
         self._reader = reader

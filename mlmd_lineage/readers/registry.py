@@ -10,6 +10,7 @@ from mlmd_lineage import _proto, errors
 from mlmd_lineage.stores import (
     ArchiveMetadataStore,
     BaseMetadataStore,
+    KubeflowArchiveMetadataStore,
     KubeflowMetadataStore,
     MySQLMetadataStore,
     PostgreSQLMetadataStore,
@@ -29,6 +30,9 @@ _READERS: Mapping[type[BaseMetadataStore], str] = MappingProxyType(
         MySQLMetadataStore: "mlmd_lineage.readers.mysql.reader:MySQLReader",
         PostgreSQLMetadataStore: "mlmd_lineage.readers.postgresql.reader:PostgreSQLReader",
         KubeflowMetadataStore: "mlmd_lineage.readers.grpc.reader:KubeflowReader",
+        KubeflowArchiveMetadataStore: (
+            "mlmd_lineage.readers.kubeflow_archive.reader:KubeflowArchiveReader"
+        ),
         ArchiveMetadataStore: "mlmd_lineage.readers.parquet:ArchiveReader",
     }
 )

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlmd_lineage.snapshot import imported
 from mlmd_lineage.snapshot.enums import name_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def node_columns(
     columns["create_time_since_epoch"] = times(table["create_time_since_epoch"])
     columns["last_update_time_since_epoch"] = times(table["last_update_time_since_epoch"])
     columns["type_id"] = table["type_id"].to_numpy().astype(np.int64)
+    if imported.ID_COLUMN in table.column_names:
+        columns[imported.ID_COLUMN] = pd.array(table[imported.ID_COLUMN].to_pylist(), "Int64")
+        columns[imported.SOURCE_COLUMN] = text(table[imported.SOURCE_COLUMN])
     return pd.DataFrame(columns, index=ids(table["id"]))
 
 

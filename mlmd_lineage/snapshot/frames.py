@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlmd_lineage.snapshot import arrays, columns, values
+from mlmd_lineage.snapshot import arrays, columns, imported, values
 from mlmd_lineage.snapshot.enums import (
     ArtifactState,
     EventType,
@@ -24,7 +24,7 @@ from mlmd_lineage.snapshot.type_names import has_nodes_in, one_or_several, types
 
 if TYPE_CHECKING:
     import enum
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from typing_extensions import Self
 
@@ -188,11 +188,20 @@ class Frames:
         if wanted:
             ids = types_named(tables, wanted, kind)
             nodes = nodes.filter(pc.is_in(nodes["type_id"], value_set=pa.array(sorted(ids))))
+        if kind.properties in tables or imported.may_be_imported(nodes):
+            nodes = imported.with_originals(nodes, self._originals(tables, kind))
         frame = columns.node_columns(nodes, tables["Type"], kind.state, states)
         if properties:
             wide = property_columns(tables[kind.properties], nodes["id"].to_numpy())
             frame = pd.concat([frame, pd.DataFrame(wide, index=frame.index)], axis=1)
         return frame
+
+
+    def _originals(self, tables: Tables, kind: NodeSchema) -> Mapping[int, imported.Original]:
+        """Return what the nodes of a kind were before Kubeflow imported them."""
+        if kind.properties not in tables:
+            tables = self._read((kind.properties,))
+        return imported.originals_in(tables[kind.properties])
 
 
 def _of_types(

@@ -6,6 +6,7 @@ from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.flavors import BUILT_IN
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -15,6 +16,7 @@ __all__ = [
     "BUILT_IN",
     "ArchiveMetadataStore",
     "BaseMetadataStore",
+    "KubeflowArchiveMetadataStore",
     "KubeflowMetadataStore",
     "MySQLMetadataStore",
     "PostgreSQLMetadataStore",

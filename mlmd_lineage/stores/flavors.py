@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
@@ -21,5 +22,6 @@ BUILT_IN: dict[str, type[BaseMetadataStore]] = {
         PostgreSQLMetadataStore,
         KubeflowMetadataStore,
         ArchiveMetadataStore,
+        KubeflowArchiveMetadataStore,
     )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mlmd_lineage import errors
@@ -18,15 +18,17 @@ from mlmd_lineage.stores.archive import (
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 # One letter is a Windows drive, not a scheme.
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
+_JSON = ".json"
 _NAME, _SQLITE_URL, _KUBEFLOW_URL = "The store's name", "The sqlite URL", "The kubeflow URL"
 _EXAMPLES = (
     "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database, "
@@ -51,6 +53,8 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
         return target
     if isinstance(target, os.PathLike):
         return _from_path(target)
+    if isinstance(target, (list, tuple)):
+        return _from_paths(target)
     if not isinstance(target, str):
         message = (
             f"A store is {_EXAMPLES}, or a store object; this is of type {type(target).__name__}."
@@ -88,6 +92,8 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
         for name in (MANIFEST, BUNDLE_MANIFEST):
             if os.path.isfile(os.path.join(expanded, name)):  # noqa: PTH113, PTH118
                 return ArchiveMetadataStore(uri=path)
+        if any(name.endswith(_JSON) for name in os.listdir(expanded)):  # noqa: PTH208
+            return KubeflowArchiveMetadataStore(uri=path)
         message = (
             f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
             "the SQLite file in it."
@@ -95,7 +101,24 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
         raise errors.NotAMetadataStoreError(message)
     if text.endswith(BUNDLE_SUFFIXES) and os.path.isfile(expanded):  # noqa: PTH113
         return ArchiveMetadataStore(uri=path)
+    if text.lower().endswith(_JSON):
+        return KubeflowArchiveMetadataStore(uri=path)
     return SQLiteMetadataStore(uri=path)
+
+
+def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
+    """Return the store that several transfer archives of Kubeflow are together."""
+    stores = [metadata_store_from(path) for path in paths]
+    others = [store for store in stores if not isinstance(store, KubeflowArchiveMetadataStore)]
+    if others or not stores:
+        what = f"{others[0].location()} is none" if others else "there are none"
+        message = (
+            f"Several stores are opened together only where all are transfer archives of Kubeflow, "
+            f"such as run-history.json; {what}."
+        )
+        raise errors.ConfigurationError(message)
+    first, *rest = (str(os.fspath(path)) for path in paths)
+    return KubeflowArchiveMetadataStore(uri=first, others=tuple(rest))
 
 
 def _from_sqlite_url(url: str) -> BaseMetadataStore:

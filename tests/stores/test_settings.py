@@ -20,6 +20,7 @@ from mlmd_lineage.stores import (
     BUILT_IN,
     ArchiveMetadataStore,
     BaseMetadataStore,
+    KubeflowArchiveMetadataStore,
     KubeflowMetadataStore,
     MySQLMetadataStore,
     PostgreSQLMetadataStore,
@@ -33,6 +34,7 @@ SECRET = "hush-hush"
 MINIMAL: dict[type[BaseMetadataStore], dict[str, Any]] = {
     SQLiteMetadataStore: {"uri": "m.db"},
     ArchiveMetadataStore: {"uri": "folder"},
+    KubeflowArchiveMetadataStore: {"uri": "run-history.json"},
     MySQLMetadataStore: {"host": "h", "database": "d", "username": "u"},
     PostgreSQLMetadataStore: {"host": "h", "database": "d", "username": "u"},
     KubernetesMetadataStore: {"deployment_name": "mlmd", "kubernetes_context": "c"},
@@ -262,8 +264,8 @@ class TestSQLite:
 class TestConnectionConfigs:
     @every_flavor
     def test_they_are_mlmds_own_or_of_the_same_bytes(self, flavor: type[BaseMetadataStore]):
-        if flavor is ArchiveMetadataStore:
-            with pytest.raises(errors.ConfigurationError, match="is a Parquet archive"):
+        if flavor in {ArchiveMetadataStore, KubeflowArchiveMetadataStore}:
+            with pytest.raises(errors.ConfigurationError, match="is a (Parquet|transfer) archive"):
                 made(flavor).connection_config()
             return
         if flavor is KubernetesMetadataStore:  # tests/kubernetes/test_kubernetes.py

@@ -214,7 +214,7 @@ class TestOthers:
         with pytest.raises(errors.ConfigurationError, match=match):
             metadata_store_from(target)
 
-    @pytest.mark.parametrize("target", [None, 5, b"m.db", ["m.db"], {"uri": "m.db"}])
+    @pytest.mark.parametrize("target", [None, 5, b"m.db", {"m.db"}, {"uri": "m.db"}])
     def test_other_things(self, target: object):
         with pytest.raises(
             errors.ConfigurationError, match=f"this is of type {type(target).__name__}"

@@ -112,7 +112,7 @@ def _is_a_store(text: str) -> bool:
             return (path / "manifest.json").exists()
         if path.is_file():
             with path.open("rb") as file:
-                return file.read(16) == b"SQLite format 3\0"
+                return path.suffix == ".json" or file.read(16) == b"SQLite format 3\0"
     if not is_qualified_name(text):
         return False
     layer, name = split_layer(text)

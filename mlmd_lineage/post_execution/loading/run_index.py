@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
+from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 from mlmd_lineage.snapshot.enums import ExecutionState
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
     from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity, StepRecord
+    from mlmd_lineage.kubeflow.run_records import RunRecord
     from mlmd_lineage.post_execution.lineage_queries import LineageQueries
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
@@ -77,6 +79,19 @@ class RunIndex:
     def artifact_root(self) -> str | None:
         """The folder in which artifacts have to lie that are read, where one is set."""
         return None if self._lineage is None else self._lineage.artifact_root
+
+    def run_record(self, key: str) -> RunRecord | None:
+        """Return what Kubeflow's own database says of a run, where it is known."""
+        names = None if self._lineage is None else self._lineage.run_names
+        context = self.membership.runs[key].identity.run
+        if names is None or context is None or context.type not in KUBEFLOW_RUNS:
+            return None
+        return names.get(context.name)
+
+    def run_title(self, key: str) -> str:
+        """Return the name that people gave a run in Kubeflow, where it is known; else its name."""
+        record = self.run_record(key)
+        return (record.display_name if record else None) or self.membership.runs[key].name
 
     @functools.cached_property
     def membership(self) -> RunMembership:

@@ -21,6 +21,7 @@ from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
+from mlmd_lineage.snapshot.imported import original_of
 from mlmd_lineage.snapshot.text_states import execution_states_of
 from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
 
@@ -144,11 +145,12 @@ class StoreImage:
         parents = tuple(parent for parent in above if parent is not None)
         self._in_making.discard(number)
         declared, custom = self._context_values.get(number, ({}, {}))
+        original = original_of(custom)
         found = ContextFacts(
             id=number,
             type=self._type(row[1])[0],
-            name=row[2] or "",
-            created=row[4] or 0,
+            name=(row[2] if original is None else original.name) or "",
+            created=(original and original.created) or row[4] or 0,
             properties={**custom, **declared},
             parents=parents,
         )
@@ -260,14 +262,15 @@ class StoreImage:
             name, base = self._type(row[1])
             declared, custom = values.get(number, ({}, {}))
             contexts = (self.context(c) for c in self.memberships.get(number, ()))
+            original = original_of(custom)
             self._executions[number] = ExecutionFacts(
                 id=number,
                 type=name,
                 base_type=base,
-                name=row[3] or None,
+                name=(row[3] if original is None else original.name) or None,
                 state=self._states.get(number),
-                created=row[5] or 0,
-                updated=row[6] or 0,
+                created=(original and original.created) or row[5] or 0,
+                updated=(original and original.updated) or row[6] or 0,
                 properties=declared,
                 custom_properties=custom,
                 contexts=tuple(context for context in contexts if context is not None),
@@ -302,14 +305,15 @@ class StoreImage:
             for number, row in self._parts["Artifact"].rows(new):
                 name, base = self._type(row[1])
                 declared, custom = values.get(number, ({}, {}))
+                original = original_of(custom)
                 self._artifacts[number] = ArtifactFacts(
                     id=number,
                     type=name,
                     base_type=base,
-                    name=row[4] or None,
+                    name=(row[4] if original is None else original.name) or None,
                     uri=row[2] or None,
                     state=row[3],
-                    created=row[6] or 0,
+                    created=(original and original.created) or row[6] or 0,
                     properties=declared,
                     custom_properties=custom,
                 )

@@ -71,9 +71,13 @@ class MySQLReader(ServerReader["Connection[Any]", "MySQLSession"]):
 
     def _session(self, link: Connection[Any]) -> MySQLSession:
         with connection.protocol_errors(self._store):
-            for statement in _BEGIN:
-                _rows(link, statement)
+            self._begin(link)
             return MySQLSession(link, self._store, self._columns_in(link))
+
+    @staticmethod
+    def _begin(link: Connection[Any]) -> None:
+        for statement in _BEGIN:
+            _rows(link, statement)
 
     def _end_transaction(self, link: Connection[Any]) -> None:
         link.rollback()

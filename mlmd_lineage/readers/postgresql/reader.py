@@ -75,11 +75,7 @@ class PostgreSQLReader(ServerReader["Connection", "PostgreSQLSession"]):
         return connection.opened(self._store)
 
     def _session(self, link: Connection) -> PostgreSQLSession:
-        for statement in _BEGIN:
-            _run(link, statement)
-        left = deadline.remaining()
-        if left is not None:
-            _run(link, f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
+        self._begin(link)
         where = self._store.location()
         ((encoding, longest),), columns = self._known_of(link)
         if longest == 1:
@@ -88,6 +84,14 @@ class PostgreSQLReader(ServerReader["Connection", "PostgreSQLSession"]):
         return PostgreSQLSession(
             link, _layout(link, columns, where, self._store.table_case), self._store
         )
+
+    @staticmethod
+    def _begin(link: Connection) -> None:
+        for statement in _BEGIN:
+            _run(link, statement)
+        left = deadline.remaining()
+        if left is not None:
+            _run(link, f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
 
     def _end_transaction(self, link: Connection) -> None:
         _run(link, "ROLLBACK")
