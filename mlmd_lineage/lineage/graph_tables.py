@@ -96,9 +96,7 @@ class GraphTables:
             made._take_text_states(table_from_rows("ExecutionProperty", rows))
         return made
 
-    def take_originals(
-        self, kind: NodeSchema, originals: Mapping[int, imported.Original]
-    ) -> None:
+    def take_originals(self, kind: NodeSchema, originals: Mapping[int, imported.Original]) -> None:
         """Show nodes that Kubeflow imported with the times and names that they had."""
         nodes = self._held[kind.table]
         if originals and imported.ID_COLUMN not in nodes.column_names:

@@ -196,7 +196,6 @@ class Frames:
             frame = pd.concat([frame, pd.DataFrame(wide, index=frame.index)], axis=1)
         return frame
 
-
     def _originals(self, tables: Tables, kind: NodeSchema) -> Mapping[int, imported.Original]:
         """Return what the nodes of a kind were before Kubeflow imported them."""
         if kind.properties not in tables:

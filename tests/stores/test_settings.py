@@ -265,7 +265,7 @@ class TestConnectionConfigs:
     @every_flavor
     def test_they_are_mlmds_own_or_of_the_same_bytes(self, flavor: type[BaseMetadataStore]):
         if flavor in {ArchiveMetadataStore, KubeflowArchiveMetadataStore}:
-            with pytest.raises(errors.ConfigurationError, match="is a (Parquet|transfer) archive"):
+            with pytest.raises(errors.ConfigurationError, match=r"is a (Parquet|transfer) archive"):
                 made(flavor).connection_config()
             return
         if flavor is KubernetesMetadataStore:  # tests/kubernetes/test_kubernetes.py
