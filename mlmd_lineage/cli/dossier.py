@@ -51,7 +51,7 @@ def _dossier(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write it to a file, whose name says the format: .html, .md or .json.",
+            help="Write it to a file; its name says how: .html, .md, .json, .bundle or .zip.",
         ),
     ] = None,
 ) -> None:

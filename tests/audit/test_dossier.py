@@ -184,6 +184,11 @@ def test_it_is_saved_by_its_name(demo: ml.Dossier, tmp_path: Path):
         path = demo.save(tmp_path / name)
         assert path.read_text(encoding="utf-8") == made
     assert json.loads(demo.to_json())["node"] == "artifact/15"
+    for name in ("a.bundle", "a.zip"):
+        report = ml.verify_bundle(demo.save(tmp_path / name))
+        assert report.ok
+    inside = tmp_path / "a.bundle" / "dossier" / "dossier.html"
+    assert inside.read_text(encoding="utf-8") == demo.to_html()
     with pytest.raises(errors.ConfigurationError, match="says no format"):
         demo.save(tmp_path / "a.docx")
     with pytest.raises(errors.ConfigurationError, match="takes no options"):

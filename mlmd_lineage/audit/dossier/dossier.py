@@ -89,8 +89,9 @@ class Dossier:
         """Write it to a file whose name says the format.
 
         Args:
-            path: A file that ends in ``.html``, ``.md`` or ``.json``.
-            options: None, for these formats.
+            path: A file that ends in ``.html``, ``.md`` or ``.json``; or a bundle, which holds the
+                records behind it too: a folder that ends in ``.bundle``, or a file in ``.zip``.
+            options: Those of ``save_bundle()``, for a bundle.
 
         Raises:
             ConfigurationError: The name says no format, or the file cannot be written.
@@ -102,7 +103,11 @@ class Dossier:
                 message = f"{target.suffix} takes no options, and got {', '.join(options)}."
                 raise errors.ConfigurationError(message)
             return write_file(target, made(self))
-        known = ", ".join(_WRITERS)
+        if target.suffix.lower() in _BUNDLES:
+            from mlmd_lineage.audit.bundle.saving import save_bundle
+
+            return save_bundle(self, target, **options)
+        known = ", ".join([*_WRITERS, *_BUNDLES])
         message = f"{target.name} says no format that there is: {known}."
         raise errors.ConfigurationError(message)
 
@@ -117,6 +122,7 @@ class Dossier:
         return f"<Dossier of {self.node}: {', '.join(counts)}>"
 
 
+_BUNDLES = (".bundle", ".zip")
 _WRITERS: Mapping[str, Callable[[Dossier], str]] = {
     ".html": Dossier.to_html,
     ".htm": Dossier.to_html,
