@@ -153,6 +153,8 @@ def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:
             f"character in its password needs percent-encoding. Write {example}."
         )
         raise errors.ConfigurationError(message) from None
+    if len(parts.netloc.split()) > 1:  # a space in place of the colon before a password
+        raise _mistyped(f"The {scheme} URL")
     return parts, port
 
 
