@@ -63,11 +63,7 @@ class MLMDLineageError(Exception):
     """
 
     def __str__(self) -> str:
-        text = str(self.args[0]) if self.args else ""
-        if len(text) > _LONGEST_MESSAGE:
-            half = _LONGEST_MESSAGE // 2
-            text = f"{text[:half]} ... {text[-half:]}"
-        return "".join(map(_escaped, text)) if not text.isprintable() else text
+        return _shown(self)
 
 
 class ConfigurationError(MLMDLineageError, ValueError):
@@ -225,6 +221,9 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
 class RecordingWarning(UserWarning):
     """Something of a run is not recorded, or should not be."""
 
+    def __str__(self) -> str:
+        return _shown(self)
+
 
 def close_matches(name: str, candidates: Iterable[str], *, limit: int, cutoff: float) -> list[str]:
     """Return the candidates that are most like a name, the nearest first.
@@ -259,6 +258,15 @@ def close_matches(name: str, candidates: Iterable[str], *, limit: int, cutoff: f
     return [candidate for _, candidate in heapq.nlargest(limit, found)]
 
 
+def _shown(said: Exception) -> str:
+    """Return the message of an error or a warning as it is printed."""
+    text = str(said.args[0]) if said.args else ""
+    if len(text) > _LONGEST_MESSAGE:
+        half = _LONGEST_MESSAGE // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
 def _escaped(character: str) -> str:
     r"""Return a character as it is printed: what does not print as ``\x1b`` or ``\u202e``."""
     if character.isprintable() or character in "\n\t":
@@ -268,3 +276,6 @@ def _escaped(character: str) -> str:
 
 class IgnoredConfigurationWarning(UserWarning):
     """A configuration folder or file is ignored, as it belongs to another user."""
+
+    def __str__(self) -> str:
+        return _shown(self)

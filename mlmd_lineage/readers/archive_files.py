@@ -18,6 +18,11 @@ from mlmd_lineage import errors
 MOST_MEMBERS = 10_000
 _MOST_NAME = 1_000
 _ENCRYPTED = 0x1
+_BLOCK = 512
+"""The bytes of the blocks that the operating system counts."""
+_LARGE = 64 << 20
+_MOST_COMPRESSED = 64
+"""How many times smaller a file system that compresses makes a file, at the very most."""
 
 
 class ArchiveFiles(Protocol):
@@ -83,6 +88,7 @@ class FolderFiles:
             message = f"{path} is no regular file. Restore the archive from a copy."
             raise errors.DamagedStoreError(message)
         check_size(str(path), status.st_size, most)
+        _check_holes(path, status)
         return path.read_bytes()
 
 
@@ -191,6 +197,17 @@ def check_size(what: str, size: int, most: int) -> None:
     if size > most:
         told = f"{size:,} bytes, more than the {most:,} that such a file may have"
         message = f"{what} has {told}. Restore the archive from a copy."
+        raise errors.DamagedStoreError(message)
+
+
+def _check_holes(path: Path, status: os.stat_result) -> None:
+    """Refuse a large file that takes next to no space on the disk, and would take all memory."""
+    blocks = getattr(status, "st_blocks", None)  # Windows does not tell
+    if blocks is not None and status.st_size > _LARGE + blocks * _BLOCK * _MOST_COMPRESSED:
+        message = (
+            f"{path} has {status.st_size:,} bytes, nearly all of them holes without content. "
+            "Restore the archive from a copy."
+        )
         raise errors.DamagedStoreError(message)
 
 

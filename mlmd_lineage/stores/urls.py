@@ -153,6 +153,9 @@ def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:
             f"character in its password needs percent-encoding. Write {example}."
         )
         raise errors.ConfigurationError(message) from None
+    if len(parts.netloc.rpartition("@")[0].split()) > 1:  # a space in place of a colon
+        what = f"The {scheme} URL"
+        raise _mistyped(what)
     return parts, port
 
 

@@ -19,6 +19,7 @@ import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.audit import signing
 from mlmd_lineage.audit.bundle import layout, saving
+from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
@@ -537,3 +538,19 @@ def test_an_authority_that_answers_nonsense_is_refused(tmp_path: Path):
         with pytest.raises(errors.ConfigurationError, match="time-stamp authority"):
             ml.save_bundle(trace, tmp_path / "b", timestamp=authority)
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files with holes as POSIX knows them")
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_a_file_that_grew_beyond_reason_is_named_and_not_read(bundle: Path, is_listed: bool):  # noqa: FBT001 - a parameter
+    """A file with holes takes no space on the disk, and would take all memory."""
+    size = 1 << 42
+    with (bundle / layout.RECORDS).open("r+b") as file:
+        file.truncate(size)
+    if is_listed:
+        manifest = json.loads((bundle / layout.MANIFEST).read_text())
+        manifest["files"][layout.RECORDS]["size"] = size
+        (bundle / layout.MANIFEST).write_text(canonical_json.dumps(manifest) + "\n")
+    findings = ml.verify_bundle(bundle).findings
+    [told] = [found.message for found in findings if found.file == layout.RECORDS]
+    assert ("holes without content" if is_listed else "more than the 67,108,864") in told

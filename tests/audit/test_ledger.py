@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -306,3 +307,18 @@ def test_changes_since_a_path_are_those_since_a_snapshot(path: Path, tmp_path: P
         }
     ]
     assert store.changes(path).empty
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files as POSIX knows them")
+@pytest.mark.parametrize("kind", ["pipe", "holes"])
+def test_entries_that_are_no_plain_file_are_refused(path: Path, tmp_path: Path, kind: str):
+    ledger = ml.Ledger(tmp_path / "ledger")
+    ledger.add(ml.connect(path))
+    entries = tmp_path / "ledger" / "entries.jsonl"
+    if kind == "pipe":
+        entries.unlink()
+        os.mkfifo(entries)
+    else:
+        os.truncate(entries, 1 << 31)
+    with pytest.raises(errors.DamagedStoreError, match=r"regular file|holes without content"):
+        ledger.entries()

@@ -336,6 +336,7 @@ def test_a_library_that_outlives_the_store_still_finds_the_file():
         f"file:u:{SECRET}@h/d",
         f"sqlite://u:{SECRET}@h/d",
         f"grpc://u:{SECRET}@h",
+        f"mysql://u {SECRET}@h/d",
     ],
 )
 def test_a_mistyped_url_is_not_repeated(target: str):

@@ -205,3 +205,5 @@ def test_errors_are_as_long_as_can_be_read():
     message = str(errors.NotFoundError("x" * 100_000 + "\x1b end"))
     assert (len(message) < 11_000, message.endswith("\\x1b end")) == (True, True)
     assert str(errors.ReadError("two\nlines\t")) == "two\nlines\t"
+    for kind in (errors.RecordingWarning, errors.IgnoredConfigurationWarning):
+        assert str(kind("a folder \x1b]0;title\x07")) == r"a folder \x1b]0;title\x07"

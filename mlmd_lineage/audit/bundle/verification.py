@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.readers.archive_files import ArchiveFiles
 
-_MOST_BYTES = 1 << 36
+_MOST_UNLISTED_BYTES = 64 << 20
 _MOST_MANIFEST_BYTES = 16 << 20
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -166,9 +166,14 @@ class _Verification:
             raise _Broken from None
 
     def _read(self, files: ArchiveFiles, names: list[str]) -> None:
-        for name in names:
+        sizes: dict[str, int] = {}
+        # The manifest first: it says how large the others are.
+        for name in sorted(names, key=lambda name: name != layout.MANIFEST):
             try:
-                self._content[name] = files.read(name, _MOST_BYTES)
+                most = max(sizes.get(name, 0), _MOST_UNLISTED_BYTES)
+                self._content[name] = files.read(name, most)
+                if name == layout.MANIFEST:
+                    sizes = _sizes(self._content[name])
             except (errors.DamagedStoreError, OSError) as error:
                 self._add("changed", name, _sentence(error, self.report.path))
 
@@ -354,6 +359,15 @@ def _read_manifest(raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         "merkle_root": str(found["records"]["merkle_root"]),
     }
     return found, facts
+
+
+def _sizes(raw: bytes) -> dict[str, int]:
+    """Return the sizes of the files that a manifest lists; none where it is no manifest."""
+    try:
+        files = _read_manifest(raw)[0]["files"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {name: file["size"] for name, file in files.items()}
 
 
 def _sentence(error: Exception, path: Path) -> str:

@@ -23,7 +23,7 @@ from mlmd_lineage.audit.ledger import store_state
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.audit.records.changes import EVIDENCE, RecordChange, counted, frame
 from mlmd_lineage.config.atomic_files import locked, write_whole
-from mlmd_lineage.readers.archive_files import check_size
+from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
@@ -194,7 +194,7 @@ class Ledger:
         """Return the entries, and what is wrong with their chain."""
         path = self.path / ENTRIES
         try:
-            raw = path.read_bytes() if path.exists() else b""
+            raw = self._entries()
         except OSError as error:
             message = f"The ledger {path} cannot be read: {error.strerror}."
             raise errors.ConfigurationError(message) from None
@@ -256,9 +256,7 @@ class Ledger:
 
     def _kept(self, entry: LedgerEntry, name: str) -> bytes:
         """Return a file that was kept with an entry, if it is as it was."""
-        path = self._folder(entry.number) / name
-        check_size(str(path), path.stat().st_size, _MOST_BYTES)
-        raw = path.read_bytes()
+        raw = FolderFiles(self._folder(entry.number)).read(name, _MOST_BYTES)
         if hashlib.sha256(raw).hexdigest() != entry.content["files"][name]:
             message = f"{name} was changed"
             raise ValueError(message)
@@ -305,9 +303,18 @@ class Ledger:
                 "signatures": [],
             }
             line = canonical_json.dumps(unsigned).encode()
-        path = self.path / ENTRIES
-        before = path.read_bytes() if path.exists() else b""
-        write_whole(path, before + line + b"\n")
+        write_whole(self.path / ENTRIES, self._entries() + line + b"\n")
+
+    def _entries(self) -> bytes:
+        """Return the file of entries; nothing where there is none yet.
+
+        Raises:
+            DamagedStoreError: It is no regular file, or larger than one can be.
+        """
+        try:
+            return FolderFiles(self.path).read(ENTRIES, _MOST_BYTES)
+        except FileNotFoundError:
+            return b""
 
     def _forget(self, number: int) -> None:
         """Remove what was kept with earlier entries: their roots stay in the chain."""
