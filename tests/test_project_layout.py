@@ -163,6 +163,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recording": {
         *SNAPSHOT,
         "errors",
+        "termination",
         "config",
         "readers.base",
         "record_format",

@@ -15,6 +15,7 @@ from mlmd_lineage.cli.common.options import STORE_HELP, StoreOptions
 
 if TYPE_CHECKING:
     from mlmd_lineage.recording.command import Port
+    from mlmd_lineage.recording.step_recorder import StepRecorder
 
 
 class OnUnreachableChoice(str, enum.Enum):
@@ -152,9 +153,9 @@ def _run(  # noqa: PLR0913 - each stands alone
         enable_cache=cache,
     )
 
-    def told(reason: str) -> None:
-        if explain:
-            output.write(f"Cache: {reason}.", error=True)
+    def told(step: StepRecorder) -> None:
+        if explain and step.node_key is not None:
+            output.write(str(opened.cache.explain(step.node_key)), error=True)
 
     code = commands.run_command(recorder, given, told)
     raise typer.Exit(code)

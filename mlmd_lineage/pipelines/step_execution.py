@@ -14,7 +14,7 @@ from mlmd_lineage.pipelines.step_inputs import value_of
 from mlmd_lineage.recording.caching.constants import NotAConstantError, constant_text
 from mlmd_lineage.recording.caching.key import CacheKey
 from mlmd_lineage.recording.caching.source_digest import source_parts
-from mlmd_lineage.recording.outcomes import TerminatedError
+from mlmd_lineage.recording.outcomes import is_termination
 from mlmd_lineage.recording.saved_values import ValueSaver
 from mlmd_lineage.recording.step_results import kept_value, step_outputs
 
@@ -147,9 +147,9 @@ def _record(
 def _called(step: PipelineStep[Any, Any], given: inspect.BoundArguments) -> Any:
     try:
         return step.function(*given.args, **given.kwargs)
-    except TerminatedError:
-        raise
     except SystemExit as error:
+        if is_termination(error):
+            raise
         message = f"The step {step.name!r} called exit({error.code!r}) rather than return."
         raise errors.StepTypeError(message) from error
 

@@ -190,7 +190,10 @@ class StepCache:
         )
 
     def _candidate(self, view: StepView) -> StepView | None:
-        """Return the newest earlier execution of the same step that succeeded, with a key."""
+        """Return the newest earlier execution of the same step that succeeded, with a key.
+
+        One with the same key goes first: it says why it was not reused.
+        """
         runs = self._store.get_pipeline(view.pipeline_name).runs
         found = [
             step
@@ -201,7 +204,8 @@ class StepCache:
             and step.status == "completed"
             and _parts(step) is not None
         ]
-        return max(found, key=lambda step: step.id, default=None)
+        same = [step for step in found if _parts(step) == _parts(view)]
+        return max(same or found, key=lambda step: step.id, default=None)
 
 
 def _parts(view: StepView) -> Mapping[str, str] | None:

@@ -83,7 +83,9 @@ class RecordedCommand:
 
 
 def run_command(
-    recorder: RunRecorder, command: RecordedCommand, told: Callable[[str], None] = lambda _: None
+    recorder: RunRecorder,
+    command: RecordedCommand,
+    told: Callable[[StepRecorder], None] = lambda _: None,
 ) -> int:
     """Run a command as a step of a run, and return its exit code; 128 and the signal that ended it.
 
@@ -92,7 +94,7 @@ def run_command(
     Args:
         recorder: The run, which has not begun.
         command: The command.
-        told: Called with why the step is cached or not, before anything runs.
+        told: Called with the step once it is in the store, before the command runs.
 
     Raises:
         MLMDLineageError: What is to be recorded cannot be: the command did not run.
@@ -111,7 +113,10 @@ def run_command(
 
 
 def _record(
-    recorder: RunRecorder, command: RecordedCommand, told: Callable[[str], None], signals: _PassedOn
+    recorder: RunRecorder,
+    command: RecordedCommand,
+    told: Callable[[StepRecorder], None],
+    signals: _PassedOn,
 ) -> int:
     step = recorder.step(
         command.step,
@@ -123,8 +128,7 @@ def _record(
     step.note({names.COMMAND: without_secrets(command.words)})
     step.look_up(key_of(recorder.pipeline, command, step), may_reuse=command.may_reuse)
     step.start()
-    if step.cache_answer is not None:
-        told(step.cache_answer.reason)
+    told(step)
     return 0 if step.is_cached else _run(command, step, signals)
 
 

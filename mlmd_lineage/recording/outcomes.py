@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
@@ -20,6 +21,8 @@ _STATES = {
     "canceled": ExecutionState.CANCELED,
 }
 _MOST_ERROR = 2000
+_TERMINATED = 128 + signal.SIGTERM
+"""The exit code of a process that was sent SIGTERM, as ``termination`` has it."""
 _USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -44,17 +47,18 @@ def status_after(error: BaseException | None) -> str:
     """
     if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
         return "completed"
-    canceled = (KeyboardInterrupt, asyncio.CancelledError, GeneratorExit, TerminatedError)
-    return "canceled" if isinstance(error, canceled) else "failed"
+    canceled = (KeyboardInterrupt, asyncio.CancelledError, GeneratorExit)
+    return "canceled" if isinstance(error, canceled) or is_termination(error) else "failed"
+
+
+def is_termination(error: BaseException) -> bool:
+    """Tell whether an exception is what SIGTERM raises."""
+    return isinstance(error, SystemExit) and error.code == _TERMINATED
 
 
 def reason(error: BaseException | None) -> BaseException | None:
     """Return the exception that is recorded: none where ``sys.exit()`` says that all is well."""
     return None if status_after(error) == "completed" else error
-
-
-class TerminatedError(SystemExit):
-    """The process was sent SIGTERM while it was recording."""
 
 
 def described(error: BaseException) -> str:

@@ -11,14 +11,13 @@ import uuid
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from mlmd_lineage import errors
+from mlmd_lineage import errors, termination
 from mlmd_lineage.record_format.properties import encode
 from mlmd_lineage.recording import outcomes, provenance
 from mlmd_lineage.recording.heartbeat import Heartbeat
 from mlmd_lineage.recording.run_context import RunContext
 from mlmd_lineage.recording.secret_values import warn_of_secrets
 from mlmd_lineage.recording.step_recorder import StepRecorder
-from mlmd_lineage.recording.termination import sigterm_raises
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -343,7 +342,7 @@ class RunRecorder:
                 self._begin_spooling(error)
                 self._kept().append(self._run.first_request())
             self._state = "running"
-            self._exits.enter_context(sigterm_raises())
+            self._exits.enter_context(termination.as_exception())
             self._heartbeat = Heartbeat(self._beat, self._interval)
             self._heartbeat.start()
         return self
@@ -372,7 +371,8 @@ class RunRecorder:
                 self._put_end(status, said)
             finally:
                 self._state = "ended"
-                self._exits.close()
+                with contextlib.suppress(ValueError):  # another thread than the main one ends it
+                    self._exits.close()
                 self.access.close()
 
     def _put_end(self, status: str, said: str | None) -> None:

@@ -80,7 +80,7 @@ def test_a_command_is_not_run_again_for_the_same(store: ml.Store):
 
     assert status()[0] == "completed"
     found, said = status()
-    assert (found, "execution/1 has this key" in said) == ("cached", True)
+    assert (found, "reused: execution/1" in said) == ("cached", True)
     assert status("--param", "lr=1")[0] == "completed"
     assert status(words=("train.py", "x"))[0] == "completed"
     Path("model.pkl").unlink()

@@ -165,6 +165,7 @@ def test_values_that_cannot_be_recorded_are_refused_before_the_step_runs(store: 
         (KeyboardInterrupt(), "canceled"),
         (SystemExit(0), "completed"),
         (SystemExit(2), "failed"),
+        (SystemExit(143), "canceled"),
     ],
     ids=repr,
 )
