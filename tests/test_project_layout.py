@@ -203,6 +203,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "stacks",
         "orchestration",
         "recording",
+        "record_format",
         "store",
     },
     "testing": {*SNAPSHOT, "errors", "_proto", "stores", "readers.base", "store"},

@@ -78,7 +78,7 @@ def _lineage(
     """Open any ML Metadata (MLMD) store and see what came from what.
 
     Stores are only read: nothing in them is ever changed, but by init, which makes a new one, by
-    run, doctor and spool send, which record runs, and by serve.
+    run, pipeline, demo, doctor and spool send, which record runs, and by serve.
     """
 
 

@@ -144,7 +144,7 @@ def _run(  # noqa: PLR0913 - each is an option
         store=store,
     )
     if format_ is RunFormat.json:
-        _print_json(run, outcomes)
+        _print_json(call.pipeline.name, run, outcomes)
     else:
         _print_lines(run, outcomes)
     if not all(each.succeeded for each in outcomes.values()):
@@ -163,7 +163,7 @@ def _print_lines(run: PipelineRunView, outcomes: Mapping[str, StepOutcome]) -> N
             output.write_line(printable_lines(each.explanation))
 
 
-def _print_json(run: PipelineRunView, outcomes: Mapping[str, StepOutcome]) -> None:
+def _print_json(pipeline: str, run: PipelineRunView, outcomes: Mapping[str, StepOutcome]) -> None:
     import json
 
     steps = [
@@ -177,7 +177,7 @@ def _print_json(run: PipelineRunView, outcomes: Mapping[str, StepOutcome]) -> No
         for name, each in outcomes.items()
     ]
     held = {
-        "pipeline": run.pipeline.name,
+        "pipeline": pipeline,
         "run": run.name,
         "node": run.node_key,
         "status": run.status,

@@ -15,6 +15,7 @@ from mlmd_lineage.pipelines.references import reference_to
 from mlmd_lineage.pipelines.step_execution import PipelineValueSaver, RunSettings
 from mlmd_lineage.pipelines.step_task import PipelineStepTask
 from mlmd_lineage.post_execution.views import ArtifactView
+from mlmd_lineage.record_format.properties import encode
 from mlmd_lineage.recording.sources import Source
 from mlmd_lineage.stacks.orchestrators import BaseOrchestrator, LocalOrchestrator
 from mlmd_lineage.stacks.stack import Stack
@@ -54,7 +55,7 @@ def run_pipeline(  # noqa: PLR0913 - each stands alone
         for outcome in outcomes.values():
             if outcome.explanation:
                 sys.stdout.write(f"{outcome.explanation}\n")
-    _raise_failed(run, outcomes)
+    _raise_failed(call.pipeline.name, run, outcomes)
     return run
 
 
@@ -77,6 +78,7 @@ def run_with_outcomes(  # noqa: PLR0913 - each stands alone
     plan = call.plan
     target, used = store_and_stack(store, stack)
     _check_orchestrator(used, call, jobs)
+    _check_parameters(call)
     _warn_of_files(call)
     recorder = target.record(
         call.pipeline.name,
@@ -113,6 +115,20 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
         raise errors.ConfigurationError(message)
     if isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1:
         reference_to(call.pipeline)
+
+
+def _check_parameters(call: PipelineCall) -> None:
+    """Refuse parameters that cannot be recorded, before any step runs.
+
+    Raises:
+        ConfigurationError: One of them cannot.
+    """
+    for step in call.plan.steps.values():
+        try:
+            encode(step.parameters)
+        except errors.MLMDLineageError as error:
+            message = f"The step {step.name!r} cannot be run: {error}"
+            raise errors.ConfigurationError(message) from None
 
 
 def _warn_of_files(call: PipelineCall) -> None:
@@ -159,14 +175,14 @@ def recorded_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _raise_failed(run: PipelineRunView, outcomes: Mapping[str, StepOutcome]) -> None:
+def _raise_failed(pipeline: str, run: PipelineRunView, outcomes: Mapping[str, StepOutcome]) -> None:
     failed = [each for each in outcomes.values() if each.status in {"failed", "canceled"}]
     if not failed:
         return
     said = "; ".join(f"{each.step}: {each.reason}" for each in failed)
     left = [each.step for each in outcomes.values() if each.status == "skipped"]
     not_run = f" Not started, as they wait for it: {', '.join(left)}." if left else ""
-    message = f"The run {run.name!r} of the pipeline {run.pipeline.name!r} failed. {said}.{not_run}"
+    message = f"The run {run.name!r} of the pipeline {pipeline!r} failed. {said}.{not_run}"
     error = errors.PipelineFailedError(message)
     error.run = run
     raise error from next((each.error for each in failed if each.error is not None), None)

@@ -157,9 +157,11 @@ def _called(step: PipelineStep[Any, Any], given: inspect.BoundArguments) -> Any:
 def may_reuse(step: PipelineStep[Any, Any], call: PipelineCall, settings: RunSettings) -> bool:
     """Return whether a step's results may be reused.
 
-    Not where the step itself says no; else as the run says, then the step, then the pipeline.
+    Not where the step itself says no; else as the run says, then the step, then the pipeline. A
+    step without outputs has no results: it is there for what it does, and is reused only where
+    it says so itself.
     """
-    if step.enable_cache is False:
+    if step.enable_cache is False or not (step.signature.outputs or step.enable_cache):
         return False
     said = (settings.enable_cache, step.enable_cache, call.pipeline.enable_cache)
     return next(each for each in said if each is not None)

@@ -268,6 +268,29 @@ def test_a_step_knows_itself(home: Path):
     assert step.outputs["report"].read() == "fine"
 
 
+def test_a_step_without_outputs_always_runs(home: Path):
+    def notify() -> None:
+        (home / "notified").touch()
+
+    for options, again in (({}, "completed"), ({"enable_cache": True}, "cached")):
+        pipeline = one_step(notify, **options)
+        pipeline.run()
+        assert statuses(pipeline.run()) == {"notify": again}
+
+
+def test_what_cannot_be_recorded_is_refused_before_anything_runs(home: Path):
+    del home
+
+    def odd(value: Any) -> int:
+        return len(str(value))
+
+    with pytest.raises(
+        ml.errors.ConfigurationError, match="'odd' cannot be run: 'value' cannot be"
+    ):
+        one_step(odd, Calls()).run()
+    assert len(ml.connect().get_runs()) == 0
+
+
 def test_a_failed_step_is_not_reused(home: Path):
     marker = home / "ready"
 
