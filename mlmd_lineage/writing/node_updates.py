@@ -25,16 +25,19 @@ class Stored(NamedTuple):
 
     type_id: int
     updated: int
+    attributes: dict[str, Any]
+    """Its name and what an update sets, by their columns."""
     properties: dict[tuple[str, bool], tuple[Any, ...]]
 
 
 def load(transaction: Transaction, kind: NodeKind, ids: Collection[int]) -> dict[int, Stored]:
     """Return the stored nodes of some ids, locked until the transaction ends."""
     session = transaction.session
+    columns = dict.fromkeys(("name", *kind.attributes))
     stored: dict[int, Stored] = {
-        number: Stored(type_id, updated, {})
-        for number, type_id, updated in session.fetch(
-            kind.table, ("id", "type_id", TIMES[1]), "id", ids, lock=True
+        number: Stored(type_id, updated, dict(zip(columns, attributes, strict=True)), {})
+        for number, type_id, updated, *attributes in session.fetch(
+            kind.table, ("id", "type_id", TIMES[1], *columns), "id", ids, lock=True
         )
     }
     for owner, name, custom, *row in session.fetch(
@@ -91,6 +94,21 @@ class _Mask:
         return names.__contains__
 
 
+def _is_same(node: Any, before: Stored, type_name: str) -> bool:
+    """Tell whether a message is that of a stored node, but for its properties and its times.
+
+    MLMD compares whole messages, whatever an update mask says.
+    """
+    if node.HasField("system_metadata") or not node.HasField("type") or node.type != type_name:
+        return False
+    for column, stored in before.attributes.items():
+        if node.HasField(column) != (stored is not None):
+            return False
+        if stored is not None and getattr(node, column) != stored:
+            return False
+    return True
+
+
 def update(  # noqa: PLR0913 - what it needs of one call
     transaction: Transaction,
     kind: NodeKind,
@@ -99,6 +117,7 @@ def update(  # noqa: PLR0913 - what it needs of one call
     paths: Collection[str],
     *,
     locked: bool,
+    force: bool,
 ) -> None:
     """Update a stored node, by an update mask's paths where there are any.
 
@@ -109,6 +128,7 @@ def update(  # noqa: PLR0913 - what it needs of one call
         stored: The stored nodes of the request by their ids, which are kept up with the update.
         paths: The mask's.
         locked: Refuse it where ``last_update_time_since_epoch`` is not the stored one.
+        force: Set the time of the last update even where nothing changes.
 
     Raises:
         PutRefusedError: MLMD's rules refuse it.
@@ -137,6 +157,9 @@ def update(  # noqa: PLR0913 - what it needs of one call
     check_properties(transaction.type_properties(kind, before.type_id), node, mask.plain)
     if kind is CONTEXT and mask.has("name") and not node.name:
         raise no_name()
+    same = _is_same(node, before, transaction.type_name(before.type_id))
+    if not _update_properties(transaction, kind, node, before, mask) and same and not force:
+        return
     updated = max(transaction.now, before.updated + 1) if locked else transaction.now
     columns = [column for column in kind.attributes if mask.has(column)]
     attributes = [
@@ -144,14 +167,18 @@ def update(  # noqa: PLR0913 - what it needs of one call
         for column in columns
     ]
     session.update(kind.table, (*columns, TIMES[1]), (*attributes, updated), node.id)
-    _update_properties(transaction, kind, node, before, mask)
+    before.attributes.update(zip(columns, attributes, strict=True))
     stored[node.id] = before._replace(updated=updated)
 
 
 def _update_properties(
     transaction: Transaction, kind: NodeKind, node: Any, before: Stored, mask: _Mask
-) -> None:
-    """Delete what is gone or has another value, and insert what is new or has one."""
+) -> bool:
+    """Delete what is gone or has another value, and insert what is new or has one.
+
+    Returns:
+        Whether there was anything to do.
+    """
     session = transaction.session
     wanted = _encoded(node, mask.plain, mask.custom)
     gone = []
@@ -173,3 +200,4 @@ def _update_properties(
         session.insert_properties(kind.properties, kind.id_column, by_column)
     for key, given in wanted.items():
         before.properties[key] = session.as_stored(given)
+    return bool(gone or wanted)

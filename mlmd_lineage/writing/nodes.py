@@ -28,6 +28,7 @@ def put_nodes(  # noqa: PLR0913 - what MLMD's methods differ in
     *,
     mask: Collection[str] = (),
     locked: bool = False,
+    force: bool = False,
     check: Callable[[Any], None] | None = None,
 ) -> list[int]:
     """Insert or update nodes, in their order, and return their ids.
@@ -38,6 +39,7 @@ def put_nodes(  # noqa: PLR0913 - what MLMD's methods differ in
         nodes: MLMD's messages; one with an id is updated.
         mask: The paths of an update mask.
         locked: Refuse an update whose ``last_update_time_since_epoch`` is not the stored one.
+        force: Set the time of the last update even where nothing changes.
         check: Raises what else is wrong with a node.
 
     Raises:
@@ -55,7 +57,7 @@ def put_nodes(  # noqa: PLR0913 - what MLMD's methods differ in
             node = nodes[place]
             if check is not None:
                 check(node)
-            update(transaction, kind, node, stored, mask, locked=locked)
+            update(transaction, kind, node, stored, mask, locked=locked, force=force)
             ids.append(node.id)
     return ids
 

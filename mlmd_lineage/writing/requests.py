@@ -114,7 +114,9 @@ def _put_execution(transaction: Transaction, request: Any) -> Mapping[str, Any]:
     artifact_ids = [-1] * len(pairs)
     for place, artifact_id in _put_artifacts_of(transaction, pairs, options):
         artifact_ids[place] = artifact_id
-    [execution_id] = put_nodes(transaction, EXECUTION, [request.execution])
+    [execution_id] = put_nodes(
+        transaction, EXECUTION, [request.execution], force=options.force_update_time
+    )
     events: list[tuple[Any, int | None, int | None]] = []
     try:
         for place, pair in enumerate(pairs):

@@ -51,7 +51,7 @@ class Transaction:
             "Execution": set(),
             "Context": set(),
         }
-        self._types: dict[int, tuple[int, dict[str, int]]] = {}
+        self._types: dict[int, tuple[int, dict[str, int], str]] = {}
         self._absent: set[int] = set()
 
     def load_types(self, ids: Collection[int]) -> None:
@@ -62,8 +62,10 @@ class Transaction:
         if not missing:
             return
         self._absent.update(missing)
-        for number, kind in self.session.fetch("Type", ("id", "type_kind"), "id", missing):
-            self._types[number] = (kind, {})
+        for number, kind, name in self.session.fetch(
+            "Type", ("id", "type_kind", "name"), "id", missing
+        ):
+            self._types[number] = (kind, {}, name)
             self._absent.discard(number)
         columns = ("type_id", "name", "data_type")
         for number, name, data_type in self.session.fetch(
@@ -88,6 +90,10 @@ class Transaction:
             message = f"There is no {kind.name} type with id {number}. Put the type first."
             raise PutRefusedError(message, "NOT_FOUND")
         return found[1]
+
+    def type_name(self, number: int) -> str:
+        """Return the name of a loaded type."""
+        return self._types[number][2]
 
     def named_contexts(
         self, wanted: Iterable[tuple[int, str]], *, exactly: bool = False

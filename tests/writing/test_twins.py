@@ -14,6 +14,9 @@ from twins import (
     NativeTwin,
     OurTwin,
     ServerTwin,
+    put_again,
+    reset_sqlite,
+    resets,
     server_config,
     server_rows,
     sqlite_config,
@@ -35,12 +38,24 @@ _numbers = itertools.count()
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def compare(
-    seed: int, native: Any, ours: Any, rows: Callable[[], tuple[Any, Any]], *, like: str = ""
+def compare(  # noqa: PLR0913 - two stores, and how to look at them
+    seed: int,
+    native: Any,
+    ours: Any,
+    rows: Callable[[], tuple[Any, Any]],
+    reset: Callable[[], None],
+    *,
+    like: str = "",
 ) -> None:
     """Put the requests of a seed into both, and compare the answers and what they hold."""
     random = Random(seed)  # noqa: S311 - no secret
-    for request in [*prepared(), *(REQUESTS(random) for _ in range(LENGTH))]:
+    makers = [lambda request=request: request for request in prepared()]
+    for number in range(LENGTH):
+        makers.append(lambda: REQUESTS(random))
+        if number % 2:
+            makers.append(lambda: put_again(random, native))
+    for make in makers:
+        request = make()
         if like and like in str(request):
             continue
         theirs, answer = native.put(request), ours.put(request)
@@ -52,6 +67,7 @@ def compare(
             assert answer[1] == theirs[1], told
         theirs_held, held = rows()
         assert held == theirs_held, told
+        reset()
 
 
 @QUICK
@@ -60,7 +76,12 @@ def test_random_puts_into_sqlite(seed: int, tmp_path: Path):
     number = next(_numbers)
     paths = [tmp_path / f"{name}{number}.db" for name in ("native", "ours")]
     native, ours = NativeTwin(sqlite_config(paths[0])), OurTwin(paths[1])
-    compare(seed, native, ours, lambda: (sqlite_rows(paths[0]), sqlite_rows(paths[1])))
+
+    def reset() -> None:
+        for path in paths:
+            reset_sqlite(path)
+
+    compare(seed, native, ours, lambda: (sqlite_rows(paths[0]), sqlite_rows(paths[1])), reset)
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -69,11 +90,18 @@ def test_random_puts_into_servers(seed: int, name: str, request: pytest.FixtureR
     server: Server = request.getfixturevalue(name)
     theirs, ours = server.new_database(), server.new_database()
     written = ServerTwin(server.url(ours))
+
+    def reset() -> None:
+        for database in (theirs, ours):
+            for statement in resets():
+                server.execute(statement, database)
+
     compare(
         seed,
         NativeTwin(server_config(server, theirs)),
         written,
         lambda: (server_rows(server, theirs), server_rows(server, ours)),
+        reset,
         # MLMD's library makes a wrong statement of a backslash there.
         like="" if server.scheme == "mysql" else "\\\\",
     )

@@ -16,6 +16,7 @@ from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
     from servers import Server
 
@@ -29,7 +30,9 @@ STATUS = {
     "UNIMPLEMENTED": 12,
     "INTERNAL": 13,
 }
-_TIMES = {"create_time_since_epoch", "last_update_time_since_epoch"}
+_TIMES = ("create_time_since_epoch", "last_update_time_since_epoch")
+RESET_TIME = 7
+"""What the times of all nodes are set to between two requests, to see which ones a request sets."""
 _GIVEN_TIME = 1000
 """Times of events below it were given."""
 
@@ -84,8 +87,40 @@ def put_code(put: Any) -> tuple[int, Any]:
         return STATUS[error.status], str(error)
 
 
+def resets() -> list[str]:
+    """Return the statements that set the times of all nodes."""
+    times = ", ".join(f"{time} = {RESET_TIME}" for time in _TIMES)
+    return [f"UPDATE {table} SET {times}" for table in ("Artifact", "Execution", "Context")]  # noqa: S608 - names of tables
+
+
+def reset_sqlite(path: Path) -> None:
+    """Set the times of all nodes in a file."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for statement in resets():
+            connection.execute(statement)
+
+
+def put_again(random: Random, native: NativeTwin) -> Any:
+    """Return a request that puts a stored node as it is, or nearly so."""
+    name = random.choice(["Artifact", "Execution", "Context"])
+    stored = getattr(native.store, f"get_{name.lower()}s")()
+    node = message(name).FromString(random.choice(stored).SerializeToString())
+    present = [field.name for field, _ in node.ListFields() if field.name != "id"]
+    if random.randrange(2):
+        node.ClearField(random.choice(present))
+    if random.randrange(4) == 0 and name == "Artifact":
+        node.uri = random.choice(["", "other"])
+    if name == "Execution" and random.randrange(2):
+        options = {"force_update_time": bool(random.randrange(2))}
+        return message("PutExecutionRequest")(execution=node, options=options)
+    request = message(f"Put{name}sRequest")(**{f"{name.lower()}s": [node]})
+    if random.randrange(3) == 0:
+        request.update_mask.paths.append(random.choice([*present, "properties.k"]))
+    return request
+
+
 def sqlite_rows(path: Path) -> dict[str, Any]:
-    """Return what a store holds, without the times at which it was written."""
+    """Return what a store holds, and in place of times which ones the last request set."""
     found: dict[str, Any] = {}
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for table in TABLES:
@@ -100,11 +135,12 @@ def sqlite_rows(path: Path) -> dict[str, Any]:
 
 
 def comparable(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[Any]:
-    """Return rows without their times, in an order of their own where theirs means nothing."""
+    """Return rows, of times only which were set, in an order where theirs means nothing."""
     made = [dict(zip(names, row, strict=True)) for row in rows]
     for row in made:
-        for time in _TIMES & row.keys():
-            assert row.pop(time) > _GIVEN_TIME
+        for time in row.keys() & _TIMES:
+            assert row[time] == RESET_TIME or row[time] > _GIVEN_TIME
+            row[time] = row[time] != RESET_TIME
         if table in {"Association", "Attribution"}:
             del row["id"]  # in the order of a hash table
         if table == "Event" and row["milliseconds_since_epoch"] > _GIVEN_TIME:
@@ -146,7 +182,7 @@ def server_config(server: Server, database: str) -> Any:
 
 
 def server_rows(server: Server, database: str) -> dict[str, Any]:
-    """Return what a store holds, without the times at which it was written."""
+    """Return what a store holds, and in place of times which ones the last request set."""
     found = {}
     with contextlib.closing(server.connect(server, database)) as connection:
         for table in TABLES:
