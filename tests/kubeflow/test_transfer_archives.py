@@ -135,7 +135,7 @@ def test_copies_of_a_node_are_one(tmp_path: Path):
     copied = archives.archive(archives.imported(graph, SOURCE), "destination")
     copy = archives.write(tmp_path / "b.json", copied)
     again = archives.write(tmp_path / "c.json", archives.archive(graph, SOURCE, FORMS[0]))
-    for files in ([original, copy], [copy, original], [again, copy, original]):
+    for files in ([copy, original], [again, copy]):
         same_answers(ml.connect(files), before, "original_id", "imported_from")
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 RUN_HISTORY = "kfp-history-mlmd-2.18/"
 NAMESPACE_TRANSFER = "kfp-namespace-transfer-mlmd-2.18/"
-MOST_RECORDS = 1_000_000
-"""How many rows an archive may hold; Kubeflow writes at most 100,000 nodes."""
+MOST_RECORDS = 500_000
+"""How many rows an archive may hold; Kubeflow writes at most 100,000."""
+MOST_VALUES = 3_000_000
+"""How many properties its nodes may have together."""
 _NOT_KEPT = frozenset(
     (
         "PipelineSpec",
@@ -69,6 +71,7 @@ class ArchiveFile:
         self.attributions: list[tuple[int, int]] = []
         self.parents: list[tuple[int, int]] = []
         self.run_rows: dict[str, list[dict[str, Any]]] = {n: [] for n in _RUN_TABLES.values()}
+        self._values = 0
         self._scalars: dict[str, Any] = {}
         self._parameters: dict[str, Any] = {}
         self._read()
@@ -139,6 +142,9 @@ class ArchiveFile:
             if node.id in self.nodes[kind]:
                 raise damaged(self.path, f"it holds {kind}/{node.id} twice")
             self.nodes[kind][node.id] = node
+            self._values += len(node.properties)
+            if self._values > MOST_VALUES:
+                raise damaged(self.path, f"it holds more than {MOST_VALUES:,} properties")
 
         return take
 
