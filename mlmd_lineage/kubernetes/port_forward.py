@@ -28,7 +28,7 @@ from mlmd_lineage.config.atomic_files import read_if_there, write_whole
 from mlmd_lineage.kubernetes import manifests
 from mlmd_lineage.stores.kubectl import KubectlPortForward, find_kubectl
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _RESTART_SECONDS = 1.0
