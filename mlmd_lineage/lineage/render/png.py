@@ -8,7 +8,7 @@ from pathlib import Path
 from mlmd_lineage import errors
 
 _FAMILY = "DejaVu Sans"
-SCALE = 2.0
+SCALE = 2
 """How many pixels of the image a pixel of the drawing takes, so that it is sharp on paper."""
 
 

@@ -63,9 +63,10 @@ def draw(
     for column in range(across):
         last = [panel for panel in panels[:, column] if panel.get_visible()][-1]
         last.tick_params(labelbottom=True)
+        for label in last.get_xticklabels():  # autofmt_xdate() warns of this layout
+            label.set(rotation=30, horizontalalignment="right")
     figure.suptitle(printable(pipeline), parse_math=False)
     figure.supxlabel("started (UTC)", fontsize="small")
-    figure.autofmt_xdate()
     return list(flat[: len(drawn)])
 
 
