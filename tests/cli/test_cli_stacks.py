@@ -413,7 +413,7 @@ def test_everything_as_json(person: Terminal):
 def test_a_deployed_store(
     person: Terminal, mariadb_server: servers.Server, tmp_path: Path, monkeypatch: Any
 ):
-    monkeypatch.setattr(kubernetes_server, "VERSION", "1.30")
+    monkeypatch.setattr(kubernetes_server, "VERSION", "1.29")
     with kubernetes_server.running(mariadb_server) as api:
         bin_ = tmp_path / "bin"
         bin_.mkdir()  # no kubectl in it
