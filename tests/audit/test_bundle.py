@@ -297,6 +297,14 @@ def test_links_and_empty_folders_are_named(bundle: Path, tmp_path: Path):
     assert ("unsafe", "empty") in found(report)
 
 
+def test_a_file_of_line_ends_is_no_file_of_records(bundle: Path):
+    size = (bundle / "records.jsonl").stat().st_size
+    (bundle / "records.jsonl").write_bytes(b"\n" * size)
+    (bundle / "records.sha256").write_bytes(b"\n" * (bundle / "records.sha256").stat().st_size)
+    messages = [each.message for each in ml.verify_bundle(bundle).findings]
+    assert "its lines are too short to be records" in messages
+
+
 def rewritten(path: Path, change: Callable[[zipfile.ZipFile], None]) -> None:
     files: dict[str, bytes] = {}
     with zipfile.ZipFile(path) as file:

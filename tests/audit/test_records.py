@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import odd_stores
+import pyarrow as pa
 import pytest
 import sqlite_stores
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 import mlmd_lineage as ml
 from mlmd_lineage.audit.records import canonical_json, merkle
 from mlmd_lineage.audit.records.record_lines import RECORD_KINDS, all_records, records_of
+from mlmd_lineage.audit.records.text_columns import doubles
 from mlmd_lineage.snapshot.enums import (
     ArtifactState,
     EventType,
@@ -74,10 +76,19 @@ def test_doubles_are_written_as_ecmascript_does(value: float, text: str):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=True, deadline=None)
 def test_a_double_reads_back_as_itself(value: float):
     assert math.copysign(1, float(canonical_json.number(value))) == math.copysign(1, value)
     assert float(canonical_json.number(value)) == value
+
+
+@given(st.lists(st.floats(), max_size=30))
+@settings(max_examples=40, derandomize=True, deadline=None)
+def test_a_column_of_doubles_is_written_as_each_of_them(values: list[float]):
+    edges = [1e16, 9999999999999998.0, 1e-4, 9.999999999999999e-5, 100.0, -0.0, 1e15, -1e16]
+    column = pa.array([*values, *edges, None], pa.float64())
+    texts = [canonical_json.number(value) for value in [*values, *edges]]
+    assert doubles(column).to_pylist() == [*texts, None]
 
 
 def test_names_are_in_the_order_of_their_utf_16_code_units():

@@ -43,6 +43,8 @@ ENTRIES = "entries.jsonl"
 _SNAPSHOT, _LEAVES, _OPEN = "snapshot", "leaves.parquet", "open.jsonl"
 _MOST_EVIDENCE = 1_000
 """How many changes an entry lists that only tampering explains."""
+_LONGEST_VALUE = 1_000
+"""How many characters of a value an entry shows."""
 _MOST_BYTES = 1 << 32
 
 
@@ -372,6 +374,15 @@ def _content(
             kind: {"records": found.records, "root": found.root} for kind, found in state.items()
         },
         "changes": report.counts,
-        "evidence": [dataclasses.asdict(change) for change in evidence[:_MOST_EVIDENCE]],
+        "evidence": [_shown(change) for change in evidence[:_MOST_EVIDENCE]],
         "evidence_left_out": max(0, len(evidence) - _MOST_EVIDENCE),
     }
+
+
+def _shown(change: RecordChange) -> dict[str, Any]:
+    """Return a change as an entry lists it, its values shortened."""
+    found: dict[str, Any] = dataclasses.asdict(change)
+    for name in ("old", "new"):
+        if found[name] is not None and len(found[name]) > _LONGEST_VALUE:
+            found[name] = f"{found[name][:_LONGEST_VALUE]}…"
+    return found

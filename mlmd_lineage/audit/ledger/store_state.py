@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ class KindState:
     leaves: list[bytes]
     open: Mapping[int, str]
 
-    @property
+    @functools.cached_property
     def root(self) -> str:
         """The root of the tree."""
         return merkle.root(self.leaves).hex()

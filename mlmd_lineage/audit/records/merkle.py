@@ -22,9 +22,7 @@ def leaf_hash(data: bytes | memoryview) -> bytes:
     >>> leaf_hash(b"").hex()[:16]
     '6e340b9cffb37a98'
     """
-    made = _sha256(b"\0")
-    made.update(data)
-    return made.digest()
+    return _sha256(b"\0" + data).digest()
 
 
 def root(leaves: Sequence[bytes]) -> bytes:

@@ -165,17 +165,16 @@ def _steps(steps: pa.Table) -> pa.Array:
     """Return the steps of paths as JSON: of an index step its index, of another its key."""
     is_index = arrays.to_numpy(steps["is_index_step"])
     index, key = integers(steps["step_index"]), quoted(steps["step_key"])
-    texts = pc.if_else(
-        arrays.from_numpy(is_index),
-        joined('{"index":', index, "}", null="null"),
-        joined('{"key":', key, "}", null="null"),
-    )
+    heads = arrays.from_values(['{"key":', '{"index":'], TEXT)
+    head = heads.take(arrays.from_numpy(is_index.astype(np.int64)))
+    value = pc.if_else(arrays.from_numpy(is_index), index, key)
+    texts = joined(head, value, "}", null="null")
     there = [arrays.to_numpy(column.is_valid()) for column in (index, key)]
     odd = np.flatnonzero(np.where(is_index, there[1], there[0]))
     if not len(odd):
-        return whole(texts)
+        return texts
     # MLMD writes one of the two; a row that has both shows them, and which one counts.
-    made = whole(texts).to_pylist()
+    made = texts.to_pylist()
     for at in odd.tolist():
         shown = [column[at].as_py() or "null" for column in (index, key)]
         which = "true" if is_index[at] else "false"

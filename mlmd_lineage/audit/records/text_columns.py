@@ -38,7 +38,13 @@ def joined(*parts: str | pa.Array, null: str | None = None) -> pa.Array:
         parts: The columns, at least one, and the constants.
         null: What stands for null; where None is given, a row with a null is null.
     """
-    texts = [arrays.scalar(part, TEXT) if isinstance(part, str) else part for part in parts]
+    merged: list[Any] = []
+    for part in parts:  # each part takes time in each row
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        elif not isinstance(part, str) or part:
+            merged.append(part)
+    texts = [arrays.scalar(part, TEXT) if isinstance(part, str) else part for part in merged]
     handling = {} if null is None else {"null_handling": "replace", "null_replacement": null}
     nothing = arrays.scalar("", TEXT)
     return whole(pc.binary_join_element_wise(*texts, nothing, **handling))
@@ -99,11 +105,24 @@ def doubles(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     # By their bits, as minus zero is another value than zero.
     bits = arrays.to_numpy(found).view(np.int64)
     distinct, places = np.unique(bits, return_inverse=True)
-    texts = [canonical_json.number(value) for value in distinct.view(np.float64).tolist()]
+    texts = _number_texts(distinct.view(np.float64))
     made = arrays.from_values(texts, TEXT).take(arrays.from_numpy(places.astype(np.int64)))
     if not found.null_count:
         return made
     return whole(pc.if_else(found.is_valid(), made, arrays.scalar(None, TEXT)))
+
+
+def _number_texts(values: Array) -> list[str]:
+    """Return doubles as canonical JSON, most of them by the digits that Python writes."""
+    texts = list(map(float.__repr__, values.tolist()))
+    size = np.abs(values)
+    # Python writes these as ECMAScript does, but for the ".0" of whole numbers.
+    plain = (size < 1e16) & (size >= 1e-4)  # NaN is neither
+    for at in np.flatnonzero(plain & (values == np.floor(values))).tolist():
+        texts[at] = texts[at][:-2]
+    for at in np.flatnonzero(~plain).tolist():
+        texts[at] = canonical_json.number(float(values[at]))
+    return texts
 
 
 def grouped(texts: pa.Array, owners: Array, ids: Array) -> pa.Array:
