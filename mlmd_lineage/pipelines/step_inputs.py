@@ -45,7 +45,7 @@ def value_of(  # noqa: PLR0913 - each stands alone
     if _wants_path(annotation) and not isinstance(known, FileMaterializer):
         return Path(os.fspath(artifact))
     local = artifact_store.local_path
-    if local is not None and known is not None and Path(artifact.uri).is_relative_to(local):
+    if local is not None and known is not None and _lies_in(Path(artifact.uri), Path(local)):
         if known.RUNS_CODE and not allow_pickle:
             raise _pickled(artifact)
         return known.load(Path(artifact.uri))
@@ -53,6 +53,11 @@ def value_of(  # noqa: PLR0913 - each stands alone
         artifact.node_key or "", artifact.type, kept.data_type, kept.materializer, artifact.uri
     )
     return materializers.read(described, allow_pickle=allow_pickle, max_bytes=_ANY_SIZE)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Tell whether a path is really in a folder, links and ``..`` followed."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _wants_path(annotation: Any) -> bool:

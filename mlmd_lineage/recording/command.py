@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import signal
@@ -22,7 +21,7 @@ from mlmd_lineage.record_format import names
 from mlmd_lineage.recording import digests, outcomes
 from mlmd_lineage.recording.caching.key import CacheKey
 from mlmd_lineage.recording.command_values import numbers_in, read_values
-from mlmd_lineage.recording.secret_values import without_secrets
+from mlmd_lineage.recording.secret_values import without_secrets, without_secrets_in
 from mlmd_lineage.recording.sources import Source
 from mlmd_lineage.recording.uris import is_local, local_path, recorded_uri
 
@@ -140,13 +139,12 @@ def _grouped(ports: Sequence[Port]) -> dict[str, list[Source]]:
 
 
 def key_of(pipeline: str, command: RecordedCommand, step: StepRecorder) -> CacheKey:
-    """Return the cache key of a command: its words, the files among them, and what it is given."""
-    words = list(command.words)
-    shown = without_secrets(words)
+    """Return the cache key of a command: its words, the files among them, and what it is given.
+
+    What looks like a secret is no part of it: from a digest in the store it could be guessed.
+    """
+    shown = without_secrets(command.words)
     source = {"step": f"{pipeline}.{command.step}", "command": json.dumps(shown)}
-    if shown != words:
-        digest = hashlib.sha256(json.dumps(words).encode("utf-8", "surrogateescape")).hexdigest()
-        source["command with what looks secret"] = f"sha256:{digest}"
     known = {recorded_uri(port.uri) for port in (*command.inputs, *command.outputs)}
     for word in command.words:
         if os.path.isfile(word) and recorded_uri(word) not in known:  # noqa: PTH113 - a text
@@ -278,7 +276,7 @@ class _Log:
             self._lines.append(rest.decode("utf-8", "replace"))
 
     def tail(self) -> str:
-        return "".join(without_secrets(["".join(self._lines)]))[-LOG_CHARACTERS:]
+        return without_secrets_in("".join(self._lines))[-LOG_CHARACTERS:]
 
 
 class _PassedOn:

@@ -27,6 +27,7 @@ _GIT = (
     "-c",
     "core.hooksPath=/dev/null",
 )
+_FILTER = re.compile(r"filter\.(?P<name>.*)\.[^.]+", re.DOTALL)
 
 
 def code() -> dict[str, Any]:
@@ -51,15 +52,40 @@ def _code(folder: str) -> tuple[tuple[str, Any], ...]:
     branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
     if branch:
         found.append(("__git_branch__", branch.decode("utf-8", "replace").strip()))
-    changes = _git(folder, "status", "--porcelain=v1", "-z", "--untracked-files=no")
-    if changes is None:
+    options = _without_filters(folder)
+    # A submodule has a configuration of its own.
+    alone = "--ignore-submodules=all"
+    status = ("status", "--porcelain=v1", "-z", "--untracked-files=no", alone)
+    changes = None if options is None else _git(folder, *options, *status)
+    if changes is None or options is None:
         return tuple(found)
     found.append(("__git_dirty__", bool(changes)))
     if changes:
-        difference = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", "HEAD")
+        plain = ("--no-ext-diff", "--no-textconv", "--binary", alone)
+        difference = _git(folder, *options, "diff", *plain, "HEAD")
         if difference is not None:
             found.append(("__git_diff_sha256__", hashlib.sha256(difference).hexdigest()))
     return tuple(found)
+
+
+def _without_filters(folder: str) -> tuple[str, ...] | None:
+    """Return the options that switch off the filters of a repository's own configuration.
+
+    Git passes the contents of files through them, and each is a program that the repository names.
+    None where it cannot be told which there are.
+    """
+    listed = _git(folder, "config", "--show-scope", "--includes", "--null", "--name-only", "--list")
+    if listed is None:
+        return None
+    parts = listed.decode("utf-8", "surrogateescape").split("\0")
+    options: list[str] = []
+    for scope, key in zip(parts[::2], parts[1::2], strict=False):
+        match = _FILTER.fullmatch(key)
+        if match is not None and scope not in {"system", "global"}:
+            for setting in ("clean", "smudge", "process"):
+                options += ["-c", f"filter.{match['name']}.{setting}="]
+            options += ["-c", f"filter.{match['name']}.required=false"]
+    return tuple(options)
 
 
 def _git(folder: str, *arguments: str) -> bytes | None:

@@ -25,6 +25,13 @@ _VALUES = re.compile(
     r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.|"  # a JSON web token
     r"://[^/\s:@]+:[^/\s@]+@"  # a URL with a password
 )
+_ASSIGNED = re.compile(
+    r"(?P<name>\b\w*(?:password|passwd|passphrase|secret|token|api_?key|access_?key)\w*)"
+    r"(?P<sign>\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s'\";&|]+)",
+    re.IGNORECASE,
+)
+_PASSWORD_OPTION = re.compile(r"-p(?P<value>[^=\s-].*)", re.DOTALL)
+_CLIENTS = {"mysql", "mariadb", "mysqldump", "mariadb-dump", "sshpass", "mysqladmin"}
 
 
 def looks_secret(name: str, value: Any) -> bool:
@@ -50,18 +57,40 @@ def without_secrets(words: Sequence[str]) -> list[str]:
     """
     found = []
     before = ""
+    client = bool(words) and words[0].rpartition("/")[2] in _CLIENTS
     for word in words:
         name, equals, value = word.partition("=")
-        if before.startswith("-") and "=" not in before and not word.startswith("-"):
-            name, equals, value = before, "", word
-        if equals and looks_secret(name, value) and _VALUES.search(value) is None:
-            found.append(f"{name}={HIDDEN}")
-        elif not equals and value and looks_secret(name, value) and _VALUES.search(value) is None:
+        if _is_option_of_secret(before):
             found.append(HIDDEN)
+        elif equals and name.startswith("-") and looks_secret(name, value):
+            found.append(f"{name}={HIDDEN}")
+        elif client and _PASSWORD_OPTION.fullmatch(word):
+            found.append(f"-p{HIDDEN}")
         else:
-            found.append(_VALUES.sub(HIDDEN, word))
+            found.append(without_secrets_in(word))
         before = word
     return found
+
+
+def without_secrets_in(text: str) -> str:
+    """Return a text, such as the output of a command, without what looks like a secret.
+
+    >>> without_secrets_in("cd x && DB_PASSWORD=hunter2 python t.py")
+    'cd x && DB_PASSWORD=*** python t.py'
+    """
+    text = _VALUES.sub(HIDDEN, text)
+    return _ASSIGNED.sub(_hidden, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if not looks_secret(found["name"], found["value"]):
+        return found[0]
+    return f"{found['name']}{found['sign']}{HIDDEN}"
+
+
+def _is_option_of_secret(word: str) -> bool:
+    """Tell whether a word is an option whose value, the next word, is a secret."""
+    return word.startswith("-") and "=" not in word and looks_secret(word, "value")
 
 
 def warn_of_secrets(parameters: Mapping[str, Any], what: str, stacklevel: int) -> None:

@@ -7,6 +7,7 @@ written whole, and removed once they are in the store.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,6 +15,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage import errors
 from mlmd_lineage.config.atomic_files import write_whole
 from mlmd_lineage.config.folders import config_folder, private_folder
 
@@ -25,6 +27,9 @@ FOLDER = "spool"
 _LOCATION = "store.json"
 _BATCH, _STATE = ".batch", ".state"
 _PRIVATE = 0o600
+_LONGEST_LOCATION = 100_000
+_LARGEST_ENTRY = 2**31 - 1
+"""A protobuf message is smaller than that."""
 
 
 class Spool:
@@ -82,17 +87,48 @@ def spooled(location: str | None = None) -> list[SpooledRun]:
 def _found(location: str | None) -> Iterator[SpooledRun]:
     root = config_folder() / FOLDER
     for store in sorted(root.iterdir()) if root.is_dir() else ():
-        named = store / _LOCATION
-        if not named.is_file():
-            continue
-        there = str(json.loads(named.read_bytes())["location"])
-        if location is not None and there != location:
+        there = _location_of(store)
+        if there is None or (location is not None and there != location):
             continue
         for folder in sorted(store.iterdir()):
-            if folder.is_dir():
+            begun = folder.name.partition("-")[0]
+            if folder.is_dir() and not folder.is_symlink() and begun.isdecimal():
                 entries = sorted(p for p in folder.iterdir() if p.suffix in {_BATCH, _STATE})
-                nanoseconds = int(folder.name.partition("-")[0])
-                yield SpooledRun(there, folder, nanoseconds // 1_000_000, tuple(entries))
+                yield SpooledRun(there, folder, int(begun) // 1_000_000, tuple(entries))
+
+
+def _location_of(folder: Path) -> str | None:
+    """Return of which store a folder is; None for what the spool did not make.
+
+    Raises:
+        ConfigurationError: The file that says it is damaged.
+    """
+    named = folder / _LOCATION
+    if folder.is_symlink() or named.is_symlink() or not named.is_file():
+        return None
+    said: Any = None
+    if named.stat().st_size <= _LONGEST_LOCATION:
+        with contextlib.suppress(ValueError, RecursionError):
+            said = json.loads(named.read_bytes())
+    if not isinstance(said, dict) or not isinstance(said.get("location"), str):
+        message = (
+            f"{named} is damaged, and does not say for which store the runs beside it are kept. "
+            'Write {"location": STORE} into it, where STORE is what describe calls the store.'
+        )
+        raise errors.ConfigurationError(message)
+    return str(said["location"])
+
+
+def read_entry(entry: Path) -> bytes:
+    """Return what a file of the spool holds.
+
+    Raises:
+        ConfigurationError: It is a link, no file, or larger than MLMD takes at once.
+    """
+    if entry.is_symlink() or not entry.is_file() or entry.stat().st_size > _LARGEST_ENTRY:
+        message = f"{entry} is nothing that was kept here: a link, no file, or far too large."
+        raise errors.ConfigurationError(message)
+    return entry.read_bytes()
 
 
 def _store_folder(location: str) -> str:

@@ -16,6 +16,7 @@ from mlmd_lineage.config.atomic_files import locked
 from mlmd_lineage.record_format import names
 from mlmd_lineage.recording.batches import set_properties
 from mlmd_lineage.recording.sources import newest_like
+from mlmd_lineage.recording.spool import read_entry
 from mlmd_lineage.recording.store_access import KINDS, found_types
 from mlmd_lineage.recording.store_rows import custom_properties, external_ids, rows, type_ids
 from mlmd_lineage.snapshot.enums import TypeKind
@@ -49,7 +50,7 @@ def send(
         for entry in run.entries:
             if not entry.exists():
                 continue  # another process sent it while this one waited for the lock
-            data = entry.read_bytes()
+            data = read_entry(entry)
             try:
                 if entry.suffix == ".batch":
                     _send_batch(access, message("PutBatchRequest").FromString(data))

@@ -78,7 +78,7 @@ def originals_in(properties: pa.Table) -> dict[int, Original]:
     """Return what nodes were, by their ids, given a whole property table."""
     from mlmd_lineage.snapshot.values import rows_of
 
-    wanted = pa.array([ORIGINAL, SOURCE], pa.string())
+    wanted = arrays.from_values([ORIGINAL, SOURCE], pa.string())
     rows = properties.filter(pc.is_in(properties["name"].cast(pa.string()), value_set=wanted))
     return originals_of(rows_of(rows))
 

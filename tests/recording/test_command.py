@@ -17,7 +17,7 @@ import terminal
 import mlmd_lineage as ml
 from mlmd_lineage.recording import dead_runs
 from mlmd_lineage.recording.command_values import numbers_in, parameter_value, read_values
-from mlmd_lineage.recording.secret_values import without_secrets
+from mlmd_lineage.recording.secret_values import without_secrets, without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,7 +205,13 @@ def test_values_of_options_and_files(tmp_path: Path):
         "postgresql://me:pw@host/db",
         "--lr",
         "1",
+        "--auth-token",
+        "-x",
+        "cd x && DB_PASSWORD=hunter2 python t.py",
     ]
+    assert without_secrets(["mysql", "-phunter2", "-P3306"]) == ["mysql", "-p***", "-P3306"]
+    assert without_secrets(["tar", "-px"]) == ["tar", "-px"]
+    assert without_secrets_in("max_tokens=512 lr: 0.1") == "max_tokens=512 lr: 0.1"
     assert without_secrets(hidden) == [
         "--password",
         "***",
@@ -214,4 +220,7 @@ def test_values_of_options_and_files(tmp_path: Path):
         "postgresql***host/db",
         "--lr",
         "1",
+        "--auth-token",
+        "***",
+        "cd x && DB_PASSWORD=*** python t.py",
     ]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from recorded_values import VALUES
 
 import mlmd_lineage as ml
-from mlmd_lineage.recording import digests
+from mlmd_lineage.recording import digests, provenance
 from mlmd_lineage.recording.current_step import current_step
 from mlmd_lineage.recording.sources import ChangedArtifactError, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_values_read_back_exactly(store: ml.Store):
@@ -294,7 +298,11 @@ def test_signs_of_life_are_given(store: ml.Store):
     assert store.get_run("r").status == "completed"
 
 
-def test_what_is_known_of_code_and_machine_can_be_left_out(store: ml.Store):
+def test_what_is_known_of_code_and_machine_can_be_left_out(
+    store: ml.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    script, _ = git_repository(tmp_path / "code")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
     with store.record("p", "all"):
         pass
     options = {"capture_code": False, "capture_host": False, "capture_software": False}
@@ -304,7 +312,40 @@ def test_what_is_known_of_code_and_machine_can_be_left_out(store: ml.Store):
     assert known["python"] == ".".join(map(str, sys.version_info[:3]))
     assert known["packages"]["pytest"] == pytest.__version__
     assert len(known["git_commit"]) == 40
+    assert known["git_dirty"] is False
     assert {"user", "host"} <= known.keys()
     left = store.get_run("none").runtime_configuration
     assert list(left) == ["processes"]
     assert not {"pid", "host"} & left["processes"][0].keys()
+
+
+def git_repository(folder: Path) -> tuple[Path, Callable[..., None]]:
+    """Make a repository with a script in it; return the script, and a function that runs git."""
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=n", "-c", "user.email=e@example.com")
+        subprocess.run(["git", "-C", str(folder), *identity, *words], check=True)  # noqa: S607
+
+    folder.mkdir()
+    script = folder / "train.py"
+    script.write_text("print(1)\n")
+    git("init", "-q")
+    git("add", "train.py")
+    git("commit", "-q", "-m", "first")
+    return script, git
+
+
+def test_programs_that_a_repository_names_do_not_run(tmp_path: Path):
+    script, git = git_repository(tmp_path / "code")
+    ran = tmp_path / "ran"
+    for setting in ("clean", "smudge", "process"):
+        git("config", f"filter.x.{setting}", f"touch '{ran}'; cat")
+    git("config", "core.fsmonitor", f"touch '{ran}'")
+    git("config", "diff.external", f"touch '{ran}'")
+    (script.parent / ".gitattributes").write_text("* filter=x diff=x\n")
+    git("config", "diff.x.textconv", f"touch '{ran}'; cat")
+    script.write_text("print(2)\n")
+    known = dict(provenance._code(str(script.parent)))
+    assert known["__git_dirty__"] is True
+    assert len(known["__git_diff_sha256__"]) == 64
+    assert not ran.exists()

@@ -14,7 +14,7 @@ from recorded_values import VALUES
 
 import mlmd_lineage as ml
 from mlmd_lineage.recording import spool_sending
-from mlmd_lineage.recording.spool import spooled
+from mlmd_lineage.recording.spool import read_entry, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,3 +162,23 @@ def test_a_store_that_is_lost_in_the_midst_of_a_step(store: ml.Store, impatient:
     assert [s.name for s in found.steps] == ["train", "evaluate"]
     assert sorted(found.get_step("train").inputs) == ["again", "data"]
     assert dict(found.get_step("train").parameters) == {"late": 1}
+
+
+def test_what_is_damaged_or_foreign_in_the_folder_is_told_or_left_alone(
+    store: ml.Store, impatient: ml.Store
+):
+    with out_of_reach(store), pytest.warns(ml.errors.RecordingWarning, match="stayed locked"):
+        record(impatient, "r")
+    [run] = spooled()
+    (run.folder.parent / "notes-of-somebody").mkdir()
+    (run.folder.parent / "77-link").symlink_to(run.folder, target_is_directory=True)
+    assert spooled() == [run]
+    link = run.folder / "00000099.batch"
+    link.symlink_to("/dev/zero")
+    with pytest.raises(ml.errors.ConfigurationError, match="is nothing that was kept here"):
+        read_entry(link)
+    said = run.folder.parent / "store.json"
+    for text in ("{}", "[", "[" * 100_000, '{"location": 5}', "x" * 200_000):
+        said.write_text(text, encoding="utf-8")
+        with pytest.raises(ml.errors.ConfigurationError, match="is damaged"):
+            spooled()
