@@ -78,18 +78,30 @@ def _without_filters(folder: str) -> tuple[str, ...] | None:
     if listed is None:
         return None
     parts = listed.decode("utf-8", "surrogateescape").split("\0")
+    keys = list(zip(parts[::2], parts[1::2], strict=False))
+    own = [key for scope, key in keys if scope not in {"system", "global"}]
+    if any(key.startswith("lfs.extension.") for key in own):
+        # The user's own filter of Git LFS runs the programs that these name.
+        own = [key for _, key in keys]
     options: list[str] = []
-    for scope, key in zip(parts[::2], parts[1::2], strict=False):
-        match = _FILTER.fullmatch(key)
-        if match is not None and scope not in {"system", "global"}:
-            for setting in ("clean", "smudge", "process"):
-                options += ["-c", f"filter.{match['name']}.{setting}="]
-            options += ["-c", f"filter.{match['name']}.required=false"]
+    for name in sorted({match["name"] for key in own if (match := _FILTER.fullmatch(key))}):
+        if "=" in name:
+            return None  # "-c" takes the name of a setting to end at the first "="
+        for setting in ("clean", "smudge", "process"):
+            options += ["-c", f"filter.{name}.{setting}="]
+        options += ["-c", f"filter.{name}.required=false"]
     return tuple(options)
 
 
 def _git(folder: str, *arguments: str) -> bytes | None:
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    environment = {
+        **os.environ,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        # A partial clone fetches missing objects, by a program that its configuration may name.
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+    }
     try:
         done = subprocess.run(  # noqa: S603 - no text of others
             [*_GIT, "-C", folder, *arguments],
