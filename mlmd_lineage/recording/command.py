@@ -146,7 +146,9 @@ def key_of(pipeline: str, command: RecordedCommand, step: StepRecorder) -> Cache
     shown = without_secrets(command.words)
     source = {"step": f"{pipeline}.{command.step}", "command": json.dumps(shown)}
     known = {recorded_uri(port.uri) for port in (*command.inputs, *command.outputs)}
-    for word in command.words:
+    for word, seen in zip(command.words, shown, strict=True):
+        if word != seen:
+            continue  # a file with a secret, or one whose name is secret
         if os.path.isfile(word) and recorded_uri(word) not in known:  # noqa: PTH113 - a text
             source[f"file {word}"] = f"sha256:{digests.sha256(word)}"
     return CacheKey.of(

@@ -17,20 +17,30 @@ _NAMES = {"password", "passwd", "passphrase", "secret", "token", "credential", "
 _KEYS = {"api", "access", "private", "secret", "auth", "account", "storage"}
 HIDDEN = "***"
 _VALUES = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)|"
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|"  # Amazon
-    r"\bgh[pousr]_[0-9A-Za-z]{20,}|github_pat_|"  # GitHub
+    r"\bgh[pousr]_[0-9A-Za-z]{20,}|github_pat_\w*|"  # GitHub
     r"\bhf_[0-9A-Za-z]{20,}|"  # Hugging Face
     r"\bsk-[0-9A-Za-z_-]{20,}|"
-    r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.|"  # a JSON web token
-    r"://[^/\s:@]+:[^/\s@]+@"  # a URL with a password
+    r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]*|"  # a JSON web token
+    r"://[^/\s:@]*:[^/\s@]+@"  # a URL with a password
 )
+_NAMED = (
+    r"(?:password|passwd|passphrase|secret|token|credential|"
+    r"(?:api|access|private|auth|account|storage)[_-]?key)"
+)
+_TEXT = r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s'\";&|]+)"
+# What is repeated is bounded: the time grows with the length of the text, not with its square.
 _ASSIGNED = re.compile(
-    r"(?P<name>\b\w*(?:password|passwd|passphrase|secret|token|api_?key|access_?key)\w*)"
-    r"(?P<sign>\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s'\";&|]+)",
+    rf"(?P<name>{_NAMED}\w{{0,60}})(?P<sign>[\"']?[ \t]{{0,8}}[=:][ \t]{{0,8}}){_TEXT}",
     re.IGNORECASE,
 )
-_PASSWORD_OPTION = re.compile(r"-p(?P<value>[^=\s-].*)", re.DOTALL)
+_GIVEN = re.compile(
+    rf"(?P<name>(?<!-)--(?=\w)[\w-]{{0,60}}?{_NAMED}[\w-]{{0,60}})(?P<sign>[ \t]{{1,8}}){_TEXT}",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"-*\w[\w.-]*")
+_PASSWORD_OPTION = re.compile(r"-p[^=\s-].*", re.DOTALL)
 _CLIENTS = {"mysql", "mariadb", "mysqldump", "mariadb-dump", "sshpass", "mysqladmin"}
 
 
@@ -57,12 +67,12 @@ def without_secrets(words: Sequence[str]) -> list[str]:
     """
     found = []
     before = ""
-    client = bool(words) and words[0].rpartition("/")[2] in _CLIENTS
+    client = any(word.rpartition("/")[2] in _CLIENTS for word in words)
     for word in words:
-        name, equals, value = word.partition("=")
+        name, _, value = word.partition("=")
         if _is_option_of_secret(before):
             found.append(HIDDEN)
-        elif equals and name.startswith("-") and looks_secret(name, value):
+        elif before != "-c" and _SETTING.fullmatch(name) and _names_secret(name, value):
             found.append(f"{name}={HIDDEN}")
         elif client and _PASSWORD_OPTION.fullmatch(word):
             found.append(f"-p{HIDDEN}")
@@ -79,7 +89,7 @@ def without_secrets_in(text: str) -> str:
     'cd x && DB_PASSWORD=*** python t.py'
     """
     text = _VALUES.sub(HIDDEN, text)
-    return _ASSIGNED.sub(_hidden, text)
+    return _GIVEN.sub(_hidden, _ASSIGNED.sub(_hidden, text))
 
 
 def _hidden(found: re.Match[str]) -> str:
@@ -91,6 +101,10 @@ def _hidden(found: re.Match[str]) -> str:
 def _is_option_of_secret(word: str) -> bool:
     """Tell whether a word is an option whose value, the next word, is a secret."""
     return word.startswith("-") and "=" not in word and looks_secret(word, "value")
+
+
+def _names_secret(name: str, value: str) -> bool:
+    return looks_secret(name, value) and _VALUES.search(value) is None
 
 
 def warn_of_secrets(parameters: Mapping[str, Any], what: str, stacklevel: int) -> None:

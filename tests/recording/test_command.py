@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -224,3 +225,20 @@ def test_values_of_options_and_files(tmp_path: Path):
         "***",
         "cd x && DB_PASSWORD=*** python t.py",
     ]
+
+
+def test_no_digest_and_no_output_tells_a_secret(store: ml.Store):
+    Path("token.txt").write_text("1234", encoding="utf-8")
+    words = [PYTHON, "-c", "print('mysql://u:hunter2@h/d')", "--pin-token", "token.txt"]
+    done = call("--run", "r", command=words)
+    assert done.exit_code == 0, done.output
+    (step,) = store.get_run("r").steps
+    known = step.internal_properties
+    assert "mysql***h/d" in known["__log_tail__"]
+    assert known["__command__"][-2:] == ["--pin-token", "***"]
+    parts = json.dumps(known["__cache_parts__"])
+    assert "token.txt" not in parts
+    for secret in (words, "token.txt"):
+        digest = hashlib.sha256(json.dumps(secret).encode()).hexdigest()
+        assert digest not in parts
+    assert hashlib.sha256(b"1234").hexdigest() not in parts
