@@ -45,7 +45,7 @@ def value_of(  # noqa: PLR0913 - each stands alone
     if _wants_path(annotation) and not isinstance(known, FileMaterializer):
         return Path(os.fspath(artifact))
     local = artifact_store.local_path
-    if local is not None and known is not None and _lies_in(Path(artifact.uri), Path(local)):
+    if local is not None and known is not None and _lies_in(artifact.uri, local):
         if known.RUNS_CODE and not allow_pickle:
             raise _pickled(artifact)
         return known.load(Path(artifact.uri))
@@ -55,9 +55,11 @@ def value_of(  # noqa: PLR0913 - each stands alone
     return materializers.read(described, allow_pickle=allow_pickle, max_bytes=_ANY_SIZE)
 
 
-def _lies_in(path: Path, folder: Path) -> bool:
+def _lies_in(path: str, folder: str | os.PathLike[str]) -> bool:
     """Tell whether a path is really in a folder, links and ``..`` followed."""
-    return path.resolve().is_relative_to(folder.resolve())
+    if "\0" in path:
+        return False
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _wants_path(annotation: Any) -> bool:
