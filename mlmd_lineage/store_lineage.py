@@ -10,6 +10,7 @@ from mlmd_lineage.deadline import within
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
@@ -27,6 +28,11 @@ class StoreLineage(abc.ABC):
     @abc.abstractmethod
     def _reader(self) -> Reader:
         """What reads the store."""
+
+    @property
+    @abc.abstractmethod
+    def run_names(self) -> RunNames | None:
+        """The names that people gave to runs; None where there is no database of runs."""
 
     def lineage(self, *, properties: bool = False) -> LineageGraph:
         """Return the lineage of the whole store.
@@ -155,7 +161,7 @@ class StoreLineage(abc.ABC):
         """Return a graph that asks this store for the names of its nodes."""
         from mlmd_lineage.post_execution.loading.store_labels import StoreLabels
 
-        graph.use_labeler(StoreLabels(self._reader))
+        graph.use_labeler(StoreLabels(self._reader, self.run_names))
         return graph
 
     def _nodes(self, node: Node) -> tuple[str, ...]:

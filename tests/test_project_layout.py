@@ -156,7 +156,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dialects",
         "post_execution",
     },
-    "store_lineage": {"deadline", "readers.base", "lineage", "post_execution"},
+    "store_lineage": {"deadline", "readers.base", "kubeflow", "lineage", "post_execution"},
     "store_kubeflow": {"stores", "snapshot.tables", "kubeflow", "store_lineage"},
     "store_runs": {"store_kubeflow", "lineage", "post_execution"},
     "store_audit": {"deadline", "lineage", "audit", "store_runs"},

@@ -49,6 +49,9 @@ def test_runs_have_the_names_in_a_database(mariadb_server: servers.Server, tmp_p
     assert (run.record.pipeline, run.record.pipeline_version) == ("churn", "churn v7")
     assert "weekly 0, experiment Zürich" in run.to_svg()
     assert "display_name='weekly 0'" in repr(run)
+    for graph in (store.lineage(), store.upstream(run)):
+        assert "weekly 0" in set(graph.labels["run"].dropna())
+        assert run.name not in set(graph.labels["run"].dropna())
     frame = store.frames.runs().set_index("name")
     assert frame["display_name"].isna().tolist() == [name == runs[-1] for name in frame.index]
     assert frame.loc[runs[1], "recorded_state"] == "RUNNING"

@@ -19,6 +19,7 @@ from mlmd_lineage.post_execution.loading.store_image import StoreImage, read_tab
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.index import Index
     from mlmd_lineage.readers.base import Reader
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 class StoreLabels:
     """Labels the nodes of a store's graphs; it reads what it needs when it is called."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Take what reads the store."""
+    def __init__(self, reader: Reader, run_names: RunNames | None = None) -> None:
+        """Take what reads the store, and the names that people gave runs in Kubeflow."""
         self._reader = reader
+        self._run_names = run_names
 
     def __call__(self, graph: GraphData) -> Mapping[str, NodeLabel]:
         """Return the labels of a graph's nodes by their keys."""
@@ -41,7 +43,15 @@ class StoreLabels:
             ancestry.run_index.limit(runs=())
         else:
             ancestry = closures.read_around(self._reader, graph)
-        return dict(_labels(graph, ancestry))
+        return {key: self._titled(label) for key, label in _labels(graph, ancestry)}
+
+    def _titled(self, label: NodeLabel) -> NodeLabel:
+        """Return a label with the name that people gave its run, where it is known."""
+        names = self._run_names
+        record = None if names is None or label.run is None else names.get(label.run)
+        if record is None or not record.display_name:
+            return label
+        return dataclasses.replace(label, run=record.display_name)
 
 
 def _labels(graph: GraphData, ancestry: Ancestry) -> Iterator[tuple[str, NodeLabel]]:
