@@ -1,4 +1,4 @@
-"""Where the runs of a metadata store are: in a database that was given, or in its archive."""
+"""Lookup of the tables of runs that belong to a store: in a database, or in its archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How steps and runs end, and checks of what they are given."""
+"""Final statuses of steps and runs, and checks of what they are given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the code, the machine and the software of a process that records."""
+"""Capture of the code version, the host and the software of a process that records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step needs of the run that it is recorded in."""
+"""Interface of a run, as its steps use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step can be given: files, URIs, artifacts of the store and outputs of earlier steps."""
+"""Sources of a step's inputs: files, URIs, artifacts of the store, outputs of earlier steps."""
 
 from __future__ import annotations
 

@@ -180,9 +180,9 @@ def churn(lr: float = 0.1, span: int = 1) -> tuple[Maker, int]:
     for name, rate, number in (("first", 0.1, 1), ("second", lr, span)):
         run = maker.run(name)
         data = maker.artifact("Examples", f"/data/{name}", span=number)
-        clean = maker.artifact("Examples", f"/root/clean/{name}")
+        clean = maker.artifact("Examples", f"/data/clean/{name}")
         maker.step(run, "clean", inputs={"raw": [data]}, outputs={"clean": [clean]})
-        models.append(maker.artifact("Model", f"/root/model/{name}"))
+        models.append(maker.artifact("Model", f"/data/model/{name}"))
         maker.step(
             run, "train", {"lr": rate}, inputs={"examples": [clean]}, outputs={"model": models[-1:]}
         )

@@ -1,4 +1,4 @@
-"""What is not known of a model: all that its record leaves open, in sentences."""
+"""Gaps in the record of a model, as sentences of its dossier."""
 
 from __future__ import annotations
 

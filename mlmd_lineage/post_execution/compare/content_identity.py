@@ -50,8 +50,8 @@ def user_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def without_run_names(text: str, run_specific_names: Collection[str]) -> str:
     """Return a URI without the parts that say in which run, or by which execution, it was made.
 
-    >>> without_run_names("/root/Trainer/model/22", {"22"})
-    '/root/Trainer/model/*'
+    >>> without_run_names("/pipelines/Trainer/model/22", {"22"})
+    '/pipelines/Trainer/model/*'
 
     Args:
         text: A URI, or another text.

@@ -1,4 +1,4 @@
-"""Whether the results of an earlier execution can be reused, and why not."""
+"""Check that the results of an earlier execution can be reused, or the reason why not."""
 
 from __future__ import annotations
 
