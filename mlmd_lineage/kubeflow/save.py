@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlmd_lineage import errors, termination
 from mlmd_lineage.kubeflow.check import KubeflowCheck
 from mlmd_lineage.kubeflow.run_records import run_records
 from mlmd_lineage.kubeflow.saved_runs import write_runs
@@ -16,6 +11,9 @@ from mlmd_lineage.snapshot import archive
 from mlmd_lineage.stores import PostgreSQLMetadataStore
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     from mlmd_lineage.kubeflow.run_tables import RunTables
     from mlmd_lineage.snapshot.tables import Tables
     from mlmd_lineage.stores import BaseMetadataStore
@@ -44,26 +42,7 @@ def save_history(
     Raises:
         ConfigurationError: The folder exists and is not empty, or cannot be written.
     """
-    target = Path(directory).expanduser().absolute()
-    try:
-        if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-            message = f"{target} exists and is not an empty folder; give a new one for the archive."
-            raise errors.ConfigurationError(message)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        message = f"{target} cannot be written: {error.strerror}."
-        raise errors.ConfigurationError(message) from None
-    try:
-        with termination.as_exception():
-            made = archive.save(tables, draft / "archive")
-            write_runs(made, runs, check)
-            if target.is_dir():
-                target.rmdir()
-            made.replace(target)
-    except OSError as error:
-        message = f"The archive {target} could not be written: {error.strerror or error}."
-        raise errors.ConfigurationError(message) from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with archive.whole_folder(directory) as (target, draft):
+        archive.write(tables, draft)
+        write_runs(draft, runs, check)
     return target

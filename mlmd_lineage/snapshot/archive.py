@@ -7,6 +7,7 @@ taken, and for each file its number of rows and its SHA-256.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlmd_lineage.snapshot.tables import Tables
 
 FORMAT = "mlmd-lineage archive"
@@ -33,6 +36,24 @@ FORMAT_VERSION = 1
 
 def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
     """Write tables into a new folder, whole or not at all; see ``Snapshot.save``."""
+    with whole_folder(directory) as (target, draft):
+        write(tables, draft)
+    return target
+
+
+@contextlib.contextmanager
+def whole_folder(directory: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
+    """Have a new archive's folder filled, which is there only once all of it is written.
+
+    Args:
+        directory: The new folder; one that is there has to be empty.
+
+    Yields:
+        The path of the archive, and the draft beside it, which is to be filled.
+
+    Raises:
+        ConfigurationError: The folder exists and is not empty, or cannot be written.
+    """
     target = Path(directory).expanduser().absolute()
     try:
         if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
@@ -45,7 +66,7 @@ def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
         raise errors.ConfigurationError(message) from None
     try:
         with termination.as_exception():
-            _write(tables, draft)
+            yield target, draft
             if target.is_dir():
                 target.rmdir()
             draft.replace(target)
@@ -55,10 +76,9 @@ def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
             message = f"The archive {target} could not be written: {error.strerror or error}."
             raise errors.ConfigurationError(message) from None
         raise
-    return target
 
 
-def _write(tables: Tables, folder: Path) -> None:
+def write(tables: Tables, folder: Path) -> None:
     """Write all files of an archive, and have the disk keep them."""
     files = {}
     for name in ALL_TABLES:
