@@ -18,6 +18,7 @@ import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage.readers.sqlite import locks
+from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,6 +201,39 @@ def test_a_busy_file_is_waited_for_no_longer_than_was_said(tmp_path: Path, state
             writer.put(one_step("a"))
         process.kill()
     assert counts(path)[0] == 0
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_the_node_that_is_there_is_named_beside_another_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, released: bool
+):
+    """Between the refused transaction and the look at what is there, another writer begins."""
+    path = tmp_path / "metadata.db"
+    ml.connect(path, create=True)
+    batch = one_step("a")
+    batch.options.reuse_contexts = False
+    writer = SQLiteWriteConnection(path)
+    writer.put(waiting.LONG, batch)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    refused = writer._put
+
+    def put(busy_timeout: float, request: Any) -> Any:
+        try:
+            return refused(busy_timeout, request)
+        finally:
+            other.execute("BEGIN EXCLUSIVE")
+            if released:
+                threading.Timer(0.05, other.execute, ["ROLLBACK"]).start()
+
+    monkeypatch.setattr(writer, "_put", put)
+    with (
+        contextlib.closing(other),
+        contextlib.closing(writer),
+        pytest.raises(ml.errors.AlreadyExistsError) as caught,
+    ):
+        writer.put(waiting.LONG if released else 0.05, batch)
+    assert ("is there already: id 1." in str(caught.value)) is released
+    assert counts(path)[0] == 1
 
 
 @pytest.mark.slow

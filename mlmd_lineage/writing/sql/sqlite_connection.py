@@ -82,8 +82,22 @@ class SQLiteWriteConnection:
         except NodesExistError as exist:
             error = exist
         if isinstance(error, NodesExistError):
-            error = error.named(self._session, method_of(request))
+            error = self._named(error, method_of(request), busy_timeout)
         raise error
+
+    def _named(
+        self, error: NodesExistError, method: str, busy_timeout: float
+    ) -> errors.AlreadyExistsError:
+        """Return an error with the name of the node that is there already."""
+        try:
+            # Others write meanwhile, and would keep a read without a transaction out.
+            self._prepare(busy_timeout)
+            try:
+                return error.named(self._session, method)
+            finally:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return errors.AlreadyExistsError(str(error))
 
     def _put(self, busy_timeout: float, request: Message) -> Any:
         try:
