@@ -1,0 +1,22 @@
+/** Mounts the explorer into a page that the server sent, or into one that holds its own data. */
+
+import { App } from "./app.ts";
+import { ServerClient } from "./client.ts";
+import { PageClient, type PageData } from "./page_client.ts";
+import { FragmentRouter } from "./router.ts";
+
+function mount(): void {
+  const root = document.getElementById("explorer");
+  if (!root) return;
+  const held = document.getElementById("data");
+  root.replaceChildren();
+  if (held) {
+    const data = JSON.parse(held.textContent) as PageData;
+    new App(root, new PageClient(data), new FragmentRouter(data.start), data.title);
+  } else {
+    new App(root, new ServerClient(), new FragmentRouter());
+  }
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mount);
+else mount();

@@ -1,0 +1,158 @@
+/** What the store holds: counts, platforms, pipelines with their last runs, findings. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import { formatAddress, runAddress } from "../address.ts";
+import { errorPart, namePart, statusPart, waitingPart } from "../parts/marks.ts";
+import { Question } from "../parts/question.ts";
+import type { Finding, Overview, PipelineSummary, RunSummary } from "../protocol.ts";
+import { count, counted, duration, line, moment, numeral } from "../text.ts";
+import { View } from "./view.ts";
+
+const SHOWN = 200;
+const SEVERITIES = ["error", "warning", "info"];
+
+export class OverviewView extends View {
+  private readonly found = new Question<Overview>(this.app.update);
+  private filter = "";
+  private shown = SHOWN;
+
+  get title(): string {
+    return this.found.answer?.store ?? "Store";
+  }
+
+  arrive(): void {
+    this.found.ask("overview", (signal) => this.app.client.ask("overview", {}, signal));
+  }
+
+  override stop(): void {
+    this.found.stop();
+  }
+
+  render(): TemplateResult {
+    const { answer, error } = this.found;
+    if (!answer) return html`<div class="page">${errorPart(error)}${error ? nothing : waitingPart("Reading the store")}</div>`;
+    return html`<div class="page">
+      <h1>${namePart(answer.store, 200)}</h1>
+      ${answer.complete ? nothing : html`<p class="bound">Not complete: ${line(answer.said)}</p>`}
+      <dl class="tiles">
+        ${Object.entries(answer.kinds).map(
+          ([kind, number]) => html`<div class="tile ${kind}"><dt>${kind}</dt><dd>${count(number)}</dd></div>`,
+        )}
+      </dl>
+      ${answer.platforms.length ? this.platforms(answer) : nothing} ${this.pipelines(answer.pipelines)}
+      ${this.types(answer)} ${this.findings(answer.findings)}
+    </div>`;
+  }
+
+  private platforms({ platforms }: Overview): TemplateResult {
+    const names = platforms.map((platform) => (typeof platform === "string" ? platform : platform.name));
+    return html`<p class="chips">Written by ${names.map((name) => html`<span class="chip">${namePart(name)}</span>`)}</p>`;
+  }
+
+  private pipelines(all: PipelineSummary[]): TemplateResult {
+    const wanted = this.filter.toLowerCase();
+    const some = all.filter(({ name }) => name.toLowerCase().includes(wanted));
+    return html`<section aria-labelledby="pipelines">
+      <div class="heading">
+        <h2 id="pipelines">Pipelines <span class="hint">${count(all.length)}</span></h2>
+        ${all.length > 8
+          ? html`<input
+              type="search"
+              placeholder="Filter pipelines"
+              aria-label="Filter pipelines by name"
+              .value=${this.filter}
+              @input=${(event: Event) => {
+                this.filter = (event.target as HTMLInputElement).value;
+                this.app.update();
+              }}
+            />`
+          : nothing}
+      </div>
+      ${all.length
+        ? html`<ul class="pipelines">
+            ${some.slice(0, this.shown).map((pipeline) => this.pipeline(pipeline))}
+          </ul>`
+        : html`<p class="hint">No pipeline was found. The search finds artifacts and executions all the same.</p>`}
+      ${some.length > this.shown
+        ? html`<button
+            @click=${() => {
+              this.shown += SHOWN;
+              this.app.update();
+            }}
+          >
+            Show more of ${count(some.length)}
+          </button>`
+        : nothing}
+    </section>`;
+  }
+
+  private pipeline(pipeline: PipelineSummary): TemplateResult {
+    const [latest] = pipeline.last;
+    return html`<li class="pipeline">
+      <a class="title" href=${formatAddress("pipeline", pipeline.name)}>${namePart(pipeline.name, 80)}</a>
+      <span class="hint">${counted(pipeline.runs, "run")}${pipeline.platform ? ` · ${line(pipeline.platform)}` : ""}</span>
+      ${runBars(pipeline)}
+      ${latest
+        ? html`<span class="latest"
+            >${statusPart(latest.status)}<span>${duration(latest.duration)}</span
+            ><span class="hint">${moment(latest.start).slice(0, 16)}</span>${latest.metric
+              ? html`<span class="metric">${namePart(latest.metric.name, 24)} <b>${numeral(latest.metric.value)}</b></span>`
+              : nothing}</span
+          >`
+        : nothing}
+    </li>`;
+  }
+
+  private types({ types }: Overview): TemplateResult | typeof nothing {
+    if (!types?.length) return nothing;
+    return html`<section aria-labelledby="types">
+      <h2 id="types">Types</h2>
+      <ul class="types">
+        ${types.map(
+          ({ name, kind, count: number }) =>
+            html`<li>
+              <a class="kind ${kind}" href=${formatAddress("search", "", { text: name })}>${namePart(name, 40)}</a>
+              <span class="hint">${count(number)}</span>
+            </li>`,
+        )}
+      </ul>
+    </section>`;
+  }
+
+  private findings(findings: Finding[]): TemplateResult {
+    const rank = (finding: Finding): number => SEVERITIES.indexOf(finding.severity.toLowerCase());
+    const ordered = [...findings].sort((one, other) => rank(one) - rank(other) || other.count - one.count);
+    return html`<section aria-labelledby="findings">
+      <h2 id="findings">Findings <span class="hint">${count(findings.length)}</span></h2>
+      ${ordered.length
+        ? html`<ul class="findings">
+            ${ordered.map(
+              (finding) =>
+                html`<li>
+                  <span class="severity ${finding.severity.toLowerCase()}">${line(finding.severity)}</span>
+                  <span><code>${line(finding.code)}</code> <bdi>${line(finding.message)}</bdi></span>
+                  <span class="hint">${count(finding.count)}</span>
+                </li>`,
+            )}
+          </ul>`
+        : html`<p class="hint">The checks found nothing.</p>`}
+    </section>`;
+  }
+}
+
+/** The last runs as bars, the newest to the right: height says the duration, colour the status. */
+function runBars({ name, last }: PipelineSummary): TemplateResult {
+  const longest = Math.max(1, ...last.map((run) => run.duration ?? 0));
+  return html`<span class="bars" role="group" aria-label="Last runs">
+    ${[...last].reverse().map(
+      (run) =>
+        html`<a class="bar ${run.status ?? "unknown"}" href=${runAddress(run.name, run.key, name)} title=${spoken(run)} aria-label=${spoken(run)}
+          ><span .style=${`height: ${Math.round(6 + (20 * (run.duration ?? 0)) / longest)}px`}></span
+        ></a>`,
+    )}
+  </span>`;
+}
+
+function spoken(run: RunSummary): string {
+  return [line(run.name), run.status ?? "", duration(run.duration), moment(run.start)].filter(Boolean).join(", ");
+}
