@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.lineage.graph_data import Labeler
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.compare.impact import Impact
@@ -159,10 +160,14 @@ class StoreLineage(abc.ABC):
 
     def _labeled(self, graph: _Graph) -> _Graph:
         """Return a graph that asks this store for the names of its nodes."""
+        graph.use_labeler(self.labeler())
+        return graph
+
+    def labeler(self) -> Labeler:
+        """Return what finds the names of the nodes of this store's graphs; it is not public."""
         from mlmd_lineage.post_execution.loading.store_labels import StoreLabels
 
-        graph.use_labeler(StoreLabels(self._reader, self.run_names))
-        return graph
+        return StoreLabels(self._reader, self.run_names)
 
     def _nodes(self, node: Node) -> tuple[str, ...]:
         """Return the keys of the nodes that something means."""

@@ -171,8 +171,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "stacks",
         "writing",
     },
+    "explorer": {
+        *SNAPSHOT,
+        "deadline",
+        "errors",
+        "lineage",
+        "dialects",
+        "post_execution",
+        "record_format",
+    },
     "store": {
         *SNAPSHOT,
+        "explorer",
         "deadline",
         "errors",
         "_proto",

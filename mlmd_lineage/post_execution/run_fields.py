@@ -10,10 +10,11 @@ from mlmd_lineage.post_execution.loading.run_membership import node_of_run
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from mlmd_lineage.dialects.records import Status
     from mlmd_lineage.kubeflow.run_records import RunRecord
+    from mlmd_lineage.lineage.render.scene import Scene
     from mlmd_lineage.post_execution.loading.run_assembly import Run
 
 
@@ -150,6 +151,17 @@ class RunFields(BaseView):
         from mlmd_lineage.post_execution import run_picture
 
         return run_picture.run_svg(self._run, self._caption, fold=fold)
+
+    def scene(self, *, fold: bool = True, opened: Collection[int] = ()) -> Scene:
+        """Return the boxes and lines of its picture, for who draws it; it is not public.
+
+        Args:
+            fold: That of ``to_svg()``.
+            opened: The ids of groups of steps that are drawn opened in any case.
+        """
+        from mlmd_lineage.post_execution import run_picture
+
+        return run_picture.run_scene(self._run, fold=fold, opened=opened)
 
     def _repr_html_(self) -> str:
         from mlmd_lineage.post_execution import run_picture

@@ -13,7 +13,7 @@ from mlmd_lineage.lineage.render.scene import Box, EdgeLine, Scene, shorten, whe
 from mlmd_lineage.post_execution.base_view import duration_text, elapsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
 
@@ -24,16 +24,28 @@ DRAWN_STEPS = 2_000
 
 
 def run_svg(run: Run, name: str, *, fold: bool = True) -> str:
-    """Return a run drawn as an SVG image.
+    """Return a run drawn as an SVG image; ``fold`` is that of ``run_scene()``.
 
     Args:
         run: The run.
         name: Its name.
+        fold: Draw groups of steps as one box each in a run of more than 40 steps.
+    """
+    count = sum(not step.record.is_root for step in run.steps.values())
+    return svg.svg(run_scene(run, fold=fold), [_caption(run, name, count)])
+
+
+def run_scene(run: Run, *, fold: bool = True, opened: Collection[int] = ()) -> Scene:
+    """Return the steps of a run as boxes, and their order as lines.
+
+    Args:
+        run: The run.
         fold: In a run of more than 40 steps draw groups of steps, such as a DAG or a loop of
             Kubeflow, as one box each; with False draw every step.
+        opened: The ids of groups whose steps are drawn in any case.
     """
     steps = {n: step for n, step in run.steps.items() if not step.record.is_root}
-    shown = _boxes_of(steps, fold=fold)
+    shown = _boxes_of(steps, fold=fold, opened=opened)
     drawn = list(dict.fromkeys(box for box in shown.values() if box is not None))
     inside = {n: _below(n, steps) for n in drawn}
     names = _endings([steps[n].path for n in drawn])
@@ -51,7 +63,7 @@ def run_svg(run: Run, name: str, *, fold: bool = True) -> str:
     hidden = sum(map(len, inside.values()))
     plural = "" if hidden == 1 else "s"
     folded = f"{hidden:,} step{plural} are folded into their groups" if hidden else ""
-    return svg.svg(Scene(boxes, lines, folded), [_caption(run, name, len(steps))])
+    return Scene(boxes, lines, folded)
 
 
 def run_html(run: Run, name: str) -> str:
@@ -61,22 +73,28 @@ def run_html(run: Run, name: str) -> str:
     return render_html.page_width(run_svg(run, name))
 
 
-def _boxes_of(steps: Mapping[int, Step], *, fold: bool) -> dict[int, int | None]:
+def _boxes_of(
+    steps: Mapping[int, Step], *, fold: bool, opened: Collection[int]
+) -> dict[int, int | None]:
     """Return the step as whose box each step is drawn; None for groups that are drawn as steps.
 
-    Groups are opened as deep as leaves few enough boxes.
+    Groups are opened as deep as leaves few enough boxes, and those that are named in any case.
     """
     paths = {number: _groups_above(number, steps) for number in steps}
     deepest = max(map(len, paths.values()), default=1)
     found: dict[int, int | None] = {}
     for depth in range(deepest) if fold else (deepest,):
-        opened: dict[int, int | None] = {}
+        drawn: dict[int, int | None] = {}
         for number, path in paths.items():
-            is_open = len(path) <= depth and any(child in steps for child in steps[number].children)
-            opened[number] = None if is_open else path[min(depth, len(path) - 1)]
-        if found and len({box for box in opened.values() if box is not None}) > MOST_BOXES:
+            at = min(depth, len(path) - 1)
+            while path[at] in opened and at + 1 < len(path):
+                at += 1
+            holds_steps = any(child in steps for child in steps[number].children)
+            is_open = holds_steps and (len(path) <= depth or number in opened)
+            drawn[number] = None if is_open and path[at] == number else path[at]
+        if found and len({box for box in drawn.values() if box is not None}) > MOST_BOXES:
             break
-        found = opened
+        found = drawn
     return found
 
 
@@ -150,6 +168,7 @@ def _box(step: Step, number: int, name: str, inside: Sequence[Step]) -> Box:
         "group" if inside else "execution",
         (name, " · ".join(about)),
         "\n".join(tooltip),
+        type=record.type,
         status=status,
         is_folded=bool(inside),
     )

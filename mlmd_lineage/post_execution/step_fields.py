@@ -158,6 +158,11 @@ class StepFields(BaseView):
     # Where it stands
 
     @property
+    def run_key(self) -> str:
+        """The key of its run, by which ``store.get_run()`` finds it."""
+        return self._run
+
+    @property
     def run_name(self) -> str:
         """The name of that run, which is known also where the run itself was not read."""
         return self._run_index.membership.runs[self._run].name

@@ -26,16 +26,21 @@ _LANE, _LANES = 5, 8  # pixels between lines that lead to another band, and how 
 
 
 def set_coordinates(
-    nodes: Sequence[Box], edges: Sequence[EdgeLine], *, from_right: bool = False
+    nodes: Sequence[Box],
+    edges: Sequence[EdgeLine],
+    *,
+    from_right: bool = False,
+    wrap: bool = True,
 ) -> tuple[float, float]:
     """Set the coordinates of boxes and lines, and return the width and height of the drawing.
 
     Connected components stand beside and beneath each other. One that is wider than a page goes
-    on in further bands beneath; with ``from_right`` its right end stands at the top.
+    on in further bands beneath, unless ``wrap`` is false; with ``from_right`` its right end stands
+    at the top.
     """
     components = _components(len(nodes), edges)
     sizes = [
-        _set_component(component, nodes, inside, from_right=from_right)
+        _set_component(component, nodes, inside, from_right=from_right, wrap=wrap)
         for component, inside in components
     ]
     limit = max([PAGE, *(width for width, _ in sizes)])
@@ -59,6 +64,7 @@ def _set_component(
     edges: Sequence[EdgeLine],
     *,
     from_right: bool,
+    wrap: bool,
 ) -> tuple[float, float]:
     """Set the coordinates of one connected component, from 0 on; return its width and height."""
     numbers = {node: number for number, node in enumerate(component)}
@@ -66,7 +72,8 @@ def _set_component(
         len(component), [(numbers[edge.source], numbers[edge.target]) for edge in edges]
     )
     gap = _GAP_WITH_LABELS if any(edge.label for edge in edges) else _GAP
-    bands = _Bands([nodes[node].width for node in component], found, gap=gap, from_right=from_right)
+    widths = [nodes[node].width for node in component]
+    bands = _Bands(widths, found, gap=gap, from_right=from_right, wrap=wrap)
     for node, layer, height in zip(component, found.layers, found.heights, strict=True):
         left, width = bands.columns[layer]
         nodes[node].x = left + width / 2
@@ -93,11 +100,13 @@ class _Bands:
         *,
         gap: int,
         from_right: bool,
+        wrap: bool,
     ) -> None:
         widest = [0.0] * (max(layout.layers) + 1)
         for width, layer in zip(widths, layout.layers, strict=True):
             widest[layer] = max(widest[layer], width)
-        self._bands = _divided([width + gap for width in widest], from_right=from_right)
+        divided = _divided([width + gap for width in widest], from_right=from_right)
+        self._bands = divided if wrap else [list(range(len(widest)))]
         self._band_of = {layer: at for at, band in enumerate(self._bands) for layer in band}
         self.columns: Columns = [(0.0, width) for width in widest]
         self.width = 0.0

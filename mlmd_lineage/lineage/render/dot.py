@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.lineage.graph_data import GraphData
-    from mlmd_lineage.lineage.render.scene import Box
+    from mlmd_lineage.lineage.render.scene import Box, Scene
 
 _LONGEST_TOOLTIP = 2_000
 """Graphviz fails on a text of more than 16,384 bytes; a character may be written with 8 of them."""
@@ -29,6 +29,7 @@ _DOT_ROLES = {
     "resolves": 'style="dashed", color="gray50"',
     "pending": 'style="dotted", arrowhead="onormal"',
     "phantom": 'style="dotted", color="gray50", arrowhead="onormal"',
+    "after": "",
 }
 _DOT_KINDS = {
     "artifact": 'shape="box", style="{}", fillcolor="#e3f0fb"',
@@ -39,11 +40,15 @@ _DOT_KINDS = {
 
 def to_dot(graph: GraphData, *, fold: bool = True) -> str:
     """Return a graph in Graphviz' DOT language (https://graphviz.org/doc/info/lang.html)."""
-    return "".join(line + "\n" for line in _dot(graph, fold=fold))
+    return dot(scene_of(graph, folded=fold))
 
 
-def _dot(graph: GraphData, *, fold: bool) -> Iterator[str]:
-    scene = scene_of(graph, folded=fold)
+def dot(scene: Scene) -> str:
+    """Return a picture in Graphviz' DOT language, which places its boxes anew."""
+    return "".join(line + "\n" for line in _dot(scene))
+
+
+def _dot(scene: Scene) -> Iterator[str]:
     yield "digraph lineage {"
     title = f', label="{_dot_text(scene.folded)}"' if scene.folded else ""
     yield f'  graph [rankdir="LR"{title}];'

@@ -36,16 +36,18 @@ class Group:
 
     Attributes:
         members: The positions of the nodes in the graph, in order.
-        level: What they are: ``node`` for a single one, ``repeats``, ``run``, ``runs`` or
-            ``pipeline``.
-        name: The name of the run or the pipeline; None for nodes and repeats.
+        level: What they are: ``node`` for a single one, ``repeats``, ``run``, ``runs``,
+            ``pipeline`` or ``type``.
+        name: The name of the run or the pipeline; None for others.
         runs: How many runs they belong to.
+        id: By which it is named where it can be opened; empty where it cannot.
     """
 
     members: tuple[int, ...]
     level: str
     name: str | None = None
     runs: int = 1
+    id: str = ""
 
 
 def fold(graph: GraphData, keep: Collection[str] = ()) -> list[Group]:

@@ -14,17 +14,18 @@ from mlmd_lineage.lineage.render.node_labels import NO_LABEL
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
 FOLD_ABOVE = 40
 """Graphs of more nodes are folded."""
-_NAMES = (
+NODE_NAMES = (
     *("kind", "id", "type", "name", "uri", "state", "create_time_since_epoch"),
     *("last_update_time_since_epoch", "missing"),
 )
+"""The attributes of nodes that pictures show."""
 _USUAL_STATES = {"LIVE", "COMPLETE", "UNKNOWN"}
 _FIRST, _SECOND = 28, 32  # letters of a box's lines
 _LONGEST_PATH = 20
@@ -38,6 +39,8 @@ class Box:
     Attributes:
         kind: ``artifact``, ``execution`` or ``group``, for runs and pipelines.
         lines: Its name, and what else is told in small letters.
+        type: The short name of its type; that of the first node of a group.
+        group: The nodes that it stands for; None where they are no part of a graph, such as steps.
         status: That of a step; None for others, and for a group whose steps differ.
         missing: Events name it, and no row has its id.
         is_folded: It stands for several nodes.
@@ -50,7 +53,9 @@ class Box:
     kind: str
     lines: tuple[str, str]
     tooltip: str
+    type: str | None = None
     status: str | None = None
+    group: Group | None = None
     missing: bool = False
     is_folded: bool = False
     is_start: bool = False
@@ -93,6 +98,27 @@ class Scene:
     starts_at_right: bool = False
 
 
+@dataclasses.dataclass(slots=True)
+class SceneContent:
+    """What the boxes and lines of a picture are made from.
+
+    Attributes:
+        nodes: The key and the attributes of each node.
+        labels: What the platforms call the nodes, by their keys.
+        edges: The source, the target, the event's id and the attributes of each edge.
+        starts: The keys of the nodes that were asked about.
+        boundary: The keys of the nodes at which more was left out.
+        at_right: The node that was asked about is at the end of the data's way.
+    """
+
+    nodes: Sequence[tuple[str, Mapping[str, Any]]]
+    labels: Mapping[str, NodeLabel]
+    edges: Iterable[tuple[str, str, int, Mapping[str, Any]]]
+    starts: Collection[str] = ()
+    boundary: Collection[str] = ()
+    at_right: bool = False
+
+
 def scene_of(graph: GraphData, *, folded: bool = True) -> Scene:
     """Return the boxes and lines of a graph.
 
@@ -101,32 +127,43 @@ def scene_of(graph: GraphData, *, folded: bool = True) -> Scene:
         folded: Fold what repeats in a graph of more than 40 nodes.
     """
     trace = graph.as_trace
-    starts = {*trace.starts, *trace.ends} if trace else set()
-    at_right = trace is not None and trace.direction == "upstream"
+    content = SceneContent(
+        list(node_attributes.node_dicts(graph, NODE_NAMES)),
+        graph.node_labels,
+        edge_attributes.edge_dicts(graph),
+        starts={*trace.starts, *trace.ends} if trace else set(),
+        boundary=set(trace.boundary) if trace else set(),
+        at_right=trace is not None and trace.direction == "upstream",
+    )
     groups = (
-        fold(graph, starts)
+        fold(graph, content.starts)
         if folded and len(graph) > FOLD_ABOVE
         else [Group((number,), "node") for number in range(len(graph))]
     )
-    rows = list(node_attributes.node_dicts(graph, _NAMES))
-    found = graph.node_labels
+    return scene_of_groups(content, groups)
+
+
+def scene_of_groups(content: SceneContent, groups: Sequence[Group]) -> Scene:
+    """Return the boxes and lines of nodes that are drawn in groups."""
+    rows, found = content.nodes, content.labels
+    starts, boundary = set(content.starts), set(content.boundary)
     texts = [_texts(node, found.get(key, NO_LABEL)) for key, node in rows]
-    boundary = set(trace.boundary) if trace else set()
     boxes = []
     for group in groups:
         members = [(*rows[at], found.get(rows[at][0], NO_LABEL)) for at in group.members]
         single = len(members) == 1
         box = _single(*members[0], texts[group.members[0]]) if single else _folded(group, members)
+        box.group = group
         box.is_start = not starts.isdisjoint(key for key, _, _ in members)
         if not boundary.isdisjoint(key for key, _, _ in members):
-            box.beyond = -1 if at_right else 1
+            box.beyond = -1 if content.at_right else 1
             box.tooltip += "\nmore lies beyond, and was left out"
         boxes.append(box)
     shorten(boxes)
-    lines = _lines(graph, boxes, groups)
+    lines = _lines(content, boxes, groups)
     hidden = len(rows) - sum(len(group.members) == 1 for group in groups)
     told = f"{hidden:,} of {len(rows):,} nodes are folded into {_count(groups)}" if hidden else ""
-    return Scene(boxes, lines, told, starts_at_right=at_right)
+    return Scene(boxes, lines, told, starts_at_right=content.at_right)
 
 
 def _count(groups: Sequence[Group]) -> str:
@@ -167,6 +204,7 @@ def _single(key: str, node: Mapping[str, Any], label: NodeLabel, texts: tuple[st
         node["kind"],
         (name, about),
         "\n".join(tooltip),
+        type=short_type(node.get("type")),
         status=label.status,
         missing=bool(node.get("missing")),
     )
@@ -189,6 +227,10 @@ def _folded(group: Group, members: Sequence[tuple[str, Mapping[str, Any], NodeLa
         name, type_name = _texts(first, label)
         name = f"{name} \N{MULTIPLICATION SIGN} {len(members):,}"
         about = odd or type_name.partition(" ")[2] or f"{len(members):,} {kind}s"
+    elif group.level == "type":
+        kind = first["kind"]
+        name = f"{short_type(first.get('type'))} \N{MULTIPLICATION SIGN} {len(members):,}"
+        about = odd or f"{len(members):,} {kind}s"
     elif group.level == "run":
         name, about = f"run {group.name}", f"{counts}{odd and f', {odd}'}"
     else:
@@ -207,6 +249,7 @@ def _folded(group: Group, members: Sequence[tuple[str, Mapping[str, Any], NodeLa
         kind,
         (name, about),
         "\n".join([f"{name}: {counts}", *listed]),
+        type=short_type(first.get("type")),
         status=next(iter(statuses)) if len(statuses) == 1 else None,
         missing=all(node.get("missing") for _, node, _ in members),
         is_folded=True,
@@ -238,11 +281,11 @@ def when(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _lines(graph: GraphData, boxes: Sequence[Box], groups: Sequence[Group]) -> list[EdgeLine]:
-    keys = list(graph)
+def _lines(content: SceneContent, boxes: Sequence[Box], groups: Sequence[Group]) -> list[EdgeLine]:
+    keys = [key for key, _ in content.nodes]
     box_of = {keys[at]: number for number, group in enumerate(groups) for at in group.members}
     lines: dict[tuple[int, int, str], EdgeLine] = {}
-    for source, target, event, found in edge_attributes.edge_dicts(graph):
+    for source, target, event, found in content.edges:
         role = found["role"]
         ends = box_of[source], box_of[target]
         if ends[0] == ends[1]:

@@ -51,13 +51,30 @@ ROLE_LINES = {
 
 def svg(scene: Scene, captions: Sequence[str]) -> str:
     """Return a picture as an SVG image that fits the page's width, with lines of text beneath."""
-    boxes, lines = scene.boxes, scene.lines
+    set_widths(scene.boxes)
+    size = set_coordinates(scene.boxes, scene.lines, from_right=scene.starts_at_right)
+    return drawn(scene, captions, size)
+
+
+def set_widths(boxes: Sequence[Box]) -> None:
+    """Set the widths of boxes, so that what stands in them fits."""
     for box in boxes:
         name, about = box.lines
         status = 20 if box.status else 0
         widths = _text_width(name, 12.5, bold=True) + status, _text_width(about, 11)
         box.width = max(84, *(width + 26 for width in widths))
-    width, height = set_coordinates(boxes, lines, from_right=scene.starts_at_right)
+
+
+def drawn(scene: Scene, captions: Sequence[str], size: tuple[float, float]) -> str:
+    """Return a picture as an SVG image whose boxes and lines have their coordinates.
+
+    Args:
+        scene: The picture.
+        captions: The lines of text beneath it.
+        size: Its width and height in pixels.
+    """
+    boxes, lines = scene.boxes, scene.lines
+    width, height = size
     roles = [role for role in ROLE_LINES if any(line.role == role for line in lines)]
     body = [_drawn_edge(line, boxes) for line in lines]
     body += [_drawn_node(box) for box in boxes]

@@ -115,6 +115,11 @@ class RunComparison:
         return rows
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each row's run, or of its execution where a row is a single step."""
+        return tuple(row.key for row in self._rows)
+
+    @property
     def metrics(self) -> pd.DataFrame:
         """The columns of ``frame`` that are metrics, under their names without ``metrics.``."""
         found = self._frame.filter(regex=r"^metrics\.")

@@ -22,6 +22,7 @@ def columns_of_run(run_index: RunIndex, run: Run, name: str, *, read: bool) -> R
     """Return the row of a run; of several attempts at a step the last one counts."""
     steps = {step.path: step for step in run.steps.values()}
     row = RunColumns(run_index, steps, name, read=read)
+    row.key = run.key
     row.status, row.started, row.finished = run.status, run.started, run.finished
     if not run.steps:
         for key, value in sorted(run.details.parameters.items()):
@@ -38,6 +39,7 @@ def columns_of_steps(run_index: RunIndex, run: Run, *, read: bool) -> list[RunCo
     for number, step in run.steps.items():
         name = f"{step.path} (execution/{number})"
         row = RunColumns(run_index, {step.path: step}, name, read=read)
+        row.key = f"execution/{number}"
         row.status, row.started, row.finished = step.status, step.started, step.finished
         rows.append(row)
     return rows
@@ -48,6 +50,7 @@ class RunColumns:
 
     Attributes:
         name: The name of the run.
+        key: Its key, or that of the execution of a row that is a single step.
         status, started, finished: How it went; milliseconds since 1970-01-01 UTC.
         found: The values.
         from_outside: The names of the inputs that no step of the run made.
@@ -61,6 +64,7 @@ class RunColumns:
         self._run_index = run_index
         self._read = read
         self.name = name
+        self.key = ""
         self.status: Status | None = None
         self.started: int | None = None
         self.finished: int | None = None

@@ -38,7 +38,12 @@ _MANY = 2000
 
 def pipelines(reader: Reader, lineage: LineageQueries | None) -> list[PipelineView]:
     """Return all pipelines of a store, in the order of their oldest runs."""
-    run_index = whole(_tables(reader), lineage)
+    return pipelines_of(_tables(reader), lineage)
+
+
+def pipelines_of(tables: Tables, lineage: LineageQueries | None) -> list[PipelineView]:
+    """Return all pipelines of tables that hold all of a store, such as its snapshot."""
+    run_index = whole(tables, lineage)
     return [PipelineView(run_index, key) for key in run_index.membership.pipelines]
 
 
