@@ -164,7 +164,7 @@ export class App {
           </nav>
         </header>
         ${this.trail(view)}
-        <main class="view ${this.at?.view ?? ""}" tabindex="-1" aria-label=${line(view.title)}>${view.render()}</main>
+        <main class="view of-${this.at?.view ?? ""}" tabindex="-1" aria-label=${line(view.title)}>${view.render()}</main>
         ${keysDialog()} ${aboutDialog(this.licences)} ${this.says}
       `,
       this.root,

@@ -227,6 +227,7 @@ export interface DiffRow {
   a: Value;
   b: Value;
   note?: boolean | null;
+  first?: boolean | null;
   same: boolean;
 }
 

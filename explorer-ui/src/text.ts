@@ -21,6 +21,11 @@ export function line(text: string | null | undefined): string {
   return printable((text ?? "").replace(/[\t\n\r ]+/g, " ").trim());
 }
 
+/** Return a type without the modules that lead to it. */
+export function shortType(type: string | null | undefined): string {
+  return line(type).split(".").at(-1) ?? "";
+}
+
 /** Return a text with its middle left out where it is longer than that. */
 export function shortened(text: string, length: number): string {
   const characters = Array.from(text);

@@ -112,7 +112,7 @@ export function nodeShape(node: SceneNode, isFocus: boolean): SVGGElement {
   if (node.status) group.append(statusMark(left + w - 12, top + 11, node.status));
   for (const side of ["upstream", "downstream"] as const) {
     const number = node.more?.[side];
-    if (number) group.append(handle(side === "upstream" ? left : left + w, y, number, side));
+    if (number) group.append(handle(side === "upstream" ? left : left + w, top + h, number, side));
   }
   return group;
 }
@@ -140,12 +140,13 @@ export function statusMark(x: number, y: number, status: Status): SVGGElement {
 function handle(x: number, y: number, number: number, side: string): SVGGElement {
   const text = number > 99 ? "99+" : `+${number}`;
   const width = 12 + text.length * 6;
-  const left = side === "upstream" ? x - width - 3 : x + 3;
+  // At the lower corner, where no line begins or ends.
+  const left = side === "upstream" ? x - width / 2 + 4 : x - width / 2 - 4;
   return svg(
     "g",
     { class: "handle", "data-side": side },
     svg("title", {}, `${number} more ${side}`),
-    svg("rect", { x: left, y: y - 9, width, height: 18, rx: 9 }),
+    svg("rect", { x: left, y: y - 8, width, height: 16, rx: 8 }),
     svg("text", { x: left + width / 2, y: y + 3.5 }, text),
   );
 }

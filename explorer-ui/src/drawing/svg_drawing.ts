@@ -254,11 +254,11 @@ export class SvgDrawing implements Drawing {
 function boundsOf(scene: Scene): Box {
   const box = { left: 0, top: 0, right: Math.max(1, scene.width), bottom: Math.max(1, scene.height) };
   for (const { x, y, w, h, more } of scene.nodes) {
-    const beside = more ? 40 : 0;
+    const beside = more ? 20 : 0;
     box.left = Math.min(box.left, x - w / 2 - beside);
     box.top = Math.min(box.top, y - h / 2);
     box.right = Math.max(box.right, x + w / 2 + beside);
-    box.bottom = Math.max(box.bottom, y + h / 2);
+    box.bottom = Math.max(box.bottom, y + h / 2 + 8);
   }
   return box;
 }

@@ -54,12 +54,12 @@ export class Viewport {
     this.changed();
   }
 
-  /** Show a box of the picture whole, no larger than it is. */
+  /** Show a box of the picture whole, a small one a little larger than it is. */
   fit(box: Box, margin = 28): void {
     const { width, height } = this.size;
     const wide = Math.max(1, box.right - box.left);
     const high = Math.max(1, box.bottom - box.top);
-    const scale = Math.min(1, (width - 2 * margin) / wide, (height - 2 * margin) / high);
+    const scale = Math.min(1.25, (width - 2 * margin) / wide, (height - 2 * margin) / high);
     this.set({
       scale: Math.max(SMALLEST, scale),
       x: (width - wide * scale) / 2 - box.left * scale,

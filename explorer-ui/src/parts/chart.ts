@@ -38,7 +38,8 @@ export class MetricCharts {
           .filter(([, time, value]) => time !== null && value !== null && Number.isFinite(value))
           .sort((one, other) => (one[1] ?? 0) - (other[1] ?? 0)),
       ])
-      .filter(([, points]) => points.length > 0);
+      .filter(([, points]) => points.length > 0)
+      .sort(([, one], [, other]) => Number(changes(other)) - Number(changes(one)));
     this.draw();
   }
 
@@ -56,9 +57,12 @@ export class MetricCharts {
       grid: style.getPropertyValue("--rule").trim(),
     };
     const sync = uPlot.sync("mlmd-lineage-metrics");
+    const times = this.metrics.flatMap(([, points]) => points.map(([, time]) => (time ?? 0) / 1000));
+    const range = spread(times);
     for (const [name, points] of this.metrics) {
       const told = html("output", "hint");
       const figure = html("figure", "chart", html("figcaption", "", bdi(line(name)), told));
+      figure.style.width = `${width}px`;
       figure.setAttribute("role", "img");
       figure.setAttribute("aria-label", summary(name, points));
       this.element.append(figure);
@@ -70,7 +74,7 @@ export class MetricCharts {
           height: HEIGHT,
           legend: { show: false },
           cursor: { sync: { key: sync.key }, points: { size: 9 }, drag: { x: false, y: false } },
-          scales: { x: { time: true, range: spread(points) }, y: { range: heightOf } },
+          scales: { x: { time: true, range }, y: { range: heightOf } },
           axes: [
             axis(colours, 30),
             { ...axis(colours, 58), values: (_plot, ticks) => ticks.map((tick) => numeral(tick)) },
@@ -111,6 +115,11 @@ export class MetricCharts {
   }
 }
 
+/** Whether a metric ever had another value; those that do are shown first. */
+function changes(points: Point[]): boolean {
+  return points.some(([, , value]) => value !== points[0]?.[2]);
+}
+
 function axis(colours: { text: string; grid: string }, size: number): uPlot.Axis {
   return {
     size,
@@ -121,10 +130,10 @@ function axis(colours: { text: string; grid: string }, size: number): uPlot.Axis
   };
 }
 
-/** A single moment needs room to both sides, or there is no axis. */
-function spread(points: Point[]): uPlot.Range.Function {
-  const times = points.map(([, time]) => (time ?? 0) / 1000);
-  const [first, last] = [times[0] ?? 0, times[times.length - 1] ?? 0];
+/** All charts have one axis of time; a single moment needs room to both sides, or there is no axis. */
+function spread(times: number[]): uPlot.Range.Function {
+  const first = times.reduce((one, other) => Math.min(one, other), Infinity);
+  const last = times.reduce((one, other) => Math.max(one, other), -Infinity);
   const room = Math.max((last - first) * 0.04, last === first ? 3600 : 1);
   return () => [first - room, last + room];
 }

@@ -56,7 +56,7 @@ function nodePart(app: App, answer: NodeAnswer, node: SceneNode | null, { expand
   const took = times.start && times.end ? times.end - times.start : null;
   return html`<header>
       <span class="kind ${kind}">${kind} ${key.split("/")[1]}</span>
-      <h2>${namePart(label)}</h2>
+      <h2>${namePart(/^#\d+$/.test(label) && node ? node.label : label)}</h2>
       ${answer.type && answer.type !== label ? html`<p class="hint">${namePart(answer.type)}</p>` : nothing}
       ${statusPart(answer.status)}
     </header>

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { addressOfKey, formatAddress } from "../address.ts";
 import type { App } from "../app.ts";
 import type { Hit, SearchAnswer } from "../protocol.ts";
-import { counted, line } from "../text.ts";
+import { counted, line, shortType } from "../text.ts";
 import { namePart } from "./marks.ts";
 import { Question } from "./question.ts";
 
@@ -156,6 +156,7 @@ export class SearchBox {
 export function hitPart(hit: Hit): TemplateResult {
   const kind = hit.kind ?? hit.key.split(/[/:]/)[0] ?? "";
   return html`<span class="kind ${kind}">${kind}</span>
-    <span class="what">${namePart(hit.label, 60)} ${hit.type ? html`<span class="hint">${namePart(hit.type, 40)}</span>` : nothing}</span>
+    <span class="what">${namePart(hit.label, 80)}</span>
+    <span class="hint">${hit.type ? namePart(shortType(hit.type), 40) : nothing}</span>
     <span class="why hint">${namePart(hit.why, 80)}</span>`;
 }

@@ -5,10 +5,11 @@ import { addressOfKey, formatAddress, type Address } from "../address.ts";
 import { errorPart, namePart, valuePart, waitingPart } from "../parts/marks.ts";
 import { Question } from "../parts/question.ts";
 import type { DiffAnswer, DiffRow } from "../protocol.ts";
-import { count, counted, line } from "../text.ts";
+import { count, counted, line, printable } from "../text.ts";
 import { View } from "./view.ts";
 
 const SHOWN = 500;
+const PARTINGS = 4;
 
 export class DiffView extends View {
   private args: Record<string, string> = {};
@@ -43,37 +44,26 @@ export class DiffView extends View {
     const { answer, error } = this.found;
     if (!answer) return html`<div class="page">${errorPart(error)}${error ? nothing : waitingPart("Comparing")}</div>`;
     const { rows, first } = answer;
-    const divergence = first === null ? undefined : rows[first];
+    const real = rows.filter((row) => !row.same && !row.note);
+    const divergences = rows.filter((row, at) => row.first ?? at === first);
     const isAll = this.args["all"] === "1";
-    const different = rows.filter((row) => !row.same);
-    const listed = isAll ? rows : different;
+    const listed = isAll ? rows : real;
     return html`<div class="page wide">
       <h1>${this.side(answer.a)} <span class="hint">and</span> ${this.side(answer.b)}</h1>
-      ${answer.said ? html`<p>${line(answer.said)}</p>` : nothing}
-      ${divergence
-        ? html`<section class="first" aria-labelledby="first">
-            <h2 id="first">First divergence</h2>
-            <p>
-              <b>${line(divergence.aspect)}</b> ${divergence.name ? namePart(divergence.name) : nothing}
-              ${divergence.step ? html`of step ${namePart(divergence.step)}` : nothing}
-            </p>
-            <div class="sides">
-              <div><span class="hint">${namePart(answer.a.label, 48)}</span><div>${this.value(divergence.a)}</div></div>
-              <div><span class="hint">${namePart(answer.b.label, 48)}</span><div>${this.value(divergence.b)}</div></div>
-            </div>
-          </section>`
-        : different.length
-          ? nothing
-          : html`<p class="message">They do not differ.</p>`}
+      ${answer.said
+        ? html`<details class="report"><summary>The report in words</summary><p><bdi>${printable(answer.said)}</bdi></p></details>`
+        : nothing}
+      ${divergences.slice(0, PARTINGS).map((row, at) => this.divergence(row, answer, at, divergences.length))}
+      ${real.length ? nothing : html`<p class="message">They do not differ in anything that has an effect.</p>`}
       <div class="toolbar" role="toolbar" aria-label="The table of differences">
-        <span>${counted(different.length, "difference")} in ${count(rows.length)} rows</span>
+        <span>${counted(real.length, "difference")}</span>
         <label class="switch"
-          ><input type="checkbox" .checked=${!isAll} @change=${() => this.app.setArgs({ all: isAll ? null : 1 }, { replace: true })} />Only what
-          differs</label
+          ><input type="checkbox" .checked=${isAll} @change=${() => this.app.setArgs({ all: isAll ? null : 1 }, { replace: true })} />Also what has no
+          effect (${count(rows.length - real.length)})</label
         >
         <button @click=${() => this.app.setArgs({ a: this.args["b"], b: this.args["a"] })}>Turn round</button>
       </div>
-      ${listed.length ? this.table(listed.slice(0, this.shown), answer, divergence) : nothing}
+      ${listed.length ? this.table(listed.slice(0, this.shown), answer, new Set(divergences)) : nothing}
       ${listed.length > this.shown
         ? html`<button
             @click=${() => {
@@ -87,7 +77,21 @@ export class DiffView extends View {
     </div>`;
   }
 
-  private table(rows: DiffRow[], { a, b }: DiffAnswer, divergence: DiffRow | undefined): TemplateResult {
+  private divergence(row: DiffRow, { a, b }: DiffAnswer, at: number, all: number): TemplateResult {
+    return html`<section class="first" aria-labelledby="first-${at}">
+      <h2 id="first-${at}">First divergence${all > 1 ? ` ${at + 1} of ${all}` : ""}</h2>
+      <p>
+        <b>${line(row.aspect)}</b> ${row.name ? namePart(row.name) : nothing}
+        ${row.step ? html`of step ${namePart(row.step)}` : nothing}
+      </p>
+      <div class="sides">
+        <div><span class="hint">${namePart(a.label, 48)}</span><div>${this.value(row.a)}</div></div>
+        <div><span class="hint">${namePart(b.label, 48)}</span><div>${this.value(row.b)}</div></div>
+      </div>
+    </section>`;
+  }
+
+  private table(rows: DiffRow[], { a, b }: DiffAnswer, divergences: Set<DiffRow>): TemplateResult {
     return html`<div class="scrolls" tabindex="0" role="region" aria-label="Differences">
       <table class="diff">
         <thead>
@@ -99,9 +103,9 @@ export class DiffView extends View {
         <tbody>
           ${rows.map(
             (row) =>
-              html`<tr class="${row.same || row.note ? "same" : "differs"} ${row === divergence ? "earliest" : ""}">
+              html`<tr class="${row.same || row.note ? "same" : "differs"} ${divergences.has(row) ? "earliest" : ""}">
                 <td>${line(row.aspect)}</td><td>${row.step ? namePart(row.step, 40) : nothing}</td>
-                <th scope="row">${namePart(row.name, 60)}</th>
+                <th scope="row">${row.name ? namePart(row.name, 60) : nothing}</th>
                 <td>${this.value(row.a)}</td><td>${this.value(row.b)}</td>
               </tr>`,
           )}

@@ -5,11 +5,11 @@ import { formatAddress, runAddress } from "../address.ts";
 import { errorPart, namePart, statusPart, waitingPart } from "../parts/marks.ts";
 import { Question } from "../parts/question.ts";
 import type { Finding, Overview, PipelineSummary, RunSummary } from "../protocol.ts";
-import { count, counted, duration, line, moment, numeral } from "../text.ts";
+import { count, counted, duration, line, moment, numeral, shortType } from "../text.ts";
 import { View } from "./view.ts";
 
 const SHOWN = 200;
-const SEVERITIES = ["error", "warning", "info"];
+const SEVERITIES = ["error", "warning", "note"];
 
 export class OverviewView extends View {
   private readonly found = new Question<Overview>(this.app.update);
@@ -111,7 +111,7 @@ export class OverviewView extends View {
         ${types.map(
           ({ name, kind, count: number }) =>
             html`<li>
-              <a class="kind ${kind}" href=${formatAddress("search", "", { text: name })}>${namePart(name, 40)}</a>
+              <a class="kind ${kind}" href=${formatAddress("search", "", { text: name })}>${namePart(shortType(name), 40)}</a>
               <span class="hint">${count(number)}</span>
             </li>`,
         )}

@@ -12,6 +12,7 @@ import { View } from "./view.ts";
 
 const PAGE = 200;
 const PAUSE = 200;
+const GROUPS = ["run", "metric", "parameter", "input"];
 
 export class PipelineView extends View {
   private name = "";
@@ -110,9 +111,9 @@ export class PipelineView extends View {
   override rendered(): void {
     const { answer } = this.first;
     if (!answer) return;
-    const shown = answer.columns.filter(
-      ({ key, group }) => group === "run" || !this.isChangingOnly || answer.changing.includes(key),
-    );
+    const shown = answer.columns
+      .filter(({ key, group }) => group === "run" || !this.isChangingOnly || answer.changing.includes(key))
+      .sort((one, other) => GROUPS.indexOf(one.group) - GROUPS.indexOf(other.group));
     this.table.show({
       label: `Runs of ${line(this.name)}`,
       total: answer.total,
