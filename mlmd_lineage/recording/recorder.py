@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from mlmd_lineage import errors, termination
 from mlmd_lineage.record_format.properties import encode
 from mlmd_lineage.recording import outcomes, provenance
-from mlmd_lineage.recording.heartbeat import Heartbeat
+from mlmd_lineage.recording.liveness.heartbeat import Heartbeat
 from mlmd_lineage.recording.run_context import RunContext
 from mlmd_lineage.recording.secret_values import warn_of_secrets
 from mlmd_lineage.recording.step_recorder import StepRecorder
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.artifacts import RecordedArtifact
     from mlmd_lineage.recording.batches import ContextToPut, RecordBatch
     from mlmd_lineage.recording.sources import Resolution
-    from mlmd_lineage.recording.spool import Spool
+    from mlmd_lineage.recording.spooling.spool import Spool
     from mlmd_lineage.recording.store_access import StoreAccess
     from mlmd_lineage.recording.values import SavedValue, SaveValue, ValuePlace
 

@@ -12,7 +12,7 @@ from mlmd_lineage import deadline, errors
 from mlmd_lineage.lineage import event_order, graph_tables, keys
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
-from mlmd_lineage.lineage.prefetch import PrefetchingSession
+from mlmd_lineage.lineage.fetching.prefetch import PrefetchingSession
 from mlmd_lineage.lineage.question import not_yet
 from mlmd_lineage.snapshot import imported
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
