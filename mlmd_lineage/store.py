@@ -361,7 +361,7 @@ class Store(StoreAudit):
         """
         from mlmd_lineage.recording import saved_values
         from mlmd_lineage.recording.recorder import RunRecorder
-        from mlmd_lineage.recording.spool import Spool
+        from mlmd_lineage.recording.spooling.spool import Spool
 
         return RunRecorder(
             self.record_access(),

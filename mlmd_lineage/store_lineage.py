@@ -245,7 +245,7 @@ class StoreLineage(abc.ABC):
             ConfigurationError: It is empty, or no text.
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.lineage import node_lookup
+        from mlmd_lineage.lineage.nodes import node_lookup
 
         with within(timeout):
             return node_lookup.find_node(self._reader, text)

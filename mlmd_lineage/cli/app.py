@@ -10,33 +10,27 @@ import typer
 from mlmd_lineage import __version__
 from mlmd_lineage.cli import (
     archive,
-    audit,
-    bundles,
     compare,
     components,
-    config,
     demo,
     describe,
     doctor,
-    dossier,
-    exports,
     init,
     kubeflow,
-    ledger,
     lineage,
     node_tables,
     pipeline,
     run,
     runs,
-    secrets,
     serve,
     show,
     spool,
     stacks,
-    trust,
 )
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import WIDEST_HELP, Commands, examples
+from mlmd_lineage.cli.configuration import config, secrets, trust
+from mlmd_lineage.cli.evidence import audit, bundles, dossier, exports, ledger
 
 app = typer.Typer(
     cls=Commands,

@@ -44,8 +44,8 @@ def _doctor(
     A process that was killed leaves RUNNING what it was recording. It is found by the signs of life
     that it no longer gives. Only what this library recorded is changed.
     """
-    from mlmd_lineage.recording import dead_runs
     from mlmd_lineage.recording.clock import iso
+    from mlmd_lineage.recording.liveness import dead_runs
 
     with target.open().record_access() as access:
         found = dead_runs.find(access, after=after)

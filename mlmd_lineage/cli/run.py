@@ -14,7 +14,7 @@ from mlmd_lineage.cli.common.command import Command, examples
 from mlmd_lineage.cli.common.options import STORE_HELP, StoreOptions
 
 if TYPE_CHECKING:
-    from mlmd_lineage.recording.command import Port
+    from mlmd_lineage.recording.commands.command import Port
     from mlmd_lineage.recording.step_recorder import StepRecorder
 
 
@@ -124,8 +124,8 @@ def _run(  # noqa: PLR0913 - each stands alone
     it wrote are recorded in one transaction. The exit code is the command's. Signals are passed on
     to it, and recorded.
     """
-    from mlmd_lineage.recording import command as commands
-    from mlmd_lineage.recording.command_values import parameter_value, read_values
+    from mlmd_lineage.recording.commands import command as commands
+    from mlmd_lineage.recording.commands.command_values import parameter_value, read_values
 
     parameters: dict[str, Any] = {}
     for file in params or ():
@@ -173,7 +173,7 @@ def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
 
 
 def _port(text: str) -> Port:
-    from mlmd_lineage.recording.command import Port
+    from mlmd_lineage.recording.commands.command import Port
     from mlmd_lineage.recording.sources import Source, default_key
 
     before, equals, uri = text.partition("=")

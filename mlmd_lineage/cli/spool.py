@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
     """List what waits to be sent: for each process that recorded, its store and since when."""
     from mlmd_lineage.recording.clock import iso
-    from mlmd_lineage.recording.spool import spooled
+    from mlmd_lineage.recording.spooling.spool import spooled
 
     rows = [
         {
@@ -51,8 +51,8 @@ def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
 @with_groups
 def _send(*, target: StoreOptions) -> None:
     """Write what waits for a store to it, each entry once, and remove it here."""
-    from mlmd_lineage.recording import spool_sending
-    from mlmd_lineage.recording.spool import spooled
+    from mlmd_lineage.recording.spooling import spool_sending
+    from mlmd_lineage.recording.spooling.spool import spooled
 
     store = target.open()
     waiting = [run for run in spooled(store.location) if run.entries]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage.dialects.statuses import STATUSES
-from mlmd_lineage.lineage import edge_attributes, keys, node_attributes
+from mlmd_lineage.lineage import edge_attributes, keys
+from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.lineage.render.node_labels import NO_LABEL
 from mlmd_lineage.lineage.render.scene import NODE_NAMES
 from mlmd_lineage.snapshot import arrays

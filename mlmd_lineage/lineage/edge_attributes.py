@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.lineage import node_keys
+from mlmd_lineage.lineage.nodes import node_keys
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.enums import EventType, names_of

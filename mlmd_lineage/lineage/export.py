@@ -9,7 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from mlmd_lineage.lineage import edge_attributes, node_attributes
+from mlmd_lineage.lineage import edge_attributes
+from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.lineage.render import labels
 from mlmd_lineage.lineage.render.node_labels import LABEL_COLUMNS, NO_LABEL
 from mlmd_lineage.snapshot.json_values import json_value

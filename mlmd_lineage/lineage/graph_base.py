@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import (
-    event_order,
-    graph_tables,
-    index_building,
-    keys,
-    node_lookup,
-    node_suggestions,
-)
+from mlmd_lineage.lineage import event_order, graph_tables, index_building, keys
+from mlmd_lineage.lineage.nodes import node_lookup, node_suggestions
 from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.finding_codes import FindingCode

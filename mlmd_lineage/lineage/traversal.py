@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.lineage.fetched_walk import FetchedWalk
+from mlmd_lineage.lineage.fetching.fetched_walk import FetchedWalk
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, Tables

@@ -18,7 +18,7 @@ from mlmd_lineage.pipelines import component_copies
 from mlmd_lineage.pipelines.pipeline_call import PipelineCall
 from mlmd_lineage.pipelines.references import find_pipeline, reference_to
 from mlmd_lineage.pipelines.step_execution import RunSettings, execute
-from mlmd_lineage.recording import dead_runs
+from mlmd_lineage.recording.liveness import dead_runs
 from mlmd_lineage.store import Store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
-from mlmd_lineage.record_format.typed_json import dumps
+from mlmd_lineage.record_format.typed_json import dumps, scalar
 from mlmd_lineage.snapshot.enums import ExecutionState
 
 if TYPE_CHECKING:
@@ -82,6 +82,20 @@ def check_step_name(name: object) -> None:
         raise errors.ConfigurationError(message)
 
 
+def check_name(what: str, name: object) -> None:
+    """Check the name of a run or pipeline.
+
+    Raises:
+        ConfigurationError: It is no text, is empty, or has spaces at its ends.
+    """
+    if not isinstance(name, str) or not name or name != name.strip() or re.search(r"[\0]", name):
+        told = (
+            f"{name!r} is no name of a {what}: it has to be a text, neither empty nor with spaces "
+            "at its ends."
+        )
+        raise errors.ConfigurationError(told)
+
+
 def tag_properties(tags: Mapping[Any, Any]) -> dict[str, str]:
     """Return the properties of tags.
 
@@ -93,6 +107,21 @@ def tag_properties(tags: Mapping[Any, Any]) -> dict[str, str]:
             message = f"A tag has a name and a value that are texts, unlike {name!r}: {value!r}."
             raise errors.ConfigurationError(message)
     return {f"{names.TAG_PREFIX}{name}": value for name, value in tags.items()}
+
+
+def check_unchanged(before: Mapping[str, Any], given: Mapping[str, Any], path: str) -> None:
+    """Check that further parameters of a step are not recorded with other values.
+
+    Raises:
+        ConfigurationError: One of them is.
+    """
+    for name, value in given.items():
+        if name in before and not is_same_value(before[name], value):
+            told = (
+                f"The parameter {name!r} of the step {path!r} is recorded as "
+                f"{scalar(before[name])!r} already. Give the new value another name."
+            )
+            raise errors.ConfigurationError(told)
 
 
 def is_same_value(one: Any, other: Any) -> bool:

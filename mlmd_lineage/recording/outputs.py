@@ -10,10 +10,10 @@ from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
 from mlmd_lineage.record_format.properties import encode
 from mlmd_lineage.record_format.typed_json import UnrecordableValueError, scalar
-from mlmd_lineage.recording import digests
 from mlmd_lineage.recording.artifacts import NewArtifact, RecordedArtifact
 from mlmd_lineage.recording.batches import BASE_TYPES
-from mlmd_lineage.recording.uris import recorded_uri
+from mlmd_lineage.recording.files import digests
+from mlmd_lineage.recording.files.uris import recorded_uri
 
 if TYPE_CHECKING:
     import os

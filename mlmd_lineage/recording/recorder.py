@@ -5,44 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import re
-import threading
 import uuid
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mlmd_lineage import errors, termination
 from mlmd_lineage.record_format.properties import encode
 from mlmd_lineage.recording import outcomes, provenance
-from mlmd_lineage.recording.heartbeat import Heartbeat
+from mlmd_lineage.recording.liveness.heartbeat import Heartbeat
 from mlmd_lineage.recording.run_context import RunContext
+from mlmd_lineage.recording.run_writes import UNREACHABLE, RunWrites
 from mlmd_lineage.recording.secret_values import warn_of_secrets
 from mlmd_lineage.recording.step_recorder import StepRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from mlmd_lineage.recording.artifacts import RecordedArtifact
-    from mlmd_lineage.recording.batches import ContextToPut, RecordBatch
-    from mlmd_lineage.recording.sources import Resolution
-    from mlmd_lineage.recording.spool import Spool
+    from mlmd_lineage.recording.batches import ContextToPut
+    from mlmd_lineage.recording.spooling.spool import Spool
     from mlmd_lineage.recording.store_access import StoreAccess
     from mlmd_lineage.recording.values import SavedValue, SaveValue, ValuePlace
-
-    Build: TypeAlias = Callable[[RecordBatch], None]
 
 OnUnreachable: TypeAlias = Literal["raise", "spool"]
 HEARTBEAT = 30.0
 """Seconds between two signs of life."""
-_ATTEMPTS = 5
-# What may pass, and leaves nothing half-written.
-_UNREACHABLE = (errors.UnreachableError, errors.LockedStoreError, errors.WriteError)
 
 
-class RunRecorder:
+class RunRecorder(RunWrites):
     """A run that is being recorded; ``Store.record()`` makes it, and threads may share it.
 
     >>> with store.record("churn", parameters={"seed": 7}) as run:
@@ -76,9 +67,9 @@ class RunRecorder:
         heartbeat: float = HEARTBEAT,
         spool: Spool | None = None,
     ) -> None:
-        _check_name("pipeline", pipeline)
+        outcomes.check_name("pipeline", pipeline)
         if run_name is not None:
-            _check_name("run", run_name)
+            outcomes.check_name("run", run_name)
         if on_unreachable not in {"raise", "spool"}:
             told = f"on_unreachable is 'raise' or 'spool', not {on_unreachable!r}."
             raise errors.ConfigurationError(told)
@@ -86,26 +77,19 @@ class RunRecorder:
             told = "A run is resumed by its name. Give run_name with resume=True."
             raise errors.ConfigurationError(told)
         self.pipeline = pipeline
-        self.name = run_name if run_name is not None else _new_name(pipeline)
+        name = run_name if run_name is not None else _new_name(pipeline)
+        super().__init__(access, name, spool if on_unreachable == "spool" else None)
         self.recorder_id = uuid.uuid4().hex[:8]
         self.enable_cache = enable_cache
         self.artifact_root = artifact_root
-        self.access = access
         self.parameters = dict(parameters or {})
         self._tags = dict(tags or {})
         self._resume = resume
-        self._spools = on_unreachable == "spool"
         self._given_save_value = save_value
         self._capture = (capture_code, capture_host, capture_software)
         self._interval = heartbeat
         self._heartbeat: Heartbeat | None = None
-        self._spool = spool
-        self.is_spooling = False
         self._running: dict[str, StepRecorder] = {}
-        self._new: dict[str, RecordedArtifact] = {}
-        self._deferred: list[Build] | None = None
-        self._state = "new"
-        self._lock = threading.RLock()
         self._exits = contextlib.ExitStack()
         encode(self.parameters, outcomes.tag_properties(self._tags))
         self._run = RunContext(self.access, pipeline, self.name, self.recorder_id)
@@ -132,19 +116,6 @@ class RunRecorder:
         """The key of the run's context, such as ``"context/7"``, once it is in the store."""
         return None if self.id is None else f"context/{self.id}"
 
-    def check_open(self) -> None:
-        """Check that steps can be recorded.
-
-        Raises:
-            ConfigurationError: The run has not begun, or has ended.
-        """
-        if self._state != "running":
-            what = (
-                "has not begun: use it in a with statement" if self._state == "new" else "is over"
-            )
-            told = f"The run {self.name!r} {what}."
-            raise errors.ConfigurationError(told)
-
     def save_value(self, value: Any, place: ValuePlace) -> SavedValue:
         """Keep a value in the artifact store."""
         if self._given_save_value is None:
@@ -154,68 +125,6 @@ class RunRecorder:
             )
             raise errors.ConfigurationError(told)
         return self._given_save_value(value, place)
-
-    def look_up(
-        self,
-        types: Collection[tuple[str, str]],
-        contexts: Collection[ContextToPut],
-        resolution: Resolution | None,
-    ) -> None:
-        """Look up what a step needs to know of the store; nothing where that is out of reach."""
-        question = None
-        if resolution is not None and resolution.needs_store:
-            question = resolution.look_up
-        if self.is_spooling:
-            return
-        try:
-            self.access.look_up(types, contexts, question)
-        except _UNREACHABLE as error:
-            self._begin_spooling(error)
-
-    def unified(self, artifacts: Sequence[RecordedArtifact]) -> list[RecordedArtifact]:
-        """Return artifacts, one that is new twice as the same object."""
-        found = []
-        with self._lock:
-            for artifact in artifacts:
-                if artifact.id is None and artifact.new is not None and artifact.new.is_input:
-                    key = artifact.new.external_id
-                    found.append(self._new.setdefault(key, artifact))
-                else:
-                    found.append(artifact)
-        return found
-
-    def put(self, build: Build) -> None:
-        """Put a batch in one transaction; where the store is out of reach, keep it here.
-
-        Args:
-            build: Puts all that is to be put into a batch; it may be called again.
-
-        Raises:
-            PutRefusedError: MLMD's rules, or what the store can hold, refuse it.
-            StoreError: The store cannot be reached or written; nothing was.
-        """
-        with self._lock:
-            if self._deferred is not None:
-                self._deferred.append(build)
-                return
-            for attempt in range(_ATTEMPTS):
-                batch = self.access.batch()
-                build(batch)
-                if self.is_spooling:
-                    self._kept().append(batch.request)
-                    return
-                try:
-                    self.access.put(batch)
-                except errors.AlreadyExistsError:
-                    # Another process was first with an input that was new to both.
-                    if attempt == _ATTEMPTS - 1 or not self.access.adopt(batch):
-                        raise
-                except _UNREACHABLE as error:
-                    self._begin_spooling(error)
-                    self._kept().append(batch.request)
-                    return
-                else:
-                    return
 
     def watch(self, step: StepRecorder) -> None:
         """Give signs of life of a step."""
@@ -282,38 +191,6 @@ class RunRecorder:
             iteration=iteration,
         )
 
-    @contextlib.contextmanager
-    def batch(self) -> Iterator[None]:
-        """Record all steps of a ``with`` statement in one transaction, at its end.
-
-        >>> with run.batch():
-        ...     for number, row in enumerate(history):
-        ...         with run.step("train", parameters=row, iteration=number) as step:
-        ...             step.log_metrics({"auc": row["auc"]})
-
-        It is for what has happened already, as nothing is in the store before it ends, and
-        nothing at all if it fails.
-        """
-        with self._lock:
-            self.check_open()
-            if self._deferred is not None:
-                told = "A batch cannot be inside another. End the first."
-                raise errors.ConfigurationError(told)
-            builds: list[Build] = []
-            self._deferred = builds
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._deferred = None
-
-        def build_all(batch: RecordBatch) -> None:
-            for build in builds:
-                build(batch)
-
-        if builds:
-            self.put(build_all)
-
     def start(self) -> Self:
         """Record that the run begins; the ``with`` statement does so.
 
@@ -338,7 +215,7 @@ class RunRecorder:
             self._run.prepare(self.parameters, about, process, self._interval)
             try:
                 self._run.begin(resume=self._resume)
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 self._begin_spooling(error)
                 self._kept().append(self._run.first_request())
             self._state = "running"
@@ -379,7 +256,7 @@ class RunRecorder:
         if not self.is_spooling:
             try:
                 self._run.end(status, said)
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 self._begin_spooling(error)
             else:
                 return
@@ -419,21 +296,6 @@ class RunRecorder:
             step.beat()
         self._run.beat()
 
-    def _begin_spooling(self, error: errors.MLMDLineageError) -> None:
-        if not self._spools or self._spool is None:
-            raise error
-        if not self.is_spooling:
-            self.is_spooling = True
-            message = (
-                f"{error} The run {self.name!r} is kept in {self._spool.folder} until "
-                "'mlmd-lineage spool send' writes it."
-            )
-            warnings.warn(errors.RecordingWarning(message), stacklevel=3)
-
-    def _kept(self) -> Spool:
-        assert self._spool is not None  # _begin_spooling() has checked it
-        return self._spool
-
     def __repr__(self) -> str:
         return f"<RunRecorder {self.name!r} of {self.pipeline!r}: {self._state}>"
 
@@ -442,12 +304,3 @@ def _new_name(pipeline: str) -> str:
     """Return the name of a run for which none is given: when it began, and what makes it unique."""
     moment = dt.datetime.now(tz=dt.timezone.utc)
     return f"{pipeline}-{moment:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
-
-
-def _check_name(what: str, name: object) -> None:
-    if not isinstance(name, str) or not name or name != name.strip() or re.search(r"[\0]", name):
-        told = (
-            f"{name!r} is no name of a {what}: it has to be a text, neither empty nor with spaces "
-            "at its ends."
-        )
-        raise errors.ConfigurationError(told)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
 from mlmd_lineage.record_format.properties import encode
-from mlmd_lineage.recording import digests
 from mlmd_lineage.recording.artifacts import NewArtifact, RecordedArtifact
+from mlmd_lineage.recording.files import digests
+from mlmd_lineage.recording.files.uris import is_local, recorded_uri
 from mlmd_lineage.recording.store_rows import GONE, artifacts, rows
-from mlmd_lineage.recording.uris import is_local, recorded_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,47 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-import uuid
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
-from mlmd_lineage.record_format.properties import encode
-from mlmd_lineage.record_format.typed_json import scalar
 from mlmd_lineage.recording import outcomes
-from mlmd_lineage.recording.batches import BASE_TYPES, Use, set_properties
+from mlmd_lineage.recording.batches import Use
 from mlmd_lineage.recording.caching import reuse
 from mlmd_lineage.recording.clock import iso, now
 from mlmd_lineage.recording.outputs import Outputs
-from mlmd_lineage.recording.sources import Resolution, Source, default_key, several
+from mlmd_lineage.recording.recorded_execution import RecordedExecution
+from mlmd_lineage.recording.sources import Resolution, Source, default_key
+from mlmd_lineage.recording.step_inputs import StepInputs
 from mlmd_lineage.recording.values import ValuePlace
 from mlmd_lineage.snapshot.enums import EventType, ExecutionState
-from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
     from mlmd_lineage.recording.artifacts import RecordedArtifact
-    from mlmd_lineage.recording.batches import ContextToPut, RecordBatch
     from mlmd_lineage.recording.caching.key import CacheKey
     from mlmd_lineage.recording.caching.lookup import CachedResult
     from mlmd_lineage.recording.run_interface import RecordedRun
 
 entered: ContextVar[StepRecorder | None] = ContextVar("entered", default=None)
 """The innermost step whose ``with`` statement is running in this task or thread."""
-_MOST_NAME = 255
 _NOTHING: Any = object()
-# MLMD holds one event of a type between an artifact and an execution.
-_INPUT_EVENTS = (EventType.INPUT, EventType.DECLARED_INPUT)
 
 
-class StepRecorder:
+class StepRecorder(RecordedExecution):
     """A step that is being recorded; threads may share it.
 
     >>> with run.step("train", parameters={"learning_rate": 0.01}) as step:
@@ -77,34 +70,20 @@ class StepRecorder:
         tags: Mapping[str, str] | None = None,
         iteration: int | None = None,
     ) -> None:
-        outcomes.check_step_name(name)
-        if base_type is not None and base_type not in BASE_TYPES["execution"]:
-            near = errors.did_you_mean(base_type, BASE_TYPES["execution"])
-            told = f"MLMD has no base type {base_type!r} of executions.{near}"
-            raise errors.ConfigurationError(told)
-        self.run = run
-        self.name = name
-        self.path: str = name if parent is None else f"{parent.path}/{name}"
-        self.step_id = uuid.uuid4().hex
-        self.type_name = type or name
-        self.base_type = base_type
-        self.id: int | None = None
-        self.parameters = dict(parameters or {})
+        super().__init__(
+            run,
+            name,
+            parent=parent,
+            type=type,
+            base_type=base_type,
+            parameters=parameters,
+            tags=tags,
+            iteration=iteration,
+        )
         self.is_cached = False
-        self.cache_answer: reuse.CacheAnswer | None = None
-        self._parent = parent
-        self._tags = dict(tags or {})
-        self._iteration = iteration
-        self._sources = {key: several(given) for key, given in (inputs or {}).items()}
-        self._inputs: dict[str, list[RecordedArtifact]] | None = None
-        self._used: list[tuple[RecordedArtifact, int]] = []
+        self._given = StepInputs(inputs or {}, self.path, self._input_digests)
         self._outputs = Outputs()
-        self._cache_key: CacheKey | None = None
-        self._state = ExecutionState.NEW
-        self._own: dict[str, Any] = {}
-        self._lock = threading.RLock()
         self._token: Token[Any] | None = None
-        self.message()  # what cannot be recorded is refused here
 
     # What the store is asked
 
@@ -112,7 +91,7 @@ class StepRecorder:
     def inputs(self) -> dict[str, tuple[RecordedArtifact, ...]]:
         """What the step was given, by keys, each with its digest; nothing is written for it."""
         self._resolve()
-        return {key: tuple(found) for key, found in (self._inputs or {}).items()}
+        return {key: tuple(found) for key, found in self._given.artifacts.items()}
 
     @property
     def outputs(self) -> dict[str, tuple[RecordedArtifact, ...]]:
@@ -123,11 +102,6 @@ class StepRecorder:
         for output in self._outputs.made:
             found[output.key] = (*found.get(output.key, ()), output.artifact)
         return found
-
-    @property
-    def node_key(self) -> str | None:
-        """The key of its execution, such as ``"execution/3"``, once it is in the store."""
-        return None if self.id is None else f"execution/{self.id}"
 
     def look_up(self, key: CacheKey, *, may_reuse: bool = True) -> CachedResult | None:
         """Look for an execution that completed with a cache key, before the step begins.
@@ -156,15 +130,8 @@ class StepRecorder:
     def _resolve(self) -> None:
         """Find out what is in the store of the step's inputs, types and contexts."""
         with self._lock:
-            if self._inputs is not None:
-                return
-            flat = [source for some in self._sources.values() for source in some]
-            resolution = Resolution(flat)
             types = [("execution", self.type_name), ("context", names.NODE)]
-            types += [("artifact", s.type or names.ARTIFACT_TYPE) for s in flat]
-            self.run.look_up(types, [self._node], resolution)
-            found = iter(self.run.unified(resolution.artifacts()))
-            self._inputs = {key: [next(found) for _ in some] for key, some in self._sources.items()}
+            self._given.resolve(self.run, types, [self._node])
 
     # The beginning
 
@@ -181,7 +148,7 @@ class StepRecorder:
             self._resolve()
             hit = None if self.cache_answer is None else self.cache_answer.hit
             self._own[names.STARTED] = iso(now())
-            uses = self._new_uses(self._inputs or {}, {})
+            uses = self._given.new_uses(self._given.artifacts, {})
             if hit is not None:
                 self._own[names.FINISHED] = self._own[names.STARTED]
                 self._own[names.CACHED_FROM] = hit.execution_id
@@ -196,7 +163,7 @@ class StepRecorder:
             except BaseException:
                 self._state = ExecutionState.NEW
                 raise
-            self._remember(uses)
+            self._given.remember(uses)
             self.is_cached = hit is not None
             if hit is None:
                 self.run.watch(self)
@@ -244,71 +211,15 @@ class StepRecorder:
             kinds = [("artifact", given.type or names.ARTIFACT_TYPE)]
             self.run.look_up(kinds, [], resolution)
             [artifact] = self.run.unified(resolution.artifacts())
-            held = self._inputs or {}
-            new = {
-                key: [artifact]
-                for key in wanted
-                if not any(_same(artifact, other) for other in held.get(key, ()))
-            }
+            held = self._given.artifacts
+            new = self._given.missing(artifact, wanted)
             if new:
-                uses = self._new_uses(new, held)
+                uses = self._given.new_uses(new, held)
                 self._put(uses, execution=not artifact.has_digest)
-                self._remember(uses)
+                self._given.remember(uses)
                 for key in new:
                     held.setdefault(key, []).append(artifact)
-                self._inputs = held
             return artifact
-
-    def _new_uses(
-        self,
-        inputs: Mapping[str, list[RecordedArtifact]],
-        held: Mapping[str, list[RecordedArtifact]],
-    ) -> list[Use]:
-        """Return one event for each artifact, with all of its keys."""
-        places: list[tuple[RecordedArtifact, list[tuple[str, int]]]] = []
-        for key, some in inputs.items():
-            for index, artifact in enumerate(some, len(held.get(key, ()))):
-                keys = next((keys for other, keys in places if _same(other, artifact)), None)
-                if keys is None:
-                    places.append((artifact, [(key, index)]))
-                else:
-                    keys.append((key, index))
-        uses = []
-        for artifact, keys in places:
-            used = [kind for other, kind in self._used if _same(other, artifact)]
-            kind = next((k for k in _INPUT_EVENTS if k not in used), None)
-            if kind is None:
-                told = (
-                    f"{artifact.uri or artifact.node_key} was given to the step {self.path!r} "
-                    f"{len(used)} times already, and MLMD holds no more of one artifact. Give all "
-                    "of its keys at once, as in step.use(source, 'train', 'validate', 'test')."
-                )
-                raise errors.ConfigurationError(told)
-            uses.append(Use(artifact, keys, kind, now()))
-            if not artifact.has_digest:
-                digests = self._own.setdefault(names.INPUT_DIGESTS, {})
-                digests.update({f"{key}[{index}]": artifact.sha256 for key, index in keys})
-        return uses
-
-    def _remember(self, uses: list[Use]) -> None:
-        self._used += [(use.artifact, use.type) for use in uses if use.type in _INPUT_EVENTS]
-
-    def _put(self, uses: list[Use], *, execution: bool) -> None:
-        """Put events and what is new of what they join, in one transaction."""
-
-        def build(batch: RecordBatch) -> None:
-            if execution or self.id is None:
-                batch.put_execution(self)
-            if self.id is None:
-                batch.put_members(self._contexts, executions=[self])
-            for use in uses:
-                batch.put_event(self, use)
-            batch.put_members(self._contexts, artifacts=_once(use.artifact for use in uses))
-            if self._state is ExecutionState.COMPLETE and self._cache_key is not None:
-                context = self.run.access.context(names.CACHE_CONTEXT, self._cache_key.digest)
-                batch.put_members([context], executions=[self])
-
-        self.run.put(build)
 
     # What it produces
 
@@ -388,13 +299,7 @@ class StepRecorder:
         with self._lock:
             self._check_state(ExecutionState.RUNNING, "given parameters")
             before, given = self.parameters, {**(parameters or {}), **more}
-            for name, value in given.items():
-                if name in before and not outcomes.is_same_value(before[name], value):
-                    told = (
-                        f"The parameter {name!r} of the step {self.path!r} is recorded as "
-                        f"{scalar(before[name])!r} already. Give the new value another name."
-                    )
-                    raise errors.ConfigurationError(told)
+            outcomes.check_unchanged(before, given, self.path)
             self.run.warn_of_secrets(given, f"the step {self.path!r}")
             self.parameters = {**before, **given}
             try:
@@ -449,22 +354,6 @@ class StepRecorder:
                 raise
             self.run.forget(self)
 
-    def beat(self) -> None:
-        """Put a sign of life: the time at which the execution was last updated."""
-        if not self._lock.acquire(blocking=False):
-            return  # it is being written to, which is one
-        try:
-            if self._state is not ExecutionState.RUNNING or self.id is None:
-                return
-            made = self.message()
-            made.id = self.id
-            made.type_id = self.run.access.type_ids["execution", self.type_name]
-            request = message("PutExecutionsRequest")(executions=[made])
-            request.update_mask.paths.append("custom_properties.none")
-            self.run.access.put_request(request)
-        finally:
-            self._lock.release()
-
     def __enter__(self) -> Self:
         self._begin()
         self._token = entered.set(self)
@@ -506,73 +395,3 @@ class StepRecorder:
     ) -> None:
         self._leave()
         await outcomes.finished(asyncio.to_thread(self._finish, error))
-
-    # As MLMD's message
-
-    @property
-    def _contexts(self) -> list[ContextToPut]:
-        return [self.run.pipeline_context, self.run.context, self._node]
-
-    @property
-    def _node(self) -> ContextToPut:
-        return self.run.access.context(names.NODE, f"{self.run.pipeline}.{self.path}")
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has begun and not ended."""
-        return self._state is ExecutionState.RUNNING
-
-    def message(self) -> Any:
-        """Return the execution as MLMD's message, without its ids."""
-        own: dict[str, Any] = {
-            names.FORMAT: names.FORMAT_VERSION,
-            names.STEP_ID: self.step_id,
-            names.RECORDER: self.run.recorder_id,
-            **self._own,
-        }
-        if self._parent is not None:
-            own[names.PARENT] = self._parent.step_id
-        if self._iteration is not None:
-            own[names.ITERATION] = self._iteration
-        if self._cache_key is not None:
-            own[names.CACHE_KEY] = self._cache_key.digest
-            own[names.CACHE_PARTS] = dict(self._cache_key.parts)
-        if self.cache_answer is not None:
-            own[names.CACHE_REASON] = self.cache_answer.reason
-        own |= outcomes.tag_properties(self._tags)
-        made = message("Execution")(
-            external_id=f"{names.EXTERNAL_ID_PREFIX}{self.step_id}",
-            last_known_state=self._state,
-        )
-        name = f"{self.run.name}/{self.path}/{self.step_id[:8]}"
-        if (len(name) if name.isascii() else 4 * len(name)) <= _MOST_NAME:
-            made.name = name
-        set_properties(made, encode(self.parameters, own))
-        return made
-
-    def _check_state(self, wanted: int, what: str) -> None:
-        if self._state == wanted:
-            return
-        told = {
-            ExecutionState.NEW: "it has not begun: use it in a with statement",
-            ExecutionState.RUNNING: "it has begun already",
-            ExecutionState.CACHED: "it is cached: its outputs are those of an earlier execution",
-        }.get(self._state, "it has ended")
-        what = f"The step {self.path!r} cannot be {what}, as {told}."
-        raise errors.ConfigurationError(what)
-
-    def __repr__(self) -> str:
-        state = ExecutionState(self._state).name
-        return f"<StepRecorder {self.path!r} of {self.run.name!r}: {state}>"
-
-
-def _same(one: RecordedArtifact, other: RecordedArtifact) -> bool:
-    """Tell whether two are one artifact of the store."""
-    if one is other or (one.id is not None and one.id == other.id):
-        return True
-    new, old = one.new, other.new
-    return new is not None and old is not None and new.external_id == old.external_id
-
-
-def _once(artifacts: Iterable[RecordedArtifact]) -> list[RecordedArtifact]:
-    return list({id(artifact): artifact for artifact in artifacts}.values())

@@ -18,7 +18,7 @@ from typing import Any
 import pymysql
 
 import mlmd_lineage as ml
-from mlmd_lineage.recording import dead_runs
+from mlmd_lineage.recording.liveness import dead_runs
 from mlmd_lineage.recording.store_access import StoreAccess
 
 DATA, MODEL = Path("train.csv"), Path("model.pkl")

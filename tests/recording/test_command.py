@@ -16,8 +16,8 @@ import pytest
 import terminal
 
 import mlmd_lineage as ml
-from mlmd_lineage.recording import dead_runs
-from mlmd_lineage.recording.command_values import numbers_in, parameter_value, read_values
+from mlmd_lineage.recording.commands.command_values import numbers_in, parameter_value, read_values
+from mlmd_lineage.recording.liveness import dead_runs
 from mlmd_lineage.recording.secret_values import without_secrets, without_secrets_in
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from mlmd_lineage.recording import digest_cache, digests
-from mlmd_lineage.recording.uris import recorded_uri
+from mlmd_lineage.recording.files import digest_cache, digests
+from mlmd_lineage.recording.files.uris import recorded_uri
 
 
 def of(data: bytes) -> str:

@@ -16,8 +16,9 @@ import pytest
 from recorded_values import VALUES
 
 import mlmd_lineage as ml
-from mlmd_lineage.recording import digests, provenance
+from mlmd_lineage.recording import provenance
 from mlmd_lineage.recording.current_step import current_step
+from mlmd_lineage.recording.files import digests
 from mlmd_lineage.recording.sources import ChangedArtifactError, Source
 
 if TYPE_CHECKING:

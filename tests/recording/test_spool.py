@@ -13,8 +13,8 @@ import terminal
 from recorded_values import VALUES
 
 import mlmd_lineage as ml
-from mlmd_lineage.recording import spool_sending
-from mlmd_lineage.recording.spool import read_entry, spooled
+from mlmd_lineage.recording.spooling import spool_sending
+from mlmd_lineage.recording.spooling.spool import read_entry, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mlmd_lineage.lineage import edge_attributes, node_attributes
+from mlmd_lineage.lineage import edge_attributes
+from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.snapshot.json_values import json_value
 from mlmd_lineage.snapshot.values import rows_of
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from mlmd_lineage.lineage import node_keys
 from mlmd_lineage.lineage.edge_attributes import EdgeAttributes
 from mlmd_lineage.lineage.networkx.frozen import Frozen
-from mlmd_lineage.lineage.node_attributes import NodeAttributes, nodes_of
+from mlmd_lineage.lineage.nodes import node_keys
+from mlmd_lineage.lineage.nodes.node_attributes import NodeAttributes, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
     from mlmd_lineage.lineage.graph_data import GraphData
-    from mlmd_lineage.lineage.node_attributes import Batch
+    from mlmd_lineage.lineage.nodes.node_attributes import Batch
 
     Value: TypeAlias = Any
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 from networkx.classes import reportviews
 
-from mlmd_lineage.lineage import edge_attributes, node_attributes
+from mlmd_lineage.lineage import edge_attributes
 from mlmd_lineage.lineage.networkx import adjacency_views
 from mlmd_lineage.lineage.networkx.frozen import refuse
+from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.snapshot import arrays, values
 from mlmd_lineage.snapshot.tables import KINDS
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.lineage import node_attributes
+from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.lineage.render.node_labels import NO_LABEL
 
 if TYPE_CHECKING:

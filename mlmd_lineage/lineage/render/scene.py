@@ -7,7 +7,8 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.lineage import edge_attributes, node_attributes
+from mlmd_lineage.lineage import edge_attributes
+from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.lineage.render import labels
 from mlmd_lineage.lineage.render.folding import Group, counted, fold
 from mlmd_lineage.lineage.render.node_labels import NO_LABEL

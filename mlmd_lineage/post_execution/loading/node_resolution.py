@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import keys, node_lookup
+from mlmd_lineage.lineage import keys
+from mlmd_lineage.lineage.nodes import node_lookup
 from mlmd_lineage.post_execution.loading import loader
 from mlmd_lineage.post_execution.loading.run_membership import node_of_run
 from mlmd_lineage.post_execution.views import PipelineRunView

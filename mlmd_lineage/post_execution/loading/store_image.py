@@ -7,9 +7,7 @@ there.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +17,21 @@ import pyarrow.compute as pc
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
+from mlmd_lineage.post_execution.loading.row_values import (
+    known_numbers,
+    looked_up,
+    path_keys,
+    properties_of,
+    without_gc,
+)
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS, EventType
 from mlmd_lineage.snapshot.imported import original_of
 from mlmd_lineage.snapshot.text_states import execution_states_of
-from mlmd_lineage.snapshot.values import rows_of, value_of, values_by_owner
+from mlmd_lineage.snapshot.values import rows_of, values_by_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.snapshot.tables import Tables
@@ -227,7 +232,7 @@ class StoreImage:
         ids = list(ids)
         new = [number for number in ids if number not in self._executions]
         if new:
-            with _without_gc():
+            with without_gc():
                 self._decode(new)
         return {n: self._executions[n] for n in ids if n in self._executions}
 
@@ -253,7 +258,7 @@ class StoreImage:
 
     def _decode(self, ids: Sequence[int]) -> None:
         parts = self._parts
-        values = _values(parts["ExecutionProperty"], ids)
+        values = properties_of(parts["ExecutionProperty"], ids)
         events = parts["Event"].of(ids)
         rows = [row for found in events.values() for row in found]
         paths = parts["EventPath"].of([row[0] for row in rows])
@@ -281,7 +286,7 @@ class StoreImage:
                         type=event[3] or 0,
                         time=event[4] or 0,
                         role=role_rules.ROLES[event[5]],
-                        keys=_keys(paths.get(event[0], ())),
+                        keys=path_keys(paths.get(event[0], ())),
                         artifact=artifacts.get(event[1]),
                     )
                     for event in sorted(events.get(number, ()))
@@ -301,7 +306,7 @@ class StoreImage:
         ids = sorted(ids)
         new = [number for number in ids if number not in self._artifacts]
         if new:
-            values = _values(self._parts["ArtifactProperty"], new)
+            values = properties_of(self._parts["ArtifactProperty"], new)
             for number, row in self._parts["Artifact"].rows(new):
                 name, base = self._type(row[1])
                 declared, custom = values.get(number, ({}, {}))
@@ -341,13 +346,13 @@ class StoreImage:
         tables = self._tables
         events = tables["Event"]
         times = arrays.to_numpy(events["milliseconds_since_epoch"])
-        artifact_states = _known(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
-        execution_states = _known(execution_states_of(tables), role_rules.UNKNOWN_STATE)
+        artifact_states = known_numbers(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
+        execution_states = known_numbers(execution_states_of(tables), role_rules.UNKNOWN_STATE)
         roles, _ = role_rules.roles_of(
-            _known(events["type"], len(EventType)),
+            known_numbers(events["type"], len(EventType)),
             arrays.to_numpy(events["artifact_id"]),
-            _looked_up(events["artifact_id"], tables["Artifact"]["id"], artifact_states),
-            _looked_up(events["execution_id"], tables["Execution"]["id"], execution_states),
+            looked_up(events["artifact_id"], tables["Artifact"]["id"], artifact_states),
+            looked_up(events["execution_id"], tables["Execution"]["id"], execution_states),
             lambda rows: times[rows],
         )
         return roles
@@ -367,56 +372,3 @@ class StoreImage:
     def producer(self, artifact: int) -> int | None:
         """Return the execution that made an artifact, None where nobody did."""
         return self._producers.get(artifact)
-
-
-@contextlib.contextmanager
-def _without_gc() -> Iterator[None]:
-    """Keep the garbage collector from looking through many new objects that all stay."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _values(
-    part: GroupedRows, ids: Sequence[int]
-) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the declared and the custom properties of some nodes, each in the order of names."""
-    found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
-    for number, row in sorted(part.rows(ids), key=lambda item: (item[0], item[1][1])):
-        both = found.setdefault(number, ({}, {}))
-        both[bool(row[2])][row[1]] = value_of(*row[3:])
-    return found
-
-
-def _keys(path: Sequence[Row]) -> list[tuple[str, int]]:
-    """Return the keys in an event's path, each with its index: ``("x", 0, "y", 1)`` has two."""
-    pairs: list[tuple[str, int]] = []
-    for _, is_index, index, key in path:
-        if is_index:
-            if pairs and index is not None:
-                pairs[-1] = (pairs[-1][0], index)
-        elif key:
-            pairs.append((key, 0))
-    return pairs
-
-
-def _known(column: pa.ChunkedArray, limit: int) -> Array:
-    """Return an enum's numbers; those that MLMD does not know become 0."""
-    numbers = arrays.to_numpy(column)
-    return np.where((numbers > 0) & (numbers < limit), numbers, 0)
-
-
-def _looked_up(wanted: pa.ChunkedArray, ids: pa.ChunkedArray, values: Array) -> Array:
-    """Return the value of each wanted id, 0 where it has no row."""
-    numbers, keys = arrays.to_numpy(wanted), arrays.to_numpy(ids)
-    found = np.zeros(len(numbers), np.int64)
-    if len(keys):
-        order = np.argsort(keys, kind="stable")
-        at = keys[order].searchsorted(numbers).clip(max=len(keys) - 1)
-        there = keys[order][at] == numbers
-        found[there] = values[order][at[there]]
-    return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.recording import digests
 from mlmd_lineage.recording.caching import lookup
+from mlmd_lineage.recording.files import digests
 
 if TYPE_CHECKING:
     from mlmd_lineage.recording.caching.key import CacheKey

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlmd_lineage.cli.bundles import FOUND, KEY_HELP, PUBLIC_KEY_HELP
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, Commands, examples, progress
 from mlmd_lineage.cli.common.frames import TableOptions, print_frame
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
+from mlmd_lineage.cli.evidence.bundles import FOUND, KEY_HELP, PUBLIC_KEY_HELP
 from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from mlmd_lineage.config.atomic_files import locked
 from mlmd_lineage.record_format import names
 from mlmd_lineage.recording.batches import set_properties
 from mlmd_lineage.recording.sources import newest_like
-from mlmd_lineage.recording.spool import read_entry
+from mlmd_lineage.recording.spooling.spool import read_entry
 from mlmd_lineage.recording.store_access import KINDS, found_types
 from mlmd_lineage.recording.store_rows import custom_properties, external_ids, rows, type_ids
 from mlmd_lineage.snapshot.enums import TypeKind
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlmd_lineage.readers.base import Session
-    from mlmd_lineage.recording.spool import SpooledRun
+    from mlmd_lineage.recording.spooling.spool import SpooledRun
     from mlmd_lineage.recording.store_access import StoreAccess
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,8 @@ from mlmd_lineage import deadline, errors
 from mlmd_lineage.lineage import event_order, graph_tables, keys
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
-from mlmd_lineage.lineage.prefetch import PrefetchingSession
+from mlmd_lineage.lineage.fetching.approach import Approach
+from mlmd_lineage.lineage.fetching.prefetch import PrefetchingSession
 from mlmd_lineage.lineage.question import not_yet
 from mlmd_lineage.snapshot import imported
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, OUTPUT_EVENTS
@@ -140,7 +140,7 @@ class FetchedWalk:
         seen: dict[str, set[int]] = {"artifact": set(), "execution": set()}
         seen[kind] |= set(ids)
         frontier = set(ids)
-        approach = _Approach(seen["artifact"], up=up)
+        approach = Approach(seen["artifact"], up=up)
         hop = 0
         while frontier:
             deadline.check()
@@ -168,7 +168,7 @@ class FetchedWalk:
             kind = other
             hop += 1
 
-    def _executions_from(self, artifacts: set[int], approach: _Approach) -> set[int]:
+    def _executions_from(self, artifacts: set[int], approach: Approach) -> set[int]:
         """Return the executions to which followed events lead on from artifacts."""
         rows: list[Row] = []
         for number in artifacts:
@@ -190,7 +190,7 @@ class FetchedWalk:
                 found.add(row[2])
         return found
 
-    def _artifacts_from(self, executions: set[int], approach: _Approach) -> set[int]:
+    def _artifacts_from(self, executions: set[int], approach: Approach) -> set[int]:
         """Return the artifacts to which followed events lead on from executions."""
         leading = role_rules.leading_events("execution", up=approach.up)
         rows = [
@@ -381,37 +381,3 @@ class FetchedWalk:
     def _role_if_stateless(self, event: Row) -> int:
         """Return the role that an event has if its artifact has no state."""
         return role_rules.role_alone(event[3], 0, self._execution_state(event[2]))
-
-
-class _Approach:
-    """For each artifact that a walk reached, the event after which it may follow the most events.
-
-    Upstream that is the latest input, downstream the earliest output; see ``event_order``. The
-    artifacts at which a walk begins have no such event: all of their events are followed.
-    """
-
-    def __init__(self, starts: Collection[int], *, up: bool) -> None:
-        self.up = up
-        self.best: dict[int, Row] = {}
-        self._starts = frozenset(starts)
-        self._improved: set[int] = set()
-
-    def note(self, row: Row) -> None:
-        """Take up an event by which the walk came to an artifact."""
-        if row[1] in self._starts:
-            return
-        known = self.best.get(row[1])
-        if known is None or self._moment(row) > self._moment(known):
-            self.best[row[1]] = row
-            self._improved.add(row[1])
-
-    def take_improved(self) -> set[int]:
-        """Return the artifacts for which more counts than before, since this was last called."""
-        improved, self._improved = self._improved, set()
-        return improved
-
-    def _moment(self, row: Row) -> tuple[float, int]:
-        time = row[4] or math.inf
-        if self.up:
-            return time, row[0]
-        return (-time if row[4] else math.inf), -row[0]

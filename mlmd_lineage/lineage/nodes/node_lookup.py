@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import keys, node_suggestions, platform_names
+from mlmd_lineage.lineage import keys
+from mlmd_lineage.lineage.nodes import node_suggestions, platform_names
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 from mlmd_lineage.snapshot.type_names import types_called
 

@@ -18,12 +18,13 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from mlmd_lineage import errors
 from mlmd_lineage.record_format import names
-from mlmd_lineage.recording import digests, outcomes
+from mlmd_lineage.recording import outcomes
 from mlmd_lineage.recording.caching.key import CacheKey
-from mlmd_lineage.recording.command_values import numbers_in, read_values
+from mlmd_lineage.recording.commands.command_values import numbers_in, read_values
+from mlmd_lineage.recording.files import digests
+from mlmd_lineage.recording.files.uris import is_local, local_path, recorded_uri
 from mlmd_lineage.recording.secret_values import without_secrets, without_secrets_in
 from mlmd_lineage.recording.sources import Source
-from mlmd_lineage.recording.uris import is_local, local_path, recorded_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.config import filesystem_schemes
-from mlmd_lineage.recording import digest_cache
-from mlmd_lineage.recording.uris import is_local, local_path, scheme_of
+from mlmd_lineage.recording.files import digest_cache
+from mlmd_lineage.recording.files.uris import is_local, local_path, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,1 @@
+"""Commands for configuration: settings, secrets and certificates."""

@@ -1,0 +1,1 @@
+"""Commands for evidence: checks, dossiers, bundles, ledgers and exports."""

@@ -1,0 +1,1 @@
+"""Lineage of a store that is not loaded: nodes and events are fetched hop by hop."""

@@ -1,0 +1,1 @@
+"""Nodes of lineage: their keys, attributes and names, and looking them up."""

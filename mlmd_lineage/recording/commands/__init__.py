@@ -1,0 +1,1 @@
+"""Recording of commands: a program that is run as a step."""

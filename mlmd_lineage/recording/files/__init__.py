@@ -1,0 +1,1 @@
+"""Files and objects that artifacts stand for: their URIs and digests."""

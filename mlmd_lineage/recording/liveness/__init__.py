@@ -1,0 +1,1 @@
+"""Liveness of runs: the heartbeat, and runs that ended without saying so."""
