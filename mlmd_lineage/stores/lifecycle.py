@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from typing_extensions import TypeIs
 
 
 @runtime_checkable
@@ -38,3 +41,15 @@ class Deployed(Protocol):
 
     def logs(self, *, follow: bool) -> Iterator[str]:
         """Yield the lines of its logs, and with ``follow`` those still to come."""
+
+
+_MEMBERS = [name for name in vars(Deployed) if not name.startswith("_")]
+
+
+def is_deployed(component: object) -> TypeIs[Deployed]:
+    """Tell whether a component can be deployed, without asking it anything.
+
+    Before Python 3.12, ``isinstance()`` reads the properties: they ask the cluster, and fail where
+    that cannot be reached.
+    """
+    return all(inspect.getattr_static(component, name, None) is not None for name in _MEMBERS)

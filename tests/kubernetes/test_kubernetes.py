@@ -20,6 +20,7 @@ import waiting
 import mlmd_lineage as ml
 from mlmd_lineage.kubernetes import cluster, manifests, port_forward
 from mlmd_lineage.kubernetes.metadata_store import KubernetesMetadataStore
+from mlmd_lineage.stores.lifecycle import is_deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,12 @@ def refused(kind: type[ml.MLMDLineageError], ask: Any) -> str:
         ask()
     assert kubernetes_server.TOKEN not in str(caught.value)
     return str(caught.value)
+
+
+def test_whether_it_is_deployed_is_known_without_its_cluster(api: kubernetes_server.ApiServer):
+    assert is_deployed(store())
+    assert not is_deployed(ml.SQLiteMetadataStore(uri="metadata.db"))
+    assert api.calls == []
 
 
 # Manifests

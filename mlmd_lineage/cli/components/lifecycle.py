@@ -87,9 +87,9 @@ def up(component: Component, report: Callable[[str], None]) -> None:
         MLMDLineageError: It cannot be started, or cannot be reached.
     """
     from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
-    from mlmd_lineage.stores.lifecycle import Deployed
+    from mlmd_lineage.stores.lifecycle import is_deployed
 
-    if isinstance(component, Deployed):
+    if is_deployed(component):
         component.provision(report)
         component.resume(report)
     elif isinstance(component, BaseArtifactStore):
@@ -110,13 +110,13 @@ def down(
     Raises:
         MLMDLineageError: One cannot be stopped.
     """
-    from mlmd_lineage.stores.lifecycle import Deployed
+    from mlmd_lineage.stores.lifecycle import is_deployed
 
     if options.delete_data and not options.force:
         message = "--delete-data goes with --force."
         raise typer.BadParameter(message)
     for component in components:
-        if not isinstance(component, Deployed):
+        if not is_deployed(component):
             report(f"The {_label(component)} needs no stopping: {component.location()}.")
             continue
         if options.force:
@@ -129,9 +129,9 @@ def down(
 
 def print_logs(component: Component, format_: DescriptionFormat, *, follow: bool) -> None:
     """Print the logs of a component."""
-    from mlmd_lineage.stores.lifecycle import Deployed
+    from mlmd_lineage.stores.lifecycle import is_deployed
 
-    if not isinstance(component, Deployed):
+    if not is_deployed(component):
         with reporting(format_) as report:
             report(f"The {_label(component)} is not started by mlmd-lineage: it has no logs here.")
         return
