@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import itertools
 import json
 import shutil
@@ -24,7 +23,7 @@ from mlmd_lineage.readers.sqlite import files
 from mlmd_lineage.server.backend import methods, writes
 from mlmd_lineage.server.own_backend import OwnBackend
 from mlmd_lineage.server.status import StatusError
-from mlmd_lineage.snapshot import json_values, values
+from mlmd_lineage.snapshot import archive_writer, json_values, values
 from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS
 from mlmd_lineage.stacks import registration_file
 from mlmd_lineage.store import Store
@@ -166,14 +165,19 @@ def archive_table(folder: Path) -> Iterator[Target]:
     target = _archive(folder)
     manifest = json.loads((target / MANIFEST).read_bytes())
     kept = {path.name: path.read_bytes() for path in target.glob("*.parquet")}
+    checksums = {name: archive_writer.kept(target / name)[1] for name in kept}
 
     def read(data: bytes) -> list[str]:
         changed = f"{ALL_TABLES[data[0] % len(ALL_TABLES) if data else 0]}.parquet"
         for name, content in (*kept.items(), (changed, data[1:])):
             (target / name).write_bytes(content)
         files = {**manifest["files"]}
-        digest = hashlib.sha256(data[1:]).hexdigest()
-        files[changed] = {**files[changed], "sha256": digest}
+        described, blocks = archive_writer.kept(target / changed)
+        files[changed] = {**files[changed], **described}
+        of_files = {**checksums, changed: blocks}
+        name = manifest["checksums"]
+        (target / name).write_bytes(b"".join(of_files[file] for file in sorted(of_files)))
+        files[name] = {**files[name], **archive_writer.kept(target / name)[0]}
         (target / MANIFEST).write_text(json.dumps({**manifest, "files": files}), encoding="utf-8")
         return refusals(*questions(Store(ArchiveMetadataStore(uri=str(target)))))
 

@@ -45,9 +45,8 @@ class StoreLineage(abc.ABC):
             properties: Read the properties of the nodes too.
         """
         from mlmd_lineage.lineage.graph import LineageGraph
-        from mlmd_lineage.lineage.graph_tables import GraphTables
 
-        return self._labeled(LineageGraph(GraphTables.read(self._reader, properties=properties)))
+        return self._labeled(LineageGraph.of_store(self._reader, properties=properties))
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,

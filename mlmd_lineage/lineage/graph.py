@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import graph_tables, index_building, trace_bounds
+from mlmd_lineage.lineage import (
+    graph_tables,
+    index_building,
+    saved_graph_tables,
+    stored_index,
+    trace_bounds,
+)
 from mlmd_lineage.lineage.graph_base import GraphBase
 from mlmd_lineage.lineage.question import Question, Time, milliseconds, not_yet
 from mlmd_lineage.snapshot import arrays
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage import keys
     from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.lineage.render.node_labels import NodeLabel
+    from mlmd_lineage.readers.base import Reader
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -44,6 +51,21 @@ class LineageGraph(GraphBase):
     an execution to the artifact that it makes. Nodes are named by their keys, ``"artifact/5"``
     and ``"execution/3"``; an int means an artifact. A graph does not change.
     """
+
+    @classmethod
+    def of_store(cls, reader: Reader, *, properties: bool) -> LineageGraph:
+        """Return the graph of a whole store; its index is read where the store holds it.
+
+        Args:
+            reader: What reads the store.
+            properties: Read the properties of the nodes too.
+        """
+        index = stored_index.read(reader)
+        if index is None:
+            return cls(graph_tables.GraphTables.read(reader, properties=properties))
+        made = cls(saved_graph_tables.SavedGraphTables(reader, properties=properties))
+        made.__dict__["index"] = index
+        return made
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,
@@ -264,9 +286,10 @@ class Trace(LineageGraph):
     def tables(self) -> TableSource:  # type: ignore[override]  # cut out when asked for
         """The tables of its nodes and events."""
         index, rows = self._part
-        return graph_tables.PartTables(
-            self._graph.tables, index.artifact_ids, index.execution_ids, rows
-        )
+        whole = self._graph.tables
+        if isinstance(whole, saved_graph_tables.SavedGraphTables):
+            return whole.part(index.artifact_ids, index.execution_ids, rows)
+        return graph_tables.PartTables(whole, index.artifact_ids, index.execution_ids, rows)
 
     def complete_tables(self, more: Mapping[str, pa.Table], load: graph_tables.Load) -> None:
         """Take up tables of this trace's nodes and events that were fetched after its walk."""

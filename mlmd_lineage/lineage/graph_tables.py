@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
     Load: TypeAlias = "Callable[[Collection[str]], Tables]"
+    FetchProperties: TypeAlias = "Callable[[NodeSchema, list[str]], list[tuple[Any, ...]]]"
 
 NODE_TABLES = ("Type", "TypeProperty", "ParentType", "Artifact", "Execution", "Event")
 """The tables that every graph needs."""
@@ -82,19 +83,25 @@ class GraphTables:
     def read(cls, reader: Reader, *, properties: bool) -> GraphTables:
         """Read the tables of a store's graph, the properties of its nodes if they are wanted."""
         names = [*NODE_TABLES, *(PROPERTY_TABLES if properties else ())]
-        tables = reader.read(names)
-        made = cls(tables, reader.read)
-        for kind in (KINDS["artifact"], KINDS["execution"]):
-            if kind.properties not in tables and imported.may_be_imported(tables[kind.table]):
-                where = {"name": [imported.ORIGINAL, imported.SOURCE]}
-                rows = reader.ask(_fetch(kind.properties, where))
-                made.take_originals(kind, imported.originals_of(rows))
-        if not properties and made._lacks_states:
-            rows = reader.ask(
-                lambda session: session.fetch("ExecutionProperty", {"name": [STATE_PROPERTY]})
-            )
-            made._take_text_states(table_from_rows("ExecutionProperty", rows))
+        made = cls(reader.read(names), reader.read)
+        made.show_as_made(
+            lambda kind, values: reader.ask(_fetch(kind.properties, {"name": values}))
+        )
         return made
+
+    def show_as_made(self, fetch: FetchProperties) -> None:
+        """Show nodes with the states and times that properties hold, where they are not read.
+
+        Args:
+            fetch: Returns the rows of the properties with some names, of all nodes of a kind.
+        """
+        for kind in (KINDS["artifact"], KINDS["execution"]):
+            if kind.properties not in self and imported.may_be_imported(self._held[kind.table]):
+                rows = fetch(kind, [imported.ORIGINAL, imported.SOURCE])
+                self.take_originals(kind, imported.originals_of(rows))
+        if "ExecutionProperty" not in self and self._lacks_states:
+            rows = fetch(KINDS["execution"], [STATE_PROPERTY])
+            self._take_text_states(table_from_rows("ExecutionProperty", rows))
 
     def take_originals(self, kind: NodeSchema, originals: Mapping[int, imported.Original]) -> None:
         """Show nodes that Kubeflow imported with the times and names that they had."""

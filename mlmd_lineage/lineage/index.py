@@ -70,6 +70,16 @@ class Edges:
         self.offsets = np.zeros(nodes + 1, np.int32)
         np.cumsum(np.bincount(at, minlength=nodes), out=self.offsets[1:])
 
+    @classmethod
+    def of_parts(
+        cls, offsets: Array, neighbours: Array, roles: Array, edges: Array, passes: Array | None
+    ) -> Edges:
+        """Return edges that are sorted already."""
+        made = cls.__new__(cls)
+        made.offsets, made.neighbours, made.roles = offsets, neighbours, roles
+        made.edges, made.passes = edges, passes
+        return made
+
     def by_event(self) -> tuple[Array, Array]:
         """Return ``neighbours`` and ``edges``, those of each node in the order of the events."""
         if self.passes is None:
@@ -140,6 +150,13 @@ class Index:
         self.outgoing = Edges(sources, targets, roles, self.nodes, downwards)
         self._event_rows = event_rows
 
+    @classmethod
+    def of_parts(cls, *, event_rows: Array | None, **parts: Any) -> Index:
+        """Return the index whose attributes were kept."""
+        made = cls.__new__(cls)
+        vars(made).update(parts, _event_rows=event_rows)
+        return made
+
     @property
     def artifacts(self) -> int:
         """The number of artifacts."""
@@ -154,6 +171,11 @@ class Index:
     def size(self) -> int:
         """The number of edges."""
         return len(self.incoming.edges)
+
+    @property
+    def some_events_are_no_edges(self) -> bool:
+        """Whether there are more events than edges."""
+        return self._event_rows is not None
 
     @property
     def event_rows(self) -> Array:
@@ -238,9 +260,8 @@ class Index:
     def _walkers(self) -> tuple[Walker, Walker]:
         """For walks downstream, and upstream."""
         _, node_types = self._types
-        both = [edges.passes for edges in (self.incoming, self.outgoing)]
-        limited = [np.count_nonzero(passes != NO_LIMIT) for passes in both if passes is not None]
-        scratch = Scratch(self.nodes, int(max(limited, default=0)))
+        # A walk follows each edge once, so no more nodes are reached again than there are edges.
+        scratch = Scratch(self.nodes, self.size if self.incoming.passes is not None else 0)
         downstream, upstream = (
             Walker(
                 offsets=edges.offsets,

@@ -11,9 +11,12 @@ import stat
 import struct
 import zipfile
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlmd_lineage import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST_MEMBERS = 10_000
 _MOST_NAME = 1_000
@@ -21,14 +24,26 @@ _ENCRYPTED = 0x1
 _BLOCK = 512
 """The bytes of the blocks that the operating system counts."""
 _LARGE = 64 << 20
+_BAD_MEMBER = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError)
 _MOST_COMPRESSED = 64
 """How many times smaller a file system that compresses makes a file, at the very most."""
+
+
+class Place(Protocol):
+    """A path or a URL."""
+
+    def __truediv__(self, name: str, /) -> Place: ...
 
 
 class ArchiveFiles(Protocol):
     """The files of an archive, by their names, whose parts are joined by slashes."""
 
-    path: Path
+    is_remote: bool
+    """Whether reading takes so long that several parts are asked for at once."""
+
+    @property
+    def path(self) -> Place:
+        """Where they are."""
 
     def names(self) -> list[str]:
         """Return all names, in order."""
@@ -41,12 +56,25 @@ class ArchiveFiles(Protocol):
             DamagedStoreError: It is no regular file, or is larger than the most that it may be.
         """
 
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return some bytes of a file, fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: There is none of this name.
+            DamagedStoreError: It is no regular file.
+        """
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several parts of a file, each given by its start and its length."""
+
     def problems(self) -> list[tuple[str, str]]:
         """Return the names that are no plain file, each with a sentence on what it is."""
 
 
 class FolderFiles:
     """The files of a folder."""
+
+    is_remote = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,12 +112,26 @@ class FolderFiles:
         """Return the bytes of a regular file."""
         path = self.path / name
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            message = f"{path} is no regular file. Restore the archive from a copy."
-            raise errors.DamagedStoreError(message)
+        _check_regular(path, status)
         check_size(str(path), status.st_size, most)
         _check_holes(path, status)
         return path.read_bytes()
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return some bytes of a regular file."""
+        path = self.path / name
+        _check_regular(path, path.stat())
+        with path.open("rb", buffering=0) as file:
+            file.seek(start)
+            parts = []
+            while length and (part := file.read(length)):
+                parts.append(part)
+                length -= len(part)
+        return b"".join(parts)
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several parts of a file."""
+        return [self.read_range(name, *part) for part in ranges]
 
 
 class ZipFiles:
@@ -99,6 +141,8 @@ class ZipFiles:
         FileNotFoundError: It is not there.
         DamagedStoreError: It is no whole zip file.
     """
+
+    is_remote = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -140,24 +184,46 @@ class ZipFiles:
 
     def read(self, name: str, most: int) -> bytes:
         """Return the bytes of a member."""
-        member = self._members.get(name)
-        for odd, problem in self._problems:
-            if odd == name:
-                message = f"{name} in {self.path} is not read: {problem}."
-                raise errors.DamagedStoreError(message)
-        if member is None:
-            raise FileNotFoundError(name)
+        member = self._member(name)
         check_size(f"{name} in {self.path}", member.file_size, most)
         try:
             with zipfile.ZipFile(self.path) as file:
                 return file.read(member)
-        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
-            message = f"{name} in {self.path} cannot be read: it was changed or damaged."
-            raise errors.DamagedStoreError(message) from None
+        except _BAD_MEMBER:
+            raise self._unreadable(name) from None
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return some bytes of a member."""
+        member = self._member(name)
+        try:
+            with zipfile.ZipFile(self.path) as file, file.open(member) as opened:
+                opened.seek(start)
+                return opened.read(length)
+        except _BAD_MEMBER:
+            raise self._unreadable(name) from None
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several parts of a file."""
+        return [self.read_range(name, *part) for part in ranges]
+
+    def _member(self, name: str) -> zipfile.ZipInfo:
+        for odd, problem in self._problems:
+            if odd == name:
+                message = f"{name} in {self.path} is not read: {problem}."
+                raise errors.DamagedStoreError(message)
+        if name not in self._members:
+            raise FileNotFoundError(name)
+        return self._members[name]
+
+    def _unreadable(self, name: str) -> errors.DamagedStoreError:
+        message = f"{name} in {self.path} cannot be read: it was changed or damaged."
+        return errors.DamagedStoreError(message)
 
 
 class FilesBelow:
     """The files in a folder of an archive."""
+
+    is_remote = False
 
     def __init__(self, files: ArchiveFiles, folder: str) -> None:
         self.path = files.path / folder
@@ -176,6 +242,14 @@ class FilesBelow:
     def read(self, name: str, most: int) -> bytes:
         """Return the bytes of a file."""
         return self._files.read(self._prefix + name, most)
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return some bytes of a file."""
+        return self._files.read_range(self._prefix + name, start, length)
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several parts of a file."""
+        return [self.read_range(name, *part) for part in ranges]
 
 
 def files_at(path: Path) -> ArchiveFiles:
@@ -197,6 +271,12 @@ def check_size(what: str, size: int, most: int) -> None:
     if size > most:
         told = f"{size:,} bytes, more than the {most:,} that such a file may have"
         message = f"{what} has {told}. Restore the archive from a copy."
+        raise errors.DamagedStoreError(message)
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        message = f"{path} is no regular file. Restore the archive from a copy."
         raise errors.DamagedStoreError(message)
 
 

@@ -13,13 +13,16 @@ are protocols of their own, which callers test with ``isinstance``::
 
     Reader              whole tables, and sessions; all readers
     ConnectionKeeper    connections that stay open between questions
+    GraphProvider       the index of the lineage graph, as it was saved
+    GenerationKeeper    several states of the store over time
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Collection, Mapping
 
     import pyarrow as pa
@@ -179,3 +182,35 @@ class ConnectionKeeper(Reader, Protocol):
 
     def keep_connections(self) -> None:
         """Keep connections open from one question to the next."""
+
+
+@runtime_checkable
+class GraphProvider(Reader, Protocol):
+    """A reader whose store holds the index of its lineage graph."""
+
+    def stored_graph(self) -> Mapping[str, pa.Table] | None:
+        """Return the index's tables of nodes and edges; None where the store does not hold them."""
+
+    def rows_at(self, table: str, rows: Any) -> pa.Table:
+        """Return rows of a table by their numbers: an array of integers, in any order."""
+
+
+class Generation(NamedTuple):
+    """One of the states of a store that an archive holds."""
+
+    number: int
+    """Its number, from 1."""
+    taken_at: dt.datetime
+    """When the snapshot was taken, in UTC."""
+    manifest: str
+    """The file that describes it."""
+    sha256: str
+    """The SHA-256 of that file; empty for the newest, which no other file names."""
+
+
+@runtime_checkable
+class GenerationKeeper(Reader, Protocol):
+    """A reader whose store holds several states of itself."""
+
+    def generations(self) -> tuple[Generation, ...]:
+        """Return them, oldest first."""

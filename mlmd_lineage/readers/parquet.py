@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import hashlib
-import json
 import os
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mlmd_lineage import deadline, errors
-from mlmd_lineage.readers.archive_files import ArchiveFiles, FilesBelow, FolderFiles, files_at
+from mlmd_lineage.readers import archive_limits
+from mlmd_lineage.readers.archive_files import (
+    ArchiveFiles,
+    FilesBelow,
+    FolderFiles,
+    files_at,
+)
+from mlmd_lineage.readers.archive_lookup import ArchiveLookup, among
+from mlmd_lineage.readers.archive_manifest import Manifest, read_manifest
 from mlmd_lineage.snapshot import arrays, notes
-from mlmd_lineage.snapshot.archive import FORMAT, FORMAT_VERSION
 from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
-from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST, MANIFEST
+from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from mlmd_lineage.readers.archive_files import Place
+    from mlmd_lineage.readers.base import Generation
     from mlmd_lineage.stores import ArchiveMetadataStore, KubeflowArchiveMetadataStore
 
-T = TypeVar("T")
+    Where = Mapping[str, Collection[int | str]]
 
-# What an archive of this library never has; docs/snapshots.md names these limits.
-_MOST_MANIFEST_BYTES = 1 << 20
-_MOST_TABLE_BYTES = 1 << 38
-_MOST_FOOTER_BYTES = 64 << 20
-_MOST_FOOTER_ITEMS = 1 << 20
-_FEW_ROWS = 100_000
-_MOST_ROWS_PER_BYTE = 8
-_FEW_BYTES = 64 << 20
-_MOST_RATIO = 200
-"""How many times as many bytes as a file has its texts may take in memory."""
+T = TypeVar("T")
 
 
 class ArchiveReader:
@@ -49,13 +46,15 @@ class ArchiveReader:
 
     def __init__(self, store: ArchiveMetadataStore | KubeflowArchiveMetadataStore) -> None:
         self._path = store.path
+        self._url: str | None = getattr(store, "url", None)
+        self._as_of: dt.datetime | None = getattr(store, "as_of", None)
         self._lock = threading.RLock()
         self._held: dict[str, pa.Table] = {}
         self._orders: dict[tuple[str, str], tuple[Any, Any]] = {}
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables."""
-        manifest = self._manifest()
+        manifest = self._manifest
         with self._lock:
             return Tables(
                 {name: self.table(name) for name in wanted(tables)},
@@ -66,54 +65,51 @@ class ArchiveReader:
 
     def ask(self, question: Callable[[ArchiveSession], T]) -> T:
         """Answer a question."""
-        source = self._manifest().source
+        source = self._manifest.source
         with self._lock:
             return question(ArchiveSession(self, source))
 
     @functools.cached_property
     def _files(self) -> ArchiveFiles:
-        """The files of the archive: those of its folder, or those in a bundle."""
+        """The files of the archive: those of its folder, those in a bundle, or those at a URL."""
+        if self._url is not None:
+            from mlmd_lineage.readers.remote_archive_files import RemoteArchiveFiles
+
+            return RemoteArchiveFiles(self._url)
         if not os.path.isfile(self._path) and not os.path.isfile(self._path / BUNDLE_MANIFEST):  # noqa: PTH113 - a folder that may not be read is no error yet
             return FolderFiles(self._path)
-        files = FilesBelow(files_at(self._path), ARCHIVE_FOLDER)
-        self._path = files.path
-        return files
+        return FilesBelow(files_at(self._path), ARCHIVE_FOLDER)
 
-    def _manifest(self) -> _Manifest:
-        path = self._path / MANIFEST
-        try:
-            content = json.loads(self._files.read(MANIFEST, _MOST_MANIFEST_BYTES))
-        except FileNotFoundError:
-            message = f"{self._path} holds no {MANIFEST}; it is no archive of this library."
-            raise errors.NotAMetadataStoreError(message) from None
-        except PermissionError:
-            message = f"{path} may not be read by this user."
-            raise errors.StorePermissionError(message) from None
-        except (OSError, ValueError, RecursionError):
-            message = f"{path} cannot be read as JSON; restore the archive from a copy."
-            raise errors.DamagedStoreError(message) from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            message = f"{path} is not the manifest of an archive of this library."
-            raise errors.NotAMetadataStoreError(message)
-        if content.get("format_version") != FORMAT_VERSION:
+    @functools.cached_property
+    def _manifest(self) -> Manifest:
+        """The manifest of the generation that is read: the newest, unless a moment was given."""
+        newest = read_manifest(self._files)
+        moment = self._as_of
+        # A moment that is given is told to the millisecond.
+        fitting = [
+            found
+            for found in newest.generations
+            if moment is None or found.taken_at - moment < dt.timedelta(milliseconds=1)
+        ]
+        if fitting and not fitting[-1].sha256:
+            return newest
+        if moment is not None and not fitting:
             message = (
-                f"{self._path} is an archive of format {_shown(content.get('format_version'))}; "
-                f"this release reads format {FORMAT_VERSION}. Use a newer mlmd-lineage."
+                f"{self._files.path} holds no generation of {moment.isoformat()} or before; its "
+                f"oldest is of {newest.generations[0].taken_at.isoformat()}."
             )
-            raise errors.UnsupportedSchemaError(message)
-        try:
-            return _Manifest(
-                int(content["schema_version"]),
-                str(content["source"]),
-                dt.datetime.fromisoformat(content["taken_at"]),
-                {
-                    str(name): (int(file["rows"]), str(file["sha256"]))
-                    for name, file in content["files"].items()
-                },
-            )
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
-            message = f"{path} lacks what a manifest has; restore the archive from a copy."
-            raise errors.DamagedStoreError(message) from None
+            raise errors.NotFoundError(message)
+        return read_manifest(self._files, fitting[-1].manifest, fitting[-1].sha256)
+
+    def generations(self) -> tuple[Generation, ...]:
+        """Return the states of the store that the archive holds, oldest first."""
+        return read_manifest(self._files).generations
+
+    @functools.cached_property
+    def _lookup(self) -> ArchiveLookup | None:
+        """What finds single rows; None where the archive has no indexes."""
+        manifest = self._manifest
+        return ArchiveLookup(self._files, manifest) if manifest.checksums else None
 
     def table(self, name: str) -> pa.Table:
         """Return a table as its schema says.
@@ -124,30 +120,93 @@ class ArchiveReader:
         """
         deadline.check()
         if name not in self._held:
-            path = self._path / f"{name}.parquet"
-            rows, digest = self._manifest().files.get(path.name, (0, ""))
-            try:
-                raw = self._files.read(path.name, _MOST_TABLE_BYTES)
-                if hashlib.sha256(raw).hexdigest() != digest:
-                    message = (
-                        f"{path} is not the file that its manifest describes: it was changed or "
-                        "damaged. Restore the archive from a copy."
-                    )
-                    raise errors.DamagedStoreError(message)
-                self._held[name] = as_schema(name, _parquet_table(path, raw, name, rows))
-            except FileNotFoundError:
-                message = f"{path} is missing from the archive. Restore it from a copy."
-                raise errors.DamagedStoreError(message) from None
-            except PermissionError:
-                message = f"{path} may not be read by this user."
-                raise errors.StorePermissionError(message) from None
-            except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
-                if isinstance(error, errors.MLMDLineageError):
-                    raise
-                what = type(error).__name__
-                message = f"{path} cannot be read ({what}). Restore the archive from a copy."
-                raise errors.DamagedStoreError(message) from None
+            files = self._manifest.tables.get(name, ())
+            parts = [self._read_file(name, file) for file in files]
+            if not parts:
+                message = (
+                    f"{self._files.path} is an archive without {name}. Restore it from a copy."
+                )
+                raise errors.DamagedStoreError(message)
+            with reading(self._files.path / files[0]):
+                whole = pa.concat_tables(parts).replace_schema_metadata(parts[0].schema.metadata)
+                self._held[name] = as_schema(name, whole)
         return self._held[name]
+
+    def _read_file(self, table: str, file: str) -> pa.Table:
+        """Return the rows of one file of a table."""
+        path = self._files.path / file
+        described = self._manifest.files.get(file)
+        rows, digest = (described.rows, described.sha256) if described else (0, "")
+        with reading(path):
+            raw = self._files.read(file, archive_limits.MOST_TABLE_BYTES)
+            if hashlib.sha256(raw).hexdigest() != digest:
+                message = (
+                    f"{path} is not the file that its manifest describes: it was changed or "
+                    "damaged. Restore the archive from a copy."
+                )
+                raise errors.DamagedStoreError(message)
+            return _parquet_table(path, raw, table, rows)
+
+    def rows(self, name: str, where: Where) -> pa.Table:
+        """Return the rows of a table that have some values in some columns, in their order."""
+        if not where:
+            return self.table(name)
+        if name not in self._held and self._lookup is not None:
+            with reading(self._files.path / f"{name}.parquet"):
+                return self._as_schema(name, self._lookup.rows(name, where))
+        whole = self.table(name)
+        first, *others = where
+        keys, rows = self.order(name, first)
+        # A number beyond the column's own could not be compared, and no row has it.
+        values = np.array(sorted(v for v in set(where[first]) if _fits(v)), keys.dtype)
+        starts, ends = keys.searchsorted(values), keys.searchsorted(values, side="right")
+        counts = ends - starts
+        at = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        part = whole.take(arrays.from_numpy(np.sort(rows[at])))
+        for column in others:
+            part = part.filter(arrays.from_numpy(among(part[column], where[column])))
+        return part
+
+    def columns(self, name: str, columns: Collection[str]) -> pa.Table:
+        """Return some columns of a table."""
+        wanted_columns = [column for column in SCHEMAS[name].names if column in columns]
+        if name not in self._held and self._lookup is not None:
+            with reading(self._files.path / f"{name}.parquet"):
+                return self._lookup.columns(name, wanted_columns)
+        return self.table(name).select(wanted_columns)
+
+    def rows_at(self, table: str, rows: arrays.Numbers) -> pa.Table:
+        """Return some rows of a table by their numbers, which may be in any order."""
+        with self._lock:
+            if table in self._held or self._lookup is None:
+                return self.table(table).take(arrays.from_numpy(rows))
+            with reading(self._files.path / f"{table}.parquet"):
+                order = np.argsort(rows)
+                found = self._as_schema(table, self._lookup.at(table, rows[order]))
+                return found.take(arrays.from_numpy(np.argsort(order)))
+
+    def stored_graph(self) -> dict[str, pa.Table] | None:
+        """Return the tables of the graph's index; None where the archive does not hold them."""
+        with self._lock:
+            if self._lookup is None:
+                return None
+            found = {}
+            for name, file in self._manifest.graph.items():
+                with reading(self._files.path / file):
+                    found[name] = self._lookup.graph(file)
+            return found
+
+    @staticmethod
+    def _as_schema(name: str, part: pa.Table) -> pa.Table:
+        """Return rows as their schema has them; an archive of ours holds them so."""
+        for field in SCHEMAS[name]:
+            held = part.schema.field(field.name).type
+            plain = held.value_type if pa.types.is_dictionary(held) else held
+            kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+            key = is_key(name, field.name)
+            if plain != kind or (key and part[field.name].null_count):
+                return as_schema(name, part)
+        return part
 
     def order(self, name: str, column: str) -> tuple[Any, Any]:
         """Return a column's values in order, and the rows in which they stand."""
@@ -162,14 +221,6 @@ class ArchiveReader:
             by_key = np.argsort(keys, kind="stable")
             self._orders[name, column] = keys[by_key], rows[by_key]
         return self._orders[name, column]
-
-
-class _Manifest(NamedTuple):
-    schema_version: int
-    source: str
-    taken_at: dt.datetime
-    files: Mapping[str, tuple[int, str]]
-    """The number of rows and the SHA-256 of each file."""
 
 
 class ArchiveSession:
@@ -189,23 +240,7 @@ class ArchiveSession:
         self, table: str, where: Mapping[str, Collection[int | str]]
     ) -> list[tuple[Any, ...]]:
         """Return a table's rows."""
-        whole = self._reader.table(table)
-        if not where:
-            return list(rows_of(whole))
-        first, *others = where
-        keys, rows = self._reader.order(table, first)
-        # A number beyond the column's own could not be compared, and no row has it.
-        values = np.array(sorted(v for v in set(where[first]) if _fits(v)), keys.dtype)
-        starts, ends = keys.searchsorted(values), keys.searchsorted(values, side="right")
-        counts = ends - starts
-        at = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
-        part = whole.take(arrays.from_numpy(np.sort(rows[at])))
-        for column in others:
-            # Not by pc.is_in: the values are few, and may be texts or numbers.
-            kept = set(where[column])
-            inside = [value in kept for value in part[column].to_pylist()]
-            part = part.filter(arrays.from_values(inside, pa.bool_()))
-        return list(rows_of(part))
+        return list(rows_of(self._reader.rows(table, where)))
 
     def page(  # noqa: PLR0913 - each stands alone
         self,
@@ -218,87 +253,54 @@ class ArchiveSession:
         where: Mapping[str, Collection[int]],
     ) -> list[tuple[Any, ...]]:
         """Return the first nodes of a kind by a number and then by their ids, as SQL does."""
-        whole = self._reader.table(table)
-        for name, values in where.items():
-            whole = whole.filter(
-                pc.is_in(whole[name], arrays.from_values(sorted(values), pa.int64()))
-            )
-        ids = arrays.to_numpy(whole["id"])
-        values = ids if whole[column].null_count else arrays.to_numpy(whole[column])
+        numbers = self._reader.columns(table, {"id", column, *where})
+        kept = np.ones(numbers.num_rows, bool)
+        for name, wanted_values in where.items():
+            kept &= among(numbers[name], wanted_values)
+        ids = arrays.to_numpy(numbers["id"])
+        values = ids if numbers[column].null_count else arrays.to_numpy(numbers[column])
         if after is not None:
             value, last = after[0] if values is not ids else after[1], after[1]
             same = (values == value) & ((ids < last) if descending else (ids > last))
-            kept = np.flatnonzero(same | ((values < value) if descending else (values > value)))
-        else:
-            kept = np.arange(len(ids))
-        order = np.lexsort((ids[kept], values[kept]))
+            kept &= same | ((values < value) if descending else (values > value))
+        rows = np.flatnonzero(kept)
+        order = np.lexsort((ids[rows], values[rows]))
         first = order[::-1][:limit] if descending else order[:limit]
-        return list(rows_of(whole.take(arrays.from_numpy(kept[first]))))
+        return list(rows_of(self._reader.rows_at(table, rows[first])))
+
+
+@contextlib.contextmanager
+def reading(path: Place) -> Iterator[None]:
+    """Say of a file that cannot be read that its archive was damaged."""
+    try:
+        yield
+    except errors.MLMDLineageError:
+        raise
+    except FileNotFoundError as error:
+        message = f"{error.filename or path} is missing from the archive. Restore it from a copy."
+        raise errors.DamagedStoreError(message) from None
+    except PermissionError:
+        message = f"{path} may not be read by this user."
+        raise errors.StorePermissionError(message) from None
+    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        what = type(error).__name__
+        message = f"{path} cannot be read ({what}). Restore the archive from a copy."
+        raise errors.DamagedStoreError(message) from None
 
 
 def _fits(value: int | str) -> bool:
     return isinstance(value, str) or -(2**63) <= value < 2**63
 
 
-def _shown(value: object) -> str:
-    """Return a value of a manifest as it stands in a message."""
-    return repr(value) if isinstance(value, (str, int)) and len(str(value)) < 40 else "unknown"
-
-
-def _parquet_table(path: Path, raw: bytes, name: str, rows: int) -> pa.Table:
-    """Decode a Parquet file after a look at its footer, which tells what that needs.
-
-    Raises:
-        pa.ArrowException, OSError: It is damaged.
-        errors.DamagedStoreError: Its number of rows is not the manifest's, or not plausible.
-    """
-    texts = [field.name for field in SCHEMAS[name] if _is_text(field.type)]
-    file = pq.ParquetFile(
-        pa.BufferReader(raw),
-        read_dictionary=texts,
-        thrift_string_size_limit=_MOST_FOOTER_BYTES,
-        thrift_container_size_limit=_MOST_FOOTER_ITEMS,
-    )
-    found = file.metadata.num_rows
-    if found != rows:
-        message = (
-            f"{path} has {found:,} rows, and the archive's manifest says {rows:,}. Restore the "
-            "archive from a copy."
-        )
-        raise errors.DamagedStoreError(message)
-    # The ids of a table are all different, so that its rows take some space.
-    if rows > _FEW_ROWS + _MOST_ROWS_PER_BYTE * len(raw):
-        message = (
-            f"{path} has {len(raw):,} bytes, in which there cannot be {rows:,} rows of MLMD's. "
-            "Restore the archive from a copy."
-        )
-        raise errors.DamagedStoreError(message)
+def _parquet_table(path: Place, raw: bytes, name: str, rows: int) -> pa.Table:
+    """Decode a Parquet file after a look at its footer, which tells what that needs."""
+    texts = [field.name for field in SCHEMAS[name] if archive_limits.is_text(field.type)]
+    file = archive_limits.opened(pa.BufferReader(raw), texts)
+    archive_limits.check_rows(str(path), file.metadata.num_rows, rows, len(raw))
     table = file.read(columns=SCHEMAS[name].names)
     table.validate(full=True)  # texts are UTF-8
-    size = sum(_decoded_bytes(table[column]) for column in texts)
-    if size > _FEW_BYTES + _MOST_RATIO * len(raw):
-        message = (
-            f"The texts of {path} would take {size:,} bytes of memory, which is not plausible for "
-            f"a file of {len(raw):,}. Restore the archive from a copy."
-        )
-        raise errors.DamagedStoreError(message)
+    archive_limits.check_texts(str(path), table, len(raw))
     return table
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    of = (pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string)
-    return any(test(kind) for test in of)
-
-
-def _decoded_bytes(column: pa.ChunkedArray) -> int:
-    """Return how many bytes the texts of a column take when each stands for itself."""
-    total = 0
-    for chunk in column.chunks:
-        if pa.types.is_dictionary(chunk.type) and len(chunk.dictionary):
-            lengths = arrays.to_numpy(pc.binary_length(chunk.dictionary)).astype(np.int64)
-            indices = arrays.to_numpy(chunk.indices.drop_null())
-            total += int(lengths[indices].sum())
-    return total
 
 
 def as_schema(name: str, table: pa.Table) -> pa.Table:

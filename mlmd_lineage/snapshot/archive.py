@@ -1,28 +1,26 @@
 """Archives: snapshots as Parquet files, which last without their database.
 
-A folder holds one Parquet file for each of MLMD's tables, with MLMD's own column names, and
-``manifest.json``: the format's version, the schema's version, when and from where the snapshot was
-taken, and for each file its number of rows and its SHA-256.
+A folder holds Parquet files for each of MLMD's tables, with MLMD's own column names, indexes of
+some columns, and ``manifest.json``: the format's version, the schema's version, when and from where
+the snapshot was taken, and for each file its number of rows, its size and its SHA-256.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlmd_lineage import errors, termination
-from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
+from mlmd_lineage.snapshot.archive_layout import FORMAT, INDEXED, SUFFIX, TABLES_ONLY
+from mlmd_lineage.snapshot.archive_writer import ArchiveWriter, Previous, canonical, kept
+from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
@@ -30,14 +28,17 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.snapshot.tables import Tables
 
-FORMAT = "mlmd-lineage archive"
-FORMAT_VERSION = 1
 
+def save(tables: Tables, directory: str | os.PathLike[str], *, indexes: bool = True) -> Path:
+    """Write tables into a new folder, whole or not at all; see ``Snapshot.save``.
 
-def save(tables: Tables, directory: str | os.PathLike[str]) -> Path:
-    """Write tables into a new folder, whole or not at all; see ``Snapshot.save``."""
+    Args:
+        tables: The tables.
+        directory: The new folder.
+        indexes: Write the indexes too; without, all that is asked reads whole tables.
+    """
     with whole_folder(directory) as (target, draft):
-        write(tables, draft)
+        write(tables, draft, indexes=indexes)
     return target
 
 
@@ -78,24 +79,59 @@ def whole_folder(directory: str | os.PathLike[str]) -> Iterator[tuple[Path, Path
         raise
 
 
-def write(tables: Tables, folder: Path) -> None:
+def write(tables: Tables, folder: Path, *, indexes: bool = True) -> None:
     """Write all files of an archive, and have the disk keep them."""
+    if indexes:
+        write_generation(tables, folder, None)
+        return
     files = {}
     for name in ALL_TABLES:
-        path = folder / f"{name}.parquet"
+        path = folder / f"{name}{SUFFIX}"
         table = canonical(name, tables[name])
-        pq.write_table(table, path, compression="zstd", write_statistics=True)
-        with path.open("r+b") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
-            os.fsync(file.fileno())
-        files[path.name] = {"rows": table.num_rows, "sha256": digest}
+        pq.write_table(table, path, compression="zstd")
+        described, _ = kept(path)
+        files[path.name] = {"rows": table.num_rows, "sha256": described["sha256"]}
+    _write_manifest(tables, folder, {"format_version": TABLES_ONLY}, {"files": files})
+
+
+def write_generation(
+    tables: Tables, folder: Path, previous: tuple[Previous, list[dict[str, Any]]] | None
+) -> bool:
+    """Write the files of a generation that the one before does not have, and its manifest.
+
+    Args:
+        tables: The tables.
+        folder: An empty folder.
+        previous: The generation before, and what the manifest says of it and of all before.
+
+    Returns:
+        Whether there is anything new in it.
+    """
+    earlier = previous[1] if previous is not None else []
+    writer = ArchiveWriter(folder, previous[0] if previous is not None else None)
+    writer.write(tables)
+    checksums = writer.write_checksums()
+    parts = {
+        "checksums": checksums,
+        "tables": writer.tables,
+        "graph": writer.graph,
+        "files": writer.files,
+    }
+    number = {"format_version": INDEXED, "generation": len(earlier) + 1, "earlier": earlier}
+    _write_manifest(tables, folder, number, parts)
+    return writer.is_new
+
+
+def _write_manifest(
+    tables: Tables, folder: Path, first: dict[str, Any], last: dict[str, Any]
+) -> None:
     manifest = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        **first,
         "schema_version": tables.schema_version,
         "source": tables.source,
         "taken_at": tables.taken_at.isoformat(),
-        "files": files,
+        **last,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     with (folder / MANIFEST).open("w", encoding="utf-8") as file:
@@ -103,22 +139,3 @@ def write(tables: Tables, folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     folder.chmod(0o755)
-
-
-def canonical(name: str, table: pa.Table) -> pa.Table:
-    """Return a table whose rows and whose bytes depend on nothing but its values.
-
-    Properties are ordered by node, then by name; paths keep the order of their steps.
-    """
-    if name in PROPERTY_TABLES and table.num_rows:
-        names = table["name"].unify_dictionaries().combine_chunks()
-        rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), dtype=object)))
-        owner = arrays.to_numpy(table.column(0))
-        custom = arrays.to_numpy(table["is_custom_property"])
-        order = np.lexsort((custom, rank[arrays.to_numpy(names.indices)], owner))
-        if (np.diff(order) != 1).any():
-            table = table.take(arrays.from_numpy(order))
-    for number, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
-    return table.combine_chunks()

@@ -130,11 +130,17 @@ class Snapshot(Tables):
 
         return Frames.of(self)
 
-    def save(self, directory: str | os.PathLike[str]) -> Path:
+    def save(self, directory: str | os.PathLike[str], *, update: bool = False) -> Path:
         """Write the snapshot as Parquet files, which ``connect(directory)`` opens again.
+
+        >>> store.snapshot().save("archive")
+        >>> store.snapshot().save("archive", update=True)
 
         Args:
             directory: A folder that does not exist yet, or is empty.
+            update: The folder may also be an archive: the snapshot becomes its newest generation.
+                What changed is written, ``connect(directory, as_of=...)`` opens those before.
+                Where nothing changed, there is no new one.
 
         Returns:
             The folder. The same snapshot always gives the same bytes.
@@ -142,9 +148,11 @@ class Snapshot(Tables):
         Raises:
             ConfigurationError: The folder exists and is not empty, or cannot be written.
         """
-        from mlmd_lineage.snapshot.archive import save
+        from mlmd_lineage.snapshot import archive, archive_generations
 
-        return save(self, directory)
+        if update:
+            return archive_generations.update(self, directory)
+        return archive.save(self, directory)
 
     def __repr__(self) -> str:
         counts = ", ".join(

@@ -40,7 +40,7 @@ def replaced(archive: Path, name: str, table: pa.Table, rows: int | None = None)
 def described(archive: Path, name: str, rows: int) -> None:
     manifest = json.loads((archive / "manifest.json").read_text())
     digest = hashlib.sha256((archive / name).read_bytes()).hexdigest()
-    manifest["files"][name] = {"rows": rows, "sha256": digest}
+    manifest["files"][name] |= {"rows": rows, "sha256": digest}
     (archive / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -159,20 +159,20 @@ def test_values_are_spread_in_the_memory_that_they_take():
 
 TERMINATED = """
 import os, signal, sys
-import pyarrow.parquet as pq
 import mlmd_lineage as ml
+from mlmd_lineage.snapshot import archive_writer
 
 snapshot = ml.connect(sys.argv[1]).snapshot()
-write, count = pq.write_table, 0
+write, count = archive_writer.write_parquet, 0
 
-def killing(*arguments, **options):
+def killing(*arguments):
     global count
     count += 1
     if count == 5:
         os.kill(os.getpid(), signal.SIGTERM)
-    write(*arguments, **options)
+    write(*arguments)
 
-pq.write_table = killing
+archive_writer.write_parquet = killing
 snapshot.save(sys.argv[2])
 """
 

@@ -154,7 +154,7 @@ def _facts(graph: LineageGraph) -> dict[str, Any]:
 def _archive_files(tables: Tables) -> dict[str, bytes]:
     """Return the files of an archive of some tables."""
     with tempfile.TemporaryDirectory() as folder:
-        saved = archive.save(tables, Path(folder) / layout.ARCHIVE)
+        saved = archive.save(tables, Path(folder) / layout.ARCHIVE, indexes=False)
         return {
             f"{layout.ARCHIVE}/{path.name}": path.read_bytes() for path in sorted(saved.iterdir())
         }

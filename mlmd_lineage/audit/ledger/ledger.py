@@ -282,7 +282,7 @@ class Ledger:
                 (draft / _LEAVES).write_bytes(store_state.to_parquet(state))
                 (draft / _OPEN).write_bytes(store_state.open_lines(state))
                 if snapshot:
-                    archive.save(tables, draft / _SNAPSHOT)
+                    archive.save(tables, draft / _SNAPSHOT, indexes=False)
                     names.append(f"{_SNAPSHOT}/{MANIFEST}")
                 files = {n: hashlib.sha256((draft / n).read_bytes()).hexdigest() for n in names}
                 draft.chmod(0o755)

@@ -51,6 +51,13 @@ class KubeflowArchiveReader(ArchiveReader):
             session.holds_imported = self._holds_imported
             return question(session)
 
+    def generations(self) -> tuple[()]:
+        """Return none: files of Kubeflow hold one state."""
+        return ()
+
+    def stored_graph(self) -> None:
+        """Return None: files of Kubeflow hold no index."""
+
     def table(self, name: str) -> pa.Table:
         """Return a table as its schema says.
 

@@ -1,0 +1,215 @@
+"""Rows of an archive's Parquet files, found without reading other row groups than theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import numpy as np
+import pyarrow as pa
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers import archive_limits
+from mlmd_lineage.snapshot import arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
+
+
+_TOGETHER = 32
+"""How many row groups of a file in object storage are read at once."""
+
+
+class _Bounds(NamedTuple):
+    """The least and the greatest value of a column in each row group that has rows."""
+
+    groups: arrays.Numbers
+    least: arrays.Numbers
+    greatest: arrays.Numbers
+
+
+class RowGroups:
+    """The rows of one Parquet file, decoded by row groups.
+
+    Args:
+        where: How messages call the file.
+        file: The file.
+        schema: The columns that it has to have; texts may be dictionaries. None for numbers of any
+            names.
+        rows: How many rows it has, by the manifest.
+        cache: Keeps row groups that were decoded.
+
+    Raises:
+        pa.ArrowException, OSError: It is damaged.
+        DamagedStoreError: It is not what the manifest says, or not plausible.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        file: BlockFile,
+        schema: pa.Schema | None,
+        rows: int,
+        cache: BoundedCache[pa.Table],
+    ) -> None:
+        self._where = where
+        self._source = file
+        self._bytes = file.size()
+        texts = [field.name for field in schema or () if archive_limits.is_text(field.type)]
+        self._file = archive_limits.opened(file, texts)
+        self._names = schema.names if schema is not None else self._file.schema_arrow.names
+        archive_limits.check_rows(where, self._file.metadata.num_rows, rows, self._bytes)
+        self._cache = cache
+        metadata = self._file.metadata
+        sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        self._starts = np.concatenate([[0], np.cumsum(np.array(sizes, np.int64))])
+        if min(sizes, default=0) < 0 or self._starts[-1] != rows:
+            self._refuse("its row groups do not have the rows that it says")
+        self._columns = {metadata.schema.column(n).name: n for n in range(metadata.num_columns)}
+        self._bounds: dict[str, _Bounds] = {}
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
+        """Return the rows whose column, by which they are ordered, has one of some numbers.
+
+        Args:
+            column: The column.
+            values: The numbers, in order and each once.
+        """
+        bounds = self._bounds_of(column)
+        first = bounds.greatest.searchsorted(values)
+        end = bounds.least.searchsorted(values, side="right")
+        touched = np.zeros(len(bounds.groups) + 1, np.int64)
+        np.add.at(touched, first[first < end], 1)
+        np.add.at(touched, end[first < end], -1)
+        parts = []
+        wanted_groups = np.flatnonzero(np.cumsum(touched[:-1])).tolist()
+        numbers = bounds.groups[wanted_groups].tolist()
+        for at, group in zip(wanted_groups, self._groups(numbers), strict=True):
+            keys = arrays.to_numpy(group[column])
+            if (
+                (np.diff(keys) < 0).any()
+                or group[column].null_count
+                or keys[0] != bounds.least[at]
+                or keys[-1] != bounds.greatest[at]
+            ):
+                self._refuse(f"its rows are not ordered by {column} as it says")
+            low, high = values.searchsorted([keys[0], keys[-1] + 1])
+            wanted = values[low:high]
+            starts, ends = keys.searchsorted(wanted), keys.searchsorted(wanted, side="right")
+            counts = ends - starts
+            rows = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+            parts.append(group.take(arrays.from_numpy(rows)))
+        return pa.concat_tables(parts) if parts else self.empty()
+
+    def at(self, rows: arrays.Numbers) -> pa.Table:
+        """Return rows by their numbers, which are in order."""
+        if len(rows) and not 0 <= rows[0] <= rows[-1] < self._starts[-1]:
+            self._refuse("an index names rows that it does not have")
+        groups = self._starts.searchsorted(rows, side="right") - 1
+        parts = []
+        numbers = np.unique(groups).tolist()
+        for number, group in zip(numbers, self._groups(numbers), strict=True):
+            of_group = rows[groups == number] - self._starts[number]
+            parts.append(group.take(arrays.from_numpy(of_group)))
+        return pa.concat_tables(parts) if parts else self.empty()
+
+    def columns(self, names: list[str] | None) -> pa.Table:
+        """Return some columns of all rows; all columns where None is given."""
+        table = self._file.read(columns=names)
+        archive_limits.check_texts(self._where, table, self._bytes)
+        return table
+
+    def _groups(self, numbers: list[int]) -> Iterator[pa.Table]:
+        """Yield row groups; those that are far away are read several at once."""
+        for first in range(0, len(numbers), _TOGETHER):
+            some = numbers[first : first + _TOGETHER]
+            self._source.prefetch(
+                [self._place(n) for n in some if self._cache.used((self._where, n)) is None]
+            )
+            yield from map(self.group, some)
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """Return where a row group begins and ends in its file."""
+        group = self._file.metadata.row_group(number)
+        columns = [group.column(n) for n in range(group.num_columns)]
+        starts = [
+            min(filter(None, (c.dictionary_page_offset, c.data_page_offset)), default=0)
+            for c in columns
+        ]
+        ends = [
+            start + column.total_compressed_size
+            for start, column in zip(starts, columns, strict=True)
+        ]
+        return max(min(starts), 0), max(ends)
+
+    def group(self, number: int) -> pa.Table:
+        """Return a row group."""
+        key = self._where, number
+        kept = self._cache.used(key)
+        if kept is not None:
+            return kept
+        table = self._file.read_row_group(number, columns=self._names)
+        if table.num_rows != self._starts[number + 1] - self._starts[number]:
+            self._refuse("a row group does not have the rows that it says")
+        table.validate(full=True)  # texts are UTF-8
+        archive_limits.check_texts(self._where, table, self._bytes)
+        return self._cache.keep(key, table, table.nbytes)
+
+    def empty(self) -> pa.Table:
+        """Return a table of its columns without rows."""
+        schema = self._file.schema_arrow
+        return arrays.empty_table(pa.schema([schema.field(name) for name in self._names]))
+
+    def _bounds_of(self, column: str) -> _Bounds:
+        if column not in self._bounds:
+            metadata, at = self._file.metadata, self._columns[column]
+            groups, least, greatest = [], [], []
+            for number in range(metadata.num_row_groups):
+                if self._starts[number] == self._starts[number + 1]:
+                    continue
+                found = metadata.row_group(number).column(at).statistics
+                if found is None or not found.has_min_max or not isinstance(found.min, int):
+                    self._refuse(f"it does not say the bounds of {column}")
+                groups.append(number)
+                least.append(found.min)
+                greatest.append(found.max)
+            made = _Bounds(*(np.array(part, np.int64) for part in (groups, least, greatest)))
+            if (made.least > made.greatest).any() or (made.greatest[:-1] > made.least[1:]).any():
+                self._refuse(f"its row groups are not ordered by {column}")
+            self._bounds[column] = made
+        return self._bounds[column]
+
+    def _refuse(self, what: str) -> NoReturn:
+        message = f"{self._where} is damaged: {what}. Restore the archive from a copy."
+        raise errors.DamagedStoreError(message)
+
+
+class TableParts:
+    """The rows of a table that is kept in one file or several."""
+
+    def __init__(self, parts: list[RowGroups]) -> None:
+        self._parts = parts
+        ends = np.cumsum([len(part) for part in parts])
+        self.starts: list[int] = [0, *ends[:-1].tolist()]
+        """The number of the first row of each file."""
+
+    def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
+        """Return the rows whose column, by which they are ordered, has one of some numbers."""
+        return pa.concat_tables([part.with_values(column, values) for part in self._parts])
+
+    def at(self, rows: arrays.Numbers) -> pa.Table:
+        """Return rows by their numbers, which are in order."""
+        ends = [*rows.searchsorted(self.starts[1:]).tolist(), len(rows)]
+        found, begin = [], 0
+        for part, start, end in zip(self._parts, self.starts, ends, strict=True):
+            found.append(part.at(rows[begin:end] - start))
+            begin = end
+        return pa.concat_tables(found)
+
+    def columns(self, names: list[str]) -> pa.Table:
+        """Return some columns of all rows."""
+        return pa.concat_tables([part.columns(names) for part in self._parts])

@@ -1,0 +1,249 @@
+"""Writes the files of an archive with indexes, and leaves out those that are there already."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlmd_lineage.snapshot import archive_indexes, arrays
+from mlmd_lineage.snapshot.archive_layout import (
+    BLOCK_BYTES,
+    CHECKSUMS,
+    DIGEST_BYTES,
+    GRAPH,
+    GRAPH_BUILDER,
+    INDEXES,
+    SUFFIX,
+    encodings,
+    group_rows,
+    part_bounds,
+    part_name,
+    plausible_rows,
+)
+from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlmd_lineage.snapshot.tables import Tables
+
+_SLICE = 1 << 20
+"""How many rows are looked at together."""
+_DIGITS = 12
+"""How many digits of its SHA-256 the name of a later generation's file has."""
+
+
+class Previous(NamedTuple):
+    """The generation before the one that is written."""
+
+    tables: Mapping[str, list[str]]
+    """The files of each table."""
+    files: Mapping[str, dict[str, Any]]
+    checksums: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Previous:
+        """Return the generation that a manifest describes."""
+        files = dict(manifest["files"])
+        names = sorted(name for name in files if not name.startswith(CHECKSUMS))
+        raw = (folder / manifest["checksums"]).read_bytes()
+        checksums, start = {}, 0
+        for name in names:
+            end = start + DIGEST_BYTES * -(-files[name]["bytes"] // BLOCK_BYTES)
+            checksums[name] = raw[start:end]
+            start = end
+        return cls(manifest["tables"], files, checksums)
+
+
+class ArchiveWriter:
+    """Writes tables, their indexes and the graph's index into a folder.
+
+    Attributes:
+        tables: The files of each table.
+        graph: The files of the graph's index.
+        files: What the manifest says of each file.
+        is_new: Whether a file of a table had to be written.
+    """
+
+    def __init__(self, folder: Path, previous: Previous | None = None) -> None:
+        self.tables: dict[str, list[str]] = {}
+        self.graph: dict[str, str] = {}
+        self.files: dict[str, dict[str, Any]] = {}
+        self.is_new = previous is None
+        self._folder = folder
+        self._previous = previous
+        self._checksums: dict[str, bytes] = {}
+
+    def write(self, tables: Tables) -> None:
+        """Write all files but the manifest."""
+        for name in ALL_TABLES:
+            self._write_table(name, tables[name])
+        if self._previous is not None:
+            self.is_new |= self.tables != self._previous.tables
+        module, _, builder = GRAPH_BUILDER.partition(":")
+        graph = getattr(importlib.import_module(module), builder)(tables)
+        self.graph = {name: self._add(name, graph[name]) for name in GRAPH}
+
+    def write_checksums(self) -> str:
+        """Write the checksums of all blocks, and return the name of their file."""
+        content = b"".join(self._checksums[name] for name in sorted(self._checksums))
+        digest = hashlib.sha256(content).hexdigest()
+        name = (
+            f"{CHECKSUMS}.bin" if self._previous is None else f"{CHECKSUMS}.{digest[:_DIGITS]}.bin"
+        )
+        path = self._folder / name
+        path.write_bytes(content)
+        self.files[name] = {"rows": 0, **kept(path)[0]}
+        return name
+
+    def _write_table(self, name: str, table: pa.Table) -> None:
+        order = canonical_order(name, table)
+        self.tables[name] = []
+        for number, (start, end) in enumerate(part_bounds(arrays.to_numpy(table.column(0)))):
+            part = table if order is not None else table.slice(start, end - start)
+            if number:  # the notes on a table are in its first file
+                part = part.replace_schema_metadata()
+            file = self._add(
+                part_name(name, number), part, None if order is None else order[start:end]
+            )
+            self.tables[name].append(file)
+            is_there = self._previous is not None and file in self._previous.files
+            self.is_new |= not is_there
+            for index in INDEXES.values():
+                if index.table == name and is_there:
+                    self._keep(index.file(file))
+                elif index.table == name:
+                    built = archive_indexes.build(index, part)
+                    self._write_file(index.file(file), built, None)
+
+    def _add(self, name: str, table: pa.Table, order: arrays.Numbers | None = None) -> str:
+        """Write a file unless the generation before has it, and return its name."""
+        file = f"{name}{SUFFIX}"
+        self._write_file(file, table, order)
+        if self._previous is None:
+            return file
+        described, checksums = self.files.pop(file), self._checksums.pop(file)
+        known = [n for n, kept_then in self._previous.files.items() if kept_then == described]
+        path = self._folder / file
+        if known:
+            path.unlink()
+            self._keep(known[0])
+            return known[0]
+        file = f"{name}.{described['sha256'][:_DIGITS]}{SUFFIX}"
+        path.replace(self._folder / file)
+        self.files[file], self._checksums[file] = described, checksums
+        return file
+
+    def _keep(self, file: str) -> None:
+        """Take up a file of the generation before."""
+        assert self._previous is not None
+        self.files[file] = self._previous.files[file]
+        self._checksums[file] = self._previous.checksums[file]
+
+    def _write_file(self, file: str, table: pa.Table, order: arrays.Numbers | None) -> None:
+        path = self._folder / file
+        rows = table.num_rows if order is None else len(order)
+        write_parquet(table, path, order)
+        if rows > plausible_rows(path.stat().st_size):
+            write_parquet(table, path, order, plain=True)
+        described, self._checksums[file] = kept(path)
+        self.files[file] = {"rows": rows, **described}
+
+
+def kept(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Have the disk keep a file; return what the manifest says of its bytes, and its checksums."""
+    whole, blocks, size = hashlib.sha256(), [], 0
+    with path.open("r+b") as file:
+        while block := file.read(BLOCK_BYTES):
+            whole.update(block)
+            blocks.append(hashlib.sha256(block).digest())
+            size += len(block)
+        os.fsync(file.fileno())
+    return {"bytes": size, "sha256": whole.hexdigest()}, b"".join(blocks)
+
+
+def write_parquet(
+    table: pa.Table, path: Path, order: arrays.Numbers | None, *, plain: bool = False
+) -> None:
+    """Write a table as a Parquet file of which single row groups can be read.
+
+    Args:
+        table: The table.
+        path: The new file.
+        order: Which of its rows are written, in their order; None for all in theirs.
+        plain: Write numbers as they are, not their differences.
+    """
+    count = table.num_rows if order is None else len(order)
+    rows = group_rows(path.name, count)
+    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
+    schema = pa.schema(fields, table.schema.metadata)
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        write_page_index=True,
+        **encodings(schema, plain=plain),
+    ) as writer:
+        for start in range(0, count, rows):
+            part = table.slice(start, rows)
+            if order is not None:
+                part = table.take(arrays.from_numpy(order[start : start + rows]))
+            columns = [arrays.decoded(column).combine_chunks() for column in part.columns]
+            writer.write_table(pa.table(columns, schema=schema), row_group_size=rows)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def canonical(name: str, table: pa.Table) -> pa.Table:
+    """Return a table whose rows and whose bytes depend on nothing but its values.
+
+    Properties are ordered by node, then by name; paths keep the order of their steps.
+    """
+    order = canonical_order(name, table)
+    if order is not None:
+        table = table.take(arrays.from_numpy(order))
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
+    return table.combine_chunks()
+
+
+def canonical_order(name: str, table: pa.Table) -> arrays.Numbers | None:
+    """Return the order of a table's rows that depends on their values only; None if it is theirs.
+
+    Other tables than those of properties have it already.
+    """
+    if name not in PROPERTY_TABLES or not table.num_rows:
+        return None
+    names = table["name"].unify_dictionaries()
+    dictionary = names.chunk(0).dictionary.to_pylist()
+    ranks = np.argsort(np.argsort(np.array(dictionary, dtype=object))).astype(np.int32)
+
+    def keys(start: int, length: int) -> tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]:
+        part = names.slice(start, length)
+        indices = [arrays.to_numpy(chunk.indices) for chunk in part.chunks]
+        return (
+            arrays.to_numpy(table["is_custom_property"].slice(start, length)),
+            ranks[np.concatenate(indices)],
+            arrays.to_numpy(table.column(0).slice(start, length)),
+        )
+
+    if all(_in_order(*keys(at, _SLICE + 1)) for at in range(0, table.num_rows, _SLICE)):
+        return None
+    return np.lexsort(keys(0, table.num_rows))
+
+
+def _in_order(custom: arrays.Numbers, rank: arrays.Numbers, owner: arrays.Numbers) -> bool:
+    by_owner, by_name = np.diff(owner), np.diff(rank)
+    by_custom = np.diff(custom.astype(np.int8))
+    later = (by_owner > 0) | (by_owner == 0) & ((by_name > 0) | (by_name == 0) & (by_custom >= 0))
+    return bool(later.all())
