@@ -20,6 +20,7 @@ from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
 from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
 from mlmd_lineage.stores.mysql import MySQLMetadataStore
+from mlmd_lineage.stores.object_storage import SCHEMES, checked_url, is_object_url
 from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
 from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
 
@@ -32,7 +33,8 @@ _JSON = ".json"
 _NAME, _SQLITE_URL, _KUBEFLOW_URL = "The store's name", "The sqlite URL", "The kubeflow URL"
 _EXAMPLES = (
     "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database, "
-    "postgresql://user@host:5432/database, grpc://host:8080 or kubeflow://context/namespace"
+    "postgresql://user@host:5432/database, grpc://host:8080, kubeflow://context/namespace, or an "
+    "archive's s3://bucket/archive"
 )
 
 
@@ -68,15 +70,19 @@ def metadata_store_from(target: object) -> BaseMetadataStore:
         return _from_path(target)
     if os.path.exists(target) and "://" not in target:  # noqa: PTH110 - a path need not be one
         return _from_path(Path(target))
-    make = _MAKERS.get(scheme[1].lower())
+    make = _MAKERS.get(scheme[1].lower(), _from_object_url if is_object_url(target) else None)
     proper = make is not None and target[scheme.end(1) :].startswith("://")
     if not proper and scheme[1].lower() != "file" and holds_credentials(target):
         raise _mistyped(_NAME)
     if make is None:
-        near = errors.did_you_mean(scheme[1].lower().split("+")[0], _MAKERS)
+        near = errors.did_you_mean(scheme[1].lower().split("+")[0], {*_MAKERS, *SCHEMES})
         message = f"{scheme[1]!r} is not a kind of store that this release reads; give {_EXAMPLES}."
         raise errors.ConfigurationError(message + near)
     return make(target)
+
+
+def _from_object_url(url: str) -> BaseMetadataStore:
+    return ArchiveMetadataStore(uri=checked_url(url))
 
 
 def _mistyped(what: str) -> errors.ConfigurationError:

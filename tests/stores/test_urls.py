@@ -206,13 +206,20 @@ class TestOthers:
             ("mysq://u@h/d", r"'mysq' is not a kind of store .* mean 'mysql'"),
             ("mysql+pymysql://u@h/d", r"not a kind of store .* mean 'mysql'"),
             ("postgresql+psycopg2://u@h/d", r"mean 'postgresql'"),
-            ("https://example.com/m.db", "'https' is not a kind of store"),
-            ("s3://bucket/m.db", "'s3' is not a kind of store"),
+            ("ftp://example.com/m.db", "'ftp' is not a kind of store"),
+            ("s4://bucket/archive", "'s4' is not a kind of store .* mean 's3'"),
         ],
     )
     def test_other_schemes(self, target: str, match: str):
         with pytest.raises(errors.ConfigurationError, match=match):
             metadata_store_from(target)
+
+    @pytest.mark.parametrize("scheme", ["s3", "gs", "az", "abfs", "https"])
+    def test_archives_in_object_storage(self, scheme: str):
+        store = metadata_store_from(f"{scheme}://bucket/archive/")
+        assert isinstance(store, ArchiveMetadataStore)
+        assert store.location() == store.url == f"{scheme}://bucket/archive"
+        assert store.local_path is None
 
     @pytest.mark.parametrize("target", [None, 5, b"m.db", {"m.db"}, {"uri": "m.db"}])
     def test_other_things(self, target: object):

@@ -1,0 +1,230 @@
+"""Archives on web servers and in object storage: read in ranges, and within bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import mlmd_lineage as ml
+from mlmd_lineage.readers.remote_archive_files import RemoteArchiveFiles
+from mlmd_lineage.snapshot.tables import ALL_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+
+
+class FileServer(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and parts of them."""
+
+    protocol_version = "HTTP/1.1"
+    with_ranges = True
+    status: int | None = None
+    asked: list[tuple[str, int]]
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer with a file or a part of it."""
+        if self.status is not None:
+            self.send_error(self.status)
+            return
+        try:
+            with open(self.translate_path(self.path), "rb") as file:  # noqa: PTH123 - a text
+                content = file.read()
+        except OSError:
+            self.send_error(404)
+            return
+        wanted = RANGE.fullmatch(self.headers.get("Range", "")) if self.with_ranges else None
+        if wanted is not None:
+            size = len(content)
+            first, last = int(wanted[1]), min(int(wanted[2]), size - 1)
+            content = content[first : last + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        else:
+            self.send_response(200)
+        self.asked.append((self.path.rpartition("/")[2], len(content)))
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@contextlib.contextmanager
+def served(folder: Path, **settings: Any) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """Serve a folder on a free port; yield its URL, and what is asked for."""
+    handler = type("Handler", (FileServer,), {**settings, "asked": []})
+    bound = functools.partial(handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), bound) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", handler.asked  # type: ignore[attr-defined]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def archive(shared_stores: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    snapshot = ml.connect(shared_stores / "zenml_0132.db").snapshot()
+    return snapshot.save(tmp_path_factory.mktemp("remote") / "archive")
+
+
+def answers_are_the_same(url: str, archive: Path) -> None:
+    local = ml.connect(archive)
+    for number in local.snapshot().artifacts["id"].to_pylist()[::40]:
+        found, expected = ml.connect(url).upstream(number), local.upstream(number)
+        assert found.nodes.equals(expected.nodes)
+        assert found.edges.equals(expected.edges)
+    remote, whole = ml.connect(url).snapshot(), local.snapshot()
+    assert all(remote[name].equals(whole[name]) for name in ALL_TABLES)
+    assert len(ml.connect(url).lineage()) == len(local.lineage())
+
+
+def test_an_archive_on_a_web_server(archive: Path):
+    with served(archive.parent) as (url, asked):
+        store = ml.connect(f"{url}/archive/")
+        assert store.location == f"{url}/archive"
+        answers_are_the_same(f"{url}/archive", archive)
+        asked.clear()
+        store.upstream(5)
+        assert {name for name, _ in asked} < {path.name for path in archive.iterdir()}
+
+
+def test_generations_on_a_web_server(shared_stores: Path, tmp_path: Path):
+    folder = ml.connect(shared_stores / "tfx_local.db").snapshot().save(tmp_path / "archive")
+    first = ml.connect(folder).snapshot()
+    ml.connect(shared_stores / "kfp2_emulated.db").snapshot().save(folder, update=True)
+    with served(tmp_path) as (url, _):
+        [old, new] = ml.connect(f"{url}/archive").generations()
+        assert new.number == 2
+        before = ml.connect(f"{url}/archive", as_of=old.taken_at).snapshot()
+        assert before.artifacts.equals(first.artifacts)
+        assert not ml.connect(f"{url}/archive").snapshot().artifacts.equals(first.artifacts)
+
+
+def test_a_server_without_ranges_is_named(archive: Path):
+    with (
+        served(archive.parent, with_ranges=False) as (url, _),
+        pytest.raises(ml.errors.UnreachableError, match="in parts"),
+    ):
+        RemoteArchiveFiles(f"{url}/archive").read_range("Event.parquet", 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (404, ml.errors.NotAMetadataStoreError),
+        (403, ml.errors.StoreError),
+        (500, ml.errors.UnreachableError),
+    ],
+)
+def test_a_server_that_refuses(archive: Path, status: int, error: type[Exception]):
+    with (
+        served(archive.parent, status=status) as (url, _),
+        pytest.raises(error, match=re.escape(f"{url}/archive")) as caught,
+    ):
+        ml.connect(f"{url}/archive").upstream(5)
+    assert caught.value.__cause__ is None
+
+
+def test_no_server_is_there():
+    with served(ml.__path__[0]) as (url, _):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(ml.errors.UnreachableError, match="does not answer"):
+        ml.connect(f"{url}/archive").upstream(5)
+
+
+def test_a_part_that_was_changed_on_its_way_is_refused(archive: Path, tmp_path: Path):
+    copy = tmp_path / "archive"
+    copy.mkdir()
+    for path in archive.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    content = bytearray((copy / "Event.parquet").read_bytes())
+    content[200] ^= 1
+    (copy / "Event.parquet").write_bytes(content)
+    with (
+        served(tmp_path) as (url, _),
+        pytest.raises(ml.errors.DamagedStoreError, match="changed or damaged"),
+    ):
+        ml.connect(f"{url}/archive").upstream(5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:geheim@host/archive",
+        "https://geheim@host/archive",
+        "https://host/archive?token=geheim",
+        "s3://key:geheim@bucket/archive",
+        "az://container/archive?sig=geheim",
+    ],
+)
+def test_credentials_in_a_url_are_refused_and_never_shown(url: str):
+    with pytest.raises(ml.errors.ConfigurationError) as caught:
+        ml.connect(url)
+    assert "geheim" not in repr(caught.value) + str(caught.value)
+    with pytest.raises(ml.errors.ConfigurationError) as caught:
+        ml.ArchiveMetadataStore(uri=url)
+    assert "geheim" not in repr(caught.value) + str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://", "s3://", "https://host/a::file:///etc/passwd"])
+def test_urls_that_name_no_folder(url: str):
+    with pytest.raises(ml.errors.ConfigurationError, match="names one folder"):
+        ml.connect(url)
+
+
+def test_other_schemes_have_to_be_listed():
+    with pytest.raises(ml.errors.ConfigurationError, match="not a kind of store"):
+        ml.connect("dropbox://folder/archive")
+    unregister = ml.register_scheme("team", "memory")
+    try:
+        assert isinstance(ml.connect("team://folder").metadata_store, ml.ArchiveMetadataStore)
+        with pytest.raises(
+            ml.errors.NotAMetadataStoreError, match=r"team://folder holds no manifest"
+        ):
+            ml.connect("team://folder").snapshot()
+    finally:
+        unregister()
+
+
+@pytest.fixture
+def bucket(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve an archive by a local server that speaks S3; yield its URL."""
+    pytest.importorskip("s3fs")
+    moto = pytest.importorskip("moto.server")
+    import s3fs
+
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "geheim")
+    endpoint = f"http://{host}:{port}"
+    try:
+        files = s3fs.S3FileSystem(endpoint_url=endpoint)
+        files.mkdir("bucket")
+        for path in archive.iterdir():
+            files.pipe_file(f"bucket/archive/{path.name}", path.read_bytes())
+        unregister = ml.register_scheme("s3", "s3", endpoint_url=endpoint)
+        yield "s3://bucket/archive"
+        unregister()
+    finally:
+        server.stop()
+
+
+def test_an_archive_in_a_bucket(bucket: str, archive: Path):
+    answers_are_the_same(bucket, archive)
+    with pytest.raises(ml.errors.NotAMetadataStoreError, match="holds no manifest"):
+        ml.connect("s3://bucket/nothing").snapshot()
