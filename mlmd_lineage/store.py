@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
-    from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.readers.base import Generation, Reader
     from mlmd_lineage.recording.recorder import OnUnreachable, RunRecorder
     from mlmd_lineage.recording.store_access import StoreAccess
     from mlmd_lineage.recording.values import SaveValue
@@ -37,6 +38,7 @@ def connect(
     create: bool = False,
     artifact_root: str | os.PathLike[str] | None = None,
     runs: str | BaseMetadataStore | None = None,
+    as_of: Time | None = None,
 ) -> Store:
     """Return the store that a path, a URL, a registered name or a store object means.
 
@@ -63,9 +65,12 @@ def connect(
         runs: The URL of the database in which Kubeflow Pipelines keeps its runs, such as
             ``mysql://user@host:3306/mlpipeline``: it gives runs the names that people gave them.
             An archive of ``kubeflow_save()`` holds its own.
+        as_of: Open an archive as it was at a moment: the newest generation that was taken then or
+            before. See ``Snapshot.save(update=True)``.
 
     Raises:
-        ConfigurationError: The target cannot be a store, or ``runs`` no database.
+        ConfigurationError: The target cannot be a store, ``runs`` no database, or ``as_of`` no
+            moment of an archive.
         StoreNotFoundError: It is a word that is neither registered nor a file or folder here.
         AmbiguousNameError: It is both.
         StoreError: The tables cannot be made.
@@ -74,8 +79,9 @@ def connect(
 
     try:
         root = _root_of_stack() if target is None and artifact_root is None else artifact_root
+        place = opened(target, create=create)
         store = Store(
-            opened(target, create=create),
+            place if as_of is None else _as_of(place, as_of),
             artifact_root=None if root is None else os.fspath(root),
             runs=None if runs is None else _runs_store(runs),
         )
@@ -90,6 +96,13 @@ def connect(
     del target, runs
     failure.__context__ = failure.__cause__ = None
     raise failure from None
+
+
+def _as_of(place: BaseMetadataStore, moment: Time) -> BaseMetadataStore:
+    from mlmd_lineage.lineage.question import milliseconds
+    from mlmd_lineage.stores.archive import as_of
+
+    return as_of(place, milliseconds(moment))
 
 
 def _runs_store(target: object) -> BaseMetadataStore:
@@ -155,6 +168,22 @@ class Store(StoreAudit):
         from mlmd_lineage.snapshot.snapshot import Snapshot
 
         return Snapshot.of(self._reader.read())
+
+    def generations(self) -> tuple[Generation, ...]:
+        """Return the states of a store that an archive holds, oldest first; see ``connect()``.
+
+        >>> [generation.taken_at for generation in store.generations()]
+
+        Returns:
+            For each its ``number``, from 1, and ``taken_at``; none where this is no archive.
+
+        Raises:
+            StoreError: The archive cannot be read.
+        """
+        from mlmd_lineage.readers.base import GenerationKeeper
+
+        reader = self._reader
+        return reader.generations() if isinstance(reader, GenerationKeeper) else ()
 
     @functools.cached_property
     def frames(self) -> StoreFrames:

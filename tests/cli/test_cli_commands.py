@@ -311,6 +311,16 @@ def test_a_snapshot_answers_as_its_store(tmp_path: Path):
         of_store = run(*(a.format(STORE) for a in arguments)).stdout
         assert run(*(a.format(folder) for a in arguments)).stdout == of_store
     assert "is not an empty folder" in refused("snapshot", STORE, folder)
+    assert run("snapshot", STORE, folder, "--update").stdout.startswith("Nothing changed since")
+    [generation] = json.loads(run("generations", folder, "--format", "json").stdout)
+    assert generation["generation"] == 1
+    assert json.loads(run("generations", STORE, "--format", "json").stdout) == []
+    again = str(tmp_path / "again")
+    said = run("snapshot", folder, again, "--as-of", generation["taken_at"]).stdout
+    assert said.startswith("Saved 47 artifacts")
+    assert "holds no generation of 2001" in refused(
+        "snapshot", folder, again, "--as-of", "2001-01-01"
+    )
 
 
 @pytest.mark.parametrize(
