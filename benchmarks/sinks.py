@@ -60,7 +60,8 @@ def load_sqlite(path: Path, executions: int) -> None:
     connection = sqlite3.connect(partial, isolation_level=None)
     with contextlib.closing(connection):
         connection.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -400000"
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; "
+            "PRAGMA cache_size = -2000000; PRAGMA temp_store = MEMORY"
         )
         indexes = [
             (name, sql)
