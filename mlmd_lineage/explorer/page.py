@@ -17,7 +17,7 @@ def shell(title: str) -> str:
     return (
         f"{_HEAD}<title>{_text(title)}</title>"
         '<link rel="icon" href="data:,"><link rel="stylesheet" href="static/explorer.css">'
-        '</head><body>'
+        "</head><body>"
         '<div id="explorer"></div><script src="static/explorer.js"></script></body></html>\n'
     )
 

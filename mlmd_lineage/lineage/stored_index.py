@@ -52,7 +52,7 @@ def tables_of(tables: Tables) -> dict[str, pa.Table]:
     only_cached[index.only_cached] = True
     nodes = {
         "id": np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64),
-        "type_id": index.type_ids.astype(np.int64),
+        "type_id": index.type_ids.astype(np.int64, copy=False),
         "missing": index.missing,
         "only_cached": only_cached,
         "incoming": np.diff(index.incoming.offsets),
@@ -60,15 +60,15 @@ def tables_of(tables: Tables) -> dict[str, pa.Table]:
     }
     edges: dict[str, Array] = {}
     for name, part in (("in", index.incoming), ("out", index.outgoing)):
-        edges[f"{name}_neighbour"] = part.neighbours.astype(np.int32)
-        edges[f"{name}_edge"] = part.edges.astype(np.int32)
-        edges[f"{name}_role"] = part.roles.astype(np.uint8)
+        edges[f"{name}_neighbour"] = part.neighbours.astype(np.int32, copy=False)
+        edges[f"{name}_edge"] = part.edges.astype(np.int32, copy=False)
+        edges[f"{name}_role"] = part.roles.astype(np.uint8, copy=False)
         if part.passes is not None:
-            edges[f"{name}_passes"] = part.passes.astype(np.int32)
+            edges[f"{name}_passes"] = part.passes.astype(np.int32, copy=False)
     if index.orders is not None:
-        edges["order"] = index.orders.astype(np.int32)
+        edges["order"] = index.orders.astype(np.int32, copy=False)
     if index.some_events_are_no_edges:
-        edges["event_row"] = index.event_rows.astype(np.int32)
+        edges["event_row"] = index.event_rows.astype(np.int32, copy=False)
     metadata = {_VERSION_KEY: VERSION, _ARTIFACTS_KEY: str(index.artifacts).encode()}
     return {"graph.nodes": _table(nodes, metadata), "graph.edges": _table(edges, metadata)}
 

@@ -114,12 +114,14 @@ class ArchiveWriter:
                 part_name(name, number), part, None if order is None else order[start:end]
             )
             self.tables[name].append(file)
-            is_there = self._previous is not None and file in self._previous.files
-            self.is_new |= not is_there
+            known = self._previous.files if self._previous is not None else {}
+            self.is_new |= file not in known
             for index in INDEXES.values():
-                if index.table == name and is_there:
+                if index.table != name:
+                    continue
+                if index.file(file) in known:
                     self._keep(index.file(file))
-                elif index.table == name:
+                else:
                     built = archive_indexes.build(index, part)
                     self._write_file(index.file(file), built, None)
 
