@@ -70,7 +70,7 @@ def tables_of(tables: Tables) -> dict[str, pa.Table]:
             edges[f"{name}_passes"] = part.passes.astype(np.int32, copy=False)
     if index.orders is not None:
         edges["order"] = index.orders.astype(np.int32, copy=False)
-    if index.some_events_are_no_edges:
+    if index.size < tables["Event"].num_rows:
         edges["event_row"] = index.event_rows.astype(np.int32, copy=False)
     metadata = {_VERSION_KEY: VERSION, _ARTIFACTS_KEY: str(index.artifacts).encode()}
     return {"graph.nodes": _table(nodes, metadata), "graph.edges": _table(edges, metadata)}
