@@ -10,7 +10,7 @@ from mlmd_lineage.post_execution.loading import run_statuses
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ONLY = 1, 1
 
 
-class StepOutcome(NamedTuple):
+class StepEnd(NamedTuple):
     """How a step ended; that of a group of steps follows from those in it."""
 
     status: Status
@@ -39,7 +39,7 @@ class RunStatuses(NamedTuple):
     is_cached: bool
     started: int | None
     finished: int | None
-    steps: Mapping[int, StepOutcome]
+    steps: Mapping[int, StepEnd]
     attempts: Attempts
     children: Mapping[int, Sequence[int]]
 
@@ -86,7 +86,8 @@ def _attempts(outlines: Outlines, *, repeats: bool) -> Attempts:
     if not repeats:
         return found
     same: dict[tuple[int | None, str, int | None], list[int]] = {}
-    for number, outline in sorted(outlines.items()):
+    for number in sorted(outlines):
+        outline = outlines[number]
         key = (outline.parent_dag, outline.name, outline.iteration)
         same.setdefault(key, []).append(number)
     if len(same) < len(found):
@@ -111,13 +112,13 @@ def _outcomes(
     attempts: Attempts,
     *,
     skip: bool,
-) -> dict[int, StepOutcome]:
-    done: dict[int, StepOutcome] = {}
+) -> dict[int, StepEnd]:
+    done: dict[int, StepEnd] = {}
     order = reversed(_from_the_top(outlines, children)) if children else outlines
     for number in order:
         outline = outlines[number]
         if number not in children and outline.status is not None:
-            done[number] = StepOutcome(outline.status, outline.is_cached, outline.finished)
+            done[number] = StepEnd(outline.status, outline.is_cached, outline.finished)
             continue
         inside = [child for child in children.get(number, ()) if child in done]
         inner = [done[child] for child in inside]
@@ -137,7 +138,7 @@ def _outcomes(
         if outline.status is None and status != "running":
             finished = _most(step.finished for step in inner) or outline.finished
         is_cached = outline.is_cached or (bool(inner) and _all_cached(inner))
-        done[number] = StepOutcome(status, is_cached, finished)
+        done[number] = StepEnd(status, is_cached, finished)
     return done
 
 
@@ -155,7 +156,7 @@ def _last_attempts(steps: Iterable[int], attempts: Attempts) -> list[int]:
     return [number for number in steps if attempts[number][0] == attempts[number][1]]
 
 
-def _all_cached(steps: Collection[StepOutcome]) -> bool:
+def _all_cached(steps: Collection[StepEnd]) -> bool:
     """Tell whether all steps were cached, as far as they were not skipped."""
     done = [step for step in steps if step.status != "canceled"]
     return bool(done) and all(step.is_cached for step in done)
