@@ -41,20 +41,20 @@ def outline_facts(
         names: The properties to show: names, or ``NAME*`` for all that begin so.
         wanted: The ids of the executions; None for all.
     """
-    executions = tables["Execution"]
+    columns = ("id", "type_id", "name", "create_time_since_epoch", "last_update_time_since_epoch")
+    executions = tables["Execution"].select(columns)
+    executions = executions.append_column("state", execution_states_of(tables))
     ids = arrays.to_numpy(executions["id"])
-    order = np.argsort(ids, kind="stable")
-    if wanted is not None:
-        order = order[np.isin(ids[order], np.fromiter(wanted, np.int64, len(wanted)))]
+    if wanted is not None or (np.diff(ids) < 0).any():
+        order = np.argsort(ids, kind="stable")
+        if wanted is not None:
+            order = order[np.isin(ids[order], np.fromiter(wanted, np.int64, len(wanted)))]
+        executions, ids = executions.take(arrays.from_numpy(order)), ids[order]
     values = _values(tables, names)
-    first, last, wrote = (column[order].tolist() for column in _event_times(tables, ids))
-    columns = ("type_id", "name", "create_time_since_epoch", "last_update_time_since_epoch")
-    rows = list(rows_of(executions.select(columns)))
-    states = execution_states_of(tables).to_pylist()
+    first, last, wrote = (column.tolist() for column in _event_times(tables, ids))
     none: tuple[Values, Values] = ({}, {})
-    for at, row in enumerate(order.tolist()):
-        number = int(ids[row])
-        type_id, name, created, updated = rows[row]
+    for at, row in enumerate(rows_of(executions)):
+        number, type_id, name, created, updated, state = row
         type_name, base_type = image.type_of(type_id)
         declared, custom = values.get(number, none)
         original = original_of(custom) if custom else None
@@ -69,7 +69,7 @@ def outline_facts(
             type=type_name,
             base_type=base_type,
             name=name or None,
-            state=states[row],
+            state=state,
             created=created or 0,
             updated=updated or 0,
             properties=declared,
