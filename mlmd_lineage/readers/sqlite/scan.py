@@ -72,7 +72,8 @@ def read(
         raise driver_errors.explained(error, path) from None
     return Tables(
         {
-            name: layout.noted(name, _assembled(name, pieces.get(name, [])))
+            # What the pieces alone hold is freed table by table.
+            name: layout.noted(name, _assembled(name, pieces.pop(name, [])))
             if name in layout.spelling
             else layout.absent(name)
             for name in names
@@ -288,6 +289,8 @@ def _properties(
     )
     places = np.flatnonzero(arrays.to_numpy(empty))
     for column in RARE_VALUES:
+        if values[column].null_count == values.num_rows:
+            continue
         number = whole.schema.get_field_index(column)
         spread = arrays.spread(values[column].combine_chunks(), places, whole.num_rows)
         whole = whole.set_column(number, whole.field(column), spread)
