@@ -34,6 +34,8 @@ _KEPT_NAMES = 1024
 _RESERVED_TEXTS = ("mlmd-struct::", "__MLMD_NULL__")
 _OWN = ("__", names.TAG_PREFIX)
 _PIECE = "__piece_{}_of__{}"
+PIECES = "__piece_*"
+"""What the names of all properties look like that hold a piece of a long text."""
 
 
 def encode(
