@@ -74,6 +74,13 @@ function textWidth(text: string, font: string): number {
 
 const FAMILY = "Helvetica, Arial, sans-serif";
 
+/** Return how wide a box must be for its texts, up to a limit. */
+export function boxWidth(node: SceneNode): number {
+  const name = textWidth(line(node.label), `600 12.5px ${FAMILY}`) + (node.status ? 20 : 0);
+  const about = textWidth(line(node.about ?? aboutOf(node)), `11px ${FAMILY}`);
+  return Math.min(260, Math.max(84, name + 26, about + 26));
+}
+
 /** Return a text shortened in its middle so that it fits. */
 export function fitted(text: string, width: number, size: number, weight = 400): string {
   const font = `${weight} ${size}px ${FAMILY}`;

@@ -34,13 +34,17 @@ export class OverviewView extends View {
     return html`<div class="page">
       <h1>${namePart(answer.store, 200)}</h1>
       ${answer.complete ? nothing : html`<p class="bound">Not complete: ${line(answer.said)}</p>`}
+      ${answer.start
+        ? html`<p class="actions"><a class="button" href=${formatAddress("lineage", answer.start, { hops: "all" })}>Lineage of ${answer.start}</a></p>`
+        : nothing}
       <dl class="tiles">
         ${Object.entries(answer.kinds).map(
           ([kind, number]) => html`<div class="tile ${kind}"><dt>${kind}</dt><dd>${count(number)}</dd></div>`,
         )}
       </dl>
-      ${answer.platforms.length ? this.platforms(answer) : nothing} ${this.pipelines(answer.pipelines)}
-      ${this.types(answer)} ${this.findings(answer.findings)}
+      ${answer.platforms.length ? this.platforms(answer) : nothing}
+      ${answer.start === undefined ? this.pipelines(answer.pipelines) : nothing} ${this.types(answer)}
+      ${answer.start === undefined ? this.findings(answer.findings) : nothing}
     </div>`;
   }
 
