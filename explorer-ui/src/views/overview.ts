@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { formatAddress, runAddress } from "../address.ts";
+import type { App } from "../app.ts";
 import { errorPart, namePart, statusPart, waitingPart } from "../parts/marks.ts";
 import { Question } from "../parts/question.ts";
 import type { Finding, Overview, PipelineSummary, RunSummary } from "../protocol.ts";
@@ -95,10 +96,11 @@ export class OverviewView extends View {
     return html`<li class="pipeline">
       <a class="title" href=${formatAddress("pipeline", pipeline.name)}>${namePart(pipeline.name, 80)}</a>
       <span class="hint">${counted(pipeline.runs, "run")}${pipeline.platform ? ` · ${line(pipeline.platform)}` : ""}</span>
-      ${runBars(pipeline)}
+      ${runBars(this.app, pipeline)}
       ${latest
         ? html`<span class="latest"
-            >${statusPart(latest.status)}<span>${duration(latest.duration)}</span
+            ><a href=${runAddress(latest.name, latest.key, pipeline.name)} title="The last run: ${line(latest.name)}">${statusPart(latest.status)}</a
+            ><span>${duration(latest.duration)}</span
             ><span class="hint">${moment(latest.start).slice(0, 16)}</span>${latest.metric
               ? html`<span class="metric">${namePart(latest.metric.name, 24)} <b>${numeral(latest.metric.value)}</b></span>`
               : nothing}</span
@@ -144,15 +146,19 @@ export class OverviewView extends View {
   }
 }
 
-/** The last runs as bars, the newest to the right: height says the duration, colour the status. */
-function runBars({ name, last }: PipelineSummary): TemplateResult {
+/**
+ * The last runs as bars, the newest to the right: height says the duration, colour the status. A
+ * click opens a run; for keys there is the pipeline's own table.
+ */
+function runBars(app: App, { name, last }: PipelineSummary): TemplateResult {
   const longest = Math.max(1, ...last.map((run) => run.duration ?? 0));
-  return html`<span class="bars" role="group" aria-label="Last runs">
+  const label = `The last ${counted(last.length, "run")}: ${last.map((run) => run.status ?? "unknown").join(", ")}`;
+  return html`<span class="bars" role="img" aria-label=${label}>
     ${[...last].reverse().map(
       (run) =>
-        html`<a class="bar ${run.status ?? "unknown"}" href=${runAddress(run.name, run.key, name)} title=${spoken(run)} aria-label=${spoken(run)}
+        html`<span class="bar ${run.status ?? "unknown"}" title=${spoken(run)} @click=${() => app.go(runAddress(run.name, run.key, name))}
           ><span .style=${`height: ${Math.round(6 + (20 * (run.duration ?? 0)) / longest)}px`}></span
-        ></a>`,
+        ></span>`,
     )}
   </span>`;
 }
