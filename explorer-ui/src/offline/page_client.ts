@@ -3,8 +3,11 @@
 import { AskError, canonical, type Client } from "../client.ts";
 import type { BigScene } from "../drawing/big_scene_data.ts";
 import { boxWidth } from "../drawing/node_shapes.ts";
-import type { Answers, Hit, Licence, Method, NodeAnswer, Overview, Params, SearchAnswer } from "../protocol.ts";
+import type { Answers, Hit, Licence, Method, NodeAnswer, Overview, Params, PipelineAnswer, RunRow, SearchAnswer, Value } from "../protocol.ts";
+import { valueText } from "../text.ts";
 import { GraphQuestions, type HeldGraph, type LineageQuestion } from "./held_graph.ts";
+
+const NOT_HELD = "This page does not hold that. mlmd-lineage explore STORE shows all of a store.";
 
 export interface PageData {
   title?: string | null;
@@ -55,6 +58,10 @@ export class PageClient implements Client {
     switch (method) {
       case "overview":
         return this.overview();
+      case "pipeline":
+        return this.pipeline(params);
+      case "run":
+        return this.held("run", { name: params["name"] });
       case "search":
         return this.search(params["text"] as string, Number(params["limit"]));
       case "labels":
@@ -76,15 +83,32 @@ export class PageClient implements Client {
         return { scene: questions.downstream(key, fold, expand), rows };
       }
       default:
-        throw new AskError(
-          "This page does not hold that: it was made for one lineage. mlmd-lineage explore STORE shows all of the store.",
-        );
+        throw new AskError(NOT_HELD);
     }
+  }
+
+  /** Return an answer that the page was given. */
+  private held(method: Method, params: Params): unknown {
+    const answer = this.answers.get(method + canonical(params));
+    if (answer === undefined) throw new AskError(NOT_HELD);
+    return answer;
+  }
+
+  /** Sort and filter the rows that the page holds, as the Python side does. */
+  private pipeline({ name, offset, limit, sort, filter }: Params): PipelineAnswer {
+    const answer = this.held("pipeline", { name, offset: 0, limit }) as PipelineAnswer;
+    const wanted = ((filter ?? "") as string).toLowerCase();
+    const rows = answer.rows.filter((row) => cellsOf(row).some((value) => valueText(value).toLowerCase().includes(wanted)));
+    const order = sort as { key: string; descending: boolean } | null | undefined;
+    if (order) sortRows(rows, order.key, order.descending);
+    const from = Number(offset);
+    const told = answer.total > answer.rows.length ? `This page holds the newest ${answer.rows.length} of ${answer.total} runs.` : null;
+    return { ...answer, rows: rows.slice(from, from + Number(limit)), total: rows.length, said: told };
   }
 
   private known(key: unknown): string {
     if (typeof key === "string" && this.questions.nodes.has(key)) return key;
-    throw new AskError(`This page does not hold ${String(key)}: it was made for one lineage.`);
+    throw new AskError(`This page does not hold ${String(key)}. mlmd-lineage explore STORE shows all of a store.`);
   }
 
   private overview(): Overview {
@@ -123,4 +147,25 @@ export class PageClient implements Client {
     const said = text.startsWith("filter:") ? "A page on its own does not know the filter language." : null;
     return { hits: hits.slice(0, limit), total: hits.length, said };
   }
+}
+
+function cellsOf(row: RunRow): Value[] {
+  return [row.run, row.status, ...[row.parameters, row.metrics, row.inputs].flatMap((held) => Object.values(held))];
+}
+
+/** Sort rows by a column such as `metric.auc`; those without a value come last. */
+function sortRows(rows: RunRow[], key: string, isDescending: boolean): void {
+  const [group, ...rest] = key.split(".");
+  const cell = (row: RunRow): Value => {
+    const held = row as unknown as Record<string, Value | Record<string, Value>>;
+    const value = rest.length ? (held[`${group ?? ""}s`] as Record<string, Value>)[rest.join(".")] : held[key];
+    return value;
+  };
+  const side = isDescending ? -1 : 1;
+  rows.sort((one, other) => {
+    const [a, b] = [cell(one) ?? null, cell(other) ?? null];
+    if (a === null || b === null) return Number(a === null) - Number(b === null);
+    if (typeof a === "number" && typeof b === "number") return (a - b) * side;
+    return (valueText(a) < valueText(b) ? -1 : 1) * side;
+  });
 }
