@@ -66,7 +66,7 @@ export function svgDocument(picture: SVGSVGElement, bounds: Box, caption: string
 }
 
 function inline(element: Element, original: Element): void {
-  for (const name of ["class", "tabindex", "role", "aria-label", "aria-pressed", "data-id", "data-side"]) {
+  for (const name of ["class", "tabindex", "role", "aria-label", "aria-pressed", "aria-hidden", "data-id", "data-side"]) {
     if (name !== "class" || element.getAttribute("class") !== "world") element.removeAttribute(name);
   }
   const tag = element.tagName;
