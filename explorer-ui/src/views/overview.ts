@@ -57,9 +57,9 @@ export class OverviewView extends View {
   private pipelines(all: PipelineSummary[]): TemplateResult {
     const wanted = this.filter.toLowerCase();
     const some = all.filter(({ name }) => name.toLowerCase().includes(wanted));
-    return html`<section aria-labelledby="pipelines">
+    return html`<section aria-label="Pipelines">
       <div class="heading">
-        <h2 id="pipelines">Pipelines <span class="hint">${count(all.length)}</span></h2>
+        <h2>Pipelines <span class="hint">${count(all.length)}</span></h2>
         ${all.length > 8
           ? html`<input
               type="search"
@@ -111,8 +111,8 @@ export class OverviewView extends View {
 
   private types({ types }: Overview): TemplateResult | typeof nothing {
     if (!types?.length) return nothing;
-    return html`<section aria-labelledby="types">
-      <h2 id="types">Types</h2>
+    return html`<section aria-label="Types">
+      <h2>Types</h2>
       <ul class="types">
         ${types.map(
           ({ name, kind, count: number }) =>
@@ -128,8 +128,8 @@ export class OverviewView extends View {
   private findings(findings: Finding[]): TemplateResult {
     const rank = (finding: Finding): number => SEVERITIES.indexOf(finding.severity.toLowerCase());
     const ordered = [...findings].sort((one, other) => rank(one) - rank(other) || other.count - one.count);
-    return html`<section aria-labelledby="findings">
-      <h2 id="findings">Findings <span class="hint">${count(findings.length)}</span></h2>
+    return html`<section aria-label="Findings">
+      <h2>Findings <span class="hint">${count(findings.length)}</span></h2>
       ${ordered.length
         ? html`<ul class="findings">
             ${ordered.map(
