@@ -259,6 +259,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pipelines",
         "post_execution",
         "errors",
+        "explorer",
         "deadline",
         "kubeflow",
         "audit",
