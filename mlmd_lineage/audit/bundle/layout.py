@@ -9,8 +9,11 @@ import io
 import zipfile
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from mlmd_lineage.audit.records import merkle
 from mlmd_lineage.audit.records.record_lines import all_records
+from mlmd_lineage.audit.records.sha256 import DIGEST_BYTES
 from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
@@ -55,17 +58,22 @@ def record_files(tables: HasTables) -> RecordFiles:
     """Return the records of some tables as a bundle has them."""
     lines: list[bytes] = []
     hashes: list[str] = []
-    leaves: list[bytes] = []
+    leaves = []
     counts: dict[str, int] = {}
     for records in all_records(tables):
         text, offsets = records.text, records.offsets()
         counts[records.kind] = len(records)
-        for key, start, stop in zip(records.keys(), offsets, offsets[1:], strict=False):
-            leaf = merkle.leaf_hash(text[start:stop])
-            leaves.append(leaf)
-            hashes.append(f"{leaf.hex()}  {key}\n")
+        made = merkle.leaf_hashes(text, offsets)
+        leaves.append(made)
+        digits = made.tobytes().hex()
+        width = 2 * DIGEST_BYTES
+        hashes += [
+            f"{digits[at * width : (at + 1) * width]}  {key}\n"
+            for at, key in enumerate(records.keys())
+        ]
         lines.append(bytes(text[offsets[0] : offsets[-1]]))
-    return RecordFiles(b"".join(lines), "".join(hashes).encode(), counts, merkle.root(leaves).hex())
+    root = merkle.root(np.concatenate(leaves)).hex()
+    return RecordFiles(b"".join(lines), "".join(hashes).encode(), counts, root)
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

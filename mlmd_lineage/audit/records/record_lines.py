@@ -82,19 +82,22 @@ class Records:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def key(self, row: int) -> str:
+        """Return a record's key, such as ``artifact/5``, or ``parent_context/3/1`` of pairs."""
+        return "/".join([self.kind, *map(str, np.atleast_1d(self.ids[row]).tolist())])
+
     def keys(self) -> list[str]:
-        """Return each record's key, such as ``artifact/5``, or ``parent_context/3/1`` of pairs."""
+        """Return each record's key."""
         if self.ids.ndim == 1:
             return [f"{self.kind}/{number}" for number in self.ids.tolist()]
         return [f"{self.kind}/{one}/{other}" for one, other in self.ids.tolist()]
 
-    def offsets(self) -> list[int]:
+    def offsets(self) -> Array:
         """Return where each record's line begins in ``text``, and where the last one ends."""
         if not len(self.lines):
-            return [0]
+            return np.zeros(1, np.int64)
         offsets = np.frombuffer(self.lines.buffers()[1], np.int64)[self.lines.offset :]
-        found: list[int] = offsets[: len(self.lines) + 1].tolist()
-        return found
+        return offsets[: len(self.lines) + 1]
 
     @property
     def text(self) -> memoryview:
