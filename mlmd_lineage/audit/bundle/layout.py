@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from mlmd_lineage.audit.records.sha256 import DIGEST_BYTES
 from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mlmd_lineage.snapshot.tables import HasTables
 
@@ -82,10 +82,18 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     They are stored, not compressed: each release of zlib compresses in its own way.
     """
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as file:
+    write_zip(made, {name: (len(raw), (raw,)) for name, raw in files.items()})
+    return made.getvalue()
+
+
+def write_zip(target: IO[bytes], files: Mapping[str, tuple[int, Iterable[bytes]]]) -> None:
+    """Write some files as ``zipped()`` does, each given by its size and its bytes in pieces."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(files):
             member = zipfile.ZipInfo(name, _ZIP_TIME)
             member.external_attr = _ZIP_MODE
             member.create_system = _UNIX
-            file.writestr(member, files[name])
-    return made.getvalue()
+            member.file_size, pieces = files[name]
+            with file.open(member, "w") as opened:
+                for piece in pieces:
+                    opened.write(piece)

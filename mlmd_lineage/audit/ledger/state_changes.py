@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.audit.ledger.store_parts import BLOCK, SINGLE, TABLES, owners_of
+from mlmd_lineage.audit.ledger.store_parts import BLOCK, SINGLE, owners_of
 from mlmd_lineage.audit.ledger.store_state import first_ids
 from mlmd_lineage.audit.records import merkle
 from mlmd_lineage.audit.records.changes import RecordChange, changes_of, record_changes
-from mlmd_lineage.audit.records.record_lines import records_of
+from mlmd_lineage.audit.records.record_lines import TABLES, records_of
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from mlmd_lineage.audit.records.record_lines import TABLES
 from mlmd_lineage.audit.records.text_columns import whole
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,16 +33,6 @@ if TYPE_CHECKING:
 BLOCK = 64
 SINGLE = ("type", "artifact", "execution", "context")
 """The kinds of which each record is a leaf."""
-TABLES: Mapping[str, tuple[str, ...]] = {
-    **{kind: (node.table, node.properties) for kind, node in KINDS.items()},
-    "type": ("Type", "TypeProperty"),
-    "parent_type": ("ParentType",),
-    "event": ("Event", "EventPath"),
-    "attribution": ("Attribution",),
-    "association": ("Association",),
-    "parent_context": ("ParentContext",),
-}
-"""The tables that each kind of records is made of; the first column of each is the id's."""
 _ROWS = 1 << 15
 """How many rows of a kind's first table a part has."""
 _DIGEST_OF = "mlmd-lineage ledger part 1"

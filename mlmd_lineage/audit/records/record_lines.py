@@ -52,6 +52,16 @@ RECORD_KINDS = (
 )
 """The kinds of records, in the order in which their lines stand."""
 
+TABLES: Mapping[str, tuple[str, ...]] = {
+    **{kind: (node.table, node.properties) for kind, node in KINDS.items()},
+    "type": ("Type", "TypeProperty"),
+    "parent_type": ("ParentType",),
+    "event": ("Event", "EventPath"),
+    "attribution": ("Attribution",),
+    "association": ("Association",),
+    "parent_context": ("ParentContext",),
+}
+"""The tables that each kind of records is made of; the first column of each is the id's."""
 _PAIRS = {
     "parent_type": ("ParentType", ("type_id", "parent_type_id")),
     "parent_context": ("ParentContext", ("context_id", "parent_context_id")),
