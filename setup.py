@@ -1,4 +1,4 @@
-"""Build steps: ``proto/``, two libraries in C and ``explorer-ui/``; all else is in ``setup.cfg``."""
+"""Build steps: ``proto/``, two C libraries, ``explorer-ui/``; all else is in ``setup.cfg``."""
 
 from __future__ import annotations
 
