@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mlmd_lineage.lineage.graph_base import GraphBase
+    from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
@@ -280,21 +282,27 @@ class Store(StoreAudit):
         """
         return self.snapshot().findings
 
-    def describe(self, snapshot: Snapshot | None = None) -> StoreDescription:
-        """Return what the store holds, which platforms wrote it, and what is odd; it is read whole.
+    def describe(
+        self, snapshot: Snapshot | None = None, *, findings: bool = False
+    ) -> StoreDescription:
+        """Return what the store holds, which platforms wrote it, and on demand what is odd in it.
 
         >>> print(store.describe())
 
         Args:
             snapshot: A snapshot of this store, where there is one: the store is not read again.
+            findings: Look for findings too; all of the store is read for it.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution.description import describe
+        from mlmd_lineage.post_execution import description
 
+        where = self.location, self.metadata_store.FLAVOR
+        if snapshot is None and not findings:
+            return description.describe(description.read(self._reader), *where)
         held = self.snapshot() if snapshot is None else snapshot
-        return describe(held, self.location, self.metadata_store.FLAVOR)
+        return description.describe(held, *where, held.findings if findings else None)
 
     def changes(self, since: Snapshot | str | os.PathLike[str] | BaseMetadataStore) -> pd.DataFrame:
         """Return what was added, finished, changed and removed since a snapshot, value by value.
@@ -419,6 +427,38 @@ class Store(StoreAudit):
         from mlmd_lineage.recording.store_access import StoreAccess
 
         return StoreAccess(self._reader, self.writer(), self.location)
+
+    def explore(
+        self, node: Node | None = None, *, direction: str = "upstream", height: int = 640
+    ) -> Any:
+        """Return a widget in which the explorer shows the store: for Jupyter, VS Code and marimo.
+
+        >>> store.explore()
+        >>> store.explore("Model:churn", direction="both")
+
+        Outside of notebooks ``mlmd-lineage explore`` shows it in the browser. ``docs/explorer.md``
+        is the guide.
+
+        Args:
+            node: What is shown first: a node or a run, as ``upstream()`` takes it; without one an
+                overview of the store.
+            direction: What of the node is shown: ``upstream``, ``downstream`` or ``both``.
+            height: How many pixels it is high.
+
+        Raises:
+            ConfigurationError: The extra ``explore`` or the front end is not installed.
+            NotFoundError: The store holds no such node.
+            AmbiguousNameError: A name fits several.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.explorer import widget
+
+        return widget.explore(self, node, direction=direction, height=height)
+
+    def _explored(self, graph: GraphBase, height: int) -> Any:
+        from mlmd_lineage.explorer import widget
+
+        return widget.explore_graph(self, graph, height=height)
 
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.

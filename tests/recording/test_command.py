@@ -119,6 +119,15 @@ def test_what_cannot_be_recorded_is_not_run(store: ml.Store):
     assert store.get_run("r").status == "failed"
 
 
+def test_a_store_in_front_is_refused_with_its_option():
+    options = ("--pipeline", "churn", "--step", "train")
+    done = terminal.invoke("run", "store.db", *options, "--", PYTHON, "train.py")
+    assert done.exit_code == 2
+    assert "'store.db'" in done.output
+    assert "--store" in done.output
+    assert not Path("model.pkl").exists()
+
+
 WAITING = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
