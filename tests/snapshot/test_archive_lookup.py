@@ -77,6 +77,7 @@ def chains() -> Snapshot:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(archive_layout, "_FEWEST_ROWS", 256)
+        patched.setattr(archive_layout, "_FEWEST_NODES", 256)
         patched.setattr(archive_layout, "_MOST_ROWS", 256)
         return chains().save(tmp_path_factory.mktemp("chains") / "archive")
 
@@ -85,6 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write row groups of a few rows, so that small stores have many."""
     monkeypatch.setattr(archive_layout, "_FEWEST_ROWS", 20)
+    monkeypatch.setattr(archive_layout, "_FEWEST_NODES", 20)
     monkeypatch.setattr(archive_layout, "_MOST_ROWS", 20)
 
 
@@ -155,7 +157,7 @@ def fetched(store: ml.Store, table: str, where: dict[str, Any]) -> list[tuple[An
 
 
 @pytest.mark.usefixtures("small_groups")
-@pytest.mark.parametrize("name", ["tfx_local", "kfp2_emulated"])
+@pytest.mark.parametrize("name", ["tfx_local", "kfp1_emulated"])
 def test_rows_are_those_of_the_database(name: str, shared_stores: Path, tmp_path: Path):
     database = ml.connect(shared_stores / f"{name}.db")
     saved = ml.connect(database.snapshot().save(tmp_path / "archive"))
@@ -177,7 +179,7 @@ def test_rows_are_those_of_the_database(name: str, shared_stores: Path, tmp_path
 
 
 @pytest.mark.usefixtures("small_groups")
-@pytest.mark.parametrize("name", ["kfp1_emulated", "zenml_0132"])
+@pytest.mark.parametrize("name", ["kfp1_emulated", "kfp2_emulated"])
 def test_answers_are_those_of_the_database(name: str, shared_stores: Path, tmp_path: Path):
     database = ml.connect(shared_stores / f"{name}.db")
     snapshot = database.snapshot()
@@ -306,7 +308,7 @@ def test_very_regular_rows_are_plausible(tmp_path: Path):
     assert saved.snapshot().associations.num_rows == count
 
 
-@pytest.mark.parametrize("name", ["tfx_local", "kfp1_emulated", "kfp2_emulated", "zenml_0132"])
+@pytest.mark.parametrize("name", ["tfx_local", "zenml_0132"])
 def test_a_saved_graph_is_the_one_that_would_be_built(
     name: str, shared_stores: Path, tmp_path: Path
 ):
@@ -314,7 +316,7 @@ def test_a_saved_graph_is_the_one_that_would_be_built(
     saved = ml.connect(snapshot.save(tmp_path / "new")).lineage()
     built = ml.connect(without_indexes(snapshot, tmp_path / "old")).lineage()
     assert "_whole" not in vars(saved.tables)
-    for number in snapshot.artifacts["id"].to_pylist()[::9]:
+    for number in snapshot.artifacts["id"].to_pylist()[::19]:
         for flags in ({}, {"reuse": True, "internal": True, "later": True}):
             for ask in ("upstream", "downstream"):
                 found = getattr(saved, ask)(number, **flags)
