@@ -189,7 +189,7 @@ def write_parquet(
     with pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
+        compression="lz4" if path.name.startswith(GRAPH) else "zstd",
         write_page_index=True,
         **encodings(schema, plain=plain),
     ) as writer:
