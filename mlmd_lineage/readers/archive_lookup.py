@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.archive_layout import TableIndex
 
 _MOST_CHECKSUMS = 1 << 28
-_KEPT_BLOCKS = 8 << 20
+_KEPT_BLOCKS = 4 << 20
 _KEPT_BLOCKS_OF_SERVERS = 32 << 20
-_KEPT_GROUPS = 24 << 20
+_KEPT_GROUPS = 16 << 20
 _FEW = 16
 
 

@@ -46,7 +46,7 @@ PART_KEYS = 1 << 16
 
 So rows that are added at the end of a table, or changed, leave its other files as they were.
 """
-_FEWEST_ROWS = 4_096
+_FEWEST_ROWS = 8_192
 _FEWEST_NODES = 2_048
 """As ``_FEWEST_ROWS``, of nodes: their texts take the longest to decode."""
 _NODES = ("Artifact.", "Execution.", "Context.")
