@@ -26,15 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHAINS, LENGTH = 50, 80
-EVENTS = 2 * CHAINS * LENGTH
 
 
-def chains() -> Snapshot:
+def chains(length: int = LENGTH) -> Snapshot:
     """Return a store of many chains, interleaved: each artifact is written and taken once."""
-    count = CHAINS * LENGTH
+    count = CHAINS * length
     ids = np.arange(1, count + 1)
     times = 1_600_000_000_000 + ids
-    events = np.arange(1, EVENTS + 1)
+    events = np.arange(1, 2 * count + 1)
     execution = (events + 1) // 2
     made = events % 2 == 0
     artifact = np.where(made, execution + CHAINS, execution)
@@ -122,9 +121,9 @@ def test_an_answer_reads_a_small_part_of_an_archive(
         archive_writer,
     ):
         monkeypatch.setattr(module, "BLOCK_BYTES", 512)
-    monkeypatch.setattr(archive_layout, "_FEWEST_ROWS", 256)
-    monkeypatch.setattr(archive_layout, "_FEWEST_NODES", 256)
-    folder = chains().save(tmp_path / "archive")
+    monkeypatch.setattr(archive_layout, "_FEWEST_ROWS", 1_024)
+    monkeypatch.setattr(archive_layout, "_FEWEST_NODES", 1_024)
+    folder = chains(length=300).save(tmp_path / "archive")
     counted = Counted(monkeypatch)
     node = f"artifact/{5 * CHAINS + 7}"
     trace = ml.connect(folder).upstream(node)
