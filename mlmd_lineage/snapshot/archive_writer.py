@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _SLICE = 1 << 20
 """How many rows are looked at together."""
+_LEVEL = 3
+"""The level of Zstandard's own default; Arrow's is 1."""
 _DIGITS = 12
 """How many digits of its SHA-256 the name of a later generation's file has."""
 
@@ -189,7 +191,8 @@ def write_parquet(
     with pq.ParquetWriter(
         path,
         schema,
-        compression="lz4" if path.name.startswith(GRAPH) else "zstd",
+        compression="zstd",
+        compression_level=_LEVEL,
         write_page_index=True,
         **encodings(schema, plain=plain),
     ) as writer:
