@@ -193,7 +193,8 @@ def write_parquet(
         schema,
         compression="zstd",
         compression_level=_LEVEL,
-        write_page_index=True,
+        # The row groups of indexes hold one page a column, of which their statistics say the same.
+        write_page_index=".by_" not in path.name and not path.name.startswith(GRAPH),
         **encodings(schema, plain=plain),
     ) as writer:
         for start in range(0, count, rows):
