@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Collection
 
-MOST_MANIFEST_BYTES = 1 << 20
+MOST_MANIFEST_BYTES = 8 << 20
 MOST_TABLE_BYTES = 1 << 38
 _MOST_FOOTER_BYTES = 64 << 20
 _MOST_FOOTER_ITEMS = 1 << 20

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.archive_layout import TableIndex
 
 _MOST_CHECKSUMS = 1 << 28
-_KEPT_BLOCKS = 8 << 20
+_KEPT_BLOCKS = 4 << 20
 _KEPT_BLOCKS_OF_SERVERS = 32 << 20
-_KEPT_GROUPS = 24 << 20
+_KEPT_GROUPS = 16 << 20
+_FEW = 16
 
 
 class ArchiveLookup:
@@ -140,15 +141,21 @@ class ArchiveLookup:
 def among(column: pa.ChunkedArray, values: Collection[int | str]) -> arrays.Flags:
     """Return which cells of a column have one of some values."""
     kept = set(values)
+    if pa.types.is_integer(column.type):
+        numbers, found = arrays.to_numpy(column), _numbers(kept)
+        if len(found) > _FEW:
+            inside = np.isin(numbers, found)
+        else:
+            inside = np.zeros(len(numbers), bool)
+            for number in found.tolist():
+                inside |= numbers == number
+        return inside & arrays.to_numpy(column.is_valid()) if column.null_count else inside
     parts = [np.empty(0, bool)]
     for chunk in column.chunks:
         if pa.types.is_dictionary(chunk.type):
             # The last one is for null.
             named = np.array([*(v in kept for v in chunk.dictionary.to_pylist()), False], bool)
             parts.append(named[arrays.to_numpy(chunk.indices, -1)])
-        elif pa.types.is_integer(chunk.type):
-            found = np.isin(arrays.to_numpy(chunk), _numbers(kept))
-            parts.append(found & arrays.to_numpy(chunk.is_valid()))
         else:
             # The values are few, and may be texts or numbers.
             parts.append(np.array([value in kept for value in chunk.to_pylist()], bool))

@@ -258,7 +258,8 @@ class ArchiveSession:
         for name, wanted_values in where.items():
             kept &= among(numbers[name], wanted_values)
         ids = arrays.to_numpy(numbers["id"])
-        values = ids if numbers[column].null_count else arrays.to_numpy(numbers[column])
+        missing = ~arrays.to_numpy(numbers[column].is_valid()) & kept
+        values = ids if missing.any() else arrays.to_numpy(numbers[column])
         if after is not None:
             value, last = after[0] if values is not ids else after[1], after[1]
             same = (values == value) & ((ids < last) if descending else (ids > last))

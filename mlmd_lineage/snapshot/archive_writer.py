@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _SLICE = 1 << 20
 """How many rows are looked at together."""
+_LEVEL = 3
+"""The level of Zstandard's own default; Arrow's is 1."""
 _DIGITS = 12
 """How many digits of its SHA-256 the name of a later generation's file has."""
 
@@ -190,7 +192,9 @@ def write_parquet(
         path,
         schema,
         compression="zstd",
-        write_page_index=True,
+        compression_level=_LEVEL,
+        # The row groups of indexes hold one page a column, of which their statistics say the same.
+        write_page_index=".by_" not in path.name and not path.name.startswith(GRAPH),
         **encodings(schema, plain=plain),
     ) as writer:
         for start in range(0, count, rows):

@@ -26,6 +26,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write many small files of few row groups, so that small stores have several."""
     for name, value in (
         ("_FEWEST_ROWS", 20),
+        ("_FEWEST_NODES", 20),
         ("_MOST_ROWS", 20),
         ("PART_ROWS", 50),
         ("PART_KEYS", 16),

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHAINS, LENGTH = 50, 80
-EVENTS = 2 * CHAINS * LENGTH
 
 
 def chains() -> Snapshot:
@@ -33,7 +32,7 @@ def chains() -> Snapshot:
     count = CHAINS * LENGTH
     ids = np.arange(1, count + 1)
     times = 1_600_000_000_000 + ids
-    events = np.arange(1, EVENTS + 1)
+    events = np.arange(1, 2 * count + 1)
     execution = (events + 1) // 2
     made = events % 2 == 0
     artifact = np.where(made, execution + CHAINS, execution)
@@ -77,6 +76,7 @@ def chains() -> Snapshot:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(archive_layout, "_FEWEST_ROWS", 256)
+        patched.setattr(archive_layout, "_FEWEST_NODES", 256)
         patched.setattr(archive_layout, "_MOST_ROWS", 256)
         return chains().save(tmp_path_factory.mktemp("chains") / "archive")
 
@@ -85,6 +85,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write row groups of a few rows, so that small stores have many."""
     monkeypatch.setattr(archive_layout, "_FEWEST_ROWS", 20)
+    monkeypatch.setattr(archive_layout, "_FEWEST_NODES", 20)
     monkeypatch.setattr(archive_layout, "_MOST_ROWS", 20)
 
 
@@ -111,7 +112,8 @@ class Counted:
 def test_an_answer_reads_a_small_part_of_an_archive(folder: Path, monkeypatch: pytest.MonkeyPatch):
     counted = Counted(monkeypatch)
     node = f"artifact/{5 * CHAINS + 7}"
-    trace = ml.connect(folder).upstream(node)
+    store = ml.connect(folder)
+    trace = store.upstream(node)
     assert len(trace) == 11
     assert set(counted.whole) <= {
         "manifest.json",
@@ -120,8 +122,13 @@ def test_an_answer_reads_a_small_part_of_an_archive(folder: Path, monkeypatch: p
         "TypeProperty.parquet",
         "ParentType.parquet",
     }
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    assert sum(counted.ranges.values()) < size // 2
+    reader = store._reader
+    assert isinstance(reader, ArchiveReader)
+    assert reader._lookup is not None
+    for name in ("Artifact", "Event", "Event.by_artifact_id", "Event.by_execution_id"):
+        path = str(folder / f"{name}.parquet")
+        decoded = [key for key in reader._lookup._groups if path in repr(key)]
+        assert 0 < len(decoded) <= 4 < pq.ParquetFile(path).num_row_groups, name
     assert "Attribution.parquet" not in counted.ranges
     expected = ml.connect(folder).lineage().upstream(node)
     assert trace.nodes.equals(expected.nodes)
@@ -155,7 +162,7 @@ def fetched(store: ml.Store, table: str, where: dict[str, Any]) -> list[tuple[An
 
 
 @pytest.mark.usefixtures("small_groups")
-@pytest.mark.parametrize("name", ["tfx_local", "kfp2_emulated"])
+@pytest.mark.parametrize("name", ["tfx_local", "kfp1_emulated"])
 def test_rows_are_those_of_the_database(name: str, shared_stores: Path, tmp_path: Path):
     database = ml.connect(shared_stores / f"{name}.db")
     saved = ml.connect(database.snapshot().save(tmp_path / "archive"))
@@ -177,7 +184,7 @@ def test_rows_are_those_of_the_database(name: str, shared_stores: Path, tmp_path
 
 
 @pytest.mark.usefixtures("small_groups")
-@pytest.mark.parametrize("name", ["kfp1_emulated", "zenml_0132"])
+@pytest.mark.parametrize("name", ["kfp1_emulated", "kfp2_emulated"])
 def test_answers_are_those_of_the_database(name: str, shared_stores: Path, tmp_path: Path):
     database = ml.connect(shared_stores / f"{name}.db")
     snapshot = database.snapshot()
@@ -306,7 +313,7 @@ def test_very_regular_rows_are_plausible(tmp_path: Path):
     assert saved.snapshot().associations.num_rows == count
 
 
-@pytest.mark.parametrize("name", ["tfx_local", "kfp1_emulated", "kfp2_emulated", "zenml_0132"])
+@pytest.mark.parametrize("name", ["tfx_local", "zenml_0132"])
 def test_a_saved_graph_is_the_one_that_would_be_built(
     name: str, shared_stores: Path, tmp_path: Path
 ):
@@ -314,7 +321,7 @@ def test_a_saved_graph_is_the_one_that_would_be_built(
     saved = ml.connect(snapshot.save(tmp_path / "new")).lineage()
     built = ml.connect(without_indexes(snapshot, tmp_path / "old")).lineage()
     assert "_whole" not in vars(saved.tables)
-    for number in snapshot.artifacts["id"].to_pylist()[::9]:
+    for number in snapshot.artifacts["id"].to_pylist()[::19]:
         for flags in ({}, {"reuse": True, "internal": True, "later": True}):
             for ask in ("upstream", "downstream"):
                 found = getattr(saved, ask)(number, **flags)

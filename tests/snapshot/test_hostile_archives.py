@@ -165,12 +165,12 @@ from mlmd_lineage.snapshot import archive_writer
 snapshot = ml.connect(sys.argv[1]).snapshot()
 write, count = archive_writer.write_parquet, 0
 
-def killing(*arguments):
+def killing(*arguments, **options):
     global count
     count += 1
     if count == 5:
         os.kill(os.getpid(), signal.SIGTERM)
-    write(*arguments)
+    write(*arguments, **options)
 
 archive_writer.write_parquet = killing
 snapshot.save(sys.argv[2])
