@@ -88,8 +88,12 @@ def nulls(length: int, kind: pa.DataType) -> pa.Array:
     """
     if pa.types.is_dictionary(kind):
         return pa.nulls(length, kind)
-    zeros = _zeros.of(8 * (length + 1))
-    buffers = [zeros, zeros, pa.py_buffer(b"")] if _has_offsets(kind) else [zeros, zeros]
+    valid = _zeros.of((length + 7) // 8)
+    if _has_offsets(kind):
+        size = 8 if _is_large(kind) else 4
+        buffers = [valid, _zeros.of(size * (length + 1)), pa.py_buffer(b"")]
+    else:
+        buffers = [valid, _zeros.of((length * kind.bit_width + 7) // 8)]
     return pa.Array.from_buffers(kind, length, buffers, null_count=length)
 
 
@@ -100,11 +104,11 @@ class _Zeros:
         self._buffer = pa.py_buffer(b"")
 
     def of(self, size: int) -> pa.Buffer:
-        """Return a buffer of at least so many bytes."""
+        """Return a buffer of so many bytes; when it is pickled, no others are."""
         buffer = self._buffer
         if buffer.size < size:
             buffer = self._buffer = pa.py_buffer(bytes(size))
-        return buffer
+        return buffer.slice(0, size)
 
 
 _zeros = _Zeros()

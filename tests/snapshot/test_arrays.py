@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -28,6 +29,14 @@ def test_nulls_are_nulls(kind: pa.DataType):
         found = arrays.nulls(length, kind)
         found.validate(full=True)
         assert found.equals(pa.nulls(length, kind))
+
+
+def test_of_nulls_no_more_is_pickled_than_there_are():
+    arrays.nulls(100_000, pa.int64())
+    for kind in (pa.int64(), pa.large_binary(), pa.string(), pa.bool_()):
+        found = arrays.nulls(9, kind)
+        assert len(pickle.dumps(found)) < 1000
+        assert pickle.loads(pickle.dumps(found)).equals(found)  # noqa: S301 - our own
 
 
 def test_nulls_share_one_buffer():
