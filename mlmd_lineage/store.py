@@ -282,21 +282,27 @@ class Store(StoreAudit):
         """
         return self.snapshot().findings
 
-    def describe(self, snapshot: Snapshot | None = None) -> StoreDescription:
-        """Return what the store holds, which platforms wrote it, and what is odd; it is read whole.
+    def describe(
+        self, snapshot: Snapshot | None = None, *, findings: bool = False
+    ) -> StoreDescription:
+        """Return what the store holds, which platforms wrote it, and on demand what is odd in it.
 
         >>> print(store.describe())
 
         Args:
             snapshot: A snapshot of this store, where there is one: the store is not read again.
+            findings: Look for findings too; all of the store is read for it.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        from mlmd_lineage.post_execution.description import describe
+        from mlmd_lineage.post_execution import description
 
+        where = self.location, self.metadata_store.FLAVOR
+        if snapshot is None and not findings:
+            return description.describe(description.read(self._reader), *where)
         held = self.snapshot() if snapshot is None else snapshot
-        return describe(held, self.location, self.metadata_store.FLAVOR)
+        return description.describe(held, *where, held.findings if findings else None)
 
     def changes(self, since: Snapshot | str | os.PathLike[str] | BaseMetadataStore) -> pd.DataFrame:
         """Return what was added, finished, changed and removed since a snapshot, value by value.

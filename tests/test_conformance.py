@@ -29,6 +29,8 @@ from mlmd_lineage import Dossier
 from mlmd_lineage.audit.auditing import audit
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.graph_tables import TablesSession
+from mlmd_lineage.post_execution import frames as run_frames
+from mlmd_lineage.post_execution.frames import StoreFrames
 from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.archive import canonical
 from mlmd_lineage.snapshot.frames import Frames
@@ -305,6 +307,14 @@ def test_the_other_frames_are_the_same(case: Case):
     for kind in ("events", "types"):
         one, other = (getattr(s.frames, kind)() for s in (case.store, case.snapshot))
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_the_frames_of_runs_are_the_same(case: Case, monkeypatch: pytest.MonkeyPatch):
+    live, memory = case.store.frames, StoreFrames.of(case.snapshot)
+    found = {"runs": live.runs(), "pipelines": live.pipelines(), "artifacts": live.artifacts()}
+    monkeypatch.setattr(run_frames, "needed_properties", lambda _: None)  # runs are assembled whole
+    for kind, frame in found.items():
+        pd.testing.assert_frame_equal(frame, getattr(memory, kind)(), obj=kind)
 
 
 def test_the_graphs_are_the_same(case: Case):

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.command import Command, examples, progress, progress_bar
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.text import printable
-from mlmd_lineage.snapshot.json_values import is_missing, json_value
+from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Iterable
 
+    from mlmd_lineage.post_execution.description import TypeCount
     from mlmd_lineage.snapshot.finding_codes import FindingCode
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.snapshot import Snapshot
     from mlmd_lineage.store import Store
 
 _KINDS = ("artifacts", "executions", "contexts")
-_DIGEST = re.compile(r"^[0-9a-f]{32,}$")
-_NAMED = 3  # contexts of a type up to which they are named
 _EXAMPLES = 3  # findings of a code that are quoted
 
 
@@ -37,6 +35,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "describe metadata.db",
             "describe mysql://reader@db.example/metadb",
+            "describe metadata.db --findings",
             "describe archive/ --format json",
             store_note=True,
         ),
@@ -47,14 +46,26 @@ def register(app: typer.Typer) -> None:
 def _describe(
     *,
     target: QuestionOptions,
+    findings: Annotated[
+        bool,
+        typer.Option("--findings", help="Also look for what is not as it should be: read all."),
+    ] = False,
     format_: Annotated[
         DescriptionFormat, typer.Option("--format", "-f", help="The format.")
     ] = DescriptionFormat.table,
 ) -> None:
-    """Show what a store is and holds, and what in it is not as it should be."""
+    """Show what a store is and holds, and on demand what in it is not as it should be."""
+    from mlmd_lineage.snapshot.findings import findings_of
+
     store = target.open()
+    snapshot = None
     with progress(f"Reading {store.location}"):
-        described = description(store, store.snapshot())
+        if findings:
+            snapshot = store.snapshot()
+        described = description(store, snapshot)
+    if snapshot is not None:
+        with progress_bar("Looking for findings", "Looking for findings") as told:
+            described["findings"] = finding_rows(findings_of(snapshot, told))
     if format_ is DescriptionFormat.json:
         output.write_json(described, indent=1)
     else:
@@ -62,59 +73,48 @@ def _describe(
             output.write_line(line, style)
 
 
-def description(store: Store, snapshot: Snapshot) -> dict[str, Any]:
-    """Return what a store is and holds, as JSON has it."""
-    frames = {kind: getattr(snapshot.frames, kind)() for kind in _KINDS}
-    events = snapshot.frames.events()
-    findings: dict[FindingCode, list[Finding]] = {}
-    for finding in snapshot.findings:
-        findings.setdefault(finding.code, []).append(finding)
+def description(store: Store, snapshot: Snapshot | None = None) -> dict[str, Any]:
+    """Return what a store is and holds, as JSON has it; ``findings`` says that none are known."""
+    described = store.describe(snapshot)
     return {
         "location": store.location,
         "flavor": store.metadata_store.FLAVOR,
-        "schema_version": snapshot.schema_version,
-        "platforms": dict(store.describe(snapshot).platforms),
-        "counts": {kind: len(frame) for kind, frame in frames.items()} | {"events": len(events)},
-        "first_time": _bound([*frames.values(), events], "min"),
-        "last_time": _bound([*frames.values(), events], "max"),
-        **{f"{kind[:-1]}_types": _by_type(frame) for kind, frame in frames.items()},
-        "findings": [
-            {
-                "code": code.value,
-                "meaning": code.meaning,
-                "count": len(found),
-                "examples": [f"{f.subject}: {f.detail}" for f in found[:_EXAMPLES]],
-            }
-            for code, found in sorted(findings.items())
-        ],
+        "schema_version": described.schema_version,
+        "platforms": dict(described.platforms),
+        "counts": dict(described.counts),
+        "first_time": json_value(described.first_time),
+        "last_time": json_value(described.last_time),
+        **{
+            f"{kind[:-1]}_types": [_row(row, kind) for row in described.types[kind]]
+            for kind in _KINDS
+        },
+        "findings": None,
     }
 
 
-def _bound(frames: list[pd.DataFrame], bound: str) -> str | None:
-    columns = ("create_time_since_epoch", "last_update_time_since_epoch", "time")
-    found = [getattr(f[c].dropna(), bound)() for f in frames for c in columns if c in f]
-    times = [time for time in found if not is_missing(time)]
-    if not times:
-        return None
-    return str(json_value(min(times) if bound == "min" else max(times)))
+def finding_rows(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return findings by their codes, each with its meaning, their number and some examples."""
+    by_code: dict[FindingCode, list[Finding]] = {}
+    for finding in findings:
+        by_code.setdefault(finding.code, []).append(finding)
+    return [
+        {
+            "code": code.value,
+            "meaning": code.meaning,
+            "count": len(found),
+            "examples": [f"{f.subject}: {f.detail}" for f in found[:_EXAMPLES]],
+        }
+        for code, found in sorted(by_code.items())
+    ]
 
 
-def _by_type(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for each type: the most frequent first, of contexts the rarest."""
-    rows = []
-    for name, group in frame.groupby("type", dropna=False, sort=True):
-        row: dict[str, Any] = {"type": json_value(name), "count": len(group)}
-        if "state" in group:
-            states = group["state"].dropna().value_counts(sort=False).sort_index()
-            row["states"] = {str(state): int(count) for state, count in states.items()}
-            if row["states"] and len(group) > sum(row["states"].values()):
-                row["states"]["no state"] = len(group) - sum(row["states"].values())
-        elif len(group) <= _NAMED:
-            row["names"] = [str(n) for n in group["name"].dropna() if not _DIGEST.match(str(n))]
-        rows.append(row)
-    # Rare types of contexts come first: a few pipelines tell more than their many runs.
-    sign = -1 if "state" in frame else 1
-    return sorted(rows, key=lambda row: (sign * row["count"], row["type"] or ""))
+def _row(counted: TypeCount, kind: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"type": counted.type, "count": counted.count}
+    if kind != "contexts":
+        row["states"] = dict(counted.states)
+    elif counted.names is not None:
+        row["names"] = list(counted.names)
+    return row
 
 
 def description_lines(described: dict[str, Any]) -> list[tuple[str, str]]:
@@ -137,6 +137,8 @@ def description_lines(described: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append((f"  {first} to {last} UTC", ""))
     for kind in _KINDS:
         lines += _type_lines(kind, described[f"{kind[:-1]}_types"])
+    if described["findings"] is None:
+        return [*lines, ("", ""), ("Findings were not looked for: --findings does.", "dim")]
     lines += [("", ""), ("Findings", "bold")]
     if not described["findings"]:
         lines.append(("  none: the store is as MLMD means it to be", "dim"))

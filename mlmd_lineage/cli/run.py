@@ -25,11 +25,25 @@ class OnUnreachableChoice(str, enum.Enum):
     spool = "spool"
 
 
+class RunCommand(Command):
+    """The command, whose options end where the words of the recorded command begin."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; a STORE in front, as other commands have it, is said to be one."""
+        if args and not args[0].startswith("-") and "--pipeline" in " ".join(args):
+            message = (
+                f"Options come before the command, which begins with {args[0]!r} here. A store is "
+                "given by --store."
+            )
+            ctx.fail(message)
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "run",
-        cls=Command,
+        cls=RunCommand,
         context_settings={"allow_interspersed_args": False},
         epilog=examples(
             "run --pipeline churn --step train --input data=train.csv "

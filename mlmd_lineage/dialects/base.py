@@ -12,7 +12,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.platform_properties import is_internal
-from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, StepRecord
+from mlmd_lineage.dialects.records import (
+    OUTLINE_FIELDS,
+    ArtifactRecord,
+    RunDetails,
+    StepOutline,
+    StepRecord,
+)
 from mlmd_lineage.dialects.statuses import STATUSES
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, ExecutionState, name_of
 
@@ -51,6 +57,12 @@ class Dialect:
     """The properties in which a cached execution names the one whose results it reuses."""
     canceled_is_skipped = False
     """Whether CANCELED means that a condition was false, which does not touch the run's status."""
+    outline_properties: tuple[str, ...] | None = None
+    """The properties of executions that ``claims`` and ``outline`` look at; None: any of them.
+
+    ``NAME*`` stands for all whose names begin so. Where they are known, whole frames are made
+    without reading the others.
+    """
     attributed_types: tuple[str, ...] = ()
     """The types of the contexts whose attributed artifacts ``run`` is given."""
     repeats_are_attempts = True
@@ -74,24 +86,38 @@ class Dialect:
 
     def step(self, execution: ExecutionFacts, identity: RunIdentity) -> StepRecord:
         """Return an execution as a step of a run."""
-        status, cached = self.status(execution)
-        defaults: dict[str, Any] = {
-            "entrypoint_name": last_part(execution.type),
-            "started": started(execution),
-            "finished": None if status == "running" else finished(execution),
-        }
+        outline = self.outline(execution, identity)
+        fields: dict[str, Any] = dict(zip(OUTLINE_FIELDS, outline, strict=False))
+        fields["entrypoint_name"] = last_part(execution.type)
+        fields |= self.details(execution)
         return StepRecord(
             id=execution.id,
-            name=self.step_name(execution, identity),
             type=execution.type,
             dialect=self.name,
+            inputs=self._artifacts(execution, inputs=True),
+            outputs=self._artifacts(execution, inputs=False),
+            **fields,
+        )
+
+    def outline(self, execution: ExecutionFacts, identity: RunIdentity) -> StepOutline:
+        """Return what of a step tells its name and what its run's status follows from.
+
+        ``details`` may say otherwise of a step that is read whole, unless the dialect names its
+        ``outline_properties``.
+        """
+        status, cached = self.status(execution)
+        return StepOutline(
+            name=self.step_name(execution, identity),
             state=state_name(execution.state),
             status=status,
             is_cached=cached,
-            inputs=self._artifacts(execution, inputs=True),
-            outputs=self._artifacts(execution, inputs=False),
-            **(defaults | self.details(execution)),
+            started=started(execution),
+            finished=None if status == "running" else finished(execution),
         )
+
+    def link_outlines(self, outlines: Mapping[int, StepOutline]) -> Mapping[int, StepOutline]:
+        """Return the outlines of a run with what follows from the others, as ``link_steps``."""
+        return outlines
 
     def link_steps(self, steps: Mapping[int, StepRecord]) -> Mapping[int, StepRecord]:
         """Return the steps of a run with what follows from the other steps, such as outputs."""
@@ -151,6 +177,11 @@ class Dialect:
             artifacts: The artifacts that MLMD attributes to the run's context.
         """
         del identity, steps, artifacts
+        return RunDetails()
+
+    def run_outline(self, identity: RunIdentity) -> RunDetails:
+        """Return the statuses that ``run`` returns; they follow from the run's context alone."""
+        del identity
         return RunDetails()
 
 

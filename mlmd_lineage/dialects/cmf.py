@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import Dialect, first, merged, scalars, split_properties
 from mlmd_lineage.dialects.platform_properties import is_internal
-from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity
+from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity, StepOutline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ class CMF(Dialect):
 
     name = "cmf"
     platform = "HPE CMF"
+    outline_properties = (_ORIGINAL_TIME,)
     repeats_are_attempts = False
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
@@ -53,17 +54,21 @@ class CMF(Dialect):
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters, which are the custom properties; declared ones are CMF's own."""
         own, internal = split_properties(execution.custom_properties, is_internal)
-        details: dict[str, Any] = {
+        return {
             "entrypoint_name": execution.type.rpartition("/")[2] or execution.type,
             "display_name": execution.name or None,
             "parameters": own,
             "internal_properties": {**internal, **execution.properties},
         }
-        original = _original_time(internal)
-        if original is not None:
-            # The times of MLMD's rows are those of the last push: when it ended is not known.
-            details |= {"started": original, "finished": None}
-        return details
+
+    def outline(self, execution: ExecutionFacts, identity: RunIdentity) -> StepOutline:
+        """Return what of a step tells its name and status, with its own time of beginning."""
+        outline = super().outline(execution, identity)
+        original = _original_time(execution.custom_properties)
+        if original is None:
+            return outline
+        # The times of MLMD's rows are those of the last push: when it ended is not known.
+        return outline._replace(started=original, finished=None)
 
     def keys(self, event: EventFacts) -> Sequence[tuple[str, int]]:
         """Return the event's path, or else the artifact's name, without the artifact's hash."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, ExecutionFacts
-    from mlmd_lineage.dialects.records import Status, StepRecord
+    from mlmd_lineage.dialects.records import Status, StepOutline, StepRecord
 
 _PIPELINES = ("system.Pipeline", "kfp.Pipeline")
 RUNS = ("system.PipelineRun", "kfp.PipelineRun")
@@ -35,6 +35,15 @@ class KubeflowV2(Dialect):
     name = "kubeflow_v2"
     platform = "Kubeflow Pipelines 2"
     original_properties = ("cached_execution_id",)
+    outline_properties = (
+        "cached_execution_id",
+        "display_name",
+        "iteration_count",
+        "iteration_index",
+        "parent_dag_id",
+        "task_name",
+        "total_dag_tasks",
+    )
     # A false condition leaves an execution in the state CANCELED.
     canceled_is_skipped = True
 
@@ -66,16 +75,30 @@ class KubeflowV2(Dialect):
         return status, cached or status == "cached"
 
     def step(self, execution: ExecutionFacts, identity: RunIdentity) -> StepRecord:
-        """Return an execution as a step; the status of a DAG follows from its children later."""
+        """Return an execution as a step, with what the platform shows as what it runs."""
         record = super().step(execution, identity)
-        if not record.is_dag:
-            return dataclasses.replace(record, entrypoint_name=record.display_name or record.name)
-        return dataclasses.replace(
-            record,
-            status=None,
-            is_cached=False,
-            finished=None,
-            entrypoint_name=record.display_name or record.name,
+        return dataclasses.replace(record, entrypoint_name=record.display_name or record.name)
+
+    def outline(self, execution: ExecutionFacts, identity: RunIdentity) -> StepOutline:
+        """Return a step's name, status and position in the tree of DAGs.
+
+        The status of a DAG follows from its children later.
+        """
+        outline = super().outline(execution, identity)
+        found = merged(execution)
+        parent = _parent(found)
+        is_dag = _is_dag(execution)
+        if is_dag:
+            outline = outline._replace(status=None, is_cached=False, finished=None)
+        count = _number(found.get("iteration_count"), zero=True)
+        return outline._replace(
+            is_dag=is_dag,
+            is_root=is_dag and parent is None,
+            parent_dag=parent,
+            iteration=_number(found.get("iteration_index"), zero=True),
+            expected_children=_number(found.get("total_dag_tasks"), zero=True)
+            if count is None
+            else count,
         )
 
     def link_steps(self, steps: Mapping[int, StepRecord]) -> Mapping[int, StepRecord]:
@@ -83,11 +106,8 @@ class KubeflowV2(Dialect):
         return with_group_outputs(steps)
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
-        """Return parameters, and the step's position in the tree of DAGs."""
+        """Return parameters, and how the platform shows the step."""
         found = merged(execution)
-        parent = _parent(found)
-        is_dag = _is_dag(execution)
-        count = _number(found.get("iteration_count"), zero=True)
         rest = {
             name: value
             for name, value in found.items()
@@ -100,13 +120,6 @@ class KubeflowV2(Dialect):
             "display_name": str(found.get("display_name") or "") or None,
             "incidental_outputs": frozenset((LOGS,)),
             "cached_from": _number(found.get("cached_execution_id")),
-            "is_dag": is_dag,
-            "is_root": is_dag and parent is None,
-            "parent_dag": parent,
-            "iteration": _number(found.get("iteration_index"), zero=True),
-            "expected_children": _number(found.get("total_dag_tasks"), zero=True)
-            if count is None
-            else count,
         }
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:

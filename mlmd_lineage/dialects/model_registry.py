@@ -33,6 +33,7 @@ class ModelRegistry(Dialect):
 
     name = "model_registry"
     platform = "Kubeflow Model Registry"
+    outline_properties = ()
     attributed_types = tuple(f"{prefix}ExperimentRun" for prefix in PREFIXES)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
@@ -75,7 +76,6 @@ class ModelRegistry(Dialect):
     ) -> RunDetails:
         """Return the parameters and metrics that are attributed to an experiment run."""
         del steps
-        held = {} if identity.run is None else identity.run.properties
         records = [(artifact, self.artifact(artifact)) for artifact in artifacts]
         return RunDetails(
             parameters={
@@ -84,8 +84,13 @@ class ModelRegistry(Dialect):
                 if kind_of(artifact.type) == "Parameter"
             },
             metrics={artifact.id: record.metrics for artifact, record in records if record.metrics},
-            status=_STATUSES.get(str(held.get("status")), "completed"),
+            status=self.run_outline(identity).status,
         )
+
+    def run_outline(self, identity: RunIdentity) -> RunDetails:
+        """Return the status of an experiment run."""
+        held = {} if identity.run is None else identity.run.properties
+        return RunDetails(status=_STATUSES.get(str(held.get("status")), "completed"))
 
 
 def kind_of(type_name: str) -> str | None:

@@ -31,6 +31,7 @@ class Plain(Dialect):
 
     name = "plain"
     platform = "other code"
+    outline_properties = _NAMES
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:
         """Return the context that is most like a run, and the one that is most like its pipeline.

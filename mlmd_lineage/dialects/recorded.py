@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.dialects.base import Dialect, first, merged
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, RunIdentity
 from mlmd_lineage.record_format import names
-from mlmd_lineage.record_format.properties import decode
+from mlmd_lineage.record_format.properties import PIECES, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, ExecutionFacts
-    from mlmd_lineage.dialects.records import Status, StepRecord
+    from mlmd_lineage.dialects.records import Status, StepOutline, StepRecord
 
 
 class Recorded(Dialect):
@@ -24,6 +24,15 @@ class Recorded(Dialect):
 
     name = "recorded"
     platform = "mlmd_lineage"
+    outline_properties = (
+        names.ITERATION,
+        names.STARTED,
+        names.FINISHED,
+        names.STEP_ID,
+        names.PARENT,
+        names.ENCODED,
+        PIECES,
+    )
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run whose context says that it is of this format."""
@@ -43,22 +52,38 @@ class Recorded(Dialect):
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:
         """Return parameters as they were given, and what is the recorder's own."""
         parameters, internal = decode(merged(execution))
-        iteration = internal.get(names.ITERATION)
         cached_from = internal.get(names.CACHED_FROM)
-        found: dict[str, Any] = {
+        return {
             "parameters": dict(sorted(parameters.items())),
             "internal_properties": internal,
             "entrypoint_name": execution.type,
-            "iteration": iteration if isinstance(iteration, int) else None,
             "cached_from": cached_from if isinstance(cached_from, int) else None,
         }
+
+    def outline(self, execution: ExecutionFacts, identity: RunIdentity) -> StepOutline:
+        """Return a step's name, status and times, and the names by which steps are linked."""
+        outline = super().outline(execution, identity)
+        internal = merged(execution)
+        if names.ENCODED in internal:
+            _, internal = decode(internal)
+        iteration = internal.get(names.ITERATION)
         begun = _milliseconds(internal.get(names.STARTED))
         ended = _milliseconds(internal.get(names.FINISHED))
-        if begun is not None:
-            found["started"] = begun
-        if ended is not None:
-            found["finished"] = ended
-        return found
+        return outline._replace(
+            started=outline.started if begun is None else begun,
+            finished=outline.finished if ended is None else ended,
+            iteration=iteration if isinstance(iteration, int) else None,
+            step_id=internal.get(names.STEP_ID),
+            parent_step_id=internal.get(names.PARENT, ""),
+        )
+
+    def link_outlines(self, outlines: Mapping[int, StepOutline]) -> Mapping[int, StepOutline]:
+        """Return the outlines with the steps around them."""
+        numbers = {outline.step_id: n for n, outline in outlines.items()}
+        return {
+            number: outline._replace(parent_dag=numbers.get(outline.parent_step_id))
+            for number, outline in outlines.items()
+        }
 
     def link_steps(self, steps: Mapping[int, StepRecord]) -> Mapping[int, StepRecord]:
         """Return the steps with those around them."""
@@ -96,11 +121,7 @@ class Recorded(Dialect):
         if identity.run is None:
             return RunDetails()
         parameters, internal = decode(identity.run.properties)
-        processes = [
-            _process(text)
-            for name, text in sorted(internal.items())
-            if name.startswith(names.RECORDER_PREFIX)
-        ]
+        processes = _processes(internal)
         status = _status([process for process in processes if process])
         about = {
             name.strip("_"): value
@@ -113,6 +134,23 @@ class Recorded(Dialect):
             status=status,
             own_status=status,
         )
+
+    def run_outline(self, identity: RunIdentity) -> RunDetails:
+        """Return how the run's processes ended."""
+        if identity.run is None:
+            return RunDetails()
+        _, internal = decode(identity.run.properties)
+        status = _status([process for process in _processes(internal) if process])
+        return RunDetails(status=status, own_status=status)
+
+
+def _processes(internal: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what each process that recorded into a run says of itself; empty where it is odd."""
+    return [
+        _process(text)
+        for name, text in sorted(internal.items())
+        if name.startswith(names.RECORDER_PREFIX)
+    ]
 
 
 def _milliseconds(text: Any) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,35 @@ class RunIdentity:
     run_name: str | None = None
     is_group: bool = False
     run_property: str | None = None
+
+
+class StepOutline(NamedTuple):
+    """What of a step tells its name, and what the status of its run follows from.
+
+    All but the last two are as in ``StepRecord``.
+
+    Attributes:
+        step_id, parent_step_id: The names that the platform itself gives the step and the group
+            that holds it, where it links them by those.
+    """
+
+    name: str
+    state: str | None
+    status: Status | None
+    is_cached: bool
+    started: int | None
+    finished: int | None
+    is_dag: bool = False
+    is_root: bool = False
+    parent_dag: int | None = None
+    iteration: int | None = None
+    expected_children: int | None = None
+    step_id: str | None = None
+    parent_step_id: str | None = None
+
+
+OUTLINE_FIELDS = StepOutline._fields[:11]
+"""The fields of an outline that a record has too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

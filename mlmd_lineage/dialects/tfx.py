@@ -43,6 +43,7 @@ class TFX(Dialect):
 
     name = "tfx"
     platform = "TFX"
+    outline_properties: tuple[str, ...] = ("component_id",)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the runs of an execution, the innermost pipeline's first.

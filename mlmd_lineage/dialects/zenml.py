@@ -29,6 +29,7 @@ class ZenML(TFX):
 
     name = "zenml"
     platform = "ZenML"
+    outline_properties = (f"{_PREFIX}*",)
 
     def claims(self, execution: ExecutionFacts) -> bool:
         """Tell ZenML's executions from TFX's by its own properties, or by its own contexts."""

@@ -5,6 +5,8 @@ Nodes, artifacts before executions, each kind by its ids::
     id, type_id (-1 where it has none), missing, only_cached
     incoming, outgoing      the numbers of its edges that end and that begin there
 
+Ids, neighbours and edges stand as differences from the row before, which take less space.
+
 Edges, twice: sorted by the nodes at which they end, and by those at which they begin::
 
     in_neighbour, out_neighbour     the position of the node at the other end
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 VERSION = b"1"
 """To be raised when roles or limits mean something else: others' are built anew."""
+_DIFFERENCES = {"id", "in_neighbour", "out_neighbour", "in_edge", "out_edge"}
 _VERSION_KEY = b"mlmd_lineage.graph"
 _ARTIFACTS_KEY = b"mlmd_lineage.artifacts"
 
@@ -67,14 +70,19 @@ def tables_of(tables: Tables) -> dict[str, pa.Table]:
             edges[f"{name}_passes"] = part.passes.astype(np.int32, copy=False)
     if index.orders is not None:
         edges["order"] = index.orders.astype(np.int32, copy=False)
-    if index.some_events_are_no_edges:
+    if index.size < tables["Event"].num_rows:
         edges["event_row"] = index.event_rows.astype(np.int32, copy=False)
     metadata = {_VERSION_KEY: VERSION, _ARTIFACTS_KEY: str(index.artifacts).encode()}
     return {"graph.nodes": _table(nodes, metadata), "graph.edges": _table(edges, metadata)}
 
 
 def _table(columns: Mapping[str, Array], metadata: Mapping[bytes, bytes]) -> pa.Table:
-    made = {name: arrays.from_numpy(values) for name, values in columns.items()}
+    made = {
+        name: arrays.from_numpy(
+            np.diff(values, prepend=np.zeros(1, values.dtype)) if name in _DIFFERENCES else values
+        )
+        for name, values in columns.items()
+    }
     return pa.table(made).replace_schema_metadata(dict(metadata))
 
 
@@ -93,8 +101,8 @@ def index_of(stored: Mapping[str, pa.Table]) -> Index | None:
     if metadata.get(_VERSION_KEY) != VERSION or not metadata.get(_ARTIFACTS_KEY, b"").isdigit():
         return None
     try:
-        found = {name: _numbers(edges[name]) for name in edges.column_names}
-        of_nodes = {name: _numbers(nodes[name]) for name in nodes.column_names}
+        found = {name: _numbers(name, edges[name]) for name in edges.column_names}
+        of_nodes = {name: _numbers(name, nodes[name]) for name in nodes.column_names}
         artifacts = int(metadata[_ARTIFACTS_KEY])
         artifact_ids, execution_ids = of_nodes["id"][:artifacts], of_nodes["id"][artifacts:]
         incoming = _edges("in", of_nodes["incoming"], found)
@@ -123,11 +131,12 @@ def index_of(stored: Mapping[str, pa.Table]) -> Index | None:
     )
 
 
-def _numbers(column: pa.ChunkedArray) -> Array:
+def _numbers(name: str, column: pa.ChunkedArray) -> Array:
     if column.null_count:
         message = "a column of the graph has nulls"
         raise ValueError(message)
-    return arrays.to_numpy(column)
+    values = arrays.to_numpy(column)
+    return np.cumsum(values, dtype=values.dtype) if name in _DIFFERENCES else values
 
 
 def _edges(name: str, counts: Array, found: Mapping[str, Array]) -> Edges:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
@@ -11,6 +12,13 @@ from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution import models, step_metrics
 from mlmd_lineage.post_execution.base_view import table
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.run_outlines import (
+    MAKER_TABLES,
+    RunOutline,
+    RunOutlines,
+    needed_properties,
+)
+from mlmd_lineage.post_execution.loading.run_outlines import TABLES as OUTLINE_TABLES
 from mlmd_lineage.post_execution.loading.store_image import (
     ATTRIBUTION,
     TABLES,
@@ -19,15 +27,16 @@ from mlmd_lineage.post_execution.loading.store_image import (
 )
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
+from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from typing_extensions import Self
 
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
-    from mlmd_lineage.post_execution.loading.run_membership import RunEntry
+    from mlmd_lineage.post_execution.loading.run_membership import RunEntry, RunMembership
     from mlmd_lineage.snapshot.tables import Tables
 
 _TIME = pd.DatetimeTZDtype("ms", "UTC")
@@ -155,11 +164,11 @@ class StoreFrames(Frames):
         ``runs`` (how many), ``last_run`` (a name), ``last_status``, ``started`` (of the first),
         ``finished`` (of the last).
         """
-        run_index = self._run_index()
+        membership, runs = self._outlines(_first_and_last)
         rows = []
-        for key, entry in run_index.membership.pipelines.items():
-            first = run_index.run(entry.runs[0]) if entry.runs else None
-            last = run_index.run(entry.runs[-1]) if entry.runs else None
+        for key, entry in membership.pipelines.items():
+            first = runs[entry.runs[0]] if entry.runs else None
+            last = runs[entry.runs[-1]] if entry.runs else None
             rows.append(
                 (
                     key,
@@ -167,7 +176,7 @@ class StoreFrames(Frames):
                     entry.id,
                     last.dialect if last else None,
                     len(entry.runs),
-                    run_index.membership.runs[entry.runs[-1]].name if last else None,
+                    membership.runs[entry.runs[-1]].name if last else None,
                     last.status if last else None,
                     first.started if first else None,
                     last.finished if last else None,
@@ -184,19 +193,20 @@ class StoreFrames(Frames):
         ``display_name``, ``experiment``, ``schedule``, ``namespace`` and ``recorded_state``.
         """
         rows, names = [], self._run_names
-        for run_index, entry, run in self._runs():
-            state = next((s.record.state for s in run.steps.values() if s.record.is_root), None)
+        membership, outlines = self._outlines()
+        for key, run in outlines.items():
+            entry = membership.runs[key]
             rows.append(
                 (
                     entry.key,
                     entry.name,
                     entry.pipeline,
-                    run_index.membership.pipelines[entry.pipeline].name,
+                    membership.pipelines[entry.pipeline].name,
                     run.dialect,
                     run.status,
-                    state,
+                    run.state,
                     run.is_cached,
-                    len(run.steps),
+                    run.steps,
                     run.started,
                     run.finished,
                     *(() if names is None else _of_record(entry, names)),
@@ -323,11 +333,20 @@ class StoreFrames(Frames):
         """
         if not runs:
             return super().artifacts(type=type, properties=properties)
-        tables = self._tables()
+        names = needed_properties(dialects())
+        if names is None:
+            tables = self._tables()
+        else:
+            if not properties:
+                names["ArtifactProperty"] = (ORIGINAL, SOURCE)
+            tables = self._read_properties((*MAKER_TABLES, "ArtifactProperty"), names)
         frame = Frames.of(tables).artifacts(type=type, properties=properties)
-        run_index = RunIndex(StoreImage(tables), dialects())
-        made = [_maker(run_index, number) for number in frame.index.tolist()]
-        columns = _frame(made, _OF_STEP).set_axis(frame.index)
+        if names is None:
+            run_index = RunIndex(StoreImage(tables), dialects())
+            made = [_maker(run_index, number) for number in frame.index.tolist()]
+            columns = _frame(made, _OF_STEP).set_axis(frame.index)
+        else:
+            columns = _makers(RunOutlines(tables, dialects()), frame.index)
         at = frame.columns.get_loc("type_id")
         assert isinstance(at, int)  # it is there once
         return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
@@ -338,14 +357,73 @@ class StoreFrames(Frames):
     def _run_index(self) -> RunIndex:
         return RunIndex(StoreImage(self._tables()), dialects())
 
+    def _outlines(
+        self, choose: Callable[[RunMembership], Collection[str]] | None = None
+    ) -> tuple[RunMembership, Mapping[str, RunOutline]]:
+        """Return runs in outline, in the order of pipelines; all, unless some are chosen."""
+        names = needed_properties(dialects())
+        if names is not None:
+            outlines = RunOutlines(self._read_properties(OUTLINE_TABLES, names), dialects())
+            membership = outlines.membership
+            found = outlines.runs(None if choose is None else choose(membership))
+            if found is not None:
+                return membership, found
+        run_index = self._run_index()
+        membership = run_index.membership
+        keys = _all_runs(membership) if choose is None else choose(membership)
+        return membership, {key: _outline(run) for key, run in _assembled(run_index, keys)}
+
     def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
         """Yield all runs, by pipelines; the memory of those before is freed at intervals."""
         run_index = self._run_index()
-        keys = [key for entry in run_index.membership.pipelines.values() for key in entry.runs]
-        for count, key in enumerate(keys, 1):
-            yield run_index, run_index.membership.runs[key], run_index.run(key)
-            if count % _KEPT == 0:
-                run_index.release()
+        for key, run in _assembled(run_index, _all_runs(run_index.membership)):
+            yield run_index, run_index.membership.runs[key], run
+
+
+def _assembled(run_index: RunIndex, keys: Collection[str]) -> Iterator[tuple[str, Run]]:
+    for count, key in enumerate(keys, 1):
+        yield key, run_index.run(key)
+        if count % _KEPT == 0:
+            run_index.release()
+
+
+def _all_runs(membership: RunMembership) -> list[str]:
+    return [key for entry in membership.pipelines.values() for key in entry.runs]
+
+
+def _first_and_last(membership: RunMembership) -> list[str]:
+    runs = (entry.runs for entry in membership.pipelines.values())
+    return list(dict.fromkeys(key for keys in runs for key in (*keys[:1], *keys[-1:])))
+
+
+def _outline(run: Run) -> RunOutline:
+    """Return the outline of a run that was assembled."""
+    return RunOutline(
+        dialect=run.dialect,
+        status=run.status,
+        state=next((s.record.state for s in run.steps.values() if s.record.is_root), None),
+        is_cached=run.is_cached,
+        steps=len(run.steps),
+        started=run.started,
+        finished=run.finished,
+    )
+
+
+def _makers(outlines: RunOutlines, artifacts: pd.Index[int]) -> pd.DataFrame:
+    """Return the step, the run and the pipeline that made each of some artifacts."""
+    made_by = outlines.makers(artifacts.to_numpy())
+    makers, at = np.unique(made_by, return_inverse=True)
+    steps = outlines.steps(makers.tolist())
+    rows: list[tuple[Any, ...]] = []
+    for number in makers.tolist():
+        if number not in steps:
+            rows.append((None,) * len(_OF_STEP))
+            continue
+        key, name = steps[number]
+        entry = outlines.membership.runs[key]
+        pipeline = outlines.membership.pipelines[entry.pipeline]
+        rows.append((number, name, key, entry.name, pipeline.key, pipeline.name))
+    return _frame(rows, _OF_STEP).take(at).set_axis(artifacts)
 
 
 def _of_record(entry: RunEntry, names: RunNames) -> tuple[str | None, ...]:

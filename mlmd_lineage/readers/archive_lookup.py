@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.archive_layout import TableIndex
 
 _MOST_CHECKSUMS = 1 << 28
-_KEPT_BLOCKS = 16 << 20
-_KEPT_GROUPS = 32 << 20
+_KEPT_BLOCKS = 8 << 20
+_KEPT_BLOCKS_OF_SERVERS = 32 << 20
+_KEPT_GROUPS = 24 << 20
 
 
 class ArchiveLookup:
@@ -41,7 +42,9 @@ class ArchiveLookup:
         self._files = files
         self._manifest = manifest
         self._digests: bytes | None = None
-        self._blocks: BoundedCache[bytes] = BoundedCache(_KEPT_BLOCKS)
+        self._blocks: BoundedCache[bytes] = BoundedCache(
+            _KEPT_BLOCKS_OF_SERVERS if files.is_remote else _KEPT_BLOCKS
+        )
         self._groups: BoundedCache[pa.Table] = BoundedCache(_KEPT_GROUPS)
         self._opened: dict[str, RowGroups] = {}
         self._tables: dict[str, TableParts] = {}

@@ -152,12 +152,31 @@ class RowGroups:
         kept = self._cache.used(key)
         if kept is not None:
             return kept
-        table = self._file.read_row_group(number, columns=self._names)
+        table = self._file.read_row_group(number, self._with_values(number), use_threads=False)
+        for at, name in enumerate(self._names):
+            if name not in table.column_names:
+                nulls = pa.nulls(table.num_rows, self._file.schema_arrow.field(name).type)
+                table = table.add_column(at, name, nulls)
         if table.num_rows != self._starts[number + 1] - self._starts[number]:
             self._refuse("a row group does not have the rows that it says")
         table.validate(full=True)  # texts are UTF-8
         archive_limits.check_texts(self._where, table, self._bytes)
         return self._cache.keep(key, table, table.nbytes)
+
+    def _with_values(self, number: int) -> list[str]:
+        """Return the columns that are not null in all rows of a row group."""
+        group = self._file.metadata.row_group(number)
+        found = []
+        for name in self._names:
+            column = group.column(self._columns[name])
+            statistics = column.statistics
+            if (
+                statistics is None
+                or not statistics.has_null_count
+                or statistics.null_count != group.num_rows
+            ):
+                found.append(name)
+        return found or self._names[:1]
 
     def empty(self) -> pa.Table:
         """Return a table of its columns without rows."""

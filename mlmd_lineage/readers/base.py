@@ -12,6 +12,7 @@ are protocols of their own, which callers test with ``isinstance``::
     Newest              the newest nodes, without reading the others
 
     Reader              whole tables, and sessions; all readers
+    PropertySelector    whole tables, without the properties that nobody asks for
     ConnectionKeeper    connections that stay open between questions
     GraphProvider       the index of the lineage graph, as it was saved
     GenerationKeeper    several states of the store over time
@@ -174,6 +175,24 @@ class Reader(Protocol):
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it may be asked again if the store changed."""
+
+
+@runtime_checkable
+class PropertySelector(Reader, Protocol):
+    """A reader that can leave out properties by their names."""
+
+    def read_properties(
+        self, tables: Collection[str], names: Mapping[str, Collection[str]]
+    ) -> Tables:
+        """Read whole tables in one transaction, of some tables the properties with some names.
+
+        Others may be there too.
+
+        Args:
+            tables: MLMD's names of the tables.
+            names: For each such table of properties the names: ``NAME*`` stands for all that
+                begin so.
+        """
 
 
 @runtime_checkable

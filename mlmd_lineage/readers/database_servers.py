@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mlmd_lineage import deadline, errors
-from mlmd_lineage.readers.sql import SQLSession
+from mlmd_lineage.readers.sql import SQLSession, named
 from mlmd_lineage.snapshot.tables import Tables, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -71,23 +72,39 @@ class Kept(Generic[T]):
 class ServerSession(SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
-    def read(self, tables: Collection[str]) -> Tables:
-        """Read whole tables."""
+    def read(
+        self,
+        tables: Collection[str],
+        properties: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> Tables:
+        """Read whole tables; of some tables the properties with some names."""
         return Tables(
-            {table: self.layout.noted(table, self._table(table)) for table in tables},
+            {
+                table: self.layout.noted(table, self._table(table, properties.get(table)))
+                for table in tables
+            },
             schema_version=self.layout.version,
             source=self.source,
         )
 
-    def _table(self, table: str) -> pa.Table:
-        """Return a whole table."""
+    def _table(self, table: str, names: Collection[str] | None) -> pa.Table:
+        """Return a table: all of it, or the properties with some names."""
         columns = self.layout.columns.get(table)
         if columns is None:
             return self.layout.absent(table)
-        return self._present(table, columns)
+        rows = self.layout.from_clause(table, self.quote)
+        if names is not None and "name" in columns:
+            rows += f" WHERE {named(self.quote('name'), names)}"
+        return self._present(table, columns, rows)
 
-    def _present(self, table: str, columns: Sequence[str]) -> pa.Table:
-        """Return a table that the store has, by those of its columns that are there."""
+    def _present(self, table: str, columns: Sequence[str], rows: str) -> pa.Table:
+        """Return a table that the store has, by those of its columns that are there.
+
+        Args:
+            table: MLMD's name of the table.
+            columns: The columns.
+            rows: What follows FROM in the statement.
+        """
         raise NotImplementedError
 
 
@@ -112,6 +129,12 @@ class ServerReader(Generic[C, S]):
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
         return self._answered(lambda session: session.read(wanted(tables)))
+
+    def read_properties(
+        self, tables: Collection[str], names: Mapping[str, Collection[str]]
+    ) -> Tables:
+        """Read whole tables in one transaction, of some tables the properties with some names."""
+        return self._answered(lambda session: session.read(wanted(tables), names))
 
     def ask(self, question: Callable[[S], T]) -> T:
         """Answer a question in one transaction."""

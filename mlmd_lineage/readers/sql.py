@@ -161,6 +161,26 @@ class SQLSession:
             yield text if isinstance(value, str) else str(int(value))
 
 
+def named(column: str, names: Collection[str]) -> str:
+    """Return the condition that a property has one of some names.
+
+    >>> named("name", ["component_id", "zenml-*"])
+    "name IN ('component_id') OR name LIKE 'zenml-%'"
+
+    Args:
+        column: The column of names, as it stands in a statement.
+        names: The names, which this library chose; ``NAME*`` stands for all that begin so.
+    """
+    exact = ", ".join(_literal(name) for name in names if not name.endswith("*"))
+    conditions = [f"{column} IN ({exact})"] if exact else []
+    conditions += [f"{column} LIKE {_literal(n[:-1] + '%')}" for n in names if n.endswith("*")]
+    return " OR ".join(conditions) or "1 = 0"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _listed(values: Iterable[int]) -> str:
     return ", ".join(str(int(value)) for value in values)
 

@@ -8,6 +8,7 @@ who does not know it sees text, and one who does gets the value back.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import unicodedata
@@ -28,9 +29,13 @@ MOST_TEXT = 2000
 """Bytes of a text; PostgreSQL's index of MLMD's properties takes about 2,700."""
 MOST_NAME = 200
 """Characters of a property's name; MLMD's column in MySQL takes 255."""
+_KEPT_NAMES = 1024
+"""Of how many names it is kept whether they are odd: steps have the same ones again and again."""
 _RESERVED_TEXTS = ("mlmd-struct::", "__MLMD_NULL__")
 _OWN = ("__", names.TAG_PREFIX)
 _PIECE = "__piece_{}_of__{}"
+PIECES = "__piece_*"
+"""What the names of all properties look like that hold a piece of a long text."""
 
 
 def encode(
@@ -133,14 +138,7 @@ def _all_of(values: Mapping[Any, Any], own: Mapping[str, Any]) -> Iterator[tuple
 
 def _stored_name(name: str, taken: set[str]) -> tuple[str, dict[str, Any]]:
     """Return the name under which a property is kept, and what says that it is another."""
-    odd = (
-        not name
-        or len(name.encode("utf-8", "surrogatepass")) > MOST_NAME
-        or not _is_simple(name)
-        or name.startswith(_OWN)
-        or name != name.strip()
-    )
-    if not odd and taken.isdisjoint(_folded(name)):
+    if not _is_odd(name) and taken.isdisjoint(_folded(name)):
         return name, {}
     number = 1
     while f"renamed_{number}" in taken:
@@ -148,15 +146,28 @@ def _stored_name(name: str, taken: set[str]) -> tuple[str, dict[str, Any]]:
     return f"renamed_{number}", {"name": name}
 
 
-def _folded(name: str) -> set[str]:
+@functools.lru_cache(_KEPT_NAMES)
+def _is_odd(name: str) -> bool:
+    """Tell whether a property cannot have a name in each database."""
+    return (
+        not name
+        or len(name.encode("utf-8", "surrogatepass")) > MOST_NAME
+        or not _is_simple(name)
+        or name.startswith(_OWN)
+        or name != name.strip()
+    )
+
+
+@functools.lru_cache(_KEPT_NAMES)
+def _folded(name: str) -> frozenset[str]:
     """Return what names have in common that a database may take for equal.
 
     MLMD stores text in MySQL twice encoded, which then compares what it takes for letters.
     """
     if name.isascii():
-        return {name.lower().rstrip()}
+        return frozenset({name.lower().rstrip()})
     twice = name.encode().decode("latin-1")
-    return {_without_marks(name), _without_marks(twice)}
+    return frozenset({_without_marks(name), _without_marks(twice)})
 
 
 def _without_marks(text: str) -> str:
@@ -181,7 +192,9 @@ def _is_kept(text: str) -> bool:
 
 def _is_simple(text: str) -> bool:
     """Tell whether a text has neither NUL nor lone surrogates."""
-    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return "\0" not in text and (
+        text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+    )
 
 
 def _pieces(text: str) -> list[str]:

@@ -80,10 +80,10 @@ def scalar(value: Any) -> Any:
     >>> scalar(np.int64(3))
     3
     """
+    if type(value).__module__ != "numpy":
+        return value
     item = getattr(value, "item", None)
-    if type(value).__module__ == "numpy" and callable(item) and getattr(value, "ndim", None) == 0:
-        return item()
-    return value
+    return item() if callable(item) and getattr(value, "ndim", None) == 0 else value
 
 
 def _plain(value: Any, depth: int) -> Any:

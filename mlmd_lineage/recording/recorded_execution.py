@@ -63,7 +63,8 @@ class RecordedExecution:
         self._own: dict[str, Any] = {}
         self._input_digests: dict[str, str | None] = {}
         self._lock = threading.RLock()
-        self.message()  # what cannot be recorded is refused here
+        # What cannot be recorded is refused here.
+        encode(self.parameters, outcomes.tag_properties(self._tags))
 
     @property
     def node_key(self) -> str | None:

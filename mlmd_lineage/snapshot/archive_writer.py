@@ -152,7 +152,7 @@ class ArchiveWriter:
     def _write_file(self, file: str, table: pa.Table, order: arrays.Numbers | None) -> None:
         path = self._folder / file
         rows = table.num_rows if order is None else len(order)
-        write_parquet(table, path, order)
+        write_parquet(table, path, order, plain=file.startswith(GRAPH))
         if rows > plausible_rows(path.stat().st_size):
             write_parquet(table, path, order, plain=True)
         described, self._checksums[file] = kept(path)

@@ -80,6 +80,55 @@ def from_values(values: Collection[Any], kind: pa.DataType) -> pa.Array:
     return from_numpy(np.fromiter(plain, dtype_of(kind), len(plain)), null)
 
 
+def nulls(length: int, kind: pa.DataType) -> pa.Array:
+    """Return an array of nulls.
+
+    All such arrays share one buffer of zeros, where Arrow's own have one each: of the columns of
+    values in MLMD's tables of properties, most hold nothing.
+    """
+    if pa.types.is_dictionary(kind):
+        return pa.nulls(length, kind)
+    zeros = _zeros.of(8 * (length + 1))
+    buffers = [zeros, zeros, pa.py_buffer(b"")] if _has_offsets(kind) else [zeros, zeros]
+    return pa.Array.from_buffers(kind, length, buffers, null_count=length)
+
+
+class _Zeros:
+    """A buffer of zeros, which grows."""
+
+    def __init__(self) -> None:
+        self._buffer = pa.py_buffer(b"")
+
+    def of(self, size: int) -> pa.Buffer:
+        """Return a buffer of at least so many bytes."""
+        buffer = self._buffer
+        if buffer.size < size:
+            buffer = self._buffer = pa.py_buffer(bytes(size))
+        return buffer
+
+
+_zeros = _Zeros()
+
+
+def in_one_buffer(integers: pa.Array, doubles: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return integers and doubles of 64 bits that share a buffer, as no row has both.
+
+    Where a row does, they are returned as they are.
+    """
+    if not 0 < integers.null_count < len(integers) or not 0 < doubles.null_count < len(doubles):
+        return integers, doubles
+    is_integer, is_double = to_numpy(integers.is_valid()), to_numpy(doubles.is_valid())
+    if (is_integer & is_double).any():
+        return integers, doubles
+    values = to_numpy(doubles).view(np.int64)
+    values[is_integer] = to_numpy(integers)[is_integer]
+    data = pa.py_buffer(values)
+    return (
+        pa.Array.from_buffers(integers.type, len(values), [_bits(is_integer), data]),
+        pa.Array.from_buffers(doubles.type, len(values), [_bits(is_double), data]),
+    )
+
+
 def spread(values: pa.Array, places: Numbers, length: int) -> pa.Array:
     """Return an array with values in some places, in ascending order, and null elsewhere.
 
@@ -91,7 +140,7 @@ def spread(values: pa.Array, places: Numbers, length: int) -> pa.Array:
     null = np.ones(length, bool)
     null[places] = values.null_count > 0 and ~to_numpy(values.is_valid())
     kind = values.type
-    if not (_is_large(kind) or pa.types.is_binary(kind) or pa.types.is_string(kind)):
+    if not _has_offsets(kind):
         made = np.zeros(length, dtype_of(kind))
         made[places] = to_numpy(values)
         return from_numpy(made, null)
@@ -180,6 +229,10 @@ def _flags(bits: pa.Buffer, offset: int, length: int) -> Flags:
 
 def _bits(flags: Flags) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+def _has_offsets(kind: pa.DataType) -> bool:
+    return _is_large(kind) or bool(pa.types.is_binary(kind) or pa.types.is_string(kind))
 
 
 def _is_large(kind: pa.DataType) -> bool:

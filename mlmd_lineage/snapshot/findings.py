@@ -47,15 +47,26 @@ class Finding:
         return f"{self.subject}: {self.detail} ({self.code})"
 
 
-def findings_of(tables: Tables) -> tuple[Finding, ...]:
-    """Return all findings about a store's tables, in order."""
-    found = [*_noted(tables), *_types(tables), *_memberships(tables), *_paths(tables)]
+def findings_of(
+    tables: Tables, progress: Callable[[int, int], object] | None = None
+) -> tuple[Finding, ...]:
+    """Return all findings about a store's tables, in order.
+
+    Args:
+        tables: The tables.
+        progress: Is told how many kinds of rows were looked at, and how many there are.
+    """
+    parts = [_noted(tables), _types(tables), _memberships(tables), _paths(tables)]
     if "Event" in tables:
-        found += [*_events(tables), *_repeated_events(tables), *_only_cached(tables)]
+        parts += [_events(tables), _repeated_events(tables), _only_cached(tables)]
     for kind in KINDS.values():
-        found += _nodes(tables, kind)
-        found += _property_values(tables, kind)
-    return tuple(sorted(set(found)))
+        parts += [_nodes(tables, kind), _property_values(tables, kind)]
+    found: set[Finding] = set()
+    for done, part in enumerate(parts, 1):
+        found.update(part)
+        if progress is not None:
+            progress(done, len(parts))
+    return tuple(sorted(found))
 
 
 def _noted(tables: Tables) -> Iterator[Finding]:

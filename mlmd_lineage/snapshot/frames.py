@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlmd_lineage.readers.base import PropertySelector
 from mlmd_lineage.snapshot import arrays, columns, imported, values
 from mlmd_lineage.snapshot.enums import (
     ArtifactState,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     Array = np.ndarray[Any, np.dtype[Any]]
+    ReadProperties = Callable[[Collection[str], Mapping[str, Collection[str]]], Tables]
 
 _PANDAS_TYPES: dict[int, Any] = {
     values.INT: pd.Int64Dtype(),
@@ -60,9 +62,11 @@ class Frames:
         self,
         read: Callable[[Collection[str]], Tables],
         read_types: Callable[[NodeSchema, Collection[str], bool], Tables] | None = None,
+        read_properties: ReadProperties | None = None,
     ) -> None:
         self._read = read
         self._read_types = read_types
+        self._read_properties = read_properties or (lambda tables, _: read(tables))
 
     @classmethod
     def of(cls, tables: Tables) -> Self:
@@ -76,7 +80,8 @@ class Frames:
         def read_types(kind: NodeSchema, names: Collection[str], properties: bool) -> Tables:  # noqa: FBT001
             return reader.ask(lambda session: _of_types(session, kind, names, properties))
 
-        return cls(reader.read, read_types)
+        selects = reader.read_properties if isinstance(reader, PropertySelector) else None
+        return cls(reader.read, read_types, selects)
 
     def artifacts(
         self,

@@ -88,7 +88,7 @@ def finished(
         base64_protos: Whether protos come as base64 text.
         trim: Whether the driver's buffers may be larger than needed.
     """
-    made = []
+    made: dict[str, pa.Array] = {}
     found: list[notes.Note] = []
     rows_of: dict[str, tuple[Sequence[int], Sequence[int]]] = {}
     for field in SCHEMAS[table]:
@@ -98,8 +98,14 @@ def finished(
             null = np.flatnonzero(~arrays.to_numpy(column.is_valid())).tolist()
             column = _without_nulls(column)
         rows_of[field.name] = invalid, null
-        made.append(_in_its_size(column) if trim else column)
-    whole = pa.table(made, schema=SCHEMAS[table])
+        if column.null_count == rows:
+            made[field.name] = arrays.nulls(rows, field.type)
+        else:
+            made[field.name] = _in_its_size(column) if trim else column
+    if table in PROPERTY_TABLES:
+        values = arrays.in_one_buffer(made["int_value"], made["double_value"])
+        made |= dict(zip(("int_value", "double_value"), values, strict=True))
+    whole = pa.table(list(made.values()), schema=SCHEMAS[table])
     for name, (invalid, null) in rows_of.items():
         found += _notes(table, whole, name, FindingCode.INVALID_TEXT, invalid)
         found += _notes(table, whole, name, FindingCode.NULL_KEY, null)
@@ -139,8 +145,8 @@ def _converted(
     base64_protos: bool,  # noqa: FBT001 - as finished() has it
 ) -> tuple[pa.Array, Sequence[int]]:
     """Return a column as its schema has it, and the rows in which it was not UTF-8."""
-    if column is None:
-        return pa.nulls(rows, field.type), ()
+    if column is None or (column.null_count == rows and not pa.types.is_dictionary(field.type)):
+        return arrays.nulls(rows, field.type), ()
     if pa.types.is_dictionary(field.type):
         if pa.types.is_dictionary(column.type):
             return column, ()
@@ -170,8 +176,6 @@ def _in_its_size(column: pa.Array) -> pa.Array:
 
 
 def _without_base64(column: pa.Array) -> pa.Array:
-    if column.null_count == len(column):
-        return pa.nulls(len(column), pa.large_binary())
     values = [None if value is None else proto_bytes(value) for value in column.to_pylist()]
     return arrays.from_values(values, pa.large_binary())
 
@@ -199,19 +203,36 @@ def ordered(table: str, data: pa.Table) -> pa.Table:
     Of rows with one id, which only a table without a primary key has, the first is kept.
     """
     keys = SORT_KEYS[table]
-    first = arrays.to_numpy(data[keys[0]])
-    steps = np.diff(first)
-    if len(keys) == 1:
-        if (steps < 0).any():
-            data = data.take(arrays.from_numpy(np.argsort(first, kind="stable")))
-            first = np.sort(first)
-            steps = np.diff(first)
-        return (
-            _without_repeats(table, data, first) if keys == ("id",) and (steps == 0).any() else data
-        )
-    if (steps > 0).all():
+    least = _least_step(data[keys[0]])
+    if least > 0:
         return data
-    return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))
+    if len(keys) > 1:
+        return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))
+    if least < 0:
+        order = np.argsort(arrays.to_numpy(data[keys[0]]), kind="stable")
+        data = data.take(arrays.from_numpy(order))
+        least = _least_step(data[keys[0]])
+    if keys == ("id",) and least == 0:
+        return _without_repeats(table, data, arrays.to_numpy(data["id"]))
+    return data
+
+
+def _least_step(column: pa.ChunkedArray) -> int:
+    """Return the least difference between a number and the one before it, 1 where there is none.
+
+    It is looked for piece by piece, as a copy of the whole column would take much memory.
+    """
+    least, last = 1, None
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
+        numbers = arrays.to_numpy(chunk)
+        if last is not None:
+            least = min(least, int(numbers[0]) - last)
+        if len(numbers) > 1:
+            least = min(least, int(np.diff(numbers).min()))
+        last = int(numbers[-1])
+    return least
 
 
 def _without_repeats(table: str, data: pa.Table, ids: arrays.Numbers) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
 
@@ -34,6 +34,15 @@ def other_name(stored: str) -> PutRefusedError:
     )
 
 
+class LoadedType(NamedTuple):
+    """A type as it is in the store."""
+
+    kind: int
+    properties: dict[str, int]
+    """The property types that it declares, by the names of the properties."""
+    name: str
+
+
 class Transaction:
     """An open transaction on a database.
 
@@ -43,7 +52,17 @@ class Transaction:
         created: The ids of the nodes that it has inserted, by the names of their tables.
     """
 
-    def __init__(self, session: WriteSession, now: int) -> None:
+    def __init__(
+        self, session: WriteSession, now: int, types: dict[int, LoadedType] | None = None
+    ) -> None:
+        """Take over an open transaction.
+
+        Args:
+            session: Its statements.
+            now: The time of all that it writes.
+            types: What an earlier transaction learned, where no other has changed a type since;
+                it is kept up with this one.
+        """
         self.session = session
         self.now = now
         self.created: dict[str, set[int]] = {
@@ -51,7 +70,7 @@ class Transaction:
             "Execution": set(),
             "Context": set(),
         }
-        self._types: dict[int, tuple[int, dict[str, int], str]] = {}
+        self._types: dict[int, LoadedType] = {} if types is None else types
         self._absent: set[int] = set()
 
     def load_types(self, ids: Collection[int]) -> None:
@@ -65,14 +84,14 @@ class Transaction:
         for number, kind, name in self.session.fetch(
             "Type", ("id", "type_kind", "name"), "id", missing
         ):
-            self._types[number] = (kind, {}, name)
+            self._types[number] = LoadedType(kind, {}, name)
             self._absent.discard(number)
         columns = ("type_id", "name", "data_type")
         for number, name, data_type in self.session.fetch(
             "TypeProperty", columns, "type_id", missing
         ):
             if number in self._types:
-                self._types[number][1][name] = data_type
+                self._types[number].properties[name] = data_type
 
     def forget_type(self, number: int) -> None:
         """Read a type anew when it is needed next."""
@@ -86,14 +105,14 @@ class Transaction:
             PutRefusedError: There is no such type of this kind.
         """
         found = self._types.get(number)
-        if found is None or found[0] != kind.number:
+        if found is None or found.kind != kind.number:
             message = f"There is no {kind.name} type with id {number}. Put the type first."
             raise PutRefusedError(message, "NOT_FOUND")
-        return found[1]
+        return found.properties
 
     def type_name(self, number: int) -> str:
         """Return the name of a loaded type."""
-        return self._types[number][2]
+        return self._types[number].name
 
     def named_contexts(
         self, wanted: Iterable[tuple[int, str]], *, exactly: bool = False

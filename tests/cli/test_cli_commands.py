@@ -277,6 +277,8 @@ def test_types_and_times_that_cannot_be_are_told(arguments: list[str], told: str
 
 def test_a_description_counts_what_is_there():
     described = json.loads(run("describe", STORE, "--format", "json").stdout)
+    assert described["findings"] is None
+    described |= json.loads(run("describe", STORE, "--findings", "--format", "json").stdout)
     assert described["flavor"] == "sqlite"
     assert described["schema_version"] == 10
     assert described["counts"] == {
@@ -294,7 +296,8 @@ def test_a_description_lists_findings_with_examples(tmp_path: Path):
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM Artifact WHERE id IN (1, 2, 3, 4, 5)")
     connection.close()
-    printed = run("describe", str(path)).stdout
+    assert "Findings were not looked for" in run("describe", str(path)).stdout
+    printed = run("describe", str(path), "--findings").stdout
     assert " missing_artifact: An event or a property names an artifact" in printed
     assert "    artifact/1: event 1 names it, and no row has its id" in printed
     assert " more\n" in printed
@@ -422,11 +425,11 @@ def test_an_error_of_our_own_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
     made: dict[str, Any] = {}
     exec(compile(text, place, "exec"), made)  # noqa: S102
     monkeypatch.setattr(mlmd_lineage.Store, "snapshot", made["broken"])
-    told = refused("describe", STORE)
+    told = refused("describe", STORE, "--findings")
     assert "This should not have happened: RuntimeError: mysql://u:***@db/x\\nfell over." in told
     monkeypatch.setenv("MLMD_LINEAGE_TRACEBACK", "1")
     with pytest.raises(RuntimeError, match="fell over"):
-        run("describe", STORE)
+        run("describe", STORE, "--findings")
 
 
 def test_the_example_in_messages_is_no_password():

@@ -350,3 +350,18 @@ def test_programs_that_a_repository_names_do_not_run(tmp_path: Path):
     assert known["__git_dirty__"] is True
     assert len(known["__git_diff_sha256__"]) == 64
     assert not ran.exists()
+
+
+def test_a_run_without_steps_is_of_its_pipeline_and_has_its_own_status(store: ml.Store):
+    with store.record("churn", "first"):
+        running = store.get_run("first")
+        assert (running.status, running.pipeline.name) == ("running", "churn")
+    with pytest.raises(StopIteration), store.record("churn", "second"):
+        next(iter(()))
+    found = {name: store.get_run(name) for name in ("first", "second")}
+    assert {name: run.status for name, run in found.items()} == {
+        "first": "completed",
+        "second": "failed",
+    }
+    assert {run.pipeline.name for run in found.values()} == {"churn"}
+    assert [run.name for run in store.get_pipeline("churn").runs] == ["first", "second"]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mlmd_lineage as ml
+from mlmd_lineage.lineage.graph_tables import GraphTables
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive, archive_layout, archive_writer
@@ -363,4 +364,7 @@ def test_a_graph_that_nobody_wrote_is_built_anew(
     folder: Path, tmp_path: Path, column: str, values: Any
 ):
     store = changed_graph(folder, tmp_path / "copy", column, values)
-    assert len(store.lineage().upstream(f"artifact/{5 * CHAINS + 7}")) == 11
+    graph = store.lineage()
+    assert isinstance(graph.tables, GraphTables)
+    assert len(graph.upstream(f"artifact/{5 * CHAINS + 7}")) == 11
+    assert not isinstance(ml.connect(folder).lineage().tables, GraphTables)

@@ -24,7 +24,7 @@ from mlmd_lineage.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, the name of a
 registered metadata store, or a URL:
@@ -213,6 +213,29 @@ def progress(doing: str) -> Iterator[None]:
 
     with Console(stderr=True).status(Text(f"{printable(without_passwords(doing))} ...")):
         yield
+
+
+@contextlib.contextmanager
+def progress_bar(
+    doing: str, counted: str, *, bar: bool = True
+) -> Iterator[Callable[[int, int], None] | None]:
+    """Show on a terminal that something is being done, and how much of it is done.
+
+    Args:
+        doing: What is being done.
+        counted: What is counted while the bar shows.
+        bar: Whether it can be counted.
+    """
+    if not bar or not sys.stderr.isatty():
+        with progress(doing):
+            yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(printable(counted), total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def examples(*commands: str, store_note: bool = False) -> str:

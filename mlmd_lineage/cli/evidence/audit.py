@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.command import Command, examples, progress
+from mlmd_lineage.cli.common.command import Command, examples, progress_bar
 from mlmd_lineage.cli.common.frames import CSV_SAFE_HELP, plain_lines, print_on_terminal
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import QuestionOptions
-from mlmd_lineage.cli.common.text import printable, printable_json
+from mlmd_lineage.cli.common.text import printable_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mlmd_lineage.audit.byte_scan import Progress
     from mlmd_lineage.audit.checks.base import Severity
     from mlmd_lineage.audit.report import AuditReport
 
@@ -116,7 +111,8 @@ def _audit(  # noqa: PLR0913 - the options of one question
     store = target.open()
     if root is not None:
         store.artifact_root = root
-    with _progress(f"Auditing {store.location}", bar=check_bytes) as told:
+    doing = f"Auditing {store.location}"
+    with progress_bar(doing, "Looking at bytes", bar=check_bytes) as told:
         report = store.audit_report(
             node,
             only=check or None,
@@ -160,18 +156,3 @@ def _show(report: AuditReport) -> None:
     for note in report.notes():
         output.write_line(note, "dim")
     output.write_line(report.summary(), "bold")
-
-
-@contextlib.contextmanager
-def _progress(doing: str, *, bar: bool) -> Iterator[Progress | None]:
-    """Show on a terminal that an audit goes on, and how many places were looked at."""
-    if not bar or not sys.stderr.isatty():
-        with progress(doing):
-            yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(printable("Looking at bytes"), total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)

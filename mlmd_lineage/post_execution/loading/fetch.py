@@ -189,9 +189,8 @@ class FetchedRows:
             [row[0] for row in self._rows.get("Artifact", {}).values()],
         )
         self._siblings(members)
-        # Of runs that have no execution, their own properties say what they are.
-        contexts = [row[0] for row in self._rows.get("Context", {}).values()]
-        self._ask("ContextProperty", "context_id", contexts)
+        # Of runs that have no execution, their own properties and parents say what they are.
+        self._properties_and_parents({row[0] for row in self._rows.get("Context", {}).values()})
         return artifacts
 
     def _claims(self, artifacts: Collection[int]) -> list[Row]:
@@ -229,12 +228,16 @@ class FetchedRows:
     def _contexts(self, executions: Collection[int]) -> None:
         """Fetch the contexts of some executions, and all that are above them."""
         rows = self._ask("Association", "execution_id", executions)
-        new = {row[1] for row in rows}
+        self._properties_and_parents({row[1] for row in rows})
+
+    def _properties_and_parents(self, contexts: set[int]) -> None:
+        """Fetch some contexts, and all that are above them."""
+        new = contexts
         while new:
             self._ask("Context", "id", new)
             self._ask("ContextProperty", "context_id", new)
             pairs = self._ask("ParentContext", "context_id", new)
-            new = {row[1] for row in pairs} - self._asked[("Context", "id")]
+            new = {row[1] for row in pairs} - self._asked["Context", "id"]
 
     def _same_cache(self, members: Collection[int]) -> set[int]:
         """Fetch the executions that share the cache of those cached ones that wrote nothing."""

@@ -6,11 +6,11 @@ import dataclasses
 import heapq
 from typing import TYPE_CHECKING
 
-from mlmd_lineage.dialects.statuses import derived_status, group_status
+from mlmd_lineage.post_execution.loading import run_statuses
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
@@ -66,30 +66,18 @@ def assemble_run(
     details: RunDetails,
 ) -> Run:
     """Return a run, given its executions and their records."""
-    skip = dialect is not None and dialect.canceled_is_skipped
     publishers = _publishers(executions)
-    attempts = _attempts(records, repeats=dialect is not None and dialect.repeats_are_attempts)
-    steps = _steps(records, _parents(records, publishers), attempts, skip=skip)
-    top = [step for step in steps.values() if step.record.parent_dag not in records]
-    all_skipped = bool(top) and all(step.status == "canceled" for step in top)
-    status = derived_status(
-        (step.status for step in _last_attempts(top)),
-        canceled_is_skipped=skip,
-        nothing="completed" if all_skipped else details.status or "running",
-    )
-    if steps and details.own_status is not None:
-        status = derived_status((status, details.own_status), canceled_is_skipped=False)
-    ended = _most(step.finished for step in steps.values())
+    statuses = run_statuses.of_run(records, dialect, details)
     return Run(
         key=key,
-        status=status,
-        is_cached=_all_cached(top),
-        steps=steps,
+        status=statuses.status,
+        is_cached=statuses.is_cached,
+        steps=_steps(records, _parents(records, publishers), statuses),
         details=details,
         dialect="" if dialect is None else dialect.name,
         publishers=publishers,
-        started=_least(step.started for step in steps.values()),
-        finished=None if status == "running" else ended,
+        started=statuses.started,
+        finished=statuses.finished,
     )
 
 
@@ -138,72 +126,28 @@ def _parents(
     return {number: tuple(sorted(steps)) for number, steps in found.items()}
 
 
-def _attempts(records: Mapping[int, StepRecord], *, repeats: bool) -> dict[int, tuple[int, int]]:
-    """Return for each step which attempt it is, counted from 1, and how many there are.
-
-    Attempts at one step have the same name, group and iteration.
-    """
-    same: dict[tuple[int | None, str, int | None], list[int]] = {}
-    for number, record in sorted(records.items()):
-        same.setdefault((record.parent_dag, record.name, record.iteration), []).append(number)
-    if not repeats:
-        return dict.fromkeys(records, (1, 1))
-    return {
-        number: (attempt, len(numbers))
-        for numbers in same.values()
-        for attempt, number in enumerate(numbers, 1)
-    }
-
-
 def _steps(
     records: Mapping[int, StepRecord],
     parents: Mapping[int, tuple[int, ...]],
-    attempts: Mapping[int, tuple[int, int]],
-    *,
-    skip: bool,
+    statuses: run_statuses.RunStatuses,
 ) -> dict[int, Step]:
-    children: dict[int, list[int]] = {}
-    for number, record in records.items():
-        if record.parent_dag in records and record.parent_dag != number:
-            children.setdefault(record.parent_dag or 0, []).append(number)
-    done: dict[int, Step] = {}
-    for number in reversed(_from_the_top(records, children)):
-        record = records[number]
-        inner = [done[child] for child in children.get(number, ()) if child in done]
-        status = record.status or group_status(
-            record.state,
-            [(s.record.name, s.record.iteration, s.status) for s in _last_attempts(inner)],
-            record.expected_children,
-            canceled_is_skipped=skip,
-            was_retried=any(s.status == "failed" and s.attempt < s.attempts for s in inner),
-        )
-        finished = record.finished
-        if record.status is None and status != "running":
-            finished = _most(step.finished for step in inner) or record.finished
-        done[number] = Step(
+    found = {}
+    for number in _in_order(records, parents):
+        record, outcome = records[number], statuses.steps[number]
+        attempt, attempts = statuses.attempts[number]
+        found[number] = Step(
             record=record,
-            status=status,
-            is_cached=record.is_cached or (bool(inner) and _all_cached(inner)),
+            status=outcome.status,
+            is_cached=outcome.is_cached,
             parents=parents[number],
-            children=tuple(sorted(children.get(number, ()))),
+            children=tuple(sorted(statuses.children.get(number, ()))),
             path=_path(records, number),
             started=record.started,
-            finished=finished,
-            attempt=attempts[number][0],
-            attempts=attempts[number][1],
+            finished=outcome.finished,
+            attempt=attempt,
+            attempts=attempts,
         )
-    return {number: done[number] for number in _in_order(records, parents)}
-
-
-def _from_the_top(
-    records: Mapping[int, StepRecord], children: Mapping[int, Sequence[int]]
-) -> list[int]:
-    """Return all steps, each after the group that holds it; those of a circle of groups last."""
-    found = [n for n, record in records.items() if record.parent_dag not in records]
-    for number in found:
-        found.extend(children.get(number, ()))
-    seen = set(found)
-    return [*found, *(number for number in records if number not in seen)]
+    return found
 
 
 def _path(records: Mapping[int, StepRecord], number: int) -> str:
@@ -247,22 +191,3 @@ def _in_order(
                 heapq.heappush(ready, other)
     # Steps in a circle of parents follow by their ids.
     return [*order, *(number for number in sorted(records) if number not in order)]
-
-
-def _last_attempts(steps: Iterable[Step]) -> list[Step]:
-    """Return the last attempt at each step."""
-    return [step for step in steps if step.attempt == step.attempts]
-
-
-def _all_cached(steps: Iterable[Step]) -> bool:
-    """Tell whether all steps were cached, as far as they were not skipped."""
-    done = [step for step in steps if step.status != "canceled"]
-    return bool(done) and all(step.is_cached for step in done)
-
-
-def _least(times: Iterable[int | None]) -> int | None:
-    return min((time for time in times if time is not None), default=None)
-
-
-def _most(times: Iterable[int | None]) -> int | None:
-    return max((time for time in times if time is not None), default=None)

@@ -13,7 +13,7 @@ from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 from mlmd_lineage.snapshot.enums import ExecutionState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
@@ -194,10 +194,10 @@ class RunIndex:
         return assemble_run(key, facts.values(), records, dialect, details)
 
     def _step(self, execution: ExecutionFacts, identity: RunIdentity) -> tuple[StepRecord, Dialect]:
-        dialect = self._dialects[self._dialect_of(execution)]
+        dialect = self._dialects[self.dialect_of(execution)]
         return dialect.step(execution, identity), dialect
 
-    def _dialect_of(self, execution: ExecutionFacts) -> int:
+    def dialect_of(self, execution: ExecutionFacts) -> int:
         """Return the number of the dialect that reads an execution."""
         first = self.membership.dialect_numbers.get(execution.id, 0)
         for number, dialect in enumerate(self._dialects[first:], first):
@@ -212,20 +212,23 @@ class RunIndex:
         dialect = next((d for d in self._dialects if d.name == run.dialect), None)
         return dialect is None or dialect.repeats_are_attempts
 
-    def platforms(self) -> dict[str, int]:
+    def platforms(self, dialects: Mapping[int, int] | None = None) -> dict[str, int]:
         """Return the platforms that wrote the store, each with the number of its runs.
 
         A run is that of the dialect that reads its first execution.
+
+        Args:
+            dialects: The numbers of the dialects that read the first executions of runs, by the
+                executions' ids, where they are known.
         """
         runs = self.membership.runs.values()
-        self.store_image.executions([entry.executions[0] for entry in runs if entry.executions])
-        numbers = list(self.membership.platforms_without_runs)
-        counts = dict.fromkeys(numbers, 0)
+        if dialects is None:
+            first = [entry.executions[0] for entry in runs if entry.executions]
+            facts = self.store_image.executions(first)
+            dialects = {number: self.dialect_of(execution) for number, execution in facts.items()}
+        counts = dict.fromkeys(self.membership.platforms_without_runs, 0)
         for entry in runs:
-            number = entry.dialect
-            if entry.executions:
-                facts = self.store_image.executions(entry.executions[:1])[entry.executions[0]]
-                number = self._dialect_of(facts)
+            number = dialects[entry.executions[0]] if entry.executions else entry.dialect
             counts[number] = counts.get(number, 0) + 1
         named = {n: self._dialects[n].platform or self._dialects[n].name for n in counts}
         return {named[n]: counts[n] for n in sorted(counts)}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING
 
 from mlmd_lineage.dialects.records import RunIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ContextFacts
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
+_KEPT = 10_000
+"""For how many sets of contexts it is kept which runs they mean: steps of a run share them."""
 _RUN_KEY = re.compile(r"(context|execution)/([0-9]+)(?::.*)?", re.DOTALL)
 
 
@@ -90,7 +93,8 @@ class RunMembership:
         self.runs_by_execution: dict[int, list[str]] = {}
         self.dialect_numbers: dict[int, int] = {}
         self.platforms_without_runs: set[int] = set()
-        identities = {n: self._of_execution(n) for n in store_image.execution_ids}
+        of_contexts = functools.lru_cache(_KEPT)(self._of_contexts)
+        identities = {n: self._of_execution(n, of_contexts) for n in store_image.execution_ids}
         self._groups = self._groups_of_runs(identities)
         self._shared = self._shared_contexts(identities) | set(shared_contexts)
         for number, found in identities.items():
@@ -113,15 +117,22 @@ class RunMembership:
 
     # Identities
 
-    def _of_execution(self, number: int) -> tuple[RunIdentity, ...]:
-        image = self._store_image
-        contexts = [image.context(c) for c in image.memberships.get(number, ())]
-        found, dialect = self._identities([c for c in contexts if c is not None])
+    def _of_execution(
+        self,
+        number: int,
+        of_contexts: Callable[[tuple[int, ...]], tuple[tuple[RunIdentity, ...], int]],
+    ) -> tuple[RunIdentity, ...]:
+        found, dialect = of_contexts(tuple(self._store_image.memberships.get(number, ())))
         self.dialect_numbers[number] = dialect
         if found:
             return found
-        kind, name, _ = image.outlines[number]
+        kind, name, _ = self._store_image.outlines[number]
         return (RunIdentity(None, None, kind, name or f"execution/{number}"),)
+
+    def _of_contexts(self, contexts: tuple[int, ...]) -> tuple[tuple[RunIdentity, ...], int]:
+        """Return the runs that contexts with some ids mean, and the number of the dialect."""
+        found = map(self._store_image.context, contexts)
+        return self._identities([context for context in found if context is not None])
 
     def _identities(
         self, contexts: Sequence[ContextFacts], dialects: int | None = None

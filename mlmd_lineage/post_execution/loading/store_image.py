@@ -118,7 +118,8 @@ class StoreImage:
         bases = dict(rows_of(self._tables["ParentType"]))
         return {number: (name, names.get(bases.get(number))) for number, name in names.items()}
 
-    def _type(self, number: int | None) -> tuple[str, str | None]:
+    def type_of(self, number: int | None) -> tuple[str, str | None]:
+        """Return the name of a type, and that of its base type."""
         found = self._types.get(number or 0)
         return found if found is not None else (f"type/{number}", None)
 
@@ -153,7 +154,7 @@ class StoreImage:
         original = original_of(custom)
         found = ContextFacts(
             id=number,
-            type=self._type(row[1])[0],
+            type=self.type_of(row[1])[0],
             name=(row[2] if original is None else original.name) or "",
             created=(original and original.created) or row[4] or 0,
             properties={**custom, **declared},
@@ -175,8 +176,16 @@ class StoreImage:
         order = np.lexsort((arrays.to_numpy(table["context_id"]), members))
         contexts = arrays.to_numpy(table["context_id"])[order]
         found, starts = np.unique(members[order], return_index=True)
-        parts = np.split(contexts, starts[1:]) if len(found) else []
-        return {number: part.tolist() for number, part in zip(found.tolist(), parts, strict=True)}
+        bounds = [*starts.tolist(), len(contexts)]
+        every = contexts.tolist()
+        return {
+            number: every[bounds[at] : bounds[at + 1]] for at, number in enumerate(found.tolist())
+        }
+
+    def contexts_of(self, execution: int) -> tuple[ContextFacts, ...]:
+        """Return the contexts of an execution, in order; those that have no row are left out."""
+        found = (self.context(number) for number in self.memberships.get(execution, ()))
+        return tuple(context for context in found if context is not None)
 
     @functools.cached_property
     def _members(self) -> GroupedRows:
@@ -198,7 +207,7 @@ class StoreImage:
         """The type, the name and the time of each execution."""
         columns = ("id", "type_id", "name", "create_time_since_epoch")
         rows = rows_of(self._tables["Execution"].select(columns))
-        return {row[0]: (self._type(row[1])[0], row[2] or None, row[3] or 0) for row in rows}
+        return {row[0]: (self.type_of(row[1])[0], row[2] or None, row[3] or 0) for row in rows}
 
     @functools.cached_property
     def _states(self) -> dict[int, int | None]:
@@ -219,8 +228,8 @@ class StoreImage:
         }
 
     @functools.cached_property
-    def _writing_types(self) -> frozenset[int]:
-        """The types of the executions that wrote artifacts."""
+    def writing_types(self) -> frozenset[int]:
+        """The ids of the types of the executions that wrote artifacts."""
         events, executions = self._tables["Event"], self._tables["Execution"]
         wrote = np.isin(arrays.to_numpy(events["type"]), OUTPUT_EVENTS)
         writers = np.unique(arrays.to_numpy(events["execution_id"])[wrote])
@@ -264,9 +273,8 @@ class StoreImage:
         paths = parts["EventPath"].of([row[0] for row in rows])
         artifacts = self.artifacts({row[1] for row in rows})
         for number, row in parts["Execution"].rows(ids):
-            name, base = self._type(row[1])
+            name, base = self.type_of(row[1])
             declared, custom = values.get(number, ({}, {}))
-            contexts = (self.context(c) for c in self.memberships.get(number, ()))
             original = original_of(custom)
             self._executions[number] = ExecutionFacts(
                 id=number,
@@ -278,7 +286,7 @@ class StoreImage:
                 updated=(original and original.updated) or row[6] or 0,
                 properties=declared,
                 custom_properties=custom,
-                contexts=tuple(context for context in contexts if context is not None),
+                contexts=self.contexts_of(number),
                 events=tuple(
                     EventFacts(
                         id=event[0],
@@ -292,7 +300,7 @@ class StoreImage:
                     for event in sorted(events.get(number, ()))
                     if 0 < (event[3] or 0) < len(EventType)
                 ),
-                type_has_outputs=row[1] in self._writing_types,
+                type_has_outputs=row[1] in self.writing_types,
             )
 
     # Artifacts
@@ -308,7 +316,7 @@ class StoreImage:
         if new:
             values = properties_of(self._parts["ArtifactProperty"], new)
             for number, row in self._parts["Artifact"].rows(new):
-                name, base = self._type(row[1])
+                name, base = self.type_of(row[1])
                 declared, custom = values.get(number, ({}, {}))
                 original = original_of(custom)
                 self._artifacts[number] = ArtifactFacts(
@@ -358,16 +366,24 @@ class StoreImage:
         return roles
 
     @functools.cached_property
-    def _producers(self) -> Mapping[int, int]:
-        """For each artifact the execution that made it: the earliest, if there are several."""
+    def producers(self) -> tuple[Array, Array]:
+        """The artifacts that were made, in order, and the execution that made each.
+
+        It is the earliest, if there are several.
+        """
         events = self._tables["Event"]
         made = np.flatnonzero(self._roles == role_rules.PRODUCES)
         columns = [
             arrays.to_numpy(events[name])[made]
             for name in ("id", "milliseconds_since_epoch", "artifact_id", "execution_id")
         ]
-        order = np.lexsort(columns[:3])[::-1]
-        return dict(zip(columns[2][order].tolist(), columns[3][order].tolist(), strict=True))
+        order = np.lexsort(columns[:3])
+        artifacts, first = np.unique(columns[2][order], return_index=True)
+        return artifacts, columns[3][order][first]
+
+    @functools.cached_property
+    def _producers(self) -> Mapping[int, int]:
+        return dict(zip(*(column.tolist() for column in self.producers), strict=True))
 
     def producer(self, artifact: int) -> int | None:
         """Return the execution that made an artifact, None where nobody did."""

@@ -89,9 +89,12 @@ def _may_be_open(wanted: os.stat_result) -> bool:
 def descriptors_of(wanted: os.stat_result) -> set[int]:
     """Return the numbers under which this process has a file open."""
     found = set()
-    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names only
-        with contextlib.suppress(OSError):
-            status = os.fstat(int(name))
-            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
-                found.add(int(name))
+    device, inode = wanted.st_dev, wanted.st_ino
+    for number in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - names only
+        try:
+            status = os.fstat(number)
+        except OSError:  # it was the listing's own, or is closed meanwhile
+            continue
+        if status.st_ino == inode and status.st_dev == device:
+            found.add(number)
     return found

@@ -15,7 +15,7 @@ from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.tables import wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import Tables
@@ -55,6 +55,16 @@ class SQLiteReader:
             if here:
                 return session.read(self._path, self._busy_timeout, names)
         return SubprocessReader(self._path, self._busy_timeout).read(names)
+
+    def read_properties(
+        self, tables: Collection[str], names: Mapping[str, Collection[str]]
+    ) -> Tables:
+        """Read whole tables in one transaction, of some tables the properties with some names."""
+        listed = wanted(tables)
+        with locks.taken(self._path, self._busy_timeout) as here:
+            if here:
+                return session.read(self._path, self._busy_timeout, listed, names)
+        return SubprocessReader(self._path, self._busy_timeout).read(listed)
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it may be asked again if the store changed."""

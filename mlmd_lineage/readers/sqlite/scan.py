@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from adbc_driver_manager import Error
 
 from mlmd_lineage import deadline, errors
+from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
 from mlmd_lineage.readers.sqlite.typed_values import quoted
@@ -42,7 +44,13 @@ _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
 
 
-def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
+def read(
+    uri: str,
+    path: Path,
+    busy_timeout: float,
+    names: Collection[str],
+    properties: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Tables:
     """Read whole tables in one transaction from the file that a URI names.
 
     Args:
@@ -50,12 +58,13 @@ def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> T
         path: What to call it.
         busy_timeout: For how many seconds to wait for a lock that another process holds.
         names: MLMD's names of the tables.
+        properties: For some tables of properties the names of those to read.
     """
     try:
         with contextlib.ExitStack() as stack:
             connections = arrow_connections.same_state(uri, busy_timeout, stack)
             layout = layout_of(connections[0].rows, str(path))
-            parts = _parts(connections[0], layout, names)
+            parts = _parts(connections[0], layout, names, properties)
             pieces = _read_parts(connections, layout, parts)
     except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, errors.MLMDLineageError):
@@ -63,7 +72,8 @@ def read(uri: str, path: Path, busy_timeout: float, names: Collection[str]) -> T
         raise driver_errors.explained(error, path) from None
     return Tables(
         {
-            name: layout.noted(name, _assembled(name, pieces.get(name, [])))
+            # What the pieces alone hold is freed table by table.
+            name: layout.noted(name, _assembled(name, pieces.pop(name, [])))
             if name in layout.spelling
             else layout.absent(name)
             for name in names
@@ -125,21 +135,29 @@ class _Part(NamedTuple):
     condition: str
 
 
-def _parts(connection: Connection, layout: DatabaseSchema, names: Collection[str]) -> list[_Part]:
+def _parts(
+    connection: Connection,
+    layout: DatabaseSchema,
+    names: Collection[str],
+    properties: Mapping[str, Collection[str]],
+) -> list[_Part]:
     """Cut the tables into pieces of similar size."""
     parts = []
     for name in names:
         if name not in layout.spelling:
             continue
+        also = ""
+        if name in properties and "name" in layout.columns[name]:
+            also = f" AND ({sql.named('CAST(name AS TEXT)', properties[name])})"
         bounds = None if layout.is_derived(name) else _row_bounds(connection, layout.spelling[name])
         if bounds is None:
-            parts.append(_Part(name, "1"))
+            parts.append(_Part(name, f"1{also}"))
             continue
         number, low, high = bounds
         step = max(_ROWS_PER_PART, (high - low) // _MOST_PARTS + 1)
         for start in range(low, high + 1, step):
             last = min(start + step - 1, high)
-            parts.append(_Part(name, f"{number} BETWEEN {start} AND {last}"))
+            parts.append(_Part(name, f"{number} BETWEEN {start} AND {last}{also}"))
     return parts
 
 
@@ -271,6 +289,8 @@ def _properties(
     )
     places = np.flatnonzero(arrays.to_numpy(empty))
     for column in RARE_VALUES:
+        if values[column].null_count == values.num_rows:
+            continue
         number = whole.schema.get_field_index(column)
         spread = arrays.spread(values[column].combine_chunks(), places, whole.num_rows)
         whole = whole.set_column(number, whole.field(column), spread)

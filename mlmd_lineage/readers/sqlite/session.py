@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mlmd_lineage.readers import sql
@@ -42,10 +43,15 @@ _layouts: dict[Path, _Known] = {}
 """The layouts of the files that were read last."""
 
 
-def read(path: Path, busy_timeout: float, names: Collection[str]) -> Tables:
-    """Read whole tables in one transaction."""
+def read(
+    path: Path,
+    busy_timeout: float,
+    names: Collection[str],
+    properties: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Tables:
+    """Read whole tables in one transaction; of some tables the properties with some names."""
     return files.with_unchanged_file(
-        path, busy_timeout, lambda uri: scan.read(uri, path, busy_timeout, names)
+        path, busy_timeout, lambda uri: scan.read(uri, path, busy_timeout, names, properties)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -149,16 +150,12 @@ class WriteSession(ABC):
             lock: Keep other writers from these rows until the transaction ends.
         """
         rows: list[Row] = []
-        start = f"SELECT {', '.join(map(self.quote, columns))} FROM {self.quote(table)} WHERE "  # noqa: S608 - no user text
-        tail: str = self.locking if lock else ""
-        more: tuple[Any, ...] = ()
-        if and_equal is not None:
-            tail = f" AND {self.quote(and_equal[0])} = ?{tail}"
-            more = (and_equal[1],)
+        extra, more = (None, ()) if and_equal is None else (and_equal[0], and_equal[1:])
+        tail = self.locking if lock else ""
         # In one order, so that two writers that lock the same rows do not wait for each other.
         for chunk in _chunks(sorted(self.spellings(wanted)), CHUNK):
-            marks = ", ".join("?" * len(chunk))
-            rows += self.select(f"{start}{self.quote(by)} IN ({marks}){tail}", (*chunk, *more))
+            statement = _selecting(self.dialect, table, tuple(columns), by, len(chunk), extra)
+            rows += self.select(statement + tail, (*chunk, *more))
         return rows
 
     def update(self, table: str, columns: Sequence[str], row: Sequence[Any], number: int) -> None:
@@ -193,6 +190,28 @@ class WriteSession(ABC):
             PutRefusedError: A column cannot hold its value.
         """
         return row
+
+
+@functools.lru_cache(512)
+def _selecting(  # noqa: PLR0913, PLR0917 - the parts of a statement
+    dialect: schema.Dialect,
+    table: str,
+    columns: tuple[str, ...],
+    by: str,
+    values: int,
+    and_equal: str | None,
+) -> str:
+    """Return the statement that selects rows in which a column has one of some values."""
+
+    def quote(name: str) -> str:
+        return schema.quoted(dialect, name)
+
+    more = "" if and_equal is None else f" AND {quote(and_equal)} = ?"
+    marks = ", ".join("?" * values)
+    return (
+        f"SELECT {', '.join(map(quote, columns))} FROM {quote(table)} "  # noqa: S608 - no user text
+        f"WHERE {quote(by)} IN ({marks}){more}"
+    )
 
 
 def _chunks(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

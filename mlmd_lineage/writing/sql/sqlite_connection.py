@@ -22,6 +22,8 @@ from mlmd_lineage.writing.transaction import RaceLostError, Transaction
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from mlmd_lineage.writing.transaction import LoadedType
+
 _CACHE_KIB = 64 * 1024
 """More than the rows of a large batch, and the parts of the indexes that they go to."""
 
@@ -59,6 +61,8 @@ class SQLiteWriteConnection:
         self.may_stay = False
         self._guard = Interruptible(self._connection)
         self._session = SQLiteWriteSession(self._connection, str(path))
+        self._data_version: int | None = None
+        self._types: dict[int, LoadedType] = {}
 
     def close(self) -> None:
         """Close it."""
@@ -104,16 +108,31 @@ class SQLiteWriteConnection:
             self._prepare(busy_timeout)
             try:
                 with self._guard.statement():
-                    self._check_version()
-                    transaction = Transaction(self._session, int(time.time() * 1000))
-                    answer = put_in(transaction, request)
+                    version = self._look_at_changes()
+                    now = int(time.time() * 1000)
+                    answer = put_in(Transaction(self._session, now, self._types), request)
                 files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
+                self._data_version = version
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
         except (sqlite3.Error, OSError, OverflowError) as error:
             raise explained(error, self.path) from None
         return answer
+
+    def _look_at_changes(self) -> int:
+        """Check the schema, and forget the types, where another connection has changed the file.
+
+        Returns:
+            The number of the file's state, to be kept once the transaction is committed.
+        """
+        # https://www.sqlite.org/pragma.html#pragma_data_version
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._data_version:
+            self._types.clear()
+            self._check_version()
+        self._data_version = None  # what a transaction learns that fails does not hold
+        return version
 
     def create(self, busy_timeout: float) -> bool:
         """Make MLMD's tables where there are none; return whether that was so.

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _PARAMETERS = 999
 """How many parameters a statement has at most, as older copies of SQLite take no more."""
+_FEW = 16
+"""Up to how many rows are inserted by a statement for just so many, which SQLite keeps prepared."""
+_INSERT = "INSERT OR FAIL"
+"""Refused rows end the transaction, so SQLite need not be able to undo the statement alone."""
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(.*)")
 
 
@@ -51,31 +55,29 @@ class SQLiteWriteSession(WriteSession):
 
     def insert(self, table: str, data: Columns) -> None:
         """Insert rows, given as columns."""
-        self._insert("INSERT", table, data)
+        self._insert(_INSERT, table, data)
 
-    def _insert(self, verb: str, table: str, data: Columns) -> None:
-        """Insert rows: most of them many at a time, which costs less for each."""
-        columns = list(data.values())
+    def _insert(self, verb: str, table: str, data: Columns) -> int:
+        """Insert rows, many at a time, which costs less for each; return the id of the last."""
+        names, columns = tuple(data), list(data.values())
         width, rows = len(columns), len(columns[0])
-        many = _PARAMETERS // width
-        whole = rows - rows % many
-        statement = _inserting(verb, table, tuple(data), many) if whole else ""
-        values: list[Any] = [None] * (many * width)
+        place, last = 0, 0
         try:
-            for place in range(0, whole, many):
+            while place < rows:
+                many = _rows_at_once(rows - place, _PARAMETERS // width)
+                values: list[Any] = [None] * (many * width)
                 for number, column in enumerate(columns):
                     values[number::width] = column[place : place + many]
-                self._connection.execute(statement, values)
-            if whole < rows:
-                rest = zip(*(column[whole:] for column in columns), strict=True)
-                self._connection.executemany(_inserting(verb, table, tuple(data), 1), rest)
+                made = self._connection.execute(_inserting(verb, table, names, many), values)
+                last = made.lastrowid or last
+                place += many
         except sqlite3.IntegrityError as error:
             raise _already_exists(error) from None
+        return last
 
     def insert_new(self, table: str, data: Columns) -> Sequence[int]:
         """Insert rows into a table with ids, and return these."""
-        self._insert("INSERT", table, data)
-        [(last,)] = self.select("SELECT last_insert_rowid()")
+        last = self._insert(_INSERT, table, data)
         rows = len(next(iter(data.values())))
         return range(last - rows + 1, last + 1)
 
@@ -93,11 +95,14 @@ class SQLiteWriteSession(WriteSession):
                 _check_doubles(found)
             elif column == "proto_value":
                 data[column] = [base64.b64encode(value).decode() for value in found.values]
-            self._insert("INSERT", table, data)
+            self._insert(_INSERT, table, data)
 
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:
         """Tell whether the value columns of a property hold a column's value already."""
-        return _identity(stored) == _identity(self.as_stored(given))
+        row = self.as_stored(given)
+        if isinstance(given[1], str):
+            return stored == row
+        return _identity(stored) == _identity(row)
 
     def as_stored(self, given: tuple[str, Any]) -> Row:
         """Return the value columns of a property that was given a column's value."""
@@ -105,6 +110,13 @@ class SQLiteWriteSession(WriteSession):
         if column == "proto_value":
             value = base64.b64encode(value).decode()
         return tuple(value if name == column else None for name in values.COLUMNS)
+
+
+def _rows_at_once(rows: int, most: int) -> int:
+    """Return how many rows to insert next: one of few numbers, so that statements stay prepared."""
+    if rows >= most:
+        return most
+    return rows if rows <= _FEW else 1 << (rows.bit_length() - 1)
 
 
 @functools.lru_cache(256)

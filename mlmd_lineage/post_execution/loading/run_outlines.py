@@ -1,0 +1,190 @@
+"""The runs of a store in outline: their statuses and times, without parameters and artifacts.
+
+What a run's status follows from is a small part of what MLMD keeps of its steps, and takes a
+fraction of the time that whole runs take. The rules are the same: those of the dialects, and of
+``run_statuses``. Runs to which outlines cannot do justice are not guessed at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mlmd_lineage.dialects.base import Dialect
+from mlmd_lineage.post_execution.loading import run_statuses
+from mlmd_lineage.post_execution.loading.outline_facts import outline_facts
+from mlmd_lineage.post_execution.loading.row_values import without_gc
+from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.store_image import StoreImage
+from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from mlmd_lineage.dialects.facts import ExecutionFacts
+    from mlmd_lineage.dialects.records import Status, StepOutline
+    from mlmd_lineage.post_execution.loading.run_membership import RunEntry, RunMembership
+    from mlmd_lineage.snapshot.tables import Tables
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+TABLES = (
+    "Type",
+    "ParentType",
+    "Execution",
+    "Context",
+    "ExecutionProperty",
+    "ContextProperty",
+    "Event",
+    "Association",
+    "ParentContext",
+)
+"""The tables that outlines are made from; ``MAKER_TABLES`` where it is asked who made what."""
+MAKER_TABLES = (*TABLES, "Artifact")
+_ALWAYS = (ORIGINAL, SOURCE, STATE_PROPERTY)
+
+
+class RunOutline(NamedTuple):
+    """A run: its dialect, its status, its root's state, its number of steps and its times."""
+
+    dialect: str
+    status: Status
+    state: str | None
+    is_cached: bool
+    steps: int
+    started: int | None
+    finished: int | None
+
+
+def needed_properties(dialects: Sequence[Dialect]) -> dict[str, Collection[str]] | None:
+    """Return which properties outlines need, by their table; None where a dialect may need any."""
+    names = dict.fromkeys(_ALWAYS)
+    for dialect in dialects:
+        if dialect.outline_properties is None:
+            return None
+        names |= dict.fromkeys(dialect.outline_properties)
+    return {"ExecutionProperty": tuple(names)}
+
+
+class RunOutlines:
+    """The runs of a store, of which nothing but outlines was read.
+
+    >>> RunOutlines(tables, dialects()).runs(["context/2"])
+    {'context/2': RunOutline(dialect='tfx', status='completed', ...)}
+
+    Attributes:
+        membership: Which executions belong to which runs and pipelines.
+    """
+
+    def __init__(self, tables: Tables, dialects: Sequence[Dialect]) -> None:
+        """Take the tables; ``needed_properties()`` says which properties have to be there."""
+        names = needed_properties(dialects)
+        assert names is not None  # nothing else is read in outline
+        self._names = names["ExecutionProperty"]
+        self._tables = tables
+        self._dialects = dialects
+        self._image = StoreImage(tables)
+        self._index = RunIndex(self._image, dialects)
+        with without_gc():
+            self.membership: RunMembership = self._index.membership
+
+    def keys(self) -> list[str]:
+        """Return the keys of the runs, by pipelines, each from the oldest to the newest."""
+        return [key for entry in self.membership.pipelines.values() for key in entry.runs]
+
+    def runs(self, keys: Collection[str] | None = None) -> dict[str, RunOutline] | None:
+        """Return some runs by their keys; None where one of them has to be read whole.
+
+        Args:
+            keys: Their keys; None for all.
+        """
+        steps: dict[str, dict[int, StepOutline]] = {
+            key: {} for key in (self.keys() if keys is None else keys)
+        }
+        read_by: dict[str, set[int]] = {key: set() for key in steps}
+        first: dict[str, int] = {}
+        wanted = None if keys is None else self._executions_of(keys)
+        with without_gc():
+            for execution in self._facts(wanted):
+                number = self._index.dialect_of(execution)
+                for key in self.membership.runs_by_execution[execution.id]:
+                    if key in steps:
+                        identity = self.membership.runs[key].identity
+                        steps[key][execution.id] = self._dialects[number].outline(
+                            execution, identity
+                        )
+                        read_by[key].add(number)
+                        first.setdefault(key, number)
+            found = {}
+            for key, outlines in steps.items():
+                entry = self.membership.runs[key]
+                dialect = self._dialects[first.get(key, entry.dialect)]
+                if len(read_by[key]) > 1 and _links(dialect):
+                    return None
+                run = _run(entry, outlines, dialect)
+                if run is None:
+                    return None
+                found[key] = run
+        return found
+
+    def platforms(self) -> dict[str, int]:
+        """Return the platforms that wrote the store, each with the number of its runs."""
+        runs = self.membership.runs.values()
+        first = {entry.executions[0] for entry in runs if entry.executions}
+        numbers = {e.id: self._index.dialect_of(e) for e in self._facts(first)}
+        return self._index.platforms(numbers)
+
+    def steps(self, executions: Collection[int]) -> dict[int, tuple[str, str]]:
+        """Return the key of the innermost run of some executions, and each one's name in it."""
+        found = {}
+        with without_gc():
+            for execution in self._facts(executions):
+                key = self.membership.runs_by_execution[execution.id][0]
+                dialect = self._dialects[self._index.dialect_of(execution)]
+                identity = self.membership.runs[key].identity
+                found[execution.id] = key, dialect.step_name(execution, identity)
+        return found
+
+    def makers(self, artifacts: Array) -> Array:
+        """Return the executions that made some artifacts, 0 where none is known to have."""
+        made, by = self._image.producers
+        found = np.zeros(len(artifacts), np.int64)
+        if len(made):
+            at = made.searchsorted(artifacts).clip(max=len(made) - 1)
+            known = np.isin(by, np.array(self._image.execution_ids, np.int64))
+            there = (made[at] == artifacts) & known[at]
+            found[there] = by[at[there]]
+        return found
+
+    def _executions_of(self, keys: Collection[str]) -> set[int]:
+        return {number for key in keys for number in self.membership.runs[key].executions}
+
+    def _facts(self, executions: Collection[int] | None) -> Iterator[ExecutionFacts]:
+        return outline_facts(self._tables, self._image, self._names, executions)
+
+
+def _links(dialect: Dialect) -> bool:
+    """Tell whether a dialect adds to its steps what follows from others."""
+    return type(dialect).link_outlines is not Dialect.link_outlines
+
+
+def _run(
+    entry: RunEntry, outlines: Mapping[int, StepOutline], dialect: Dialect
+) -> RunOutline | None:
+    """Return a run; None where it has several roots, whose order follows from their artifacts."""
+    linked = dialect.link_outlines(outlines)
+    roots = [outline.state for outline in linked.values() if outline.is_root]
+    if len(roots) > 1:
+        return None
+    found = run_statuses.of_run(linked, dialect, dialect.run_outline(entry.identity))
+    return RunOutline(
+        dialect=dialect.name,
+        status=found.status,
+        state=roots[0] if roots else None,
+        is_cached=found.is_cached,
+        steps=len(linked),
+        started=found.started,
+        finished=found.finished,
+    )

@@ -1,0 +1,76 @@
+"""Arrow arrays that share their memory hold what arrays of their own would hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+import mlmd_lineage as ml
+from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.archive import canonical
+from mlmd_lineage.snapshot.table_building import finished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.int64(), pa.float64(), pa.bool_(), pa.string(), pa.large_string(), pa.large_binary(),
+     pa.dictionary(pa.int32(), pa.string())],
+    ids=str,
+)  # fmt: skip
+def test_nulls_are_nulls(kind: pa.DataType):
+    for length in (0, 1, 9, 100_000):
+        found = arrays.nulls(length, kind)
+        found.validate(full=True)
+        assert found.equals(pa.nulls(length, kind))
+
+
+def test_nulls_share_one_buffer():
+    one, other = arrays.nulls(5, pa.large_binary()), arrays.nulls(5, pa.int64())
+    assert one.buffers()[1].address == other.buffers()[1].address
+
+
+def test_integers_and_doubles_share_a_buffer_where_no_row_has_both():
+    integers = pa.array([1, None, -(2**63), None], pa.int64())
+    doubles = pa.array([None, float("-inf"), None, None], pa.float64())
+    one, other = arrays.in_one_buffer(integers, doubles)
+    assert one.buffers()[1].address == other.buffers()[1].address
+    for found, expected in ((one, integers), (other, doubles)):
+        found.validate(full=True)
+        assert found.equals(expected)
+    both = pa.array([0.5, None, None, None], pa.float64())
+    assert arrays.in_one_buffer(integers, both) == (integers, both)
+
+
+def test_a_table_of_properties_holds_every_value_once():
+    columns = {
+        "artifact_id": pa.array([1, 1, 2, 3]),
+        "name": pa.array(["a", "b", "a", "c"]),
+        "is_custom_property": pa.array([True, False, True, True]),
+        "int_value": pa.array([None, 5, None, 7]),
+        "double_value": pa.array([0.5, None, None, 2.5]),
+        "string_value": pa.array([None, None, "text", None]),
+    }
+    for rows in (3, 4):  # the last row has values of two kinds
+        made = finished("ArtifactProperty", {n: c[:rows] for n, c in columns.items()}, rows)
+        made.validate(full=True)
+        for name, column in columns.items():
+            assert made[name].to_pylist() == column[:rows].to_pylist()
+        assert made["byte_value"].null_count == made["bool_value"].null_count == rows
+
+
+def test_a_snapshot_is_valid_and_the_same_in_an_archive(
+    shared_store: Callable[[str], Path], tmp_path: Path
+):
+    snapshot = ml.connect(shared_store("tfx_local.db")).snapshot()
+    for name in snapshot.names:
+        snapshot[name].validate(full=True)
+    again = ml.connect(snapshot.save(tmp_path / "archive")).snapshot()
+    for name in snapshot.names:
+        one, other = (canonical(name, held[name]) for held in (again, snapshot))
+        assert one.equals(other), name
