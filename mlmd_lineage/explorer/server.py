@@ -156,7 +156,7 @@ def _error(sentence: str, status: int) -> Response:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address.
+    """Return a socket that listens at an address.
 
     Raises:
         ConfigurationError: The address cannot be had.
@@ -167,6 +167,7 @@ def bind(host: str, port: int) -> socket.socket:
             bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
+            bound.listen()  # a browser that is faster than the server waits for it
             stack.pop_all()
     except OSError as error:
         why = error.strerror or str(error)
