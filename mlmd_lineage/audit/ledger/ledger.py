@@ -23,6 +23,7 @@ from mlmd_lineage.audit.ledger import store_state
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.audit.records.changes import EVIDENCE, RecordChange, counted, frame
 from mlmd_lineage.config.atomic_files import locked, write_whole
+from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive
@@ -126,6 +127,7 @@ class Ledger:
         key: Key | None = None,
         public_key: str | os.PathLike[str] | None = None,
         snapshot: bool = False,
+        timeout: float | None = None,
     ) -> LedgerReport:
         """Append an entry with the state of a store, and return what changed since the last one.
 
@@ -135,47 +137,55 @@ class Ledger:
             public_key: The path of the public key in PEM that belongs to a URI.
             snapshot: Keep all records, so that ``check()`` knows the old values. Without, only
                 hashes are kept, and the lines of executions and artifacts that are unfinished.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
             ConfigurationError: The ledger was damaged, cannot be written, or the key cannot sign.
+            DeadlineExceededError: It took longer than ``timeout``; nothing is added.
             StoreError: The store cannot be read.
         """
-        signer = None if key is None else signing.signer_for(key, public_key)
-        tables = store.snapshot()
-        state = store_state.state_of(tables)
-        with locked(self.path / ENTRIES):
-            report = self._report(tables, state, None)
-            if report.problems:
-                message = (
-                    f"Nothing is added to the ledger {self.path}, as it was damaged: "
-                    f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
-                )
-                raise errors.ConfigurationError(message)
-            number = 1 if report.entry is None else report.entry.number + 1
-            files = self._keep(number, tables, state, snapshot=snapshot)
-            content = _content(number, report, tables, state) | {"files": files}
-            self._append(canonical_json.dumps(content).encode(), signer)
-            self._forget(number)
-        return report
+        with within(timeout):
+            signer = None if key is None else signing.signer_for(key, public_key)
+            tables = store.snapshot()
+            state = store_state.state_of(tables)
+            with locked(self.path / ENTRIES):
+                report = self._report(tables, state, None)
+                if report.problems:
+                    message = (
+                        f"Nothing is added to the ledger {self.path}, as it was damaged: "
+                        f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
+                    )
+                    raise errors.ConfigurationError(message)
+                number = 1 if report.entry is None else report.entry.number + 1
+                files = self._keep(number, tables, state, snapshot=snapshot)
+                content = _content(number, report, tables, state) | {"files": files}
+                self._append(canonical_json.dumps(content).encode(), signer)
+                self._forget(number)
+            return report
 
-    def check(self, store: Any, *, key: str | os.PathLike[str] | None = None) -> LedgerReport:
+    def check(
+        self, store: Any, *, key: str | os.PathLike[str] | None = None, timeout: float | None = None
+    ) -> LedgerReport:
         """Return what a store became since the last entry, and what is wrong with the ledger.
 
         Args:
             store: The store, as ``connect()`` returns it.
             key: The path of the signer's public key in PEM. Without it, whoever changed the ledger
                 may have made it anew.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than ``timeout``.
             NotFoundError: There is no ledger, or no entry in it.
             StoreError: The store cannot be read.
         """
-        public = None if key is None else signing.load_public_key(key)
-        if not os.path.lexists(self.path / ENTRIES):
-            message = f"There is no ledger {self.path}; 'ledger add' begins one."
-            raise errors.NotFoundError(message)
-        tables = store.snapshot()
-        return self._report(tables, store_state.state_of(tables), public)
+        with within(timeout):
+            public = None if key is None else signing.load_public_key(key)
+            if not os.path.lexists(self.path / ENTRIES):
+                message = f"There is no ledger {self.path}; 'ledger add' begins one."
+                raise errors.NotFoundError(message)
+            tables = store.snapshot()
+            return self._report(tables, store_state.state_of(tables), public)
 
     def entries(self, key: str | os.PathLike[str] | None = None) -> list[LedgerEntry]:
         """Return the entries, from the first to the last.

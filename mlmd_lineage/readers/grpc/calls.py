@@ -7,6 +7,7 @@ slow or for one bad row is cut into smaller ones where it can be.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -226,17 +227,29 @@ class ServiceClient:
         return self._taken(call, outcome)
 
     def _taken(self, call: ServiceCall, answer: bytes) -> Iterable[ServiceCall] | None:
+        with self.decoding(f"answered {call.method}"):
+            return call.take(answer)
+
+    @contextlib.contextmanager
+    def decoding(self, what: str) -> Iterator[None]:
+        """Say what the service did whose answer the body cannot decode.
+
+        Raises:
+            ReadError: It is no message of MLMD.
+        """
         from google.protobuf.message import DecodeError
 
         try:
-            return call.take(answer)
+            yield
         except (DecodeError, MalformedError):
-            pass
-        message = (
-            f"{self.address.location} answered {call.method} with what is no message of MLMD. "
-            "Check that it is an MLMD service."
-        )
-        raise errors.ReadError(message)
+            message = (
+                f"{self.address.location} {what} with what is no message of MLMD. Check that it "
+                "is an MLMD service."
+            )
+            failure = errors.ReadError(message)
+        else:
+            return
+        raise failure  # without the answer's bytes in its context
 
     def _failed(
         self, call: ServiceCall, status: GRPCStatus, sent: float
