@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHORT = 0.05
 DO_NOT_READ = {
+    "generations": "it reads the manifest of an archive, and of no other store",
+    "labeler": "not public",
     "record": "its own calls read and write",
     "record_access": "not public",
     "writer": "it writes",
