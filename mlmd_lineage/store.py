@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mlmd_lineage.lineage.graph_base import GraphBase
+    from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.description import StoreDescription
     from mlmd_lineage.post_execution.frames import StoreFrames
@@ -445,6 +447,38 @@ class Store(StoreAudit):
         from mlmd_lineage.recording.store_access import StoreAccess
 
         return StoreAccess(self._reader, self.writer(), self.location)
+
+    def explore(
+        self, node: Node | None = None, *, direction: str = "upstream", height: int = 640
+    ) -> Any:
+        """Return a widget in which the explorer shows the store: for Jupyter, VS Code and marimo.
+
+        >>> store.explore()
+        >>> store.explore("Model:churn", direction="both")
+
+        Outside of notebooks ``mlmd-lineage explore`` shows it in the browser. ``docs/explorer.md``
+        is the guide.
+
+        Args:
+            node: What is shown first: a node or a run, as ``upstream()`` takes it; without one an
+                overview of the store.
+            direction: What of the node is shown: ``upstream``, ``downstream`` or ``both``.
+            height: How many pixels it is high.
+
+        Raises:
+            ConfigurationError: The extra ``explore`` or the front end is not installed.
+            NotFoundError: The store holds no such node.
+            AmbiguousNameError: A name fits several.
+            StoreError: The store cannot be read.
+        """
+        from mlmd_lineage.explorer import widget
+
+        return widget.explore(self, node, direction=direction, height=height)
+
+    def _explored(self, graph: GraphBase, height: int) -> Any:
+        from mlmd_lineage.explorer import widget
+
+        return widget.explore_graph(self, graph, height=height)
 
     def native(self) -> Any:
         """Return ``ml_metadata.MetadataStore`` on this store, for whoever wants it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmd_lineage.deadline import within
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
+    from mlmd_lineage.lineage.graph_base import GraphBase
     from mlmd_lineage.lineage.graph_data import Labeler
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
@@ -166,7 +167,12 @@ class StoreLineage(abc.ABC):
     def _labeled(self, graph: _Graph) -> _Graph:
         """Return a graph that asks this store for the names of its nodes."""
         graph.use_labeler(self.labeler())
+        graph.use_explorer(self._explored)
         return graph
+
+    @abc.abstractmethod
+    def _explored(self, graph: GraphBase, height: int) -> Any:
+        """Return a widget that shows one of this store's graphs."""
 
     def labeler(self) -> Labeler:
         """Return what finds the names of the nodes of this store's graphs; it is not public."""

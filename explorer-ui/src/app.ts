@@ -2,7 +2,7 @@
 
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { formatAddress, type Address } from "./address.ts";
-import type { Client } from "./client.ts";
+import { CountingClient, type Client } from "./client.ts";
 import { aboutDialog, keysDialog } from "./parts/dialogs.ts";
 import { namePart } from "./parts/marks.ts";
 import { SearchBox } from "./parts/search_box.ts";
@@ -25,6 +25,7 @@ export interface Picked {
 }
 
 export class App {
+  readonly client: Client;
   picked: Picked | null = null;
   private view: View | null = null;
   private at: Address | null = null;
@@ -37,10 +38,11 @@ export class App {
 
   constructor(
     readonly root: HTMLElement,
-    readonly client: Client,
+    client: Client,
     readonly router: Router,
     private readonly title: string | null = null,
   ) {
+    this.client = new CountingClient(client, (waiting) => (root.dataset["waiting"] = String(waiting)));
     root.classList.add("mlmd-explorer", client.shell);
     this.theme = new Theme(root, () => this.coloured());
     this.search = new SearchBox(this);

@@ -33,6 +33,38 @@ export async function askScene(
   return "big" in answer ? client.columns(params, signal) : answer;
 }
 
+/** A client that tells how many questions wait for their answers. */
+export class CountingClient implements Client {
+  private waiting = 0;
+
+  constructor(
+    private readonly inner: Client,
+    private readonly changed: (waiting: number) => void,
+  ) {}
+
+  get shell(): "server" | "page" | "widget" {
+    return this.inner.shell;
+  }
+
+  ask<M extends Method>(method: M, params: Params, signal?: AbortSignal): Promise<Answers[M]> {
+    return this.counted(this.inner.ask(method, params, signal));
+  }
+
+  columns(params: Params, signal?: AbortSignal): Promise<BigScene> {
+    return this.counted(this.inner.columns(params, signal));
+  }
+
+  licences(): Promise<Licence[]> {
+    return this.counted(this.inner.licences());
+  }
+
+  private counted<T>(answer: Promise<T>): Promise<T> {
+    this.changed(++this.waiting);
+    // Those who asked get the answer first, and show it.
+    return answer.finally(() => setTimeout(() => this.changed(--this.waiting)));
+  }
+}
+
 /** The client of a page that the server sent. */
 export class ServerClient implements Client {
   readonly shell = "server";

@@ -2,7 +2,7 @@
 
 import { App } from "./app.ts";
 import { ServerClient } from "./client.ts";
-import { PageClient, type PageData } from "./page_client.ts";
+import { PageClient, type PageData } from "./offline/page_client.ts";
 import { FragmentRouter } from "./router.ts";
 
 function mount(): void {

@@ -38,13 +38,15 @@ export interface Finding {
 
 export interface Overview {
   store: string;
-  kinds: { artifacts: number; executions: number; contexts: number; events: number };
+  kinds: Record<string, number>;
   platforms: (string | { name: string; pipelines?: number })[];
   pipelines: PipelineSummary[];
   findings: Finding[];
   types?: { name: string; kind: string; count: number; example?: string | null }[];
   complete: boolean;
   said?: string | null;
+  /** The node that a page without a server was made for. */
+  start?: string | null;
 }
 
 export type ColumnKind = "text" | "number" | "time" | "duration" | "status";

@@ -48,6 +48,7 @@ export class FragmentRouter extends Base {
     super();
     if (start && !location.hash) history.replaceState(null, "", start);
     window.addEventListener("popstate", this.popped);
+    window.addEventListener("hashchange", this.popped);
   }
 
   get fragment(): string {
@@ -72,6 +73,7 @@ export class FragmentRouter extends Base {
   override stop(): void {
     super.stop();
     window.removeEventListener("popstate", this.popped);
+    window.removeEventListener("hashchange", this.popped);
   }
 }
 

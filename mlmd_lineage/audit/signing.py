@@ -88,13 +88,26 @@ def signer_for(key: Key, public_key: str | os.PathLike[str] | None = None) -> Si
 
 def _from_uri(library: Any, uri: str, public_key: Any) -> Signer:
     try:
-        made: Signer = library.Signer.from_priv_key_uri(uri, public_key)
+        made: Signer = library.Signer.from_priv_key_uri(uri, public_key, _secret)
     except Exception as error:  # noqa: BLE001 - each kind of key has errors of its own
         scheme = uri.partition(":")[0]
         what = type(error).__name__
         message = f"The key of the {scheme}: URI cannot be used ({what}): {error}"
         raise errors.ConfigurationError(message) from None
     return made
+
+
+def _secret(what: str) -> str:
+    """Return the PIN or password of a key.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = os.environ.get(PASSWORD_VARIABLE)
+    if found is None:
+        message = f"The key needs its {what}: set {PASSWORD_VARIABLE}."
+        raise errors.ConfigurationError(message)
+    return found
 
 
 def _from_file(library: Any, path: Path) -> Signer:
@@ -195,6 +208,8 @@ def envelope(payload: bytes, signer: Signer, payload_type: str = PAYLOAD_TYPE) -
     """
     try:
         signature = signer.sign(pre_authentication_encoding(payload_type, payload))
+    except errors.MLMDLineageError:
+        raise
     except Exception as error:  # noqa: BLE001 - each kind of key has errors of its own
         message = f"The key does not sign ({type(error).__name__}): {error}"
         raise errors.ConfigurationError(message) from None

@@ -6,8 +6,11 @@ import contextlib
 import shlex
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from mlmd_lineage.cli import explore as explore_command
 from mlmd_lineage.cli import lineage
 from mlmd_lineage.cli.common import lineage_tree, output
 from mlmd_lineage.cli.common.command import Command, examples, progress
@@ -16,8 +19,6 @@ from mlmd_lineage.cli.common.text import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    import typer
 
     from mlmd_lineage.orchestration.tasks import StepOutcome
     from mlmd_lineage.post_execution.views import PipelineRunView
@@ -34,7 +35,7 @@ _SHOWN = {
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("demo", cls=Command, epilog=examples("demo"))(_demo)
+    app.command("demo", cls=Command, epilog=examples("demo", "demo --explore"))(_demo)
 
 
 @contextlib.contextmanager
@@ -45,7 +46,13 @@ def demo_store() -> Iterator[str]:
         yield str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _demo() -> None:
+def _demo(
+    *,
+    explore: Annotated[
+        bool,
+        typer.Option("--explore", help="Show at the end in the browser what was recorded."),
+    ] = False,
+) -> None:
     """Train a small model three times, and ask what was recorded.
 
     It is recorded in the stack 'default', which needs no set-up. At the end the same question goes
@@ -60,6 +67,9 @@ def _demo() -> None:
     _upstream_of_best(store, best)
     with demo_store() as path:
         _upstream_in_tfx(path)
+    if explore:
+        output.write_line("")
+        explore_command.serve(store)
 
 
 def _question(number: int, question: str, *calls: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.graph_data import Labeler
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
@@ -89,6 +89,7 @@ class ExploredStore(LineageQueries, Protocol):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what a node, or several, came from."""
 
@@ -103,8 +104,12 @@ class ExploredStore(LineageQueries, Protocol):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what came from a node, or from several."""
+
+    def lineage(self, *, properties: bool = False) -> LineageGraph:
+        """Return the lineage of all of it."""
 
     def between(
         self,

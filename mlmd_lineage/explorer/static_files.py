@@ -8,6 +8,7 @@ from mlmd_lineage import errors
 
 CONTENT_TYPES = {
     "explorer.js": "text/javascript; charset=utf-8",
+    "widget.js": "text/javascript; charset=utf-8",
     "explorer.css": "text/css; charset=utf-8",
     "licences.json": "application/json",
 }

@@ -10,11 +10,11 @@ import ctypes
 import functools
 import operator
 import threading
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mlmd_lineage.compiled import compiled_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,14 +196,8 @@ def _search(  # noqa: C901, PLR0912, PLR0913, PLR0917 - as _bfs.c
 @functools.cache
 def _compiled() -> Callable[..., int] | None:
     """Return the search of ``_bfs.c``, or None where it was not compiled."""
-    # ``setup.py`` gives it the one suffix that belongs to no version of Python.
-    path = Path(__file__).with_name(f"_bfs{EXTENSION_SUFFIXES[-1]}")
-    if not path.exists():
-        return None
-    try:
-        compiled: Callable[..., int] = ctypes.CDLL(str(path)).search
-    except (OSError, AttributeError):  # built for another machine, or by another release
-        return None
+    library = compiled_library(__file__, "_bfs")
+    compiled: Callable[..., int] | None = getattr(library, "search", None)
     return compiled
 
 

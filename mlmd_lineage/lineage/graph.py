@@ -177,6 +177,7 @@ class LineageGraph(GraphBase):
         """
         made = LineageGraph(graph_tables.existing(self.tables, milliseconds(time)))
         made.use_labeler(self._labeler)
+        made.use_explorer(self._explorer)
         return made
 
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
@@ -249,6 +250,7 @@ class Trace(LineageGraph):
     ) -> None:
         """Keep what was found; its tables and its index are cut out when they are asked for."""
         self.use_labeler(graph._labeler)  # noqa: SLF001 - another of this class
+        self.use_explorer(graph._explorer)  # noqa: SLF001 - another of this class
         self._graph = graph
         self._whole = graph._origin  # noqa: SLF001 - another of this class
         self._found = found

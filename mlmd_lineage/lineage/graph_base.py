@@ -17,7 +17,7 @@ from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Any
 
     import networkx as nx
@@ -39,6 +39,7 @@ class GraphBase:
 
     _whole: GraphBase | None = None
     _labeler: Labeler | None = None
+    _explorer: Callable[[GraphBase, int], Any] | None = None
 
     def __init__(self, tables: TableSource) -> None:
         """Make the graph of a snapshot, or of other tables."""
@@ -94,9 +95,14 @@ class GraphBase:
         """Have something find the names that the platforms give the nodes; a store does so."""
         self._labeler = labeler
 
+    def use_explorer(self, explorer: Callable[[GraphBase, int], Any] | None) -> None:
+        """Have something show the graph in a notebook; a store does so."""
+        self._explorer = explorer
+
     def __getstate__(self) -> dict[str, Any]:
         """Take the nodes' names along, as no store can be asked for them in another process."""
-        return {**vars(self), "node_labels": self.node_labels, "_labeler": None}
+        kept = {**vars(self), "node_labels": self.node_labels}
+        return kept | {"_labeler": None, "_explorer": None}
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -341,13 +347,34 @@ class GraphBase:
         return png.png(self.to_svg(fold=fold))
 
     def to_html(self, *, fold: bool = True) -> str:
-        """Return the graph as one HTML page with its picture, its nodes and its edges.
+        """Return the graph as one HTML file, in which the explorer shows it.
 
-        It needs no other file, no network and no scripts. ``fold`` is that of ``to_svg()``.
+        >>> Path("model.html").write_text(trace.to_html(), encoding="utf-8")
+
+        It holds the front end and the data, and needs no other file and no network. Where the
+        front end is not part of the installation, it is a page without scripts: the picture, the
+        nodes and the edges, of which ``fold`` is that of ``to_svg()``.
         """
-        from mlmd_lineage.lineage.render import page
+        from mlmd_lineage.lineage.render import explorer_page, page
 
-        return page.page(self, fold=fold)
+        return explorer_page.page(self) or page.page(self, fold=fold)
+
+    def explore(self, *, height: int = 640) -> Any:
+        """Return a widget in which the explorer shows the graph: for Jupyter, VS Code and marimo.
+
+        >>> store.upstream("artifact/46").explore()
+
+        Args:
+            height: How many pixels it is high.
+
+        Raises:
+            ConfigurationError: The extra ``explore`` or the front end is not installed, or the
+                graph belongs to no store that could be asked: ``to_html()`` shows such a one.
+        """
+        if self._explorer is None:
+            message = "This graph belongs to no open store; to_html() shows it as a page."
+            raise errors.ConfigurationError(message)
+        return self._explorer(self, height)
 
     def _repr_html_(self) -> str:
         from mlmd_lineage.lineage.render import html

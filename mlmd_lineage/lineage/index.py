@@ -173,11 +173,6 @@ class Index:
         return len(self.incoming.edges)
 
     @property
-    def some_events_are_no_edges(self) -> bool:
-        """Whether there are more events than edges."""
-        return self._event_rows is not None
-
-    @property
     def event_rows(self) -> Array:
         """For each edge the row of its event in the Event table; in the order of the events."""
         return np.arange(self.size) if self._event_rows is None else self._event_rows

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 from mlmd_lineage import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 MOST_MEMBERS = 10_000
 _MOST_NAME = 1_000
 _ENCRYPTED = 0x1
 _BLOCK = 512
 """The bytes of the blocks that the operating system counts."""
+_CHUNK = 1 << 20
 _LARGE = 64 << 20
 _BAD_MEMBER = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError)
 _MOST_COMPRESSED = 64
@@ -110,12 +111,21 @@ class FolderFiles:
 
     def read(self, name: str, most: int) -> bytes:
         """Return the bytes of a regular file."""
+        return self._checked(name, most).read_bytes()
+
+    def chunks(self, name: str, most: int) -> Iterator[bytes]:
+        """Yield the bytes of a regular file in pieces."""
+        with self._checked(name, most).open("rb") as file:
+            while piece := file.read(_CHUNK):
+                yield piece
+
+    def _checked(self, name: str, most: int) -> Path:
         path = self.path / name
         status = path.stat()
         _check_regular(path, status)
         check_size(str(path), status.st_size, most)
         _check_holes(path, status)
-        return path.read_bytes()
+        return path
 
     def read_range(self, name: str, start: int, length: int) -> bytes:
         """Return some bytes of a regular file."""
@@ -184,11 +194,16 @@ class ZipFiles:
 
     def read(self, name: str, most: int) -> bytes:
         """Return the bytes of a member."""
+        return b"".join(self.chunks(name, most))
+
+    def chunks(self, name: str, most: int) -> Iterator[bytes]:
+        """Yield the bytes of a member in pieces."""
         member = self._member(name)
         check_size(f"{name} in {self.path}", member.file_size, most)
         try:
-            with zipfile.ZipFile(self.path) as file:
-                return file.read(member)
+            with zipfile.ZipFile(self.path) as file, file.open(member) as opened:
+                while piece := opened.read(_CHUNK):
+                    yield piece
         except _BAD_MEMBER:
             raise self._unreadable(name) from None
 
@@ -252,7 +267,7 @@ class FilesBelow:
         return [self.read_range(name, *part) for part in ranges]
 
 
-def files_at(path: Path) -> ArchiveFiles:
+def files_at(path: Path) -> FolderFiles | ZipFiles:
     """Return the files of a folder, or those in a zip file.
 
     Raises:

@@ -33,6 +33,7 @@ def put_events(
     artifacts = transaction.existing("Artifact", {a for _, a, _ in given if a is not None})
     executions = transaction.existing("Execution", {e for _, _, e in given if e is not None})
     data: dict[str, list[Any]] = {column: [] for column in _EVENT}
+    artifact_ids, execution_ids, kinds, times = data.values()
     paths: list[tuple[int, Any]] = []
     try:
         for place, (event, artifact, execution) in enumerate(given):
@@ -44,10 +45,10 @@ def put_events(
             time: int = event.milliseconds_since_epoch
             if not time and not event.HasField("milliseconds_since_epoch"):
                 time = now
-            data["artifact_id"].append(artifact)
-            data["execution_id"].append(execution)
-            data["type"].append(kind)
-            data["milliseconds_since_epoch"].append(time)
+            artifact_ids.append(artifact)
+            execution_ids.append(execution)
+            kinds.append(kind)
+            times.append(time)
     except PutRefusedError:
         _insert_events(transaction, data, paths)  # what is wrong with an event before it counts
         raise

@@ -8,12 +8,14 @@ import os
 import random
 import shutil
 import subprocess
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bundle_keys
 import pytest
+import sqlite_stores
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
@@ -370,6 +372,34 @@ def test_overlapping_members_are_refused(zipped: Path):
     assert "overlap" in finding.message
 
 
+@pytest.mark.parametrize("place", ["before", "between", "behind"])
+def test_bytes_that_belong_to_no_member_are_found(zipped: Path, place: str):
+    raw = zipped.read_bytes()
+    with zipfile.ZipFile(zipped) as file:
+        second = sorted(member.header_offset for member in file.infolist())[1]
+    at = {"before": 0, "between": second, "behind": len(raw)}[place]
+    zipped.write_bytes(raw[:at] + b"hidden" + raw[at:])
+    report = ml.verify_bundle(zipped)
+    assert not report.ok
+    if place == "behind":
+        assert f"byte {at:,} of the zip file" in report.findings[0].message
+
+
+def test_a_zip_file_is_verified_without_being_held_in_memory(tmp_path: Path):
+    path = tmp_path / "metadata.db"
+    shutil.copyfile(DEMO_STORE, path)
+    sqlite_stores.change(path, "UPDATE Artifact SET uri = hex(zeroblob(1000000)) WHERE id = 43")
+    store = ml.connect(path)
+    bundle = ml.save_bundle(store.upstream("artifact/43"), tmp_path / "large.zip", store=store)
+    tracemalloc.start()
+    try:
+        assert ml.verify_bundle(bundle).ok
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < bundle.stat().st_size / 2
+
+
 def test_what_is_no_bundle_is_said(tmp_path: Path):
     with pytest.raises(errors.StoreNotFoundError):
         ml.verify_bundle(tmp_path / "nothing")
@@ -418,6 +448,41 @@ def test_an_encrypted_key_takes_its_password_from_the_environment(
     monkeypatch.setenv("MLMD_LINEAGE_KEY_PASSWORD", "pl9-secret")
     ml.save_bundle(trace, tmp_path / "b.zip", key=private)
     assert ml.verify_bundle(tmp_path / "b.zip", key=public).ok
+
+
+def test_a_key_in_hardware_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """SoftHSM stands for the hardware: the same interface, PKCS#11."""
+    pytest.importorskip("pkcs11")
+    tool = shutil.which("softhsm2-util")
+    libraries = sorted(Path("/usr/lib").glob("**/softhsm/libsofthsm2.so"))
+    if tool is None or not libraries:
+        pytest.skip("SoftHSM is not installed")
+    private, public = bundle_keys.key_pair(tmp_path, "ecdsa")
+    (tmp_path / "tokens").mkdir()
+    configuration = tmp_path / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\n")
+    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
+    monkeypatch.setenv("PYKCS11LIB", str(libraries[0]))
+    pin = ["--pin", "270593"]
+    for arguments in (
+        ["--init-token", "--free", "--label", "evidence", "--so-pin", "1234", *pin],
+        ["--import", str(private), "--token", "evidence", "--label", "key", "--id", "02", *pin],
+    ):
+        subprocess.run([tool, *arguments], check=True, capture_output=True)
+    private.unlink()
+    trace = ml.connect(DEMO_STORE).upstream(MODEL)
+    options: dict[str, Any] = {"key": "hsm:2?label=evidence", "public_key": public}
+    with pytest.raises(errors.ConfigurationError, match="MLMD_LINEAGE_KEY_PASSWORD"):
+        ml.save_bundle(trace, tmp_path / "none.zip", **options)
+    monkeypatch.setenv("MLMD_LINEAGE_KEY_PASSWORD", "270593")
+    bundle = ml.save_bundle(trace, tmp_path / "signed.zip", **options)
+    report = ml.verify_bundle(bundle, key=public)
+    assert report.ok
+    assert report.key_is_trusted
+    monkeypatch.setenv("MLMD_LINEAGE_KEY_PASSWORD", "000000")
+    with pytest.raises(errors.ConfigurationError, match="does not sign") as raised:
+        ml.save_bundle(trace, tmp_path / "wrong.zip", **options)
+    assert "000000" not in str(raised.value)
 
 
 def test_keys_that_are_none_are_refused_before_anything_is_written(tmp_path: Path):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import odd_stores
 import pyarrow as pa
 import pytest
 import sqlite_stores
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mlmd_lineage as ml
 from mlmd_lineage.audit.records import canonical_json, merkle
 from mlmd_lineage.audit.records.record_lines import RECORD_KINDS, all_records, records_of
+from mlmd_lineage.audit.records.sha256 import hash_slices
 from mlmd_lineage.audit.records.text_columns import doubles
 from mlmd_lineage.snapshot.enums import (
     ArtifactState,
@@ -111,13 +114,28 @@ def test_names_are_in_the_order_of_their_utf_16_code_units():
 
 def recursive_root(leaves: list[bytes]) -> bytes:
     """Return the tree's root as RFC 6962 defines it."""
-    import hashlib
-
     if len(leaves) <= 1:
         return leaves[0] if leaves else hashlib.sha256().digest()
     half = 1 << ((len(leaves) - 1).bit_length() - 1)
     both = recursive_root(leaves[:half]) + recursive_root(leaves[half:])
     return hashlib.sha256(b"\1" + both).digest()
+
+
+@pytest.mark.parametrize("way", ["compiled", "portable", "hashlib"])
+@given(pieces=st.lists(st.binary(max_size=300), max_size=20), prefix=st.integers(0, 255))
+@example(pieces=[b"x" * size for size in range(150)], prefix=0)
+@settings(deadline=None, derandomize=True)
+def test_slices_have_the_digests_of_hashlib(way: Any, pieces: list[bytes], prefix: int):
+    offsets = np.cumsum([3, *map(len, pieces)])
+    digests = hash_slices(b"abc" + b"".join(pieces) + b"d", offsets, prefix, way)
+    expected = [hashlib.sha256(bytes([prefix]) + piece).digest() for piece in pieces]
+    assert [digest.tobytes() for digest in digests] == expected
+
+
+@pytest.mark.parametrize("offsets", [[], [-1, 2], [0, 4], [0, 2, 1]])
+def test_slices_beyond_the_data_are_refused(offsets: list[int]):
+    with pytest.raises(ValueError, match="do not lie"):
+        hash_slices(b"abc", np.array(offsets, np.int64), 0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 9, 33])

@@ -12,12 +12,14 @@ import fcntl
 import importlib
 import json
 import os
+import pathlib
 import pty
 import signal
 import struct
 import sys
 import tempfile
 import termios
+import time
 from typing import Any
 
 SECONDS = 600
@@ -36,7 +38,7 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
             finally:
                 os._exit(70)  # it has left already, unless this file is wrong
         os.close(its)
-        shown, unasked = _type(terminal, call["answers"])
+        shown, unasked = _type(terminal, call["answers"], process)
         os.close(terminal)
         _, status = os.waitpid(process, 0)
         for file in (output, errors):
@@ -49,15 +51,26 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
         }
 
 
-def _type(terminal: int, answers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+def _type(terminal: int, answers: dict[str, str], process: int) -> tuple[bytes, dict[str, str]]:
     """Return what a terminal showed, and the answers that nothing asked for."""
     shown, left = b"", dict(answers)
     with contextlib.suppress(OSError):  # Linux says so when the last writer is gone
         while part := os.read(terminal, 65_536):
             shown += part
             for asked in [asked for asked in left if asked.encode() in shown]:
+                _wait_for_sleep(process)
                 os.write(terminal, left.pop(asked).encode())
     return shown, left
+
+
+def _wait_for_sleep(process: int) -> None:
+    """Wait until a process that has asked waits for the answer, where the system can tell.
+
+    Python's input() misses a Ctrl-C that comes between what it has asked and its reading.
+    """
+    state = pathlib.Path(f"/proc/{process}/stat")
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] not in "SZ":
+        time.sleep(0.001)
 
 
 def _run_here(call: dict[str, Any], terminal: int, output: int, errors: int) -> None:

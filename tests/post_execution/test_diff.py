@@ -339,7 +339,7 @@ def stores(draw: st.DrawFn) -> tuple[Maker, list[int]]:
     return maker, sorted(set(artifacts))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(stores(), st.data())
 def test_swapping_the_sides_swaps_the_columns(made: tuple[Maker, list[int]], data: st.DataObject):
     maker, artifacts = made

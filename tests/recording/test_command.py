@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import terminal
+import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage.recording.commands.command_values import numbers_in, parameter_value, read_values
@@ -128,26 +128,40 @@ def test_a_store_in_front_is_refused_with_its_option():
     assert not Path("model.pkl").exists()
 
 
+WAITING = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+open('ready', 'w').close()
+while True:
+    time.sleep(0.01)
+"""
+
+
+def test_a_signal_while_the_command_starts_is_passed_on(
+    store: ml.Store, monkeypatch: pytest.MonkeyPatch
+):
+    class SlowToReturn(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            if WAITING in self.args:  # type: ignore[operator]
+                waiting.until(Path("ready").exists)
+                signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", SlowToReturn)
+    assert call("--run", "r", command=[PYTHON, "-c", WAITING]).exit_code == 5
+    assert store.get_run("r").status == "canceled"
+
+
 def test_a_signal_is_passed_on_and_recorded(store: ml.Store):
-    script = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
-        "open('ready', 'w').close()\n"
-        "while True: signal.pause()\n"
-    )
     words = ["run", "--store", "store.db", "--pipeline", "p", "--step", "s", "--run", "r", "--"]
     process = subprocess.Popen(
-        [PYTHON, "-m", "mlmd_lineage", *words, PYTHON, "-c", script],
+        [PYTHON, "-m", "mlmd_lineage", *words, PYTHON, "-c", WAITING],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     try:
-        end = time.monotonic() + 60
-        while not Path("ready").exists():
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        waiting.until(lambda: Path("ready").exists() or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 5
+        assert process.wait(waiting.LONG) == 5
     finally:
         process.kill()
         process.wait()

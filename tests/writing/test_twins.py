@@ -35,7 +35,7 @@ REQUESTS = requests()
 LENGTH = 12
 _numbers = itertools.count()
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def compare(  # noqa: PLR0913 - two stores, and how to look at them

@@ -9,7 +9,7 @@ import type { Drawing, DrawingEvents } from "./drawing.ts";
 import { html } from "./elements.ts";
 import { Minimap } from "./minimap.ts";
 import { fitted } from "./node_shapes.ts";
-import { Viewport, type Box } from "./viewport.ts";
+import { Viewport, type Box, type View } from "./viewport.ts";
 import { Renderer, type Colour, type Palette } from "./webgl.ts";
 
 const HALF = { width: 68, height: 19 };
@@ -17,6 +17,7 @@ const READABLE = 0.55;
 const MOST_NAMED = 400;
 const MOST_LINES = 20_000; // of paths that are drawn over the others
 const PAUSE = 150;
+const SLOW = 30; // milliseconds that a picture may take to be drawn anew while it moves
 
 export class BigDrawing implements Drawing {
   readonly element: HTMLElement;
@@ -35,6 +36,11 @@ export class BigDrawing implements Drawing {
   private selected = -1;
   private active = -1;
   private frame = 0;
+  private settling: ReturnType<typeof setTimeout> | null = null;
+  /** Where the picture lay when it was last drawn. */
+  private drawn: View | null = null;
+  private isSlow = false;
+  private isStale = true;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private isFitted = true;
 
@@ -50,7 +56,7 @@ export class BigDrawing implements Drawing {
     this.element.setAttribute("aria-label", `A picture of ${count(scene.x.length)} nodes. Arrow keys follow the edges; t shows a table.`);
     this.index = new BigIndex(scene, HALF);
     this.renderer = new Renderer(this.base, scene, HALF);
-    this.viewport = new Viewport(this.element, () => this.redraw(), wheelZooms);
+    this.viewport = new Viewport(this.element, () => this.moved(), wheelZooms);
     this.minimap = new Minimap(this.index.bounds, (x, y) => this.viewport.center(x, y));
     this.element.append(this.minimap.element);
     this.active = scene.focus;
@@ -68,6 +74,7 @@ export class BigDrawing implements Drawing {
     this.resized.disconnect();
     cancelAnimationFrame(this.frame);
     if (this.timer !== null) clearTimeout(this.timer);
+    if (this.settling !== null) clearTimeout(this.settling);
     this.renderer.stop();
   }
 
@@ -149,13 +156,42 @@ export class BigDrawing implements Drawing {
   }
 
   private redraw(): void {
+    this.isStale = true;
+    this.moved();
+  }
+
+  private moved(): void {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       if (!this.palette) return;
-      this.renderer.draw(this.viewport.view, this.shown !== null);
-      this.drawOver();
+      if (this.isSlow && !this.isStale && this.drawn) this.shift(this.drawn);
+      else this.draw();
       this.minimap.show(this.viewport.shown());
+    });
+  }
+
+  /** Move what was drawn, where drawing it anew takes longer than a frame; it follows at rest. */
+  private shift(from: View): void {
+    const { x, y, scale } = this.viewport.view;
+    const ratio = scale / from.scale;
+    const transform = `translate(${x - from.x * ratio}px, ${y - from.y * ratio}px) scale(${ratio})`;
+    for (const canvas of [this.base, this.over]) canvas.style.transform = transform;
+    if (this.settling !== null) clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.redraw(), PAUSE);
+  }
+
+  private draw(): void {
+    const start = performance.now();
+    const isFirst = this.drawn === null;
+    this.isStale = false;
+    this.drawn = this.viewport.view;
+    for (const canvas of [this.base, this.over]) canvas.style.transform = "";
+    this.renderer.draw(this.drawn, this.shown !== null);
+    this.drawOver();
+    // What the graphics processor does shows in when the next frame comes.
+    requestAnimationFrame(() => {
+      if (!isFirst) this.isSlow = performance.now() - start > SLOW;
     });
   }
 

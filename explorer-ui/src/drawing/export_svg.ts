@@ -28,6 +28,7 @@ export function svgDocument(picture: SVGSVGElement, bounds: Box, caption: string
   for (const element of copy.querySelectorAll(".halo, [display=none]")) element.remove();
   const world = copy.querySelector(".world");
   world?.removeAttribute("transform");
+  world?.removeAttribute("class");
   const width = bounds.right - bounds.left + 2 * MARGIN;
   const lines = wrapped(caption, Math.max(40, Math.floor(width / 6.6)));
   const height = bounds.bottom - bounds.top + 2 * MARGIN + lines.length * LINE;
@@ -65,7 +66,7 @@ export function svgDocument(picture: SVGSVGElement, bounds: Box, caption: string
 }
 
 function inline(element: Element, original: Element): void {
-  for (const name of ["class", "tabindex", "role", "aria-label", "aria-pressed", "data-id", "data-side"]) {
+  for (const name of ["class", "tabindex", "role", "aria-label", "aria-pressed", "aria-hidden", "data-id", "data-side"]) {
     if (name !== "class" || element.getAttribute("class") !== "world") element.removeAttribute(name);
   }
   const tag = element.tagName;

@@ -34,6 +34,8 @@ export class Minimap {
       event.preventDefault();
     };
     this.element.addEventListener("pointerdown", (event) => {
+      // The picture beneath is not what is dragged.
+      event.stopPropagation();
       this.element.setPointerCapture(event.pointerId);
       drag(event);
     });

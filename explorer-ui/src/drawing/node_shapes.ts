@@ -45,14 +45,13 @@ export function lookOf(node: SceneNode): "artifact" | "execution" | "group" {
   return node.key.startsWith("execution/") ? "execution" : "group";
 }
 
-/** Return what a screen reader says of a box. */
-export function spokenName(node: SceneNode, into: number, out: number): string {
-  const what = node.kind === "fold" ? `folded, ${node.count ?? node.keys?.length ?? 0} nodes` : node.kind;
+/** Return what a screen reader says of a box, after the texts that show in it. */
+export function spokenName(node: SceneNode, shown: string, into: number, out: number): string {
+  const number = node.key.split("/")[1] ?? "";
   const more = (node.more?.upstream ?? 0) + (node.more?.downstream ?? 0);
   return [
-    line(node.label),
-    node.type && node.type !== node.label ? line(node.type) : "",
-    node.kind === "fold" ? what : `${what} ${node.key.split("/")[1] ?? ""}`,
+    shown,
+    node.kind === "fold" ? `folded, ${node.count ?? node.keys?.length ?? 0} nodes` : `${node.kind} ${number}`,
     node.status ?? "",
     node.missing ? "missing" : "",
     `${into} in, ${out} out`,
@@ -73,6 +72,13 @@ function textWidth(text: string, font: string): number {
 }
 
 const FAMILY = "Helvetica, Arial, sans-serif";
+
+/** Return how wide a box must be for its texts, up to a limit. */
+export function boxWidth(node: SceneNode): number {
+  const name = textWidth(line(node.label), `600 12.5px ${FAMILY}`) + (node.status ? 20 : 0);
+  const about = textWidth(line(node.about ?? aboutOf(node)), `11px ${FAMILY}`);
+  return Math.min(260, Math.max(84, name + 26, about + 26));
+}
 
 /** Return a text shortened in its middle so that it fits. */
 export function fitted(text: string, width: number, size: number, weight = 400): string {
@@ -131,7 +137,7 @@ function aboutOf(node: SceneNode): string {
 export function statusMark(x: number, y: number, status: Status): SVGGElement {
   return svg(
     "g",
-    { class: `status ${status}` },
+    { class: `status ${status}`, "aria-hidden": "true" },
     svg("circle", { cx: x, cy: y, r: 7 }),
     svg("text", { x, y: y + 3.5 }, MARKS[status]),
   );
@@ -144,7 +150,7 @@ function handle(x: number, y: number, number: number, side: string): SVGGElement
   const left = side === "upstream" ? x - width / 2 + 4 : x - width / 2 - 4;
   return svg(
     "g",
-    { class: "handle", "data-side": side },
+    { class: "handle", "data-side": side, "aria-hidden": "true" },
     svg("title", {}, `${number} more ${side}`),
     svg("rect", { x: left, y: y - 8, width, height: 16, rx: 8 }),
     svg("text", { x: left + width / 2, y: y + 3.5 }, text),

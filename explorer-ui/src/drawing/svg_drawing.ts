@@ -139,7 +139,8 @@ export class SvgDrawing implements Drawing {
       const [into, out] = [this.links.upstream(node.id).length, this.links.downstream(node.id).length];
       shape.setAttribute("role", "button");
       shape.setAttribute("tabindex", "-1");
-      shape.setAttribute("aria-label", spokenName(node, into, out));
+      const shown = [...shape.querySelectorAll(":not(.status) > text")].map((text) => text.textContent).join(" ");
+      shape.setAttribute("aria-label", spokenName(node, shown, into, out));
       this.shapes.set(node.id, shape);
       nodes.append(shape);
     }

@@ -62,7 +62,7 @@ export class Renderer {
     private readonly scene: BigScene,
     private readonly half: { width: number; height: number },
   ) {
-    const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, preserveDrawingBuffer: true });
+    const gl = canvas.getContext("webgl2", { alpha: true, antialias: false });
     if (!gl) throw new Error("This browser has no WebGL 2, which a picture of so many nodes needs. Fold it, or follow fewer hops.");
     this.gl = gl;
     this.boxes = program(gl, BOX_VERTEX, BOX_FRAGMENT);

@@ -126,6 +126,7 @@ export class ScenePane {
     return html`<div class="pane ${selection ? "with-details" : ""} ${isTable ? "with-table" : ""}">
       <div class="stage">
         ${drawing?.element ?? nothing}
+        ${scene && !("x" in scene) && !scene.nodes.length ? html`<p class="message">There is nothing to draw. ${line(scene.said)}</p>` : nothing}
         <div class="zoom" role="group" aria-label="Size of the picture">
           <button class="plain" aria-label="Larger" title="Larger (+)" @click=${() => this.pressed("+")}>+</button>
           <button class="plain" aria-label="Smaller" title="Smaller (−)" @click=${() => this.pressed("-")}>−</button>

@@ -11,7 +11,11 @@ import { Question } from "./question.ts";
 const PAUSE = 160; // milliseconds without a key before a question is asked
 const SHOWN = 12;
 
+/** How many there are: a notebook may show several, whose elements need ids of their own. */
+let boxes = 0;
+
 export class SearchBox {
+  private readonly id = `mlmd-hits-${++boxes}`;
   private text = "";
   private isOpen = false;
   private at = -1;
@@ -42,9 +46,9 @@ export class SearchBox {
         placeholder="Search names, URIs, types"
         aria-label="Search names, URIs and types"
         aria-expanded=${open}
-        aria-controls="mlmd-hits"
+        aria-controls=${this.id}
         aria-autocomplete="list"
-        aria-activedescendant=${open && this.at >= 0 ? `mlmd-hit-${this.at}` : nothing}
+        aria-activedescendant=${open && this.at >= 0 ? `${this.id}-${this.at}` : nothing}
         autocomplete="off"
         spellcheck="false"
         dir="auto"
@@ -58,12 +62,12 @@ export class SearchBox {
       />
       <kbd aria-hidden="true">/</kbd>
       <div class="hits" ?hidden=${!open}>
-        <ul id="mlmd-hits" role="listbox" aria-label="Found">
+        <ul id=${this.id} role="listbox" aria-label="Found">
           ${open
             ? hits.map(
                 (hit, at) =>
                   html`<li
-                    id="mlmd-hit-${at}"
+                    id="${this.id}-${at}"
                     role="option"
                     aria-selected=${at === this.at}
                     @pointerdown=${(event: Event) => event.preventDefault()}
@@ -123,7 +127,7 @@ export class SearchBox {
     } else return;
     event.preventDefault();
     this.app.update();
-    this.app.root.querySelector(`#mlmd-hit-${this.at}`)?.scrollIntoView({ block: "nearest" });
+    this.app.root.querySelector(`#${this.id}-${this.at}`)?.scrollIntoView({ block: "nearest" });
   };
 
   private readonly submitted = (event: Event): void => {

@@ -9,6 +9,7 @@ export interface TableColumn<R> {
   /** What the column is called where no markup can be. */
   name: string;
   className?: string;
+  isSortable?: boolean;
   cell: (row: R) => TemplateResult | string | typeof nothing;
 }
 
@@ -87,7 +88,8 @@ export class VirtualTable<R> {
     }
   }
 
-  private heading(column: TableColumn<R>, { sort, onSort }: TableOptions<R>): TemplateResult {
+  private heading(column: TableColumn<R>, { sort, ...options }: TableOptions<R>): TemplateResult {
+    const onSort = column.isSortable === false ? undefined : options.onSort;
     const sorted = sort?.key === column.key ? (sort.descending ? "descending" : "ascending") : null;
     return html`<th scope="col" class=${column.className ?? ""} aria-sort=${sorted ?? (onSort ? "none" : nothing)}>
       ${onSort

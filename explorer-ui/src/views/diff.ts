@@ -78,8 +78,8 @@ export class DiffView extends View {
   }
 
   private divergence(row: DiffRow, { a, b }: DiffAnswer, at: number, all: number): TemplateResult {
-    return html`<section class="first" aria-labelledby="first-${at}">
-      <h2 id="first-${at}">First divergence${all > 1 ? ` ${at + 1} of ${all}` : ""}</h2>
+    return html`<section class="first" aria-label="First divergence ${at + 1}">
+      <h2>First divergence${all > 1 ? ` ${at + 1} of ${all}` : ""}</h2>
       <p>
         <b>${line(row.aspect)}</b> ${row.name ? namePart(row.name) : nothing}
         ${row.step ? html`of step ${namePart(row.step)}` : nothing}

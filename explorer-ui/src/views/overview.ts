@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { formatAddress, runAddress } from "../address.ts";
+import type { App } from "../app.ts";
 import { errorPart, namePart, statusPart, waitingPart } from "../parts/marks.ts";
 import { Question } from "../parts/question.ts";
 import type { Finding, Overview, PipelineSummary, RunSummary } from "../protocol.ts";
@@ -34,13 +35,17 @@ export class OverviewView extends View {
     return html`<div class="page">
       <h1>${namePart(answer.store, 200)}</h1>
       ${answer.complete ? nothing : html`<p class="bound">Not complete: ${line(answer.said)}</p>`}
+      ${answer.start
+        ? html`<p class="actions"><a class="button" href=${formatAddress("lineage", answer.start, { hops: "all" })}>Lineage of ${answer.start}</a></p>`
+        : nothing}
       <dl class="tiles">
         ${Object.entries(answer.kinds).map(
           ([kind, number]) => html`<div class="tile ${kind}"><dt>${kind}</dt><dd>${count(number)}</dd></div>`,
         )}
       </dl>
-      ${answer.platforms.length ? this.platforms(answer) : nothing} ${this.pipelines(answer.pipelines)}
-      ${this.types(answer)} ${this.findings(answer.findings)}
+      ${answer.platforms.length ? this.platforms(answer) : nothing}
+      ${answer.start === undefined ? this.pipelines(answer.pipelines) : nothing} ${this.types(answer)}
+      ${answer.start === undefined ? this.findings(answer.findings) : nothing}
     </div>`;
   }
 
@@ -52,9 +57,9 @@ export class OverviewView extends View {
   private pipelines(all: PipelineSummary[]): TemplateResult {
     const wanted = this.filter.toLowerCase();
     const some = all.filter(({ name }) => name.toLowerCase().includes(wanted));
-    return html`<section aria-labelledby="pipelines">
+    return html`<section aria-label="Pipelines">
       <div class="heading">
-        <h2 id="pipelines">Pipelines <span class="hint">${count(all.length)}</span></h2>
+        <h2>Pipelines <span class="hint">${count(all.length)}</span></h2>
         ${all.length > 8
           ? html`<input
               type="search"
@@ -91,10 +96,11 @@ export class OverviewView extends View {
     return html`<li class="pipeline">
       <a class="title" href=${formatAddress("pipeline", pipeline.name)}>${namePart(pipeline.name, 80)}</a>
       <span class="hint">${counted(pipeline.runs, "run")}${pipeline.platform ? ` · ${line(pipeline.platform)}` : ""}</span>
-      ${runBars(pipeline)}
+      ${runBars(this.app, pipeline)}
       ${latest
         ? html`<span class="latest"
-            >${statusPart(latest.status)}<span>${duration(latest.duration)}</span
+            ><a href=${runAddress(latest.name, latest.key, pipeline.name)} title="The last run: ${line(latest.name)}">${statusPart(latest.status)}</a
+            ><span>${duration(latest.duration)}</span
             ><span class="hint">${moment(latest.start).slice(0, 16)}</span>${latest.metric
               ? html`<span class="metric">${namePart(latest.metric.name, 24)} <b>${numeral(latest.metric.value)}</b></span>`
               : nothing}</span
@@ -105,8 +111,8 @@ export class OverviewView extends View {
 
   private types({ types }: Overview): TemplateResult | typeof nothing {
     if (!types?.length) return nothing;
-    return html`<section aria-labelledby="types">
-      <h2 id="types">Types</h2>
+    return html`<section aria-label="Types">
+      <h2>Types</h2>
       <ul class="types">
         ${types.map(
           ({ name, kind, count: number }) =>
@@ -122,8 +128,8 @@ export class OverviewView extends View {
   private findings(findings: Finding[]): TemplateResult {
     const rank = (finding: Finding): number => SEVERITIES.indexOf(finding.severity.toLowerCase());
     const ordered = [...findings].sort((one, other) => rank(one) - rank(other) || other.count - one.count);
-    return html`<section aria-labelledby="findings">
-      <h2 id="findings">Findings <span class="hint">${count(findings.length)}</span></h2>
+    return html`<section aria-label="Findings">
+      <h2>Findings <span class="hint">${count(findings.length)}</span></h2>
       ${ordered.length
         ? html`<ul class="findings">
             ${ordered.map(
@@ -140,15 +146,19 @@ export class OverviewView extends View {
   }
 }
 
-/** The last runs as bars, the newest to the right: height says the duration, colour the status. */
-function runBars({ name, last }: PipelineSummary): TemplateResult {
+/**
+ * The last runs as bars, the newest to the right: height says the duration, colour the status. A
+ * click opens a run; for keys there is the pipeline's own table.
+ */
+function runBars(app: App, { name, last }: PipelineSummary): TemplateResult {
   const longest = Math.max(1, ...last.map((run) => run.duration ?? 0));
-  return html`<span class="bars" role="group" aria-label="Last runs">
+  const label = `The last ${counted(last.length, "run")}: ${last.map((run) => run.status ?? "unknown").join(", ")}`;
+  return html`<span class="bars" role="img" aria-label=${label}>
     ${[...last].reverse().map(
       (run) =>
-        html`<a class="bar ${run.status ?? "unknown"}" href=${runAddress(run.name, run.key, name)} title=${spoken(run)} aria-label=${spoken(run)}
+        html`<span class="bar ${run.status ?? "unknown"}" title=${spoken(run)} @click=${() => app.go(runAddress(run.name, run.key, name))}
           ><span .style=${`height: ${Math.round(6 + (20 * (run.duration ?? 0)) / longest)}px`}></span
-        ></a>`,
+        ></span>`,
     )}
   </span>`;
 }

@@ -171,6 +171,7 @@ export class PipelineView extends View {
       name: "picked",
       label: html`<span class="unseen">to compare</span>`,
       className: "tick",
+      isSortable: false,
       cell: (row) =>
         html`<input
           type="checkbox"
@@ -198,7 +199,6 @@ export class PipelineView extends View {
   };
 
   private sorted(key: string): void {
-    if (key === "tick") return;
     const descending = this.args["sort"] === key ? this.args["down"] !== "1" : key === "start";
     this.app.setArgs({ sort: key, down: descending ? 1 : null }, { replace: true });
   }

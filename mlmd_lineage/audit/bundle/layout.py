@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from mlmd_lineage.audit.records import merkle
 from mlmd_lineage.audit.records.record_lines import all_records
+from mlmd_lineage.audit.records.sha256 import DIGEST_BYTES
 from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mlmd_lineage.snapshot.tables import HasTables
 
@@ -55,17 +58,22 @@ def record_files(tables: HasTables) -> RecordFiles:
     """Return the records of some tables as a bundle has them."""
     lines: list[bytes] = []
     hashes: list[str] = []
-    leaves: list[bytes] = []
+    leaves = []
     counts: dict[str, int] = {}
     for records in all_records(tables):
         text, offsets = records.text, records.offsets()
         counts[records.kind] = len(records)
-        for key, start, stop in zip(records.keys(), offsets, offsets[1:], strict=False):
-            leaf = merkle.leaf_hash(text[start:stop])
-            leaves.append(leaf)
-            hashes.append(f"{leaf.hex()}  {key}\n")
+        made = merkle.leaf_hashes(text, offsets)
+        leaves.append(made)
+        digits = made.tobytes().hex()
+        width = 2 * DIGEST_BYTES
+        hashes += [
+            f"{digits[at * width : (at + 1) * width]}  {key}\n"
+            for at, key in enumerate(records.keys())
+        ]
         lines.append(bytes(text[offsets[0] : offsets[-1]]))
-    return RecordFiles(b"".join(lines), "".join(hashes).encode(), counts, merkle.root(leaves).hex())
+    root = merkle.root(np.concatenate(leaves)).hex()
+    return RecordFiles(b"".join(lines), "".join(hashes).encode(), counts, root)
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -74,10 +82,18 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     They are stored, not compressed: each release of zlib compresses in its own way.
     """
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as file:
+    write_zip(made, {name: (len(raw), (raw,)) for name, raw in files.items()})
+    return made.getvalue()
+
+
+def write_zip(target: IO[bytes], files: Mapping[str, tuple[int, Iterable[bytes]]]) -> None:
+    """Write some files as ``zipped()`` does, each given by its size and its bytes in pieces."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(files):
             member = zipfile.ZipInfo(name, _ZIP_TIME)
             member.external_attr = _ZIP_MODE
             member.create_system = _UNIX
-            file.writestr(member, files[name])
-    return made.getvalue()
+            member.file_size, pieces = files[name]
+            with file.open(member, "w") as opened:
+                for piece in pieces:
+                    opened.write(piece)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from mlmd_lineage import errors
 from mlmd_lineage.audit.bundle import layout
 from mlmd_lineage.audit.records import merkle
 from mlmd_lineage.audit.records.differences import differences, value_text
+from mlmd_lineage.audit.records.record_lines import RECORD_KINDS, TABLES, records_of
+from mlmd_lineage.audit.records.sha256 import DIGEST_BYTES
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.stores.archive import ArchiveMetadataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+
+Pieces: TypeAlias = "Callable[[], Iterable[bytes]]"
+"""The bytes of a file in pieces, as often as it is called."""
 
 _SHORTEST = 20
 """How many bytes a record has at least, so that a file of line ends needs no memory."""
@@ -23,34 +30,83 @@ _HEX_DIGITS = 64
 
 
 def findings(
-    content: Mapping[str, bytes], manifest: Mapping[str, Any], path: Path
+    content: Mapping[str, Pieces], manifest: Mapping[str, Any], path: Path
 ) -> Iterator[tuple[str, str, str, str]]:
     """Yield what is wrong with the records of a bundle: kind, file, message and record.
 
+    Where nothing is, no file is held in memory: only the hashes of the records, and one kind of the
+    archive's at a time.
+
     Args:
-        content: The files of the bundle.
-        manifest: Its manifest.
+        content: The files of the records and of their hashes.
+        manifest: The bundle's manifest.
         path: The bundle.
     """
     root = manifest["records"]["merkle_root"]
-    expected = _hashes(content.get(layout.HASHES), root)
-    archived = _archived(path, root)
-    lines = content.get(layout.RECORDS)
-    if archived is None:
+    lines, hashes = content.get(layout.RECORDS), content.get(layout.HASHES)
+    archive_is_whole = _archive_root(path) == root
+    if not archive_is_whole:
         message = "its records are not those of the manifest's Merkle root"
         yield "changed", f"{layout.ARCHIVE}/", message, ""
-    if lines is not None and lines.count(b"\n") * _SHORTEST > len(lines) + _SHORTEST:
-        yield "changed", layout.RECORDS, "its lines are too short to be records", ""
-    elif lines is not None and not _is_root(lines, root):
-        before = dict(_keyed(archived.lines)) if archived is not None else {}
-        yield from _changed_lines(lines, before, expected)
-    if expected is None and content.get(layout.HASHES) is not None:
+    hashes_are_whole = hashes is not None and _root_of_hashes(hashes()) == root
+    if lines is not None:
+        made, are_records = _root_of_lines(lines())
+        if not are_records:
+            yield "changed", layout.RECORDS, "its lines are too short to be records", ""
+        elif made != root:
+            before = dict(_keyed(_archived(path).lines)) if archive_is_whole else {}
+            expected = _hashes(hashes()) if hashes is not None and hashes_are_whole else None
+            yield from _changed_lines(b"".join(lines()), before, expected)
+    if hashes is not None and not hashes_are_whole:
         yield "changed", layout.HASHES, "its hashes do not make the manifest's Merkle root", ""
 
 
-def _is_root(lines: bytes, root: str) -> bool:
-    leaves = [merkle.leaf_hash(line) for line in _split(lines)]
-    return merkle.root(leaves).hex() == root
+def _root_of_lines(pieces: Iterable[bytes]) -> tuple[str, bool]:
+    """Return the root over the lines of a file, and whether they are long enough for records."""
+    leaves, count, size = [], 0, 0
+    for lines in whole_lines(pieces):
+        ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
+        size += len(lines)
+        count += len(ends)
+        if count * _SHORTEST > size + _SHORTEST:
+            return "", False
+        offsets = np.r_[0, ends] if lines.endswith(b"\n") else np.r_[0, ends, len(lines)]
+        leaves.append(merkle.leaf_hashes(lines, offsets))
+    return merkle.root(np.concatenate(leaves) if leaves else []).hex(), True
+
+
+def _root_of_hashes(pieces: Iterable[bytes]) -> str | None:
+    """Return the root over the hashes in a file, None where it is none of hashes."""
+    leaves = []
+    for lines in whole_lines(pieces):
+        if lines.count(b"\n") * _HEX_DIGITS > len(lines):
+            return None
+        digests = [line.partition(b"  ")[0] for line in lines.splitlines()]
+        try:
+            leaves += [bytes.fromhex(digest.decode()) for digest in digests]
+        except ValueError:
+            return None
+    if any(len(leaf) != DIGEST_BYTES for leaf in leaves):
+        return None
+    return merkle.root(leaves).hex()
+
+
+def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Yield the bytes of a file in pieces that end with a line, but for the last one.
+
+    >>> list(whole_lines([b"a\nb", b"c", b"d\ne"]))
+    [b'a\n', b'bcd\n', b'e']
+    """
+    rest: list[bytes] = []
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*rest, piece[:end]])
+            rest = []
+        rest.append(piece[end:])
+    last = b"".join(rest)
+    if last:
+        yield last
 
 
 def _split(lines: bytes) -> list[bytes]:
@@ -58,27 +114,29 @@ def _split(lines: bytes) -> list[bytes]:
     return [line + b"\n" for line in found[:-1]] + ([found[-1]] if found[-1] else [])
 
 
-def _hashes(raw: bytes | None, root: str) -> dict[str, str] | None:
-    """Return each record's hash by its key, None where they are not those of the root."""
-    if raw is None or raw.count(b"\n") * _HEX_DIGITS > len(raw):
-        return None
-    pairs = [line.partition("  ") for line in raw.decode(errors="replace").splitlines()]
-    try:
-        leaves = [bytes.fromhex(digest) for digest, _, _ in pairs]
-    except ValueError:
-        return None
-    if merkle.root(leaves).hex() != root:
-        return None
+def _hashes(pieces: Iterable[bytes]) -> dict[str, str]:
+    """Return each record's hash by its key."""
+    text = b"".join(pieces).decode(errors="replace")
+    pairs = [line.partition("  ") for line in text.splitlines()]
     return {key: digest for digest, _, key in pairs}
 
 
-def _archived(path: Path, root: str) -> layout.RecordFiles | None:
-    """Return the records that the archive holds, None where they are not those of the root."""
+def _archive_root(path: Path) -> str | None:
+    """Return the root over the records that the archive holds, None where it cannot be read."""
+    store = ArchiveMetadataStore(uri=str(path))
+    leaves = []
     try:
-        made = layout.record_files(ArchiveReader(ArchiveMetadataStore(uri=str(path))).read())
+        for kind in RECORD_KINDS:
+            records = records_of(ArchiveReader(store).read(TABLES[kind]), kind)
+            leaves.append(merkle.leaf_hashes(records.text, records.offsets()))
     except (errors.MLMDLineageError, OSError):
         return None
-    return made if made.root == root else None
+    return merkle.root(np.concatenate(leaves)).hex()
+
+
+def _archived(path: Path) -> layout.RecordFiles:
+    """Return the records that the archive holds."""
+    return layout.record_files(ArchiveReader(ArchiveMetadataStore(uri=str(path))).read())
 
 
 def _keyed(lines: bytes) -> Iterator[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.audit import signing
-from mlmd_lineage.audit.bundle import layout, record_comparison, time_stamps
+from mlmd_lineage.audit.bundle import layout, record_comparison, time_stamps, zip_comparison
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.readers.archive_files import files_at
 
 if TYPE_CHECKING:
     import datetime as dt
     import os
+    from collections.abc import Iterable
 
-    from mlmd_lineage.readers.archive_files import ArchiveFiles
+    from mlmd_lineage.readers.archive_files import FolderFiles, ZipFiles
 
 _MOST_UNLISTED_BYTES = 64 << 20
 _MOST_MANIFEST_BYTES = 16 << 20
@@ -125,7 +127,10 @@ class _Verification:
     def __init__(self, path: Path) -> None:
         self.report = BundleReport(path, ())
         self.found: list[BundleFinding] = []
+        # Of most files only what is compared is kept: their digests and their sizes.
+        self._digests: dict[str, tuple[str, int]] = {}
         self._content: dict[str, bytes] = {}
+        self._most: dict[str, int] = {}
 
     def _add(self, kind: str, file: str, message: str, record: str = "") -> None:
         self.found.append(BundleFinding(kind, file, record, message))
@@ -147,12 +152,12 @@ class _Verification:
         manifest = self._manifest()
         self._compare(manifest, names)
         self._checksums()
-        self._records(manifest)
+        self._records(manifest, files)
         self._signature(manifest, key)
         self._time_stamp(certificates)
-        self._zip_bytes()
+        self._zip_bytes(files)
 
-    def _files(self) -> ArchiveFiles:
+    def _files(self) -> FolderFiles | ZipFiles:
         try:
             return files_at(self.report.path)
         except FileNotFoundError:
@@ -165,13 +170,17 @@ class _Verification:
             self._add("changed", "", _sentence(error, self.report.path))
             raise _Broken from None
 
-    def _read(self, files: ArchiveFiles, names: list[str]) -> None:
+    def _read(self, files: FolderFiles | ZipFiles, names: list[str]) -> None:
         sizes: dict[str, int] = {}
         # The manifest first: it says how large the others are.
         for name in sorted(names, key=lambda name: name != layout.MANIFEST):
+            most = self._most[name] = max(sizes.get(name, 0), _MOST_UNLISTED_BYTES)
             try:
-                most = max(sizes.get(name, 0), _MOST_UNLISTED_BYTES)
-                self._content[name] = files.read(name, most)
+                if name in layout.OUTSIDE_MANIFEST:
+                    raw = self._content[name] = files.read(name, most)
+                    self._digests[name] = hashlib.sha256(raw).hexdigest(), len(raw)
+                else:
+                    self._digests[name] = _digest(files.chunks(name, most))
                 if name == layout.MANIFEST:
                     sizes = _sizes(self._content[name])
             except (errors.DamagedStoreError, OSError) as error:
@@ -200,29 +209,26 @@ class _Verification:
         listed = manifest["files"]
         odd = {finding.file for finding in self.found}
         for name, file in sorted(listed.items()):
-            if name not in self._content:
+            if name not in self._digests:
                 if name not in odd:
                     self._add("missing", name, "the manifest lists it, and it is not there")
                 continue
-            content = self._content[name]
-            if hashlib.sha256(content).hexdigest() != file["sha256"]:
-                self._add("changed", name, self._change(name, content, file))
+            if self._digests[name][0] != file["sha256"]:
+                self._add("changed", name, self._change(name, listed))
         for name in names:
             if name not in listed and name not in layout.OUTSIDE_MANIFEST:
                 self._add("added", name, "the manifest does not list it")
 
-    def _change(self, name: str, content: bytes, file: dict[str, Any]) -> str:
-        size = int(file["size"])
-        if len(content) != size:
-            return f"it has {len(content):,} bytes, and had {size:,}"
-        digest = hashlib.sha256(content).hexdigest()
-        for other, its in self._listed().items():
+    def _change(self, name: str, listed: dict[str, Any]) -> str:
+        """Return how a file is another one than the manifest lists."""
+        digest, there = self._digests[name]
+        size = int(listed[name]["size"])
+        if there != size:
+            return f"it has {there:,} bytes, and had {size:,}"
+        for other, its in listed.items():
             if other != name and its["sha256"] == digest:
                 return f"its content is that of {other}"
         return f"its {size:,} bytes are not those that the manifest describes"
-
-    def _listed(self) -> dict[str, Any]:
-        return dict(json.loads(self._content[layout.MANIFEST])["files"])
 
     def _checksums(self) -> None:
         """Compare the checksums, which cover the manifest, the statement and the time stamp."""
@@ -234,25 +240,30 @@ class _Verification:
         pairs = [line.partition("  ") for line in lines[:-1]]
         blamed = {finding.file for finding in self.found}
         for number, (digest, _, name) in enumerate(pairs, 1):
-            content = self._content.get(name)
-            if content is not None and hashlib.sha256(content).hexdigest() == digest:
+            there = self._digests.get(name)
+            if there is not None and there[0] == digest:
                 continue
-            if content is None and name in layout.OUTSIDE_MANIFEST:
+            if there is None and name in layout.OUTSIDE_MANIFEST:
                 message = f"line {number} of {layout.CHECKSUMS} names it, and it is not there"
                 self._add("missing", name, message)
-            elif content is not None and name in layout.OUTSIDE_MANIFEST:
+            elif there is not None and name in layout.OUTSIDE_MANIFEST:
                 message = f"it is not the file of line {number} of {layout.CHECKSUMS}"
                 self._add("changed", name, message)
             elif name not in blamed:
                 self._add("changed", layout.CHECKSUMS, f"line {number}, on {name!r}, was changed")
-        expected = sorted(name for name in self._content if name != layout.CHECKSUMS)
+        expected = sorted(name for name in self._digests if name != layout.CHECKSUMS)
         if lines[-1] or [name for _, _, name in pairs] != expected:
             message = "its lines are not those of the files, in order"
             self._add("changed", layout.CHECKSUMS, message)
 
-    def _records(self, manifest: dict[str, Any]) -> None:
+    def _records(self, manifest: dict[str, Any], files: FolderFiles | ZipFiles) -> None:
         """Compare the records with their hashes, and with those that the archive holds."""
-        for finding in record_comparison.findings(self._content, manifest, self.report.path):
+        content = {
+            name: functools.partial(files.chunks, name, self._most[name])
+            for name in (layout.RECORDS, layout.HASHES)
+            if name in self._digests
+        }
+        for finding in record_comparison.findings(content, manifest, self.report.path):
             self._add(*finding)
 
     def _signature(self, manifest: dict[str, Any], key: str | os.PathLike[str] | None) -> None:
@@ -291,22 +302,30 @@ class _Verification:
             return
         self._note(stamped_at=moment, authority_is_trusted=certificates is not None)
 
-    def _zip_bytes(self) -> None:
+    def _zip_bytes(self, files: FolderFiles | ZipFiles) -> None:
         """Compare a zip file with the one that its members make: nothing hides between them."""
         if self.report.path.is_dir() or self.found:
             return
-        raw, made = self.report.path.read_bytes(), layout.zipped(self._content)
-        if raw != made:
-            pairs = zip(raw, made, strict=False)
-            at = next(
-                (n for n, (one, other) in enumerate(pairs) if one != other),
-                min(len(raw), len(made)),
-            )
+        members = {
+            name: (size, files.chunks(name, self._most[name]))
+            for name, (_, size) in self._digests.items()
+        }
+        at = zip_comparison.first_difference(self.report.path, members)
+        if at is not None:
             self._add(
                 "changed",
                 "",
                 f"byte {at:,} of the zip file is none of its members', and is not as it was",
             )
+
+
+def _digest(pieces: Iterable[bytes]) -> tuple[str, int]:
+    """Return the SHA-256 of a file in hexadecimal, and its size."""
+    hasher, size = hashlib.sha256(), 0
+    for piece in pieces:
+        hasher.update(piece)
+        size += len(piece)
+    return hasher.hexdigest(), size
 
 
 def _key_in(manifest: dict[str, Any]) -> Any:

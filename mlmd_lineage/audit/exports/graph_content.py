@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:mlmd-lineage")
 _LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
+_TO_SECONDS = len("2020-09-13T12:26:40")
 
 UNFINISHED = {None, "UNKNOWN", "NEW", "RUNNING"}
 """The states of executions that have no end."""
@@ -123,7 +125,11 @@ class GraphContent:
         >>> content.urn("artifact", 5)
         'urn:mlmd-lineage:metadata.db:artifact:5'
         """
-        return ":".join(["urn:mlmd-lineage", *(quoted(str(p)) for p in (self.source, *parts))])
+        return ":".join([self._urn, *(quoted(str(part)) for part in parts)])
+
+    @functools.cached_property
+    def _urn(self) -> str:
+        return f"urn:mlmd-lineage:{quoted(self.source)}"
 
     def uuid(self, *parts: object) -> str:
         """Return a UUID that is the same whenever the same thing of the store is named."""
@@ -151,13 +157,15 @@ class GraphContent:
         return max(filter(None, times), default=None)
 
 
-def content_of(graph: GraphData, source: str | None) -> GraphContent:
-    """Return the content of a graph.
+def content_of(graph: GraphData | GraphContent, source: str | None) -> GraphContent:
+    """Return the content of a graph; of content, which several exports share, itself.
 
     Args:
         graph: The graph.
         source: How the store is named; by default as ``source_name()`` does.
     """
+    if isinstance(graph, GraphContent):
+        return graph
     source = source_name(graph.tables.source) if source is None else source
     nodes: dict[str, list[Node]] = {"artifact": [], "execution": []}
     for key, found in node_attributes.node_dicts(graph):
@@ -210,9 +218,10 @@ def iso_time(milliseconds: int | None) -> str | None:
         return None
     seconds, rest = divmod(milliseconds, 1000)
     moment = dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03}Z".zfill(24)
+    return f"{moment.isoformat()[:_TO_SECONDS]}.{rest:03}Z"
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def quoted(text: str) -> str:
     """Return a text as a part of a URN or of a qualified name, percent-encoded."""
     return quote(text, safe="-._~")

@@ -29,7 +29,7 @@ _COPIED = ("state", "external_id")
 
 
 def to_ml_bom(
-    graph: GraphData, source: str | None = None, *, version: str = "1.6"
+    graph: GraphData | GraphContent, source: str | None = None, *, version: str = "1.6"
 ) -> dict[str, Any]:
     """Return a lineage as a CycloneDX bill of materials.
 

@@ -45,7 +45,7 @@ _NO_TIME = "1970-01-01T00:00:00.000Z"
 _SECONDS = 30
 
 
-def to_openlineage(graph: GraphData, source: str | None = None) -> dict[str, Any]:
+def to_openlineage(graph: GraphData | GraphContent, source: str | None = None) -> dict[str, Any]:
     """Return a graph as OpenLineage's events, ``{"events": [...]}``, from the oldest to the newest.
 
     >>> [event["eventType"] for event in to_openlineage(trace)["events"]]
@@ -219,5 +219,6 @@ def send(document: Mapping[str, Any], url: str) -> int:
 
 def event_lines(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield each event as a line of JSON."""
+    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
     for event in document["events"]:
-        yield json.dumps(event, ensure_ascii=False, sort_keys=True) + "\n"
+        yield encoder.encode(event) + "\n"

@@ -7,7 +7,7 @@ are entities, executions activities, contexts collections; each event is a relat
 from __future__ import annotations
 
 import base64
-import json
+import json.encoder
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.audit.exports.graph_content import GraphContent, content_of, quoted, text_of
@@ -26,7 +26,7 @@ _GENERATED = {"produces", "later"}
 _NOT_YET = {"pending", "phantom"}
 
 
-def to_prov(graph: GraphData, source: str | None = None) -> dict[str, Any]:
+def to_prov(graph: GraphData | GraphContent, source: str | None = None) -> dict[str, Any]:
     """Return a graph as PROV-JSON, a dict that ``json.dump`` writes.
 
     >>> to_prov(store.upstream("artifact/46"))["entity"]["artifact:46"]["prov:type"]
@@ -207,4 +207,4 @@ def _provn_value(value: Any) -> str:
 
 def _provn_text(text: str) -> str:
     r"""Return a text between quotation marks, with the escapes that PROV-N shares with JSON."""
-    return json.dumps(text, ensure_ascii=False)
+    return json.encoder.encode_basestring(text)

@@ -33,7 +33,7 @@ _STATUSES = {
 _NO_TIME = "1970-01-01T00:00:00.000Z"
 
 
-def to_ro_crate(graph: GraphData, source: str | None = None) -> dict[str, Any]:
+def to_ro_crate(graph: GraphData | GraphContent, source: str | None = None) -> dict[str, Any]:
     """Return a lineage as the content of ``ro-crate-metadata.json``.
 
     >>> to_ro_crate(store.upstream("artifact/46"))["@graph"][0]["@id"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.audit import signing
-from mlmd_lineage.audit.ledger import store_state
+from mlmd_lineage.audit.ledger import state_changes, state_files, store_state
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.audit.records.changes import EVIDENCE, RecordChange, counted, frame
 from mlmd_lineage.config.atomic_files import locked, write_whole
@@ -41,12 +41,14 @@ FORMAT = "mlmd-lineage ledger entry"
 FORMAT_VERSION = 1
 PAYLOAD_TYPE = "application/vnd.mlmd-lineage.ledger-entry+json"
 ENTRIES = "entries.jsonl"
-_SNAPSHOT, _LEAVES, _OPEN = "snapshot", "leaves.parquet", "open.jsonl"
+_SNAPSHOT = "snapshot"
 _MOST_EVIDENCE = 1_000
 """How many changes an entry lists that only tampering explains."""
 _LONGEST_VALUE = 1_000
 """How many characters of a value an entry shows."""
 _MOST_BYTES = 1 << 32
+_MOST_CHECKS = 5
+"""How often a check begins anew because an entry was added meanwhile."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,34 +139,37 @@ class Ledger:
             public_key: The path of the public key in PEM that belongs to a URI.
             snapshot: Keep all records, so that ``check()`` knows the old values. Without, only
                 hashes are kept, and the lines of executions and artifacts that are unfinished.
-            timeout: How many seconds the answer may take; None for no limit.
+            timeout: How many seconds reading the store may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that; nothing is added.
             ConfigurationError: The ledger was damaged, cannot be written, or the key cannot sign.
-            DeadlineExceededError: It took longer than ``timeout``; nothing is added.
             StoreError: The store cannot be read.
         """
-        with within(timeout):
-            signer = None if key is None else signing.signer_for(key, public_key)
+        signer = None if key is None else signing.signer_for(key, public_key)
+        with locked(self.path / ENTRIES), within(timeout):
+            # Read under the lock: rows that were read before another entry would lack its own.
             tables = store.snapshot()
-            state = store_state.state_of(tables)
-            with locked(self.path / ENTRIES):
-                report = self._report(tables, state, None)
-                if report.problems:
-                    message = (
-                        f"Nothing is added to the ledger {self.path}, as it was damaged: "
-                        f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
-                    )
-                    raise errors.ConfigurationError(message)
-                number = 1 if report.entry is None else report.entry.number + 1
-                files = self._keep(number, tables, state, snapshot=snapshot)
-                content = _content(number, report, tables, state) | {"files": files}
-                self._append(canonical_json.dumps(content).encode(), signer)
-                self._forget(number)
-            return report
+            report, state = self._report(tables, None, signer)
+            if report.problems:
+                message = (
+                    f"Nothing is added to the ledger {self.path}, as it was damaged: "
+                    f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
+                )
+                raise errors.ConfigurationError(message)
+            number = 1 if report.entry is None else report.entry.number + 1
+            files = self._keep(number, tables, state, snapshot=snapshot)
+            content = _content(number, report, tables, state) | {"files": files}
+            self._append(canonical_json.dumps(content).encode(), signer)
+            self._forget(number)
+        return report
 
     def check(
-        self, store: Any, *, key: str | os.PathLike[str] | None = None, timeout: float | None = None
+        self,
+        store: Any,
+        *,
+        key: str | os.PathLike[str] | None = None,
+        timeout: float | None = None,
     ) -> LedgerReport:
         """Return what a store became since the last entry, and what is wrong with the ledger.
 
@@ -175,17 +180,21 @@ class Ledger:
             timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
-            DeadlineExceededError: It took longer than ``timeout``.
+            DeadlineExceededError: It took longer than that.
             NotFoundError: There is no ledger, or no entry in it.
             StoreError: The store cannot be read.
         """
+        public = None if key is None else signing.load_public_key(key)
+        if not os.path.lexists(self.path / ENTRIES):
+            message = f"There is no ledger {self.path}; 'ledger add' begins one."
+            raise errors.NotFoundError(message)
         with within(timeout):
-            public = None if key is None else signing.load_public_key(key)
-            if not os.path.lexists(self.path / ENTRIES):
-                message = f"There is no ledger {self.path}; 'ledger add' begins one."
-                raise errors.NotFoundError(message)
-            tables = store.snapshot()
-            return self._report(tables, store_state.state_of(tables), public)
+            for _ in range(_MOST_CHECKS):
+                entries = self._entries()
+                report, _ = self._report(store.snapshot(), public)
+                if self._entries() == entries:
+                    break
+        return report
 
     def entries(self, key: str | os.PathLike[str] | None = None) -> list[LedgerEntry]:
         """Return the entries, from the first to the last.
@@ -229,21 +238,44 @@ class Ledger:
         return entries, problems
 
     def _report(
-        self, tables: Tables, state: Mapping[str, store_state.KindState], key: Any
-    ) -> LedgerReport:
+        self, tables: Tables, key: Any, signer: signing.Signer | None = None
+    ) -> tuple[LedgerReport, dict[str, store_state.KindState]]:
+        """Return what the store became since the last entry, and its state.
+
+        Args:
+            tables: The store's rows.
+            key: The public key with which the entries are verified.
+            signer: Signs the next entry: what was kept with the last one then counts only where
+                the same key signed that.
+        """
         entries, problems = self._chain(key)
         last = entries[-1] if entries else None
+        before: dict[str, store_state.KindState] | None = None
         found: list[RecordChange] = []
         has_snapshot = False
         if last is not None and last.content:
             try:
+                before = self._state(last)
+            except _UNUSABLE as error:
+                problems.append(_unusable(last, error))
+        known = before if signer is None or self._is_last_by(signer) else None
+        state = store_state.state_of(tables, known)
+        if last is not None and before is not None:
+            try:
                 kept = self._snapshot(last)
                 has_snapshot = kept is not None
-                found = list(store_state.changes(self._state(last), state, tables, kept))
-            except (errors.MLMDLineageError, OSError, ValueError, KeyError, TypeError) as error:
-                told = str(error) or type(error).__name__
-                problems.append(f"what was kept with entry {last.number} cannot be used: {told}")
-        return LedgerReport(tuple(problems), tuple(found), last, has_snapshot)
+                found = list(state_changes.changes(before, state, tables, kept))
+            except _UNUSABLE as error:
+                problems.append(_unusable(last, error))
+        return LedgerReport(tuple(problems), tuple(found), last, has_snapshot), state
+
+    def _is_last_by(self, signer: signing.Signer) -> bool:
+        """Return whether a signer's key signed the last entry."""
+        lines = self._entries().splitlines()
+        try:
+            return bool(lines) and bool(_opened(lines[-1], signer.public_key)[1])
+        except signing.SignatureError:
+            return False
 
     def _folder(self, number: int) -> Path:
         return self.path / f"state-{number:06}"
@@ -258,9 +290,13 @@ class Ledger:
 
     def _state(self, entry: LedgerEntry) -> dict[str, store_state.KindState]:
         """Return the state that was kept with an entry."""
-        leaves, lines = self._kept(entry, _LEAVES), self._kept(entry, _OPEN)
-        counts = {kind: tree["records"] for kind, tree in entry.content["trees"].items()}
-        state = store_state.from_files(leaves, lines, counts)
+        state = state_files.from_files(
+            {
+                name: self._kept(entry, name)
+                for name in (state_files.LEAVES, state_files.OPEN, state_files.PARTS)
+                if name in entry.content["files"]
+            }
+        )
         if store_state.root_of(state) != entry.content["root"]:
             message = "its hashes are not those of the entry's Merkle root"
             raise ValueError(message)
@@ -288,13 +324,13 @@ class Ledger:
             shutil.rmtree(target, ignore_errors=True)  # of an add that was interrupted
             draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=self.path))
             try:
-                names = [_LEAVES, _OPEN]
-                (draft / _LEAVES).write_bytes(store_state.to_parquet(state))
-                (draft / _OPEN).write_bytes(store_state.open_lines(state))
+                content = state_files.to_files(state)
+                for name, raw in content.items():
+                    (draft / name).write_bytes(raw)
                 if snapshot:
-                    archive.save(tables, draft / _SNAPSHOT, indexes=False)
-                    names.append(f"{_SNAPSHOT}/{MANIFEST}")
-                files = {n: hashlib.sha256((draft / n).read_bytes()).hexdigest() for n in names}
+                    saved = archive.save(tables, draft / _SNAPSHOT, indexes=False)
+                    content[f"{_SNAPSHOT}/{MANIFEST}"] = (saved / MANIFEST).read_bytes()
+                files = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
                 draft.chmod(0o755)
                 draft.rename(target)
             except BaseException:
@@ -336,6 +372,15 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"<Ledger {self.path}>"
+
+
+_UNUSABLE = (errors.MLMDLineageError, OSError, ValueError, KeyError, TypeError)
+"""The errors of files that were kept with an entry and were changed."""
+
+
+def _unusable(entry: LedgerEntry, error: Exception) -> str:
+    told = str(error) or type(error).__name__
+    return f"what was kept with entry {entry.number} cannot be used: {told}"
 
 
 def _opened(line: bytes, key: Any) -> tuple[dict[str, Any], str | None]:

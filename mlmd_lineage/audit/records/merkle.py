@@ -10,10 +10,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mlmd_lineage.audit.records.sha256 import DIGEST_BYTES, hash_slices
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlmd_lineage.audit.records.sha256 import Array
+
 _sha256 = hashlib.sha256
+_LEAF, _INNER = 0, 1
+"""The byte before what is hashed, of leaves and of inner nodes."""
 
 
 def leaf_hash(data: bytes | memoryview) -> bytes:
@@ -25,39 +33,57 @@ def leaf_hash(data: bytes | memoryview) -> bytes:
     return _sha256(b"\0" + data).digest()
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
+def leaf_hashes(data: bytes | memoryview, offsets: Array) -> Array:
+    """Return the hashes of many leaves whose data stand in one buffer, ``uint8[n, 32]``.
+
+    Args:
+        data: The buffer.
+        offsets: Where each leaf begins, and where the last one ends, ``int64[n + 1]``.
+    """
+    return hash_slices(data, offsets, _LEAF)
+
+
+def root(leaves: Sequence[bytes] | Array) -> bytes:
     """Return the root of the tree over some leaves' hashes; that of none is SHA-256 of nothing.
 
     >>> root([]).hex()[:16]
     'e3b0c44298fc1c14'
     """
-    level = list(leaves)
-    if not level:
+    level = _level(leaves)
+    if not len(level):
         return _sha256().digest()
     while len(level) > 1:
         level = _parents(level)
-    return level[0]
+    found: bytes = level[0].tobytes()
+    return found
 
 
-def _parents(level: Sequence[bytes]) -> list[bytes]:
+def _level(hashes: Sequence[bytes] | Array) -> Array:
+    if isinstance(hashes, np.ndarray):
+        return hashes
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def _parents(level: Array) -> Array:
     """Return the level above; a node without a sibling rises unchanged, as RFC 6962 has it."""
-    pairs = zip(level[::2], level[1::2], strict=False)
-    made = [_sha256(b"\1" + left + right).digest() for left, right in pairs]
-    return [*made, level[-1]] if len(level) % 2 else made
+    pairs = len(level) // 2
+    data = np.ascontiguousarray(level[: 2 * pairs]).reshape(-1)
+    made = hash_slices(data, np.arange(pairs + 1) * 2 * DIGEST_BYTES, _INNER)
+    return np.concatenate([made, level[2 * pairs :]])
 
 
-def inclusion_proof(leaves: Sequence[bytes], at: int) -> list[bytes]:
+def inclusion_proof(leaves: Sequence[bytes] | Array, at: int) -> list[bytes]:
     """Return the audit path of a leaf: the siblings on the way from it to the root.
 
     Args:
         leaves: The hashes of all leaves.
         at: Where the leaf stands among them, from 0.
     """
-    level, path = list(leaves), []
+    level, path = _level(leaves), []
     while len(level) > 1:
         sibling = at ^ 1
         if sibling < len(level):
-            path.append(level[sibling])
+            path.append(level[sibling].tobytes())
         level, at = _parents(level), at // 2
     return path
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.audit.records.text_columns import (
     TEXT,
+    constant,
     doubles,
     grouped,
     integers,
@@ -106,7 +107,7 @@ def _members(properties: pa.Table, codes: pa.Array, dictionary: list[str]) -> pa
     head = arrays.from_values(every, TEXT).take(
         arrays.from_numpy(numbers * (len(columns) + 1) + which)
     )
-    value = pc.coalesce(*texts.values(), arrays.scalar("", TEXT)) if texts else ""
+    value = pc.coalesce(*texts.values(), constant("")) if texts else ""
     return joined(head, whole(value) if texts else "", "}")
 
 

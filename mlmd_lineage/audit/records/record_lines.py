@@ -52,6 +52,16 @@ RECORD_KINDS = (
 )
 """The kinds of records, in the order in which their lines stand."""
 
+TABLES: Mapping[str, tuple[str, ...]] = {
+    **{kind: (node.table, node.properties) for kind, node in KINDS.items()},
+    "type": ("Type", "TypeProperty"),
+    "parent_type": ("ParentType",),
+    "event": ("Event", "EventPath"),
+    "attribution": ("Attribution",),
+    "association": ("Association",),
+    "parent_context": ("ParentContext",),
+}
+"""The tables that each kind of records is made of; the first column of each is the id's."""
 _PAIRS = {
     "parent_type": ("ParentType", ("type_id", "parent_type_id")),
     "parent_context": ("ParentContext", ("context_id", "parent_context_id")),
@@ -82,19 +92,22 @@ class Records:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def key(self, row: int) -> str:
+        """Return a record's key, such as ``artifact/5``, or ``parent_context/3/1`` of pairs."""
+        return "/".join([self.kind, *map(str, np.atleast_1d(self.ids[row]).tolist())])
+
     def keys(self) -> list[str]:
-        """Return each record's key, such as ``artifact/5``, or ``parent_context/3/1`` of pairs."""
+        """Return each record's key."""
         if self.ids.ndim == 1:
             return [f"{self.kind}/{number}" for number in self.ids.tolist()]
         return [f"{self.kind}/{one}/{other}" for one, other in self.ids.tolist()]
 
-    def offsets(self) -> list[int]:
+    def offsets(self) -> Array:
         """Return where each record's line begins in ``text``, and where the last one ends."""
         if not len(self.lines):
-            return [0]
+            return np.zeros(1, np.int64)
         offsets = np.frombuffer(self.lines.buffers()[1], np.int64)[self.lines.offset :]
-        found: list[int] = offsets[: len(self.lines) + 1].tolist()
-        return found
+        return offsets[: len(self.lines) + 1]
 
     @property
     def text(self) -> memoryview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 TEXT = pa.large_string()
+_MOST_WHOLE = 2.0**53
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
+"""The bounds between which doubles are written without an exponent."""
 
 
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -29,6 +33,12 @@ def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
         return pa.nulls(0, column.type)
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
+
+
+@functools.lru_cache(maxsize=512)
+def constant(text: str) -> pa.Scalar:
+    """Return a text that stands beside columns of texts."""
+    return arrays.scalar(text, TEXT)
 
 
 def joined(*parts: str | pa.Array, null: str | None = None) -> pa.Array:
@@ -44,9 +54,9 @@ def joined(*parts: str | pa.Array, null: str | None = None) -> pa.Array:
             merged[-1] += part
         elif not isinstance(part, str) or part:
             merged.append(part)
-    texts = [arrays.scalar(part, TEXT) if isinstance(part, str) else part for part in merged]
+    texts = [constant(part) if isinstance(part, str) else part for part in merged]
     handling = {} if null is None else {"null_handling": "replace", "null_replacement": null}
-    nothing = arrays.scalar("", TEXT)
+    nothing = constant("")
     return whole(pc.binary_join_element_wise(*texts, nothing, **handling))
 
 
@@ -102,27 +112,31 @@ def doubles(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     found = whole(column)
     if found.null_count == len(found):
         return pa.nulls(len(found), TEXT)
-    # By their bits, as minus zero is another value than zero.
-    bits = arrays.to_numpy(found).view(np.int64)
-    distinct, places = np.unique(bits, return_inverse=True)
-    texts = _number_texts(distinct.view(np.float64))
-    made = arrays.from_values(texts, TEXT).take(arrays.from_numpy(places.astype(np.int64)))
-    if not found.null_count:
-        return made
-    return whole(pc.if_else(found.is_valid(), made, arrays.scalar(None, TEXT)))
+    there = np.flatnonzero(arrays.to_numpy(found.is_valid()))
+    made = _number_texts(arrays.to_numpy(found)[there])
+    return made if len(there) == len(found) else arrays.spread(made, there, len(found))
 
 
-def _number_texts(values: Array) -> list[str]:
-    """Return doubles as canonical JSON, most of them by the digits that Python writes."""
-    texts = list(map(float.__repr__, values.tolist()))
+def _number_texts(values: Array) -> pa.Array:
+    """Return doubles as canonical JSON, nearly all by Arrow.
+
+    Arrow, as Python, writes the fewest digits that read back as the same double, and of those the
+    nearest; between these bounds neither writes an exponent.
+    """
     size = np.abs(values)
-    # Python writes these as ECMAScript does, but for the ".0" of whole numbers.
-    plain = (size < 1e16) & (size >= 1e-4)  # NaN is neither
-    for at in np.flatnonzero(plain & (values == np.floor(values))).tolist():
-        texts[at] = texts[at][:-2]
-    for at in np.flatnonzero(~plain).tolist():
-        texts[at] = canonical_json.number(float(values[at]))
-    return texts
+    whole_numbers = (size < _MOST_WHOLE) & (values == np.floor(values))
+    whole_numbers &= (values != 0) | ~np.signbit(values)  # minus zero is another value than zero
+    plain = ~whole_numbers & (size >= _LEAST_PLAIN) & (size < _MOST_PLAIN)  # NaN is neither
+    others = np.flatnonzero(~whole_numbers & ~plain)
+    parts = [
+        arrays.from_numpy(values[whole_numbers].astype(np.int64)).cast(TEXT),
+        arrays.from_numpy(values[plain]).cast(TEXT),
+        arrays.from_values([canonical_json.number(v) for v in values[others].tolist()], TEXT),
+    ]
+    order = np.r_[np.flatnonzero(whole_numbers), np.flatnonzero(plain), others]
+    places = np.empty(len(values), np.int64)
+    places[order] = np.arange(len(values))
+    return pa.concat_arrays(parts).take(arrays.from_numpy(places))
 
 
 def grouped(texts: pa.Array, owners: Array, ids: Array) -> pa.Array:
@@ -138,5 +152,5 @@ def grouped(texts: pa.Array, owners: Array, ids: Array) -> pa.Array:
     starts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])
     offsets = arrays.from_numpy(np.r_[starts, len(owners)].astype(np.int64))
     lists = pa.LargeListArray.from_arrays(offsets, texts)
-    lines = pc.binary_join(lists, arrays.scalar(",", TEXT))
+    lines = pc.binary_join(lists, constant(","))
     return arrays.spread(whole(lines), ids.searchsorted(owners[starts]), len(ids))

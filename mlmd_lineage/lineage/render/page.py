@@ -15,6 +15,10 @@ from mlmd_lineage.lineage.render.node_labels import label_frame
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph_data import GraphData
 
+_PLAIN = (
+    "This page is plain: the explorer, in which one can search, fold and follow, is not part of "
+    "the installation of mlmd-lineage that made it."
+)
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;
   padding: 0 1rem; color: #17212b; background: #fff; }
@@ -44,7 +48,8 @@ def page(graph: GraphData, *, fold: bool = True) -> str:
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{title}</title><style>{_STYLE}</style></head><body>\n"
         f'<h1>Lineage</h1><p>{title}</p><p>{_source(graph)}</p><div class="picture">{picture}</div>'
-        f"{_table('Nodes', nodes)}{_table('Events', frames.edges(graph))}</body></html>\n"
+        f"<p>{_PLAIN}</p>{_table('Nodes', nodes)}{_table('Events', frames.edges(graph))}"
+        "</body></html>\n"
     )
 
 

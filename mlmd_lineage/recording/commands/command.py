@@ -197,6 +197,7 @@ def _status(code: int, signals: _PassedOn) -> str:
 
 def _wait(command: RecordedCommand, signals: _PassedOn, log: _Log) -> int:
     captured = subprocess.PIPE if command.keeps_log else None
+    signals.keep()
     with subprocess.Popen(list(command.words), stdout=captured, stderr=captured) as process:  # noqa: S603 - the user's own command
         signals.to(process)
         copying = [
@@ -209,13 +210,24 @@ def _wait(command: RecordedCommand, signals: _PassedOn, log: _Log) -> int:
         ]
         for thread in copying:
             thread.start()
-        code = process.wait()
+        code = _ended(process)
         for thread in copying:
             # A process that the command left behind may keep its output open.
             thread.join(timeout=1.0)
             if thread.is_alive():
                 _give_up(process)
     return code if code >= 0 else 128 - code
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a command, and return its exit code.
+
+    Python runs the handler of a signal that comes just before a call of the system only when that
+    call has returned, so none of them may last as long as the command.
+    """
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(1.0)
 
 
 def _give_up(process: subprocess.Popen[bytes]) -> None:
@@ -289,10 +301,17 @@ class _PassedOn:
         self.passed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._before: dict[int, Any] = {}
+        self._kept: list[int] | None = None
+
+    def keep(self) -> None:
+        """Keep the signals that come while the command is started."""
+        self._kept = []
 
     def to(self, process: subprocess.Popen[bytes]) -> None:
-        """Pass signals on to a process."""
+        """Pass signals on to a process, those that were kept first."""
         self._process = process
+        for number in self._kept or ():
+            self._send(process, number)
 
     def __enter__(self) -> None:
         for number in self._numbers():
@@ -311,8 +330,15 @@ class _PassedOn:
     def _pass(self, number: int, _frame: object) -> None:
         self.passed = True
         process = self._process
-        if process is None:
+        if process is not None:
+            self._send(process, number)
+        elif self._kept is not None:
+            self._kept.append(number)  # the command may have begun already
+        else:
             raise KeyboardInterrupt  # the command has not begun, and does not
+
+    @staticmethod
+    def _send(process: subprocess.Popen[bytes], number: int) -> None:
         if signal.Signals(number).name in _BY_TERMINAL and _is_in_foreground():
             return  # the terminal has sent it to the command as well
         process.send_signal(number)
