@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SHORT = 0.05
 DO_NOT_READ = {
-    "explore": "it serves until it is stopped",
+    "explore": "the widget that it returns asks while it is used",
     "generations": "it reads the manifest of an archive, and of no other store",
     "labeler": "not public",
     "record": "its own calls read and write",
