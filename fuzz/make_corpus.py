@@ -287,6 +287,9 @@ def answers() -> dict[str, bytes]:
         "odd-same-page": answer("GetArtifacts", artifacts=[artifact], next_page_token="CAEQAQ=="),
         "odd-negative": answer("GetExecutionsByID", executions=[{"id": -1}, {"id": -1}]),
         "bad-bytes": listed[:1] + b"\xff" * 40,
+        "bad-field": answer("GetExecutionsByID")[:1]
+        + bytes.fromhex("0a0b08ffffffffffffffffff010a0b0801ffffffffff010000fe"),
+        "bad-node": answer("GetExecutionsByID")[:1] + b"\x0a\x0b\x08" + b"\xff" * 10 + b"\xfe",
         "bad-length": listed[:1] + b"\x0a\xff\xff\xff\xff\x07",
     }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.audit.ledger.ledger import Ledger, LedgerReport
     from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.config.filesystem_schemes import register_scheme
+    from mlmd_lineage.deadline import Deadline
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.records import RunIdentity
     from mlmd_lineage.dialects.registry import register_dialect
@@ -94,6 +95,7 @@ __all__ = [
     "BaseOrchestrator",
     "BundleReport",
     "CacheExplanation",
+    "Deadline",
     "Dialect",
     "Dossier",
     "EventType",
@@ -171,6 +173,7 @@ _DEFINED_IN = {
     "BaseOrchestrator": "stacks.orchestrators",
     "BundleReport": "audit.bundle.verification",
     "CacheExplanation": "post_execution.cache_explanation",
+    "Deadline": "deadline",
     "Dialect": "dialects.base",
     "Dossier": "audit.dossier.dossier",
     "EventType": "snapshot.enums",

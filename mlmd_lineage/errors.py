@@ -19,6 +19,7 @@
     │   ├── TLSError                a secure connection was asked for and cannot be had
     │   ├── UnsupportedSchemaError  an MLMD schema version that this release cannot read
     │   ├── ReadError               the server or the driver failed in the midst of a read
+    │   ├── AnswerTooLargeError     a server sent more than one question may receive
     │   ├── DeadlineExceededError   the answer took longer than allowed                (also TimeoutError)
     │   ├── CancelledError          the question was cancelled by another thread
     │   └── WriteError              the server or the driver failed in the midst of a write
@@ -124,6 +125,10 @@ class UnsupportedSchemaError(StoreError):
 
 class ReadError(StoreError):
     """The server or the driver failed in the midst of a read."""
+
+
+class AnswerTooLargeError(StoreError):
+    """A server sent more than one question may receive."""
 
 
 class DeadlineExceededError(StoreError, TimeoutError):

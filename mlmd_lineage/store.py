@@ -158,18 +158,23 @@ class Store(StoreAudit):
         """Where the store is, without any secret."""
         return self.metadata_store.location()
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, *, timeout: float | None = None) -> Snapshot:
         """Return all of the store, as it is at one moment.
 
         >>> snapshot = store.snapshot()
         >>> snapshot.save("archive")
 
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: The store cannot be read; see ``mlmd_lineage.errors``.
         """
         from mlmd_lineage.snapshot.snapshot import Snapshot
 
-        return Snapshot.of(self._reader.read())
+        with within(timeout):
+            return Snapshot.of(self._reader.read())
 
     def generations(self) -> tuple[Generation, ...]:
         """Return the states of a store that an archive holds, oldest first; see ``connect()``.
@@ -283,7 +288,11 @@ class Store(StoreAudit):
         return self.snapshot().findings
 
     def describe(
-        self, snapshot: Snapshot | None = None, *, findings: bool = False
+        self,
+        snapshot: Snapshot | None = None,
+        *,
+        findings: bool = False,
+        timeout: float | None = None,
     ) -> StoreDescription:
         """Return what the store holds, which platforms wrote it, and on demand what is odd in it.
 
@@ -292,19 +301,27 @@ class Store(StoreAudit):
         Args:
             snapshot: A snapshot of this store, where there is one: the store is not read again.
             findings: Look for findings too; all of the store is read for it.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.post_execution import description
 
         where = self.location, self.metadata_store.FLAVOR
-        if snapshot is None and not findings:
-            return description.describe(description.read(self._reader), *where)
-        held = self.snapshot() if snapshot is None else snapshot
-        return description.describe(held, *where, held.findings if findings else None)
+        with within(timeout):
+            if snapshot is None and not findings:
+                return description.describe(description.read(self._reader), *where)
+            held = self.snapshot() if snapshot is None else snapshot
+            return description.describe(held, *where, held.findings if findings else None)
 
-    def changes(self, since: Snapshot | str | os.PathLike[str] | BaseMetadataStore) -> pd.DataFrame:
+    def changes(
+        self,
+        since: Snapshot | str | os.PathLike[str] | BaseMetadataStore,
+        *,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
         """Return what was added, finished, changed and removed since a snapshot, value by value.
 
         >>> store.changes("archive")
@@ -315,18 +332,21 @@ class Store(StoreAudit):
 
         Args:
             since: A snapshot, or what ``connect()`` takes for the store as it was.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Returns:
             The columns of ``docs/frames.md``, in the order of the records.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: One of the two cannot be read.
         """
         from mlmd_lineage.audit.records import changes
         from mlmd_lineage.snapshot.snapshot import Snapshot
 
-        before = since if isinstance(since, Snapshot) else connect(since).snapshot()
-        return changes.frame(changes.changes(before, self.snapshot()))
+        with within(timeout):
+            before = since if isinstance(since, Snapshot) else connect(since).snapshot()
+            return changes.frame(changes.changes(before, self.snapshot()))
 
     def writer(self) -> Writer:
         """Return what writes to the store, by MLMD's rules and without ``ml_metadata``.

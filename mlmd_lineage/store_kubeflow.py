@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from mlmd_lineage.deadline import within
 from mlmd_lineage.store_lineage import StoreLineage
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class StoreKubeflow(StoreLineage):
     metadata_store: BaseMetadataStore
     runs_store: BaseMetadataStore | None
 
-    def kubeflow_check(self) -> KubeflowCheck:
+    def kubeflow_check(self, *, timeout: float | None = None) -> KubeflowCheck:
         """Return what version 3.0 of Kubeflow Pipelines will not hold of the store's history.
 
         >>> check = store.kubeflow_check()
@@ -32,18 +33,23 @@ class StoreKubeflow(StoreLineage):
 
         The store is read whole. With the database of runs, ``connect(..., runs=...)``, it also
         finds runs without a row there. ``docs/before-you-upgrade-kubeflow.md`` is the guide.
+        ``timeout`` is how many seconds the answer may take; by default there is no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: The store or the database of runs cannot be read.
         """
         from mlmd_lineage.kubeflow import runs_source, save
         from mlmd_lineage.kubeflow.history import HISTORY_TABLES
 
-        runs = runs_source.runs_of(self.metadata_store, self.runs_store, self._reader)
-        tables = self._reader.read(HISTORY_TABLES)
-        return save.checked(tables, runs, self.metadata_store, self.runs_store)
+        with within(timeout):
+            runs = runs_source.runs_of(self.metadata_store, self.runs_store, self._reader)
+            tables = self._reader.read(HISTORY_TABLES)
+            return save.checked(tables, runs, self.metadata_store, self.runs_store)
 
-    def kubeflow_save(self, directory: str | os.PathLike[str]) -> KubeflowCheck:
+    def kubeflow_save(
+        self, directory: str | os.PathLike[str], *, timeout: float | None = None
+    ) -> KubeflowCheck:
         """Save the store, its runs' names and the check's report; return the check.
 
         >>> ml.connect("grpc://localhost:8080", runs="mysql://root@localhost/mlpipeline")
@@ -55,12 +61,15 @@ class StoreKubeflow(StoreLineage):
 
         Args:
             directory: A folder that does not exist yet, or is empty.
+            timeout: How many seconds reading may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that; the folder is not made.
             ConfigurationError: The folder exists and is not empty, or cannot be written.
             StoreError: The store or the database of runs cannot be read.
         """
-        check, _ = self._saved(directory)
+        with within(timeout):
+            check, _ = self._saved(directory)
         return check
 
     def _saved(self, directory: str | os.PathLike[str]) -> tuple[KubeflowCheck, Path]:

@@ -36,7 +36,7 @@ class StoreLineage(abc.ABC):
     def run_names(self) -> RunNames | None:
         """The names that people gave to runs; None where there is no database of runs."""
 
-    def lineage(self, *, properties: bool = False) -> LineageGraph:
+    def lineage(self, *, properties: bool = False, timeout: float | None = None) -> LineageGraph:
         """Return the lineage of the whole store.
 
         >>> graph = store.lineage()
@@ -44,10 +44,16 @@ class StoreLineage(abc.ABC):
 
         Args:
             properties: Read the properties of the nodes too.
+            timeout: How many seconds the answer may take; None for no limit.
+
+        Raises:
+            DeadlineExceededError: It took longer than that.
+            StoreError: The store cannot be read.
         """
         from mlmd_lineage.lineage.graph import LineageGraph
 
-        return self._labeled(LineageGraph.of_store(self._reader, properties=properties))
+        with within(timeout):
+            return self._labeled(LineageGraph.of_store(self._reader, properties=properties))
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,

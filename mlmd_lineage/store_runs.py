@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlmd_lineage.deadline import within
 from mlmd_lineage.store_kubeflow import StoreKubeflow
 
 if TYPE_CHECKING:
@@ -23,22 +24,31 @@ class StoreRuns(StoreKubeflow):
 
     artifact_root: str | None
 
-    def get_pipelines(self) -> list[PipelineView]:
+    def get_pipelines(self, *, timeout: float | None = None) -> list[PipelineView]:
         """Return all pipelines, whatever platform wrote them, with all of their runs.
 
         >>> [pipeline.name for pipeline in store.get_pipelines()]
 
         It reads all of the store in one transaction; what it returns never reads it again.
 
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.post_execution.loading import loader
 
-        return loader.pipelines(self._reader, self)
+        with within(timeout):
+            return loader.pipelines(self._reader, self)
 
     def get_pipeline(
-        self, name: str | None = None, *, pipeline: str | PipelineView | None = None
+        self,
+        name: str | None = None,
+        *,
+        pipeline: str | PipelineView | None = None,
+        timeout: float | None = None,
     ) -> PipelineView:
         """Return a pipeline by its name, with all of its runs.
 
@@ -47,8 +57,10 @@ class StoreRuns(StoreKubeflow):
         Args:
             name: The pipeline's name, or its key, such as ``context/5``.
             pipeline: The same, as ZenML's ``get_pipeline()`` calls it; or a view.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: There is none of this name; the message suggests near names.
             AmbiguousNameError: There are several; name one by its key, such as ``context/5``.
             ConfigurationError: It is not a text, or both arguments are given.
@@ -58,19 +70,24 @@ class StoreRuns(StoreKubeflow):
         from mlmd_lineage.post_execution.loading import loader
 
         named = view_lookup.one_name("pipeline", name, pipeline=pipeline)
-        return loader.pipeline(self._reader, named, self)
+        with within(timeout):
+            return loader.pipeline(self._reader, named, self)
 
-    def get_runs(self) -> list[PipelineRunView]:
+    def get_runs(self, *, timeout: float | None = None) -> list[PipelineRunView]:
         """Return all runs, by pipelines, each from the oldest to the newest.
 
         >>> [(run.pipeline_name, run.name, run.status) for run in store.get_runs()]
 
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: The store cannot be read.
         """
-        return [run for pipeline in self.get_pipelines() for run in pipeline.runs]
+        return [run for each in self.get_pipelines(timeout=timeout) for run in each.runs]
 
-    def get_models(self) -> list[RegisteredModel]:
+    def get_models(self, *, timeout: float | None = None) -> list[RegisteredModel]:
         """Return the registered models of a Kubeflow Model Registry, with their versions.
 
         >>> [
@@ -80,15 +97,24 @@ class StoreRuns(StoreKubeflow):
 
         It is empty where the store holds no registry; models of pipelines are artifacts.
 
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+
         Raises:
+            DeadlineExceededError: It took longer than that.
             StoreError: The store cannot be read.
         """
         from mlmd_lineage.post_execution.models import read_models
 
-        return self._reader.ask(read_models)
+        with within(timeout):
+            return self._reader.ask(read_models)
 
     def get_run(
-        self, name: str | None = None, *, run_name: str | PipelineRunView | None = None
+        self,
+        name: str | None = None,
+        *,
+        run_name: str | PipelineRunView | None = None,
+        timeout: float | None = None,
     ) -> PipelineRunView:
         """Return a run by its name, by a fixed number of statements.
 
@@ -98,8 +124,10 @@ class StoreRuns(StoreKubeflow):
             name: The run's name, its ``run_id``, or its key, such as ``context/7``; with the
                 database of runs of Kubeflow, also the name that people gave it.
             run_name: The same, as ZenML's ``get_run()`` calls it; or a view.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: There is none of this name; the message suggests near names.
             AmbiguousNameError: There are several; name one by its key.
             ConfigurationError: It is not a text, or both arguments are given.
@@ -109,11 +137,18 @@ class StoreRuns(StoreKubeflow):
         from mlmd_lineage.post_execution.loading import loader
 
         named = view_lookup.one_name("run", name, run_name=run_name)
-        if self.run_names is not None:
-            named = view_lookup.run_id(named, self.run_names)
-        return loader.run(self._reader, named, self)
+        with within(timeout):
+            if self.run_names is not None:
+                named = view_lookup.run_id(named, self.run_names)
+            return loader.run(self._reader, named, self)
 
-    def get_step(self, step: str | int, *, run: str | PipelineRunView | None = None) -> StepView:
+    def get_step(
+        self,
+        step: str | int,
+        *,
+        run: str | PipelineRunView | None = None,
+        timeout: float | None = None,
+    ) -> StepView:
         """Return a step by its key, or by its name in a run.
 
         >>> store.get_step("execution/7").parameters
@@ -122,8 +157,10 @@ class StoreRuns(StoreKubeflow):
         Args:
             step: The key or the id of an execution; with a run, also the step's name or path.
             run: The run, or its name.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: There is no such execution, run or step.
             AmbiguousNameError: Several steps or runs have this name.
             ConfigurationError: It is a name, and no run is given.
@@ -132,19 +169,22 @@ class StoreRuns(StoreKubeflow):
         from mlmd_lineage.post_execution import view_lookup
         from mlmd_lineage.post_execution.loading import loader
 
-        if run is not None:
-            return self.get_run(run_name=run).get_step(str(step))
-        return loader.step(self._reader, view_lookup.execution_id(step), self)
+        with within(timeout):
+            if run is not None:
+                return self.get_run(run_name=run).get_step(str(step))
+            return loader.step(self._reader, view_lookup.execution_id(step), self)
 
-    def get_artifact(self, artifact: Node) -> ArtifactView:
+    def get_artifact(self, artifact: Node, *, timeout: float | None = None) -> ArtifactView:
         """Return an artifact, as an output of the step that made it, else as one's input.
 
         >>> store.get_artifact("s3://bucket/model/7").producer_step
 
         Args:
             artifact: Its key, id, URI or name, or a type and a name: ``Model:churn``.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: There is no such artifact; the message suggests what is near.
             AmbiguousNameError: More than one node is called so.
             ConfigurationError: It is no artifact.
@@ -153,8 +193,9 @@ class StoreRuns(StoreKubeflow):
         from mlmd_lineage.post_execution import view_lookup
         from mlmd_lineage.post_execution.loading import loader, node_resolution
 
-        key = node_resolution.subject(self._reader, artifact, runs=False)
-        return loader.artifact(self._reader, view_lookup.artifact_id(key), self)
+        with within(timeout):
+            key = node_resolution.subject(self._reader, artifact, runs=False)
+            return loader.artifact(self._reader, view_lookup.artifact_id(key), self)
 
     @property
     def cache(self) -> StepCache:

@@ -77,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "snapshot.arrays": set(),
     "readers.base": {"snapshot.tables"},
     "snapshot": {
+        "deadline",
         "errors",
         "termination",
         "stores",
@@ -159,8 +160,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "post_execution",
     },
     "store_lineage": {"deadline", "readers.base", "kubeflow", "lineage", "post_execution"},
-    "store_kubeflow": {"stores", "snapshot.tables", "kubeflow", "store_lineage"},
-    "store_runs": {"store_kubeflow", "lineage", "post_execution"},
+    "store_kubeflow": {"deadline", "stores", "snapshot.tables", "kubeflow", "store_lineage"},
+    "store_runs": {"deadline", "store_kubeflow", "lineage", "post_execution"},
     "store_audit": {"deadline", "lineage", "audit", "store_runs"},
     "recording": {
         *SNAPSHOT,

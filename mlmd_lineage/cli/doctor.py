@@ -9,7 +9,7 @@ import typer
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import StoreOptions
+from mlmd_lineage.cli.common.options import QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.prompts import confirm
 from mlmd_lineage.cli.common.registration_tables import FormatOption, print_rows
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 @with_groups
 def _doctor(
     *,
-    target: StoreOptions,
+    target: QuestionOptions,
     after: Annotated[
         float | None,
         typer.Option(
@@ -44,6 +44,7 @@ def _doctor(
     A process that was killed leaves RUNNING what it was recording. It is found by the signs of life
     that it no longer gives. Only what this library recorded is changed.
     """
+    from mlmd_lineage import deadline
     from mlmd_lineage.recording.clock import iso
     from mlmd_lineage.recording.liveness import dead_runs
 
@@ -66,8 +67,9 @@ def _doctor(
                 output.write("All recorded runs have ended, or give signs of life.")
             return
         print_rows(rows, format_, "x")
-        confirm(f"Record that {_count(len(found))} failed?", yes=yes)
-        dead_runs.mark_failed(access, found)
+        with deadline.ignored():  # it is the answer that --timeout limits, not who is asked
+            confirm(f"Record that {_count(len(found))} failed?", yes=yes)
+            dead_runs.mark_failed(access, found)
     output.write(f"Recorded that {_count(len(found))} failed.", error=True)
 
 

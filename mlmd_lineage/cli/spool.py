@@ -7,7 +7,7 @@ import typer
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, Commands, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import StoreOptions
+from mlmd_lineage.cli.common.options import QuestionOptions
 from mlmd_lineage.cli.common.output import DescriptionFormat
 from mlmd_lineage.cli.common.registration_tables import FormatOption, print_rows
 from mlmd_lineage.cli.common.text import printable
@@ -49,7 +49,7 @@ def _list(*, format_: FormatOption = DescriptionFormat.table) -> None:
 
 
 @with_groups
-def _send(*, target: StoreOptions) -> None:
+def _send(*, target: QuestionOptions) -> None:
     """Write what waits for a store to it, each entry once, and remove it here."""
     from mlmd_lineage.recording.spooling import spool_sending
     from mlmd_lineage.recording.spooling.spool import spooled

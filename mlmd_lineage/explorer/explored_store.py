@@ -89,6 +89,7 @@ class ExploredStore(LineageQueries, Protocol):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what a node, or several, came from."""
 
@@ -103,6 +104,7 @@ class ExploredStore(LineageQueries, Protocol):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what came from a node, or from several."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlmd_lineage.readers.answer_size import ROW, AnswerSize
 from mlmd_lineage.readers.postgresql import connection
 from mlmd_lineage.readers.postgresql.reader import PostgreSQLReader
 
@@ -40,6 +41,7 @@ class PostgreSQLRunsSession:
     def __init__(self, link: Connection, store: PostgreSQLMetadataStore) -> None:
         self._link = link
         self._seconds = store.read_timeout
+        self._size = AnswerSize(store.location(), store.max_answer)
 
     def columns(self) -> list[tuple[str, str]]:
         """Return all columns, each with its table before it."""
@@ -52,7 +54,13 @@ class PostgreSQLRunsSession:
         return self._selected(statement)
 
     def _selected(self, statement: str) -> list[tuple[Any, ...]]:
-        found = connection.fetched(self._link, statement, (), self._seconds)
+        found = connection.fetched(
+            self._link,
+            statement,
+            (),
+            self._seconds,
+            lambda batch: self._size.add(batch.nbytes + ROW * batch.num_rows),
+        )
         columns = [column.to_pylist() for column in found.columns]
         return list(zip(*columns, strict=True))
 

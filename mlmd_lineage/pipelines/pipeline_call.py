@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.pipelines import planning
 from mlmd_lineage.pipelines.plan import Plan
+from mlmd_lineage.post_execution.artifact_files import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ class PipelineFunction:
         name: The pipeline's name.
         enable_cache: Whether the results of its steps are reused.
         allow_pickle: Whether values that nothing else keeps are pickled, and pickles read.
+        max_bytes: How many bytes a file of an input may hold.
     """
 
     function: Callable[..., object]
@@ -33,6 +35,7 @@ class PipelineFunction:
         name: str | None = None,
         enable_cache: bool = True,
         allow_pickle: bool = False,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         if not inspect.isfunction(function):
             message = f"@pipeline takes a function, not {function!r}."
@@ -42,6 +45,7 @@ class PipelineFunction:
         self.name = name or function.__name__
         self.enable_cache = enable_cache
         self.allow_pickle = allow_pickle
+        self.max_bytes = max_bytes
 
     def bound(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the parameters that arguments give, defaults included.

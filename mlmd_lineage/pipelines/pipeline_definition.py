@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, overload
 from mlmd_lineage import errors
 from mlmd_lineage.pipelines.pipeline_call import PipelineCall, PipelineFunction
 from mlmd_lineage.pipelines.running import run_pipeline
+from mlmd_lineage.post_execution.artifact_files import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ class Pipeline(PipelineFunction, Generic[P]):
         name: The pipeline's name.
         enable_cache: Whether the results of its steps are reused.
         allow_pickle: Whether values that nothing else keeps are pickled, and pickles read.
+        max_bytes: How many bytes a file of an input may hold.
     """
 
     function: Callable[P, object]
@@ -111,7 +113,11 @@ class RunnableCall(PipelineCall):
 def pipeline(function: Callable[P, object]) -> Pipeline[P]: ...
 @overload
 def pipeline(
-    *, name: str | None = ..., enable_cache: bool = ..., allow_pickle: bool = ...
+    *,
+    name: str | None = ...,
+    enable_cache: bool = ...,
+    allow_pickle: bool = ...,
+    max_bytes: int = ...,
 ) -> Callable[[Callable[P, object]], Pipeline[P]]: ...
 def pipeline(
     function: Callable[P, object] | None = None,
@@ -119,6 +125,7 @@ def pipeline(
     name: str | None = None,
     enable_cache: bool = True,
     allow_pickle: bool = False,
+    max_bytes: int = MAX_BYTES,
 ) -> Pipeline[P] | Callable[[Callable[P, object]], Pipeline[P]]:
     """Make a pipeline of a function that calls steps.
 
@@ -135,12 +142,19 @@ def pipeline(
         name: The pipeline's name; the function's, where none is given.
         enable_cache: Whether the results of steps are reused.
         allow_pickle: What steps that do not say it may do; see ``step``.
+        max_bytes: The same: how many bytes a file of an input may hold, 1 GiB.
 
     Raises:
         ConfigurationError: It is no function.
     """
 
     def made(given: Callable[P, object]) -> Pipeline[P]:
-        return Pipeline(given, name=name, enable_cache=enable_cache, allow_pickle=allow_pickle)
+        return Pipeline(
+            given,
+            name=name,
+            enable_cache=enable_cache,
+            allow_pickle=allow_pickle,
+            max_bytes=max_bytes,
+        )
 
     return made if function is None else made(function)

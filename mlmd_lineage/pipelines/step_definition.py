@@ -26,6 +26,7 @@ class PipelineStep(Generic[P, R]):
         is_named: Whether the name was given, so that a second step of that name is refused.
         enable_cache: Whether its results are reused; None where the pipeline or the run says it.
         allow_pickle: Whether values that nothing else keeps are pickled, and pickles read.
+        max_bytes: How many bytes a file of an input may hold; None where the pipeline says it.
         environment: The packages whose versions its results depend on.
         after: What other steps returned for which it waits.
         signature: What it takes and gives.
@@ -40,6 +41,7 @@ class PipelineStep(Generic[P, R]):
         name: str | None = None,
         enable_cache: bool | None = None,
         allow_pickle: bool | None = None,
+        max_bytes: int | None = None,
         environment: Sequence[str] = (),
         after: Sequence[Any] = (),
     ) -> None:
@@ -61,6 +63,7 @@ class PipelineStep(Generic[P, R]):
         self.is_named = name is not None
         self.enable_cache = enable_cache
         self.allow_pickle = allow_pickle
+        self.max_bytes = max_bytes
         self.environment = tuple(environment)
         self.after = tuple(after)
         self.signature = StepSignature.of(function)
@@ -101,6 +104,7 @@ class PipelineStep(Generic[P, R]):
             name=name or (self.name if self.is_named else None),
             enable_cache=self.enable_cache if enable_cache is None else enable_cache,
             allow_pickle=self.allow_pickle,
+            max_bytes=self.max_bytes,
             environment=self.environment,
             after=(*self.after, *after),
         )
@@ -117,14 +121,16 @@ def step(
     name: str | None = ...,
     enable_cache: bool | None = ...,
     allow_pickle: bool | None = ...,
+    max_bytes: int | None = ...,
     environment: Sequence[str] = ...,
 ) -> Callable[[Callable[P, R]], PipelineStep[P, R]]: ...
-def step(
+def step(  # noqa: PLR0913 - each stands alone
     function: Callable[P, R] | None = None,
     *,
     name: str | None = None,
     enable_cache: bool | None = None,
     allow_pickle: bool | None = None,
+    max_bytes: int | None = None,
     environment: Sequence[str] = (),
 ) -> PipelineStep[P, R] | Callable[[Callable[P, R]], PipelineStep[P, R]]:
     """Make a step of a function.
@@ -145,6 +151,9 @@ def step(
             parameters and inputs; as the pipeline says, where None is given.
         allow_pickle: Pickle the values that no materializer keeps, and read such inputs. A pickle
             may run any code of whoever wrote it.
+        max_bytes: How many bytes a file of an input may hold that does not lie in an artifact
+            store on this machine, also when it is unpacked; as the pipeline says, where None is
+            given.
         environment: The names of installed packages whose versions its results depend on, and
             ``"python"``.
 
@@ -158,6 +167,7 @@ def step(
             name=name,
             enable_cache=enable_cache,
             allow_pickle=allow_pickle,
+            max_bytes=max_bytes,
             environment=environment,
         )
 

@@ -84,6 +84,11 @@ def may_pickle(step: PipelineStep[Any, Any], call: PipelineCall) -> bool:
     return call.pipeline.allow_pickle if step.allow_pickle is None else step.allow_pickle
 
 
+def max_bytes(step: PipelineStep[Any, Any], call: PipelineCall) -> int:
+    """Return how many bytes a file of a step's inputs may hold."""
+    return call.pipeline.max_bytes if step.max_bytes is None else step.max_bytes
+
+
 def execute(
     planned: PlannedStep, call: PipelineCall, settings: RunSettings
 ) -> tuple[Literal["completed", "cached"], str | None]:
@@ -262,6 +267,7 @@ def _arguments(
                 settings.artifact_store,
                 kept=_kept(recorded, artifact),
                 allow_pickle=may_pickle(planned.step, call),
+                max_bytes=max_bytes(planned.step, call),
             )
             for artifact in artifacts
         ]

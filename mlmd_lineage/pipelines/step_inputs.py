@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from mlmd_lineage.stacks.artifact_stores import BaseArtifactStore
     from mlmd_lineage.store import Store
 
-_ANY_SIZE = sys.maxsize
-
 
 def value_of(  # noqa: PLR0913 - each stands alone
     artifact: RecordedArtifact,
@@ -30,6 +27,7 @@ def value_of(  # noqa: PLR0913 - each stands alone
     *,
     kept: KeptValue,
     allow_pickle: bool,
+    max_bytes: int,
 ) -> Any:
     """Return what a step is given for an artifact, as its argument is annotated.
 
@@ -52,7 +50,7 @@ def value_of(  # noqa: PLR0913 - each stands alone
     described = materializers.DescribedArtifact(
         artifact.node_key or "", artifact.type, kept.data_type, kept.materializer, artifact.uri
     )
-    return materializers.read(described, allow_pickle=allow_pickle, max_bytes=_ANY_SIZE)
+    return materializers.read(described, allow_pickle=allow_pickle, max_bytes=max_bytes)
 
 
 def _lies_in(path: str, folder: str | os.PathLike[str]) -> bool:

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlmd_lineage import errors
+from mlmd_lineage.deadline import within
 from mlmd_lineage.record_format import names
 
 if TYPE_CHECKING:
@@ -153,41 +154,45 @@ class StepCache:
         """Caches are made by the store."""
         self._store = store
 
-    def explain(self, step: StepView | str | int) -> CacheExplanation:
+    def explain(
+        self, step: StepView | str | int, *, timeout: float | None = None
+    ) -> CacheExplanation:
         """Return why a step was taken from the cache, or was not, part by part.
 
         Args:
             step: The step, or its key or id.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
             NotFoundError: There is no such step.
             ConfigurationError: It was not recorded with a cache key, as by another platform.
             StoreError: The store cannot be read.
         """
-        view = self._store.get_step(step) if isinstance(step, (str, int)) else step
-        now = _parts(view)
-        if now is None:
-            message = (
-                f"{view.node_key} ({view.name}) has no cache key: only what this library records "
-                "has one, and only where its results can be reused."
+        with within(timeout):
+            view = self._store.get_step(step) if isinstance(step, (str, int)) else step
+            now = _parts(view)
+            if now is None:
+                message = (
+                    f"{view.node_key} ({view.name}) has no cache key: only what this library "
+                    "records has one, and only where its results can be reused."
+                )
+                raise errors.ConfigurationError(message)
+            other = view.original_step if view.is_cached else self._candidate(view)
+            before = {} if other is None else _parts(other) or {}
+            parts = tuple(
+                sorted(
+                    (PartComparison(n, before.get(n), now.get(n)) for n in {*before, *now}),
+                    key=lambda part: (part.is_same, part.name),
+                )
             )
-            raise errors.ConfigurationError(message)
-        other = view.original_step if view.is_cached else self._candidate(view)
-        before = {} if other is None else _parts(other) or {}
-        parts = tuple(
-            sorted(
-                (PartComparison(n, before.get(n), now.get(n)) for n in {*before, *now}),
-                key=lambda part: (part.is_same, part.name),
+            return CacheExplanation(
+                step=view.node_key,
+                name=view.name,
+                is_hit=view.is_cached,
+                compared_with=None if other is None else other.node_key,
+                reason=_reason(view, other, parts),
+                parts=() if other is None else parts,
             )
-        )
-        return CacheExplanation(
-            step=view.node_key,
-            name=view.name,
-            is_hit=view.is_cached,
-            compared_with=None if other is None else other.node_key,
-            reason=_reason(view, other, parts),
-            parts=() if other is None else parts,
-        )
 
     def _candidate(self, view: StepView) -> StepView | None:
         """Return the newest earlier execution of the same step that succeeded, with a key.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mlmd_lineage import deadline
+from mlmd_lineage.deadline import within
 from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution import models, step_metrics
@@ -157,64 +159,72 @@ class StoreFrames(Frames):
         rows = [(f"{n}()", str(getattr(type(self), n).__doc__).split("\n")[0]) for n in _OFFERED]
         return table("frames", rows)
 
-    def pipelines(self) -> pd.DataFrame:
+    def pipelines(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the pipelines, in the order of their oldest runs.
 
         Index: ``pipeline``, the key. Columns: ``name``, ``id`` (of its context), ``dialect``,
         ``runs`` (how many), ``last_run`` (a name), ``last_status``, ``started`` (of the first),
         ``finished`` (of the last).
-        """
-        membership, runs = self._outlines(_first_and_last)
-        rows = []
-        for key, entry in membership.pipelines.items():
-            first = runs[entry.runs[0]] if entry.runs else None
-            last = runs[entry.runs[-1]] if entry.runs else None
-            rows.append(
-                (
-                    key,
-                    entry.name,
-                    entry.id,
-                    last.dialect if last else None,
-                    len(entry.runs),
-                    membership.runs[entry.runs[-1]].name if last else None,
-                    last.status if last else None,
-                    first.started if first else None,
-                    last.finished if last else None,
-                )
-            )
-        return _frame(rows, PIPELINES, "pipeline")
 
-    def runs(self) -> pd.DataFrame:
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+        """
+        with within(timeout):
+            membership, runs = self._outlines(_first_and_last)
+            rows = []
+            for key, entry in membership.pipelines.items():
+                first = runs[entry.runs[0]] if entry.runs else None
+                last = runs[entry.runs[-1]] if entry.runs else None
+                rows.append(
+                    (
+                        key,
+                        entry.name,
+                        entry.id,
+                        last.dialect if last else None,
+                        len(entry.runs),
+                        membership.runs[entry.runs[-1]].name if last else None,
+                        last.status if last else None,
+                        first.started if first else None,
+                        last.finished if last else None,
+                    )
+                )
+            return _frame(rows, PIPELINES, "pipeline")
+
+    def runs(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the runs, by pipelines, each from the oldest to the newest.
 
         Index: ``run``, the key. Columns: ``name``, ``pipeline`` (its key), ``pipeline_name``,
         ``dialect``, ``status``, ``state`` (MLMD's own), ``is_cached``, ``steps`` (how many),
         ``started``, ``finished``; where Kubeflow's database of runs is known also
         ``display_name``, ``experiment``, ``schedule``, ``namespace`` and ``recorded_state``.
-        """
-        rows, names = [], self._run_names
-        membership, outlines = self._outlines()
-        for key, run in outlines.items():
-            entry = membership.runs[key]
-            rows.append(
-                (
-                    entry.key,
-                    entry.name,
-                    entry.pipeline,
-                    membership.pipelines[entry.pipeline].name,
-                    run.dialect,
-                    run.status,
-                    run.state,
-                    run.is_cached,
-                    run.steps,
-                    run.started,
-                    run.finished,
-                    *(() if names is None else _of_record(entry, names)),
-                )
-            )
-        return _frame(rows, RUNS if names is None else RUNS | _OF_RECORD, "run")
 
-    def steps(self) -> pd.DataFrame:
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+        """
+        with within(timeout):
+            rows, names = [], self._run_names
+            membership, outlines = self._outlines()
+            for key, run in outlines.items():
+                entry = membership.runs[key]
+                rows.append(
+                    (
+                        entry.key,
+                        entry.name,
+                        entry.pipeline,
+                        membership.pipelines[entry.pipeline].name,
+                        run.dialect,
+                        run.status,
+                        run.state,
+                        run.is_cached,
+                        run.steps,
+                        run.started,
+                        run.finished,
+                        *(() if names is None else _of_record(entry, names)),
+                    )
+                )
+            return _frame(rows, RUNS if names is None else RUNS | _OF_RECORD, "run")
+
+    def steps(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the steps of all runs, each run's in topological order.
 
         Index: ``execution_id``; an execution that belongs to several runs, as in TFX's pipelines
@@ -223,54 +233,64 @@ class StoreFrames(Frames):
         ``original_execution_id`` (which made what a cached step reuses), ``run``, ``run_name``,
         ``pipeline``, ``pipeline_name``, ``dialect``, ``is_dag``, ``parent_dag_id``, ``iteration``,
         ``attempt`` (counted from 1) and ``attempts`` (how many), ``started``, ``finished``.
-        """
-        rows = []
-        for run_index, entry, run in self._runs():
-            for number, step in run.steps.items():
-                record = step.record
-                rows.append(
-                    (
-                        number,
-                        record.name,
-                        step.path,
-                        record.display_name or record.name,
-                        record.entrypoint_name,
-                        record.type,
-                        step.status,
-                        record.state,
-                        step.is_cached,
-                        run_index.original(number) if record.is_cached else None,
-                        *_of_run(run_index, entry),
-                        record.dialect,
-                        record.is_dag,
-                        record.parent_dag,
-                        record.iteration,
-                        step.attempt,
-                        step.attempts,
-                        step.started,
-                        step.finished,
-                    )
-                )
-        return _frame(rows, STEPS, "execution_id")
 
-    def parameters(self) -> pd.DataFrame:
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+        """
+        with within(timeout):
+            rows = []
+            for run_index, entry, run in self._runs():
+                for number, step in run.steps.items():
+                    record = step.record
+                    rows.append(
+                        (
+                            number,
+                            record.name,
+                            step.path,
+                            record.display_name or record.name,
+                            record.entrypoint_name,
+                            record.type,
+                            step.status,
+                            record.state,
+                            step.is_cached,
+                            run_index.original(number) if record.is_cached else None,
+                            *_of_run(run_index, entry),
+                            record.dialect,
+                            record.is_dag,
+                            record.parent_dag,
+                            record.iteration,
+                            step.attempt,
+                            step.attempts,
+                            step.started,
+                            step.finished,
+                        )
+                    )
+            return _frame(rows, STEPS, "execution_id")
+
+    def parameters(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the parameters of all steps, one row a parameter.
 
         Columns: ``execution_id``, ``step``, ``path``, ``attempt``, ``run``, ``run_name``,
         ``pipeline``, ``pipeline_name``, ``name``, ``value`` (a Python object). The parameters of a
         run as a whole are those of its step ``root`` (Kubeflow 2), or have no step.
-        """
-        rows = []
-        for run_index, entry, run in self._runs():
-            for step in run.steps.values():
-                own = _of_attempt(run_index, entry, step)
-                rows += [(*own, *item) for item in sorted(step.record.parameters.items())]
-            if not run.steps:
-                own = _of_attempt(run_index, entry, None)
-                rows += [(*own, *item) for item in sorted(run.details.parameters.items())]
-        return _frame(rows, PARAMETERS)
 
-    def metrics(self, *, read_artifacts: bool = False) -> pd.DataFrame:
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+        """
+        with within(timeout):
+            rows = []
+            for run_index, entry, run in self._runs():
+                for step in run.steps.values():
+                    own = _of_attempt(run_index, entry, step)
+                    rows += [(*own, *item) for item in sorted(step.record.parameters.items())]
+                if not run.steps:
+                    own = _of_attempt(run_index, entry, None)
+                    rows += [(*own, *item) for item in sorted(run.details.parameters.items())]
+            return _frame(rows, PARAMETERS)
+
+    def metrics(
+        self, *, read_artifacts: bool = False, timeout: float | None = None
+    ) -> pd.DataFrame:
         """Return the scalar metrics of all steps, one row a metric.
 
         Columns: ``execution_id``, ``step``, ``path``, ``attempt``, ``run``, ``run_name``,
@@ -281,30 +301,38 @@ class StoreFrames(Frames):
             read_artifacts: Read the artifacts that are a single number each, as the floats and
                 integers of ZenML and TFX, from where they lie; the output's key is the name. One
                 that cannot be read has the value NA.
+            timeout: How many seconds the answer may take; None for no limit.
         """
-        rows: list[tuple[Any, ...]] = []
-        for run_index, entry, run in self._runs():
-            for step in run.steps.values():
-                if not step.record.is_dag:  # a group passes on the outputs of its steps
-                    own = _of_attempt(run_index, entry, step)
-                    found = step_metrics.rows_of(
-                        run_index, step.record, read_artifacts=read_artifacts
-                    )
-                    rows += [(*own, *row) for row in found]
-            own = _of_attempt(run_index, entry, None)
-            for artifact, metrics in sorted(run.details.metrics.items()):
-                rows += [(*own, artifact, None, n, float(v)) for n, v in sorted(metrics.items())]
-        return _frame(rows, METRICS)
+        with within(timeout):
+            rows: list[tuple[Any, ...]] = []
+            for run_index, entry, run in self._runs():
+                for step in run.steps.values():
+                    if not step.record.is_dag:  # a group passes on the outputs of its steps
+                        own = _of_attempt(run_index, entry, step)
+                        found = step_metrics.rows_of(
+                            run_index, step.record, read_artifacts=read_artifacts
+                        )
+                        rows += [(*own, *row) for row in found]
+                own = _of_attempt(run_index, entry, None)
+                for artifact, metrics in sorted(run.details.metrics.items()):
+                    rows += [
+                        (*own, artifact, None, n, float(v)) for n, v in sorted(metrics.items())
+                    ]
+            return _frame(rows, METRICS)
 
-    def models(self) -> pd.DataFrame:
+    def models(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the registered models (Kubeflow Model Registry), a row for each artifact.
 
         Columns: ``model`` and ``model_key``, ``version`` and ``version_key`` (of its context),
         ``state``, ``author``, ``artifact`` (its key), ``name``, ``uri``, ``deployments`` (the
         names of the services that serve the version), ``created``.
+
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
         """
-        tables = self._read((*TABLES, ATTRIBUTION))
-        return models.models_frame(list(models.RegisteredModels(StoreImage(tables)).models()))
+        with within(timeout):
+            tables = self._read((*TABLES, ATTRIBUTION))
+            return models.models_frame(list(models.RegisteredModels(StoreImage(tables)).models()))
 
     def artifacts(
         self,
@@ -312,6 +340,7 @@ class StoreFrames(Frames):
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
         runs: bool = True,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the artifacts, with the step, the run and the pipeline that made each.
 
@@ -327,29 +356,32 @@ class StoreFrames(Frames):
             properties: Read the properties too.
             runs: Tell who made each. That takes reading all of the store; without, only the
                 artifacts are read.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: The store has no such type.
         """
-        if not runs:
-            return super().artifacts(type=type, properties=properties)
-        names = needed_properties(dialects())
-        if names is None:
-            tables = self._tables()
-        else:
-            if not properties:
-                names["ArtifactProperty"] = (ORIGINAL, SOURCE)
-            tables = self._read_properties((*MAKER_TABLES, "ArtifactProperty"), names)
-        frame = Frames.of(tables).artifacts(type=type, properties=properties)
-        if names is None:
-            run_index = RunIndex(StoreImage(tables), dialects())
-            made = [_maker(run_index, number) for number in frame.index.tolist()]
-            columns = _frame(made, _OF_STEP).set_axis(frame.index)
-        else:
-            columns = _makers(RunOutlines(tables, dialects()), frame.index)
-        at = frame.columns.get_loc("type_id")
-        assert isinstance(at, int)  # it is there once
-        return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
+        with within(timeout):
+            if not runs:
+                return super().artifacts(type=type, properties=properties)
+            names = needed_properties(dialects())
+            if names is None:
+                tables = self._tables()
+            else:
+                if not properties:
+                    names["ArtifactProperty"] = (ORIGINAL, SOURCE)
+                tables = self._read_properties((*MAKER_TABLES, "ArtifactProperty"), names)
+            frame = Frames.of(tables).artifacts(type=type, properties=properties)
+            if names is None:
+                run_index = RunIndex(StoreImage(tables), dialects())
+                made = [_maker(run_index, number) for number in frame.index.tolist()]
+                columns = _frame(made, _OF_STEP).set_axis(frame.index)
+            else:
+                columns = _makers(RunOutlines(tables, dialects()), frame.index)
+            at = frame.columns.get_loc("type_id")
+            assert isinstance(at, int)  # it is there once
+            return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
 
     def _tables(self) -> Tables:
         return read_tables(self._read, dialects())
@@ -382,6 +414,7 @@ class StoreFrames(Frames):
 
 def _assembled(run_index: RunIndex, keys: Collection[str]) -> Iterator[tuple[str, Run]]:
     for count, key in enumerate(keys, 1):
+        deadline.check()
         yield key, run_index.run(key)
         if count % _KEPT == 0:
             run_index.release()

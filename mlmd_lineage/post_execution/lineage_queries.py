@@ -33,6 +33,7 @@ class LineageQueries(Protocol):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what a node came from."""
 
@@ -47,5 +48,6 @@ class LineageQueries(Protocol):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Return what came from a node."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -212,4 +211,4 @@ def _cells(name: str, run: Run, metrics: list[float | None]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(labels.printable(labels.shortened(text, 60)))
+    return labels.escaped(labels.shortened(text, 60))

@@ -391,6 +391,7 @@ class ArtifactView(ArtifactFields):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Ask the store what it came from; the arguments are those of ``store.upstream()``."""
         return self._run_index.lineage.upstream(
@@ -402,6 +403,7 @@ class ArtifactView(ArtifactFields):
             internal=internal,
             later=later,
             as_of=as_of,
+            timeout=timeout,
         )
 
     def downstream(  # noqa: PLR0913 - each stands alone
@@ -414,6 +416,7 @@ class ArtifactView(ArtifactFields):
         internal: bool = False,
         later: bool = False,
         as_of: Time | None = None,
+        timeout: float | None = None,
     ) -> Trace:
         """Ask the store what came from it; the arguments are those of ``store.downstream()``."""
         return self._run_index.lineage.downstream(
@@ -425,6 +428,7 @@ class ArtifactView(ArtifactFields):
             internal=internal,
             later=later,
             as_of=as_of,
+            timeout=timeout,
         )
 
 

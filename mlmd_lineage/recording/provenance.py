@@ -80,7 +80,7 @@ def _without_filters(folder: str) -> tuple[str, ...] | None:
     parts = listed.decode("utf-8", "surrogateescape").split("\0")
     keys = list(zip(parts[::2], parts[1::2], strict=False))
     own = [key for scope, key in keys if scope not in {"system", "global"}]
-    if any(key.startswith("lfs.extension.") for key in own):
+    if any(key.lower().startswith("lfs.extension.") for key in own):
         # The user's own filter of Git LFS runs the programs that these name.
         own = [key for _, key in keys]
     options: list[str] = []

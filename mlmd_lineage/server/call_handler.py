@@ -11,6 +11,7 @@ import grpc
 
 from mlmd_lineage.server.backend import SERVICE, methods, writes
 from mlmd_lineage.server.error_reports import CallFailure, failure_of
+from mlmd_lineage.server.response_size import too_large
 from mlmd_lineage.server.status import StatusCode
 
 if TYPE_CHECKING:
@@ -96,11 +97,7 @@ class CallHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
         except Exception as error:  # noqa: BLE001 - a client gets a status, whatever went wrong
             return failure_of(method, error)
         if len(response) > self._settings.max_response << 20 and not writes(method):
-            message = (
-                f"The response to {method} has {len(response):,} bytes, and this server sends at "
-                f"most {self._settings.max_response} MiB. Ask for fewer nodes, or for a page: "
-                "max_result_size in the options."
-            )
+            message = too_large(method, f"{len(response):,}", self._settings.max_response)
             return CallFailure(StatusCode.RESOURCE_EXHAUSTED, message)
         return response
 

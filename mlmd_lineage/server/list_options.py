@@ -15,6 +15,7 @@ from mlmd_lineage import _proto
 from mlmd_lineage.errors import FilterError
 from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.readers.base import Pageable
+from mlmd_lineage.server import response_size
 from mlmd_lineage.server.status import StatusCode, StatusError
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
@@ -38,7 +39,7 @@ def list_page(
     *,
     type_id: int | None = None,
     among: Collection[int] | None = None,
-) -> tuple[list[tuple[Any, ...]], str]:
+) -> tuple[Iterable[tuple[Any, ...]], str]:
     """Return the rows of one page, and the token of the next page: empty after the last one.
 
     Args:
@@ -57,8 +58,9 @@ def list_page(
         among = found if among is None else found.intersection(among)
     if options is None:
         if among is None:
-            return session.fetch(kind.table, where), ""
-        return _rows(session, kind, where, sorted(among)), ""
+            return _all_rows(session, kind, where), ""
+        parts = response_size.chunks(sorted(among))
+        return (row for part in parts for row in _rows(session, kind, where, part)), ""
     position = _PagePosition.of(options)
     if among is not None and position.column == "id":
         ids = [i for i in sorted(among, reverse=position.descending) if position.includes(i, i)]
@@ -84,6 +86,29 @@ def list_page(
         return rows, ""
     rows = rows[: position.size]
     return rows, _token(options, position.value(kind, rows[-1]), rows[-1][0])
+
+
+def _all_rows(
+    session: Session, kind: NodeSchema, where: Mapping[str, Collection[int]]
+) -> Iterable[tuple[Any, ...]]:
+    """Yield the rows in the order of their ids, some at a time where the store can."""
+    if not isinstance(session, Pageable):
+        yield from session.fetch(kind.table, where)
+        return
+    after: tuple[int, int] | None = None
+    while True:
+        rows = session.page(
+            kind.table,
+            "id",
+            after=after,
+            descending=False,
+            limit=response_size.CHUNK,
+            where=where,
+        )
+        yield from rows
+        if len(rows) < response_size.CHUNK:
+            return
+        after = (rows[-1][0], rows[-1][0])
 
 
 def filter_ids(session: Session, kind: NodeSchema, query: str) -> Collection[int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
+from mlmd_lineage.server import response_size
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 from mlmd_lineage.snapshot.values import STRUCT_PREFIX
 
@@ -30,8 +32,20 @@ BASE_TYPES: Mapping[str, str] = {
 """The value of ``base_type`` for each of the types that MLMD puts into every store."""
 
 
-def nodes(session: Session, kind: NodeSchema, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Return the messages of some nodes, in the order of their rows."""
+def nodes(session: Session, kind: NodeSchema, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Return the messages of some nodes, in the order of their rows.
+
+    Raises:
+        StatusError: They are too large for a response.
+    """
+    made: list[Any] = []
+    given = iter(rows)
+    while part := list(itertools.islice(given, response_size.CHUNK)):
+        made += _nodes(session, kind, part)
+    return made
+
+
+def _nodes(session: Session, kind: NodeSchema, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     columns = SCHEMAS[kind.table].names
     make: Any = _proto.message(kind.table)
     types = _type_names(session, {row[1] for row in rows})
@@ -51,6 +65,7 @@ def nodes(session: Session, kind: NodeSchema, rows: Sequence[tuple[Any, ...]]) -
         for name, custom, *value in values.get(row[0], ()):
             held = node.custom_properties if custom else node.properties
             _fill(held[name], value)
+        response_size.add(node)
         made.append(node)
     return made
 
@@ -167,5 +182,6 @@ def events(session: Session, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
                 event.path.steps.add(index=index)
             else:
                 event.path.steps.add(key=key)
+        response_size.add(event)
         made.append(event)
     return made

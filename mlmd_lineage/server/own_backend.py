@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.readers.base import ConnectionKeeper
 from mlmd_lineage.readers.registry import reader_for
+from mlmd_lineage.server import response_size
 from mlmd_lineage.server.backend import parse_request, unimplemented, writes
 from mlmd_lineage.server.read_methods import METHODS
 from mlmd_lineage.server.status import StatusCode, StatusError
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
 class OwnBackend:
     """Answers from one store that this library reads and writes; threads may share it."""
 
-    def __init__(self, store: Store, *, read_only: bool) -> None:
+    def __init__(self, store: Store, *, read_only: bool, max_response: int | None = None) -> None:
         """Check that the store can be read, and be written unless it is only read.
+
+        ``max_response`` is how many MiB a response may have; None is no limit.
 
         Raises:
             StoreError: The store cannot be read, or its schema is not the one that is written.
             ConfigurationError: Nothing can write to a store of this flavor.
         """
+        self._max_response = max_response
         self._reader = reader_for(store.metadata_store)
         if isinstance(self._reader, ConnectionKeeper):
             self._reader.keep_connections()
@@ -58,7 +62,10 @@ class OwnBackend:
         function = METHODS.get(method)
         if function is None:
             raise unimplemented(method)
-        response = self._reader.ask(lambda session: _response_or_status(function, session, message))
+        with response_size.limited(method, self._max_response):
+            response = self._reader.ask(
+                lambda session: _response_or_status(function, session, message)
+            )
         if isinstance(response, StatusError):
             raise response
         return bytes(response.SerializeToString())

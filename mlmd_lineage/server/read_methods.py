@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto
-from mlmd_lineage.server import messages
+from mlmd_lineage.server import messages, response_size
 from mlmd_lineage.server.filter_check import check_filter
 from mlmd_lineage.server.lineage_subgraph import subgraph
 from mlmd_lineage.server.list_options import list_page
@@ -14,7 +15,7 @@ from mlmd_lineage.server.status import StatusCode, StatusError
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import NodeSchema
@@ -59,7 +60,7 @@ def _options(request: Any) -> Any:
 
 
 def _page(
-    method: str, session: Session, kind: NodeSchema, rows: list[tuple[Any, ...]], token: str
+    method: str, session: Session, kind: NodeSchema, rows: Iterable[tuple[Any, ...]], token: str
 ) -> Any:
     response = _response(method, **{f"{kind.name}s": messages.nodes(session, kind, rows)})
     if token:
@@ -69,14 +70,18 @@ def _page(
 
 def _by_id(kind: NodeSchema, session: Session, request: Any) -> Any:
     ids = sorted(set(getattr(request, f"{kind.name}_ids")))
-    rows = session.fetch(kind.table, {"id": ids})
-    response = _response(
-        f"Get{kind.table}sByID", **{f"{kind.name}s": messages.nodes(session, kind, rows)}
-    )
+    made = _nodes_with(session, kind, ids)
+    response = _response(f"Get{kind.table}sByID", **{f"{kind.name}s": made})
     if kind.name == "artifact" and request.populate_artifact_types:
-        types = session.fetch("Type", {"id": sorted({row[1] for row in rows})})
+        types = session.fetch("Type", {"id": sorted({node.type_id for node in made})})
         response.artifact_types.extend(messages.types(session, types))
     return response
+
+
+def _nodes_with(session: Session, kind: NodeSchema, ids: Sequence[int]) -> list[Any]:
+    parts = response_size.chunks(ids)
+    rows = (row for part in parts for row in session.fetch(kind.table, {"id": part}))
+    return messages.nodes(session, kind, rows)
 
 
 def _by_type_and_name(kind: NodeSchema, session: Session, request: Any) -> Any:
@@ -164,8 +169,12 @@ def _types_by_external_ids(kind: NodeSchema, session: Session, request: Any) -> 
 
 def _events(kind: NodeSchema, session: Session, request: Any) -> Any:
     ids = sorted(set(getattr(request, f"{kind.name}_ids")))
-    rows = sorted(session.fetch("Event", {kind.id_column: ids}))
-    return _response(f"GetEventsBy{kind.table}IDs", events=messages.events(session, rows))
+    made: list[tuple[int, Any]] = []
+    for part in response_size.chunks(ids):
+        rows = sorted(session.fetch("Event", {kind.id_column: part}))
+        made += zip((row[0] for row in rows), messages.events(session, rows), strict=True)
+    made.sort(key=operator.itemgetter(0))
+    return _response(f"GetEventsBy{kind.table}IDs", events=[event for _, event in made])
 
 
 def _contexts_of(kind: NodeSchema, session: Session, request: Any) -> Any:
@@ -205,8 +214,7 @@ def _relatives(session: Session, whose: str, contexts: Collection[int]) -> dict[
 
 
 def _contexts(session: Session, ids: Collection[int]) -> list[Any]:
-    kind = KINDS["context"]
-    return messages.nodes(session, kind, session.fetch(kind.table, {"id": sorted(ids)}))
+    return _nodes_with(session, KINDS["context"], sorted(ids))
 
 
 def _methods() -> dict[str, Method]:

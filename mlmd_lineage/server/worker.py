@@ -85,7 +85,7 @@ def _open_backend(
         from mlmd_lineage.server.thread_backend import ThreadBackend
 
         loop.add_reader(pipe.fileno(), stop.set)  # nothing comes but the end
-        own = OwnBackend(store, read_only=settings.read_only)
+        own = OwnBackend(store, read_only=settings.read_only, max_response=settings.max_response)
         return ThreadBackend(own, settings.threads)
     from mlmd_lineage.server.native_pool import NativeProcessPool
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.base import PropertySelector
 from mlmd_lineage.snapshot import arrays, columns, imported, values
 from mlmd_lineage.snapshot.enums import (
@@ -88,6 +89,7 @@ class Frames:
         *,
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the artifacts.
 
@@ -100,81 +102,96 @@ class Frames:
             type: Only those of this type or of one of these, in any version, or with such a base
                 type.
             properties: Read the properties too.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: The store has no such type.
         """
-        return self._nodes(KINDS["artifact"], ArtifactState, type, properties)
+        with within(timeout):
+            return self._nodes(KINDS["artifact"], ArtifactState, type, properties)
 
     def executions(
         self,
         *,
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the executions; like ``artifacts()``, without the column ``uri``."""
-        frame = self._nodes(KINDS["execution"], ExecutionState, type, properties)
-        return frame.drop(columns="uri")
+        with within(timeout):
+            frame = self._nodes(KINDS["execution"], ExecutionState, type, properties)
+            return frame.drop(columns="uri")
 
     def contexts(
         self,
         *,
         type: str | Collection[str] | None = None,  # noqa: A002 - MLMD's word
         properties: bool = False,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """Return the contexts; as for ``artifacts()``, without ``uri`` and ``state``."""
-        return self._nodes(KINDS["context"], None, type, properties).drop(columns="uri")
+        with within(timeout):
+            return self._nodes(KINDS["context"], None, type, properties).drop(columns="uri")
 
-    def events(self) -> pd.DataFrame:
+    def events(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the events.
 
         Columns: ``artifact_id``, ``execution_id``, ``type``, ``path`` (a tuple of keys and
         indexes, such as ``("examples", 0)``), ``time``.
-        """
-        tables = self._read(("Event", "EventPath"))
-        events = tables["Event"]
-        return pd.DataFrame(
-            {
-                "artifact_id": events["artifact_id"].to_numpy(),
-                "execution_id": events["execution_id"].to_numpy(),
-                "type": columns.enum(events["type"], EventType),
-                "path": columns.paths(events["id"], tables["EventPath"]),
-                "time": columns.times(events["milliseconds_since_epoch"]),
-            },
-            index=columns.ids(events["id"]),
-        )
 
-    def types(self) -> pd.DataFrame:
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
+        """
+        with within(timeout):
+            tables = self._read(("Event", "EventPath"))
+            events = tables["Event"]
+            return pd.DataFrame(
+                {
+                    "artifact_id": events["artifact_id"].to_numpy(),
+                    "execution_id": events["execution_id"].to_numpy(),
+                    "type": columns.enum(events["type"], EventType),
+                    "path": columns.paths(events["id"], tables["EventPath"]),
+                    "time": columns.times(events["milliseconds_since_epoch"]),
+                },
+                index=columns.ids(events["id"]),
+            )
+
+    def types(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the types.
 
         Columns: ``name``, ``version``, ``kind`` (``ARTIFACT_TYPE``, ``EXECUTION_TYPE`` or
         ``CONTEXT_TYPE``), ``base_type``, ``description``, ``external_id``, ``properties`` (a dict
         of their names and kinds).
+
+        Args:
+            timeout: How many seconds the answer may take; None for no limit.
         """
-        tables = self._read(("Type", "TypeProperty", "ParentType"))
-        types = tables["Type"]
-        numbers = types["id"].to_pylist()
-        names = dict(zip(numbers, types["name"].to_pylist(), strict=True))
-        property_types = names_of(PropertyType)
-        base: dict[int, str] = {}
-        for child, parent in values.rows_of(tables["ParentType"]):
-            base[child] = names.get(parent, str(parent))
-        declared: dict[int, dict[str, str]] = {number: {} for number in numbers}
-        for owner, name, kind in values.rows_of(tables["TypeProperty"]):
-            known = kind is not None and 0 <= kind < len(property_types)
-            declared.setdefault(owner, {})[name] = property_types[kind] if known else "UNKNOWN"
-        return pd.DataFrame(
-            {
-                "name": columns.text(types["name"]),
-                "version": columns.text(types["version"]),
-                "kind": columns.enum(types["type_kind"], TypeKind),
-                "base_type": pd.array([base.get(n) for n in numbers], columns.TEXT),
-                "description": columns.text(types["description"]),
-                "external_id": columns.text(types["external_id"]),
-                "properties": [dict(sorted(declared[number].items())) for number in numbers],
-            },
-            index=columns.ids(types["id"]),
-        )
+        with within(timeout):
+            tables = self._read(("Type", "TypeProperty", "ParentType"))
+            types = tables["Type"]
+            numbers = types["id"].to_pylist()
+            names = dict(zip(numbers, types["name"].to_pylist(), strict=True))
+            property_types = names_of(PropertyType)
+            base: dict[int, str] = {}
+            for child, parent in values.rows_of(tables["ParentType"]):
+                base[child] = names.get(parent, str(parent))
+            declared: dict[int, dict[str, str]] = {number: {} for number in numbers}
+            for owner, name, kind in values.rows_of(tables["TypeProperty"]):
+                known = kind is not None and 0 <= kind < len(property_types)
+                declared.setdefault(owner, {})[name] = property_types[kind] if known else "UNKNOWN"
+            return pd.DataFrame(
+                {
+                    "name": columns.text(types["name"]),
+                    "version": columns.text(types["version"]),
+                    "kind": columns.enum(types["type_kind"], TypeKind),
+                    "base_type": pd.array([base.get(n) for n in numbers], columns.TEXT),
+                    "description": columns.text(types["description"]),
+                    "external_id": columns.text(types["external_id"]),
+                    "properties": [dict(sorted(declared[number].items())) for number in numbers],
+                },
+                index=columns.ids(types["id"]),
+            )
 
     def _nodes(
         self,

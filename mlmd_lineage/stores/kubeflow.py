@@ -84,6 +84,7 @@ class KubeflowMetadataStore(BaseMetadataStore):
             service behind a gateway. Where none are given, ``MLMD_LINEAGE_TOKEN`` is such a token.
         timeout: For how many seconds to wait for the answer to one call.
         max_message: How many MiB the answer to one call may have, decompressed.
+        max_answer: How many MiB one question may receive; None for half of this machine's memory.
     """
 
     FLAVOR: ClassVar[str] = "kubeflow"
@@ -105,6 +106,7 @@ class KubeflowMetadataStore(BaseMetadataStore):
     )
     timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
     max_message: int = pydantic.Field(default=256, ge=1, le=2047)
+    max_answer: int | None = pydantic.Field(default=None, ge=1)
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> KubeflowMetadataStore:

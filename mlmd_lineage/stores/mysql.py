@@ -44,6 +44,7 @@ class MySQLMetadataStore(BaseMetadataStore):
             on this machine.
         connect_timeout: For how many seconds to wait for the server to answer.
         read_timeout: For how many seconds a server may send nothing while it owes an answer.
+        max_answer: How many MiB one question may receive; None for half of this machine's memory.
     """  # noqa: E501 - the example shows a whole repr
 
     FLAVOR: ClassVar[str] = "mysql"
@@ -67,6 +68,7 @@ class MySQLMetadataStore(BaseMetadataStore):
     server_public_key: PEMFile | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
     read_timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
+    max_answer: int | None = pydantic.Field(default=None, ge=1)
 
     @pydantic.model_validator(mode="after")
     def _consistent_tls(self) -> MySQLMetadataStore:

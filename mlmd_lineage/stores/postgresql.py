@@ -43,6 +43,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
             or others that are capitalised as MLMD's are elsewhere, in ``mixed`` case.
         connect_timeout: For how many seconds to wait for the server to answer.
         read_timeout: For how many seconds a server may send nothing while it owes an answer.
+        max_answer: How many MiB one question may receive; None for half of this machine's memory.
     """
 
     FLAVOR: ClassVar[str] = "postgresql"
@@ -60,6 +61,7 @@ class PostgreSQLMetadataStore(BaseMetadataStore):
     table_case: Literal["lower", "mixed"] | None = None
     connect_timeout: float = pydantic.Field(default=10.0, gt=0, le=3600)
     read_timeout: float = pydantic.Field(default=60.0, gt=0, le=86400)
+    max_answer: int | None = pydantic.Field(default=None, ge=1)
 
     @pydantic.model_validator(mode="after")
     def _consistent_tls(self) -> PostgreSQLMetadataStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.audit.dossier import rendering
+from mlmd_lineage.lineage.render.labels import LONGEST_TEXT
 from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
@@ -307,3 +309,13 @@ def test_what_has_lost_its_row_is_said_to(tmp_path: Path):
             assert made.to_markdown().startswith("# Dossier of")
     said = [row["text"] for row in store.dossier("artifact/8").data["unknown"]]
     assert "The rows of 1 step are lost: nothing else is known." in said
+
+
+def test_long_texts_say_how_much_is_left_out():
+    store, model = made_store(text="é" * 300_000)
+    dossier = store.dossier(model)
+    left = f"({300_000 - LONGEST_TEXT:,} more characters; all of them in the dossier"
+    for made in (dossier.to_html(), dossier.to_markdown()):
+        assert left in html.unescape(made)
+        assert len(made) < 200_000
+    assert "é" * 300_000 in json.loads(dossier.to_json())["model"]["name"]

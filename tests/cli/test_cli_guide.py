@@ -88,6 +88,14 @@ def test_every_option_stands_in_the_guide(command: str, option: str):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_asks_a_store_has_a_timeout(name: str):
+    names = {parameter.name for parameter in COMMANDS[name].params}
+    # These last as long as what they run or serve, or only make a store.
+    others = {"explore", "init", "pipeline run", "pipeline step", "run", "serve"}
+    assert ("timeout" in names) == ("store" in names and name not in others)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_examples_of_itself(name: str):
     help_ = COMMANDS[name].get_help(COMMANDS[name].make_context(name, [], resilient_parsing=True))
     assert f"mlmd-lineage {name}" in help_ or "archive/" in help_

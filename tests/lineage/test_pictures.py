@@ -22,6 +22,7 @@ from mlmd_lineage.lineage.render import page as plain_page
 from mlmd_lineage.lineage.render.labels import shortened_apart
 from mlmd_lineage.lineage.render.scene import Box, EdgeLine, scene_of
 from mlmd_lineage.lineage.render.svg import STATUS_MARKS
+from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -284,3 +285,22 @@ def test_a_pipeline_shows_its_runs(shared_store: Callable[[str], Path]):
     assert all(run.name in shown for run in pipeline.runs)
     assert "accuracy" in shown
     assert f"{STATUS_MARKS['failed'][0]} failed" in shown
+
+
+def test_long_texts_say_how_much_is_left_out():
+    store = InMemoryStore()
+    long = "é" * 300_000
+    data = store.put_artifact("Dataset", name=long, uri=long)
+    store.put_execution(
+        "Trainer",
+        name=long,
+        inputs={long: data},
+        outputs={"model": store.put_artifact("Model", name=long)},
+    )
+    graph = store.lineage()
+    [run] = store.get_runs()
+    pictures = (graph.to_svg(), graph.to_html(), graph._repr_html_(), graph.to_dot())
+    for picture in (*pictures, graph.to_mermaid(), run.to_svg(), run._repr_html_()):
+        assert len(picture) < 200_000
+    assert "more characters)" in graph.to_svg()
+    assert "more characters)" in graph.to_html()

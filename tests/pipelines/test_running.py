@@ -507,3 +507,25 @@ def test_declared_packages_are_in_the_key(home: Path, monkeypatch: pytest.Monkey
     assert part.name == "environment python"
     with pytest.raises(ml.errors.PipelineFailedError, match=r"'nunpy'.*not installed.*'numpy'"):
         one_step(version, environment=["nunpy"]).run()
+
+
+@pytest.mark.parametrize("of_step", [True, False])
+def test_a_file_of_an_input_is_read_up_to_a_size(home: Path, of_step: bool):  # noqa: FBT001 - a parameter
+    size = (home / "data.csv").stat().st_size
+    limits: dict[str, int] = {"max_bytes": size - 1}
+
+    def rows(data: pd.DataFrame) -> int:
+        return len(data)
+
+    def read(most: dict[str, int]) -> ml.PipelineRunView:
+        step = ml.step(**(most if of_step else {}))(rows)
+
+        @ml.pipeline(**({} if of_step else most))
+        def reading() -> None:
+            step(ml.external_artifact(home / "data.csv"))
+
+        return reading.run()
+
+    with pytest.raises(ml.errors.PipelineFailedError, match="max_bytes"):
+        read(limits)
+    assert read({"max_bytes": size}).get_step("rows").output.read() == 3

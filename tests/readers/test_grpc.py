@@ -310,6 +310,20 @@ class TestFaults:
         with pytest.raises(ml.errors.ReadError, match="no message of MLMD"):
             store.snapshot()
 
+    @pytest.mark.parametrize("node", [b"\x08" + b"\xff" * 10, b"\x22\x7fshort"])
+    def test_an_answer_whose_nodes_are_none(
+        self, store: ml.Store, fake: Fake, monkeypatch: Any, node: bytes
+    ):
+        usual = fake.answer
+        bad = b"\x0a" + bytes([len(node)]) + node
+
+        def answer(method: str, request: bytes) -> bytes:
+            return bad if method == "GetExecutionsByID" else usual(method, request)
+
+        monkeypatch.setattr(fake, "answer", answer)
+        with pytest.raises(ml.errors.ReadError, match="no message of MLMD"):
+            store.lineage()
+
 
 class TestBadNodes:
     @pytest.fixture(autouse=True)

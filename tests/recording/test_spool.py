@@ -170,7 +170,8 @@ def test_what_is_damaged_or_foreign_in_the_folder_is_told_or_left_alone(
     with out_of_reach(store), pytest.warns(ml.errors.RecordingWarning, match="stayed locked"):
         record(impatient, "r")
     [run] = spooled()
-    (run.folder.parent / "notes-of-somebody").mkdir()
+    for name in ("notes-of-somebody", "9" * 100 + "-x", "٣" * 20 + "-x"):
+        (run.folder.parent / name).mkdir()
     (run.folder.parent / "77-link").symlink_to(run.folder, target_is_directory=True)
     assert spooled() == [run]
     link = run.folder / "00000099.batch"
@@ -182,3 +183,31 @@ def test_what_is_damaged_or_foreign_in_the_folder_is_told_or_left_alone(
         said.write_text(text, encoding="utf-8")
         with pytest.raises(ml.errors.ConfigurationError, match="is damaged"):
             spooled()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("00000000.batch", b"\xff\xff"),
+        ("00000000.state", b"{"),
+        ("00000000.state", b"[" * 100_000),
+        ("00000000.state", b"[]"),
+        ("00000000.state", b'{"run": "r", "property": 5, "value": ""}'),
+        ("00000000.state", b'{"run": "r", "property": "p", "value": {}}'),
+    ],
+)
+def test_a_damaged_entry_is_told_and_what_comes_after_it_stays(
+    store: ml.Store, impatient: ml.Store, name: str, content: bytes
+):
+    with out_of_reach(store), pytest.warns(ml.errors.RecordingWarning, match="stayed locked"):
+        record(impatient, "r")
+    [run] = spooled()
+    (run.folder / name).write_bytes(content)
+    [run] = spooled()
+    with store.record_access() as access:
+        with pytest.raises(ml.errors.ConfigurationError, match=f"{name} is damaged"):
+            spool_sending.send(access, run)
+        assert spooled() == [run]
+        (run.folder / name).unlink()
+        assert spool_sending.send(access, run) == len(run.entries) - 1
+    assert store.get_run("r").status == "completed"

@@ -20,6 +20,7 @@ from mlmd_lineage.audit.bundle.closed_lineage import closed_lineage
 from mlmd_lineage.audit.exports import export_files
 from mlmd_lineage.audit.exports.graph_content import source_name
 from mlmd_lineage.audit.records import canonical_json
+from mlmd_lineage.deadline import within
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.snapshot import archive
 
@@ -60,6 +61,7 @@ def save_bundle(  # noqa: PLR0913 - each stands alone
     public_key: str | os.PathLike[str] | None = None,
     timestamp: Authority | None = None,
     format: Literal["folder", "zip"] | None = None,  # noqa: A002 - as shutil.make_archive has it
+    timeout: float | None = None,
 ) -> Path:
     """Write a lineage, all of its records and what they become in other formats, as a bundle.
 
@@ -77,6 +79,7 @@ def save_bundle(  # noqa: PLR0913 - each stands alone
         timestamp: The URL of a time-stamp authority (RFC 3161), which is told the SHA-256 of the
             signed statement, or of the manifest where nothing is signed.
         format: ``"folder"`` or ``"zip"``, whatever the path ends with.
+        timeout: How many seconds reading the records may take; None for no limit.
 
     Returns:
         The path. The same records give the same bytes, but for the time stamp.
@@ -91,7 +94,8 @@ def save_bundle(  # noqa: PLR0913 - each stands alone
         message = f"{target} exists already; give a new path for the bundle."
         raise errors.ConfigurationError(message)
     signer = None if key is None else signing.signer_for(key, public_key)
-    files = _files(lineage, store, signer)
+    with within(timeout):
+        files = _files(lineage, store, signer)
     _seal(files, signer, timestamp)
     as_zip = format == "zip" if format is not None else target.suffix == ".zip"
     _written(target, {"": layout.zipped(files)} if as_zip else files)

@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.lineage.render.labels import printable
+from mlmd_lineage.lineage.render.labels import limited, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.audit.dossier.picture import Picture
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|^[#+>=-]|^[0-9]+(?=[.)]))")
+_WHOLE = "all of them in the dossier's JSON"
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;"})
 
 
@@ -75,7 +76,7 @@ def _templates(*, autoescape: bool) -> jinja2.Environment:
 
 def _printable(value: Any) -> Any:
     # Not of what is marked as safe: that would lose the mark.
-    return printable(value) if type(value) is str else value
+    return printable(limited(value, _WHOLE)) if type(value) is str else value
 
 
 def escaped(value: Any) -> str:
@@ -84,7 +85,7 @@ def escaped(value: Any) -> str:
     >>> escaped("a|b *c* <script>")
     'a\\|b \\*c\\* &lt;script>'
     """
-    text = " ".join(printable(str(value)).split()).translate(_MARKUP)
+    text = " ".join(printable(limited(str(value), _WHOLE)).split()).translate(_MARKUP)
     return _MARKDOWN.sub(_backslash, text).replace("://", ":&#47;/").replace("www.", "www&#46;")
 
 

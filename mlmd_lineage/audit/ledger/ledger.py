@@ -23,6 +23,7 @@ from mlmd_lineage.audit.ledger import state_changes, state_files, store_state
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.audit.records.changes import EVIDENCE, RecordChange, counted, frame
 from mlmd_lineage.config.atomic_files import locked, write_whole
+from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive
@@ -128,6 +129,7 @@ class Ledger:
         key: Key | None = None,
         public_key: str | os.PathLike[str] | None = None,
         snapshot: bool = False,
+        timeout: float | None = None,
     ) -> LedgerReport:
         """Append an entry with the state of a store, and return what changed since the last one.
 
@@ -137,13 +139,15 @@ class Ledger:
             public_key: The path of the public key in PEM that belongs to a URI.
             snapshot: Keep all records, so that ``check()`` knows the old values. Without, only
                 hashes are kept, and the lines of executions and artifacts that are unfinished.
+            timeout: How many seconds reading the store may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that; nothing is added.
             ConfigurationError: The ledger was damaged, cannot be written, or the key cannot sign.
             StoreError: The store cannot be read.
         """
         signer = None if key is None else signing.signer_for(key, public_key)
-        with locked(self.path / ENTRIES):
+        with locked(self.path / ENTRIES), within(timeout):
             # Read under the lock: rows that were read before another entry would lack its own.
             tables = store.snapshot()
             report, state = self._report(tables, None, signer)
@@ -160,15 +164,23 @@ class Ledger:
             self._forget(number)
         return report
 
-    def check(self, store: Any, *, key: str | os.PathLike[str] | None = None) -> LedgerReport:
+    def check(
+        self,
+        store: Any,
+        *,
+        key: str | os.PathLike[str] | None = None,
+        timeout: float | None = None,
+    ) -> LedgerReport:
         """Return what a store became since the last entry, and what is wrong with the ledger.
 
         Args:
             store: The store, as ``connect()`` returns it.
             key: The path of the signer's public key in PEM. Without it, whoever changed the ledger
                 may have made it anew.
+            timeout: How many seconds the answer may take; None for no limit.
 
         Raises:
+            DeadlineExceededError: It took longer than that.
             NotFoundError: There is no ledger, or no entry in it.
             StoreError: The store cannot be read.
         """
@@ -176,11 +188,12 @@ class Ledger:
         if not os.path.lexists(self.path / ENTRIES):
             message = f"There is no ledger {self.path}; 'ledger add' begins one."
             raise errors.NotFoundError(message)
-        for _ in range(_MOST_CHECKS):
-            entries = self._entries()
-            report, _ = self._report(store.snapshot(), public)
-            if self._entries() == entries:
-                break
+        with within(timeout):
+            for _ in range(_MOST_CHECKS):
+                entries = self._entries()
+                report, _ = self._report(store.snapshot(), public)
+                if self._entries() == entries:
+                    break
         return report
 
     def entries(self, key: str | os.PathLike[str] | None = None) -> list[LedgerEntry]:

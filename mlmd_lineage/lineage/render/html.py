@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as markup
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +114,7 @@ def _summary(graph: GraphData) -> str:
         "<code>until=TYPE</code> or <code>max_hops=3</code>; <code>nodes</code> and "
         "<code>edges</code> hold all of them as DataFrames."
     )
-    said = markup.escape(labels.printable(captions(graph)[0]))
+    said = labels.escaped(captions(graph)[0])
     return (
         f"<div><p><b>{said}</b></p>\n<table><thead><tr><th>kind</th><th>type</th><th>nodes</th>"
         "<th>roots</th><th>leaves</th></tr></thead><tbody>\n"
@@ -127,8 +126,5 @@ def _summary(graph: GraphData) -> str:
 def _row(kind: str, name: str, numbers: list[int]) -> str:
     shown = labels.shortened(short_type(name), 48)
     cells = "".join(f'<td align="right">{number:,}</td>' for number in numbers)
-    title = markup.escape(labels.printable(name))
-    return (
-        f'<tr><td>{kind}</td><td title="{title}">{markup.escape(labels.printable(shown))}</td>'
-        f"{cells}</tr>"
-    )
+    title = labels.escaped(name)
+    return f'<tr><td>{kind}</td><td title="{title}">{labels.escaped(shown)}</td>{cells}</tr>'

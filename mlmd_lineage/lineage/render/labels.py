@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 LONGEST = 48
 """How many characters a line of a label has at most."""
+LONGEST_TEXT = 4_000
+"""How many characters a tooltip or a cell of a page has at most, beside how many are left out."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # All that XML 1.0 cannot hold, C1 controls, and marks that turn the direction of the text round.
 _UNPRINTABLE = re.compile(
@@ -81,3 +84,24 @@ def printable(text: str) -> str:
     Tabs and line ends stay.
     """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def limited(text: str, whole_in: str = "") -> str:
+    """Return a text that says how much of it was left out where it is very long.
+
+    >>> limited("x" * 4_002).removeprefix("x" * 4_000)
+    ' … (2 more characters)'
+
+    Args:
+        text: The text.
+        whole_in: Where all of it is, for those who read it.
+    """
+    if len(text) <= LONGEST_TEXT:
+        return text
+    told = f"; {whole_in}" if whole_in else ""
+    return f"{text[:LONGEST_TEXT]} … ({len(text) - LONGEST_TEXT:,} more characters{told})"
+
+
+def escaped(text: str) -> str:
+    """Return a text as it stands in HTML and SVG: limited, printable, without markup."""
+    return html.escape(printable(limited(text)))

@@ -37,7 +37,7 @@ def page(graph: GraphData, *, fold: bool = True) -> str:
     """Return a graph as an HTML page that needs no other file and no network."""
     captions = render_html.captions(graph)
     picture = render_html.page_width(render_html.svg(graph, fold=fold))
-    title = html.escape(labels.printable(captions[0]))
+    title = labels.escaped(captions[0])
     nodes = frames.nodes(graph).join(label_frame(graph, graph.node_labels))
     first = ["label", "type", "status", "run", "pipeline", "name", "uri", "state"]
     nodes = nodes[[*first, "create_time_since_epoch"]]
@@ -54,7 +54,7 @@ def page(graph: GraphData, *, fold: bool = True) -> str:
 
 
 def _source(graph: GraphData) -> str:
-    return html.escape(labels.printable(graph.tables.source or ""))
+    return labels.escaped(graph.tables.source or "")
 
 
 def _table(title: str, frame: pd.DataFrame) -> str:
@@ -72,8 +72,8 @@ def _table(title: str, frame: pd.DataFrame) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, tuple):
-        return html.escape(labels.printable(labels.path_text(value)))
+        return labels.escaped(labels.path_text(value))
     if value is pd.NA or value is pd.NaT or value is None:
         return ""
     text = f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, pd.Timestamp) else str(value)
-    return html.escape(labels.printable(text))
+    return labels.escaped(text)

@@ -47,6 +47,8 @@ ROLE_LINES = {
     "phantom": ' stroke-dasharray="1.5 5"',
     "after": "",
 }
+_LONGEST_CAPTION = 400
+"""How many characters a line below the picture has at most."""
 
 
 def svg(scene: Scene, captions: Sequence[str]) -> str:
@@ -82,6 +84,7 @@ def drawn(scene: Scene, captions: Sequence[str], size: tuple[float, float]) -> s
     cut = any(box.beyond for box in boxes)
     legend, below = _legend(roles, statuses, cut=cut, y=height + 22)
     captions = [*captions, scene.folded] if scene.folded else captions
+    captions = [labels.shortened(text, _LONGEST_CAPTION) for text in captions]
     width = max(width, *(_text_width(text, 12) for text in captions), below)
     height += 26 * bool(legend) + 20 * len(captions) + 14
     texts = [
@@ -89,7 +92,7 @@ def drawn(scene: Scene, captions: Sequence[str], size: tuple[float, float]) -> s
         for at, text in enumerate(captions)
     ]
     wide, high = width + 2 * _MARGIN, height + 2 * _MARGIN
-    label = html.escape(labels.printable(" ".join(captions)))
+    label = labels.escaped(" ".join(captions))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" '
         f'viewBox="{-_MARGIN} {-_MARGIN} {wide:.0f} {high:.0f}" role="img" '
@@ -127,7 +130,7 @@ def _drawn_edge(line: EdgeLine, boxes: Sequence[Box]) -> str:
         near_end = boxes[line.target].kind == "execution"
         (left, up), (right, down) = points[-2:] if near_end else points[:2]
         told = _text((left + right) / 2, (up + down) / 2 - 5, text, 10, _EDGE)
-    title = html.escape(labels.printable("\n".join(line.tooltips)))
+    title = labels.escaped("\n".join(line.tooltips))
     title = f"<title>{title}</title>" if title else ""
     return (
         f'<g class="edge">{title}<path d="{"".join(path)}" fill="none" '
@@ -160,7 +163,7 @@ def _drawn_node(box: Box) -> str:
         marks += _status_mark(left + box.width - 12, top + 11, box.status)
     middle = box.x - 9 * bool(box.status)
     return (
-        f'<g class="node"><title>{html.escape(labels.printable(box.tooltip))}</title>{shape}'
+        f'<g class="node"><title>{labels.escaped(box.tooltip)}</title>{shape}'
         f"{_text(middle, box.y - 3, box.lines[0], 12.5, _INK, bold=True)}"
         f"{_text(box.x, box.y + 12, box.lines[1], 11, _PALE)}{marks}</g>"
     )

@@ -7,6 +7,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from mlmd_lineage import deadline
 from mlmd_lineage.dialects.records import RunIdentity
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class RunMembership:
         number: int,
         of_contexts: Callable[[tuple[int, ...]], tuple[tuple[RunIdentity, ...], int]],
     ) -> tuple[RunIdentity, ...]:
+        deadline.check()
         found, dialect = of_contexts(tuple(self._store_image.memberships.get(number, ())))
         self.dialect_numbers[number] = dialect
         if found:

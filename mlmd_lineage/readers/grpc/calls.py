@@ -7,6 +7,7 @@ slow or for one bad row is cut into smaller ones where it can be.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -15,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto, deadline, errors
+from mlmd_lineage.readers.answer_size import AnswerSize
 from mlmd_lineage.readers.grpc.columnar_protobuf import MalformedError
 from mlmd_lineage.readers.grpc.status_errors import (
     Address,
@@ -48,6 +50,8 @@ TARGET_BYTES = 1 << 19
 """How large an answer should be: the limit of most servers and gateways is eight times that."""
 MOST_IDS = 1000
 """How many ids one call asks for at most."""
+_DECODED = 4
+"""How many times as large as an answer its messages and rows are in memory."""
 PAGE = 100
 """How many nodes a page holds: MLMD's own limit."""
 
@@ -132,6 +136,7 @@ class ServiceClient:
         self._failing_since: float | None = None
         self._failures = 0
         self._waited = 0.0
+        self._size = AnswerSize(address.location, store.max_answer)
         self.calls = 0
 
     def __enter__(self) -> Self:
@@ -223,20 +228,33 @@ class ServiceClient:
         if isinstance(outcome, GRPCStatus):
             return self._failed(call, outcome, sent)
         self._answered, self._failing_since, self._failures = True, None, 0
+        self._size.add(_DECODED * len(outcome))
         return self._taken(call, outcome)
 
     def _taken(self, call: ServiceCall, answer: bytes) -> Iterable[ServiceCall] | None:
+        with self.decoding(f"answered {call.method}"):
+            return call.take(answer)
+
+    @contextlib.contextmanager
+    def decoding(self, what: str) -> Iterator[None]:
+        """Say what the service did whose answer the body cannot decode.
+
+        Raises:
+            ReadError: It is no message of MLMD.
+        """
         from google.protobuf.message import DecodeError
 
         try:
-            return call.take(answer)
+            yield
         except (DecodeError, MalformedError):
-            pass
-        message = (
-            f"{self.address.location} answered {call.method} with what is no message of MLMD. "
-            "Check that it is an MLMD service."
-        )
-        raise errors.ReadError(message)
+            message = (
+                f"{self.address.location} {what} with what is no message of MLMD. Check that it "
+                "is an MLMD service."
+            )
+            failure = errors.ReadError(message)
+        else:
+            return
+        raise failure  # without the answer's bytes in its context
 
     def _failed(
         self, call: ServiceCall, status: GRPCStatus, sent: float

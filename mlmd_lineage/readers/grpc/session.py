@@ -154,7 +154,9 @@ class WireSession:
         """Return nodes as they were when they were first met."""
         held = self._nodes[kind.name]
         kept = []
-        for node in grpc_rows.nodes_of(kind, parts):
+        with self._service.decoding(f"answered a question for {kind.name}s"):
+            nodes = grpc_rows.nodes_of(kind, parts)
+        for node in nodes:
             if held.get(node.id) is None:
                 held[node.id] = node
             kept.append(held[node.id])

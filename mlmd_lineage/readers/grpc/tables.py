@@ -153,11 +153,12 @@ class WholeRead:
         parts, self._waiting[kind.name], self._bytes[kind.name] = self._waiting[kind.name], [], 0
         if not parts:
             return
-        nodes = NodeColumns(kind, parts)
-        if kind.table in self._columns:
-            self._columns[kind.table].add(nodes.table())
-        if kind.properties in self._columns:
-            self._columns[kind.properties].add(nodes.properties())
+        with self._service.decoding(f"answered a question for {kind.name}s"):
+            nodes = NodeColumns(kind, parts)
+            if kind.table in self._columns:
+                self._columns[kind.table].add(nodes.table())
+            if kind.properties in self._columns:
+                self._columns[kind.properties].add(nodes.properties())
 
     def _read_parents(self) -> None:
         kind = KINDS["context"]

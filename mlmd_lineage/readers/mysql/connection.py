@@ -15,6 +15,7 @@ import pymysql
 from pymysql.constants import CR, ER
 
 from mlmd_lineage import errors
+from mlmd_lineage.readers.answer_size import ROW, AnswerSize
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
     LostConnectionError,
@@ -88,6 +89,12 @@ _MEANINGS: tuple[tuple[set[int], type[errors.StoreError], str], ...] = (
         "lost the connection while it was read. Try again.",
     ),
 )
+
+
+def begin_question(connection: Connection[Any], store: MySQLMetadataStore) -> None:
+    """Count what a connection receives anew."""
+    link: Any = connection
+    link.size = AnswerSize(store.location(), store.max_answer)
 
 
 def stop(store: MySQLMetadataStore, connection: Connection[Any]) -> None:
@@ -220,6 +227,8 @@ class _Connection(pymysql.Connection):
     """
 
     is_local = False
+    size: AnswerSize | None = None
+    """What the question received that is asked now."""
     _key: bytes | None = None
     _is_pinned = False
 
@@ -237,6 +246,13 @@ class _Connection(pymysql.Connection):
         if not self.is_local:
             raise errors.TLSError(self._refusal())
         self._key = key
+
+    def _read_bytes(self, num_bytes: int) -> Any:
+        # Of each packet the header is read, and then the row.
+        if self.size is not None:
+            self.size.add(num_bytes + ROW // 2)
+        read: Any = super()._read_bytes  # type: ignore[misc]  # it is private
+        return read(num_bytes)
 
     def pin(self, key: bytes) -> None:
         """Take this key only."""

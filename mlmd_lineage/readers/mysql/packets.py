@@ -16,7 +16,7 @@ from pymysql.constants import CR
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -32,23 +32,30 @@ _LONGEST_ERROR = 2048
 _length_of = struct.Struct("<I").unpack_from
 
 
-def row_packets(stream: io.BufferedReader) -> Iterator[tuple[Bytes, Places]]:
+def row_packets(
+    stream: io.BufferedReader, count: Callable[[int], object] = lambda _: None
+) -> Iterator[tuple[Bytes, Places]]:
     """Yield bytes of a stream, and where in them the packets of complete rows start.
 
     The bytes are used again for the next ones. They may be looked at up to 64 bytes behind the
     last row, as what stands in the place of a NULL is, before it is masked.
 
+    Args:
+        stream: What the server sends.
+        count: Called with how many bytes were received.
+
     Raises:
         pymysql.err.Error: The server sent an error, or the connection is lost.
     """
-    return _Packets(stream).blocks()
+    return _Packets(stream, count).blocks()
 
 
 class _Packets:
     """Cuts a stream into its packets, one for each row."""
 
-    def __init__(self, stream: io.BufferedReader) -> None:
+    def __init__(self, stream: io.BufferedReader, count: Callable[[int], object]) -> None:
         self._stream = stream
+        self._count = count
         self._data: Bytes = np.empty(_BLOCK + _SLACK, np.uint8)
         # What the stream has read ahead; readinto1() would wait for more than that.
         ahead = stream.read1(_BLOCK)
@@ -78,6 +85,7 @@ class _Packets:
             received = self._stream.raw.readinto(view[self._filled : room])
             if not received:
                 raise err.OperationalError(CR.CR_SERVER_LOST, "Lost connection during query")
+            self._count(received)
             self._filled += received
             if self._may_end():
                 return

@@ -74,8 +74,8 @@ class MySQLReader(ServerReader["Connection[Any]", "MySQLSession"]):
             self._begin(link)
             return MySQLSession(link, self._store, self._columns_in(link))
 
-    @staticmethod
-    def _begin(link: Connection[Any]) -> None:
+    def _begin(self, link: Connection[Any]) -> None:
+        connection.begin_question(link, self._store)
         for statement in _BEGIN:
             _rows(link, statement)
 

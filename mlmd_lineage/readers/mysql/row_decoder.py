@@ -62,7 +62,8 @@ def blocks(
     link: Any = connection  # what is private has no types
     number, fields = _executed(link, statement)
     formats = [_format(field.type_code, field.flags) for field in fields]
-    for data, starts in row_packets(link._rfile):
+    size = getattr(link, "size", None)
+    for data, starts in row_packets(link._rfile, *([] if size is None else [size.add])):
         yield len(starts), _columns(formats, data, starts)
     link._execute_command(COMMAND.COM_STMT_CLOSE, struct.pack("<I", number))
 

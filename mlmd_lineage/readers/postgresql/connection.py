@@ -23,6 +23,8 @@ from mlmd_lineage.readers.database_servers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlmd_lineage.stores import PostgreSQLMetadataStore
 
 _CANCEL_SECONDS = 0.5
@@ -136,6 +138,7 @@ def fetched(
     statement: str,
     parameters: tuple[str, ...] = (),
     read_timeout: float = 60.0,
+    count: Callable[[pa.RecordBatch], object] = lambda _: None,
 ) -> pa.Table:
     """Run a statement and return its rows; an interrupt or a deadline cancels it.
 
@@ -146,6 +149,7 @@ def fetched(
         statement: The statement.
         parameters: What is bound to it.
         read_timeout: For how many seconds the server may send nothing.
+        count: Called with what was received; it may end the question.
 
     Raises:
         StalledError: The server sends nothing any more.
@@ -172,12 +176,14 @@ def fetched(
         while (item := received.get(timeout=read_timeout)) is not None:
             if isinstance(item, BaseException):
                 raise item
+            if isinstance(item, pa.RecordBatch):
+                count(item)
             found.append(item)
         other_thread.join()
     except Empty:
         _cancel(cursor)
         raise StalledError from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, errors.AnswerTooLargeError):
         _cancel(cursor)
         raise
     finally:

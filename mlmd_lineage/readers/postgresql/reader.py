@@ -14,6 +14,7 @@ import pyarrow as pa
 from adbc_driver_manager import Error
 
 from mlmd_lineage import deadline, errors
+from mlmd_lineage.readers.answer_size import ROW, AnswerSize
 from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.database_servers import (
     COLUMNS_SECONDS,
@@ -128,6 +129,7 @@ class PostgreSQLSession(ServerSession):
     ) -> None:
         self._connection = link
         self._read_timeout = store.read_timeout
+        self._size = AnswerSize(store.location(), store.max_answer)
         self.layout = layout
         self.source = store.location()
 
@@ -145,13 +147,17 @@ class PostgreSQLSession(ServerSession):
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
         first, *others = statement.split(self.placeholder)
         numbered = first + "".join(f"${n}{text}" for n, text in enumerate(others, 1))
-        return _rows(self._connection, numbered, parameters, self._read_timeout)
+        return _rows(self._connection, numbered, parameters, self._read_timeout, self._size)
 
     def _present(self, table: str, columns: Sequence[str], rows: str) -> pa.Table:
         listed = ", ".join(map(self.quote, columns))
         statement = f"SELECT {listed} FROM {rows}"  # noqa: S608 - no user text
         batches = connection.fetched(
-            self._connection, statement, (), self._read_timeout
+            self._connection,
+            statement,
+            (),
+            self._read_timeout,
+            lambda batch: self._size.add(batch.nbytes),
         ).to_batches()
         batches.reverse()
         parts = [arrays.empty_table(SCHEMAS[table])]
@@ -200,11 +206,15 @@ def _rows(
     statement: str,
     parameters: tuple[str, ...] = (),
     read_timeout: float = 60.0,
+    size: AnswerSize | None = None,
 ) -> list[tuple[Any, ...]]:
-    columns = [
-        _readable(c).to_pylist()
-        for c in connection.fetched(link, statement, parameters, read_timeout).columns
-    ]
+    received = AnswerSize("The server", None) if size is None else size
+
+    def count(batch: pa.RecordBatch) -> None:
+        received.add(batch.nbytes + ROW * batch.num_rows)
+
+    found = connection.fetched(link, statement, parameters, read_timeout, count)
+    columns = [_readable(column).to_pylist() for column in found.columns]
     return list(zip(*columns, strict=True))
 
 

@@ -27,6 +27,8 @@ FOLDER = "spool"
 _LOCATION = "store.json"
 _BATCH, _STATE = ".batch", ".state"
 _PRIVATE = 0o600
+_DIGITS = 20
+"""How many digits the time in a folder's name has, in nanoseconds since 1970-01-01 UTC."""
 _LONGEST_LOCATION = 100_000
 _LARGEST_ENTRY = 2**31 - 1
 """A protobuf message is smaller than that."""
@@ -37,7 +39,7 @@ class Spool:
 
     def __init__(self, location: str) -> None:
         self._location = location
-        self._name = f"{time.time_ns():020}-{uuid.uuid4().hex[:8]}"
+        self._name = f"{time.time_ns():0{_DIGITS}}-{uuid.uuid4().hex[:8]}"
         self._count = 0
 
     @property
@@ -92,7 +94,8 @@ def _found(location: str | None) -> Iterator[SpooledRun]:
             continue
         for folder in sorted(store.iterdir()):
             begun = folder.name.partition("-")[0]
-            if folder.is_dir() and not folder.is_symlink() and begun.isdecimal():
+            is_time = len(begun) == _DIGITS and begun.isascii() and begun.isdecimal()
+            if folder.is_dir() and not folder.is_symlink() and is_time:
                 entries = sorted(p for p in folder.iterdir() if p.suffix in {_BATCH, _STATE})
                 yield SpooledRun(there, folder, int(begun) // 1_000_000, tuple(entries))
 

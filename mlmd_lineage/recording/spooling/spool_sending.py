@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from mlmd_lineage.recording.store_access import StoreAccess
 
 
+_STATE_TEXTS = ("run", "property")
+"""What says how a run ended, beside the value."""
+
+
 def send(
     access: StoreAccess, run: SpooledRun, sent: Callable[[Path], None] = lambda _: None
 ) -> int:
@@ -43,6 +47,7 @@ def send(
 
     Raises:
         PutRefusedError: The store cannot hold something; the entry and those after it stay.
+        ConfigurationError: An entry is damaged; the same.
         StoreError: The store cannot be reached; the same.
     """
     count = 0
@@ -50,12 +55,12 @@ def send(
         for entry in run.entries:
             if not entry.exists():
                 continue  # another process sent it while this one waited for the lock
-            data = read_entry(entry)
+            kept = _decoded(entry)
             try:
-                if entry.suffix == ".batch":
-                    _send_batch(access, message("PutBatchRequest").FromString(data))
+                if isinstance(kept, dict):
+                    _send_state(access, kept)
                 else:
-                    _send_state(access, json.loads(data))
+                    _send_batch(access, kept)
             except errors.PutRefusedError as error:
                 told = f"{entry} cannot be written: {error} It stays, and what was recorded later."
                 raise errors.PutRefusedError(told, error.status) from None
@@ -65,6 +70,28 @@ def send(
     with contextlib.suppress(OSError):
         run.folder.rmdir()
     return count
+
+
+def _decoded(entry: Path) -> Any:
+    """Return a ``PutBatchRequest``, or a dict that says how a run ended.
+
+    Raises:
+        ConfigurationError: The file is damaged.
+    """
+    from google.protobuf.message import DecodeError
+
+    data = read_entry(entry)
+    with contextlib.suppress(DecodeError, ValueError, RecursionError):
+        if entry.suffix == ".batch":
+            return message("PutBatchRequest").FromString(data)
+        state = json.loads(data)
+        is_text = isinstance(state, dict) and all(
+            isinstance(state.get(name), str) for name in _STATE_TEXTS
+        )
+        if is_text and isinstance(state.get("value"), (bool, int, float, str)):
+            return state
+    told = f"{entry} is damaged. Move it away; what was kept after it can be sent then."
+    raise errors.ConfigurationError(told)
 
 
 def _send_batch(access: StoreAccess, request: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import ER
 
-from mlmd_lineage.readers.mysql.connection import explained, opened, stop
+from mlmd_lineage.readers.mysql.connection import begin_question, explained, opened, stop
 from mlmd_lineage.writing import schema
 from mlmd_lineage.writing.sql import versions
 from mlmd_lineage.writing.sql.mysql_session import MySQLWriteSession, limits_of, rows_of
@@ -67,6 +67,7 @@ class MySQLWriter(ServerWriter["Connection[Any]", MySQLWriteSession]):
 
     def begin(self, connection: Connection[Any], limits: Limits) -> MySQLWriteSession:
         """Begin a transaction, and check that the store may be written to."""
+        begin_question(connection, self._store)
         try:
             found = rows_of(connection, _BEGIN)
         except pymysql.Error as error:
