@@ -140,9 +140,7 @@ export class SvgDrawing implements Drawing {
       shape.setAttribute("role", "button");
       shape.setAttribute("tabindex", "-1");
       const shown = [...shape.querySelectorAll(":not(.status) > text")].map((text) => text.textContent).join(" ");
-      // Signs are not read; without them the name holds what shows, as WCAG 2.5.3 has it.
-      const read = shown.replace(/[\u00d7\u2026]/g, "").replace(/\s+/g, " ");
-      shape.setAttribute("aria-label", spokenName(node, read, into, out));
+      shape.setAttribute("aria-label", spokenName(node, shown, into, out));
       this.shapes.set(node.id, shape);
       nodes.append(shape);
     }
