@@ -31,8 +31,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 AXE = Path(__file__).parents[2] / "explorer-ui" / "node_modules" / "axe-core" / "axe.min.js"
-# How large a mark of a picture shows is up to its reader, and the table has the same. A mark's name
-# begins with the texts in it, which axe does not find again where they hold signs.
+# How large a mark of a picture shows is up to its reader, and the table has the same. The spoken
+# names of folded marks begin with the texts in them; axe reports them all the same, for a reason that
+# was not found.
 OF_PICTURES = {"target-size", "label-content-name-mismatch"}
 STORES = [
     "kfp1_emulated.db",
