@@ -2,18 +2,20 @@
 
 import uPlot from "uplot";
 import { html } from "../drawing/elements.ts";
-import { line, moment, numeral } from "../text.ts";
+import { counted, line, moment, numeral, shortened } from "../text.ts";
 
 export type Point = [run: string, time: number | null, value: number | null];
 
 const HEIGHT = 150;
 const LEAST = 280; // pixels that a chart is wide at least
+const TITLE = 34; // characters of a metric's name that fit above the narrowest chart
 
 /** The charts of a pipeline's metrics. */
 export class MetricCharts {
   readonly element = html("div", "charts");
   private plots: { plot: uPlot; element: HTMLElement }[] = [];
   private metrics: [name: string, points: Point[]][] = [];
+  private readonly steady = html("details", "steady");
   private readonly resized: ResizeObserver;
   private width = 0;
 
@@ -31,15 +33,17 @@ export class MetricCharts {
   }
 
   show(metrics: Record<string, Point[]>): void {
-    this.metrics = Object.entries(metrics)
+    const all = Object.entries(metrics)
       .map(([name, points]): [string, Point[]] => [
         name,
         points
           .filter(([, time, value]) => time !== null && value !== null && Number.isFinite(value))
           .sort((one, other) => (one[1] ?? 0) - (other[1] ?? 0)),
       ])
-      .filter(([, points]) => points.length > 0)
-      .sort(([, one], [, other]) => Number(changes(other)) - Number(changes(one)));
+      .filter(([, points]) => points.length > 0);
+    // A metric of a single run is drawn, so that it is seen where the next ones will come.
+    this.metrics = all.filter(([, points]) => points.length === 1 || changes(points));
+    this.showSteady(all.filter(([, points]) => points.length > 1 && !changes(points)));
     this.draw();
   }
 
@@ -61,11 +65,11 @@ export class MetricCharts {
     const range = spread(times);
     for (const [name, points] of this.metrics) {
       const told = html("output", "hint");
-      const figure = html("figure", "chart", html("figcaption", "", bdi(line(name)), told));
+      const figure = html("figure", "chart", html("figcaption", "", titled(name, TITLE), told));
       figure.style.width = `${width}px`;
       figure.setAttribute("role", "img");
       figure.setAttribute("aria-label", summary(name, points));
-      this.element.append(figure);
+      this.element.insertBefore(figure, this.steady.isConnected ? this.steady : null);
       const last = points[points.length - 1];
       told.textContent = last ? numeral(last[2] ?? 0) : "";
       const plot = new uPlot(
@@ -104,6 +108,23 @@ export class MetricCharts {
       });
       this.plots.push({ plot, element: figure });
     }
+  }
+
+  /** List the metrics that had one value in all runs, which a chart would show as a flat line. */
+  private showSteady(metrics: [name: string, points: Point[]][]): void {
+    this.steady.replaceChildren();
+    this.steady.remove();
+    if (metrics.length === 0) return;
+    const list = html("dl");
+    for (const [name, points] of metrics) {
+      list.append(html("dt", "", titled(name, 2 * TITLE)), html("dd", "", numeral(points[0]?.[2] ?? 0)));
+    }
+    const one = metrics.length === 1;
+    this.steady.append(
+      html("summary", "", `${counted(metrics.length, "metric")} ${one ? "that is" : "that are"} the same in all runs`),
+      list,
+    );
+    this.element.append(this.steady);
   }
 
   private clear(): void {
@@ -151,6 +172,9 @@ function summary(name: string, points: Point[]): string {
   return `${line(name)} over ${points.length} runs: from ${numeral(least)} to ${numeral(most)}, last ${numeral(last)}`;
 }
 
-function bdi(text: string): HTMLElement {
-  return html("bdi", "", text);
+/** Return a name that keeps its beginning and its end where it is too long; whole on hovering. */
+function titled(name: string, length: number): HTMLElement {
+  const element = html("bdi", "", shortened(line(name), length));
+  element.title = line(name);
+  return element;
 }
