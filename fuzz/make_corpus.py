@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -173,7 +174,7 @@ def manifests(archive: Path) -> dict[str, bytes]:
         "bad-list": b"[]",
         "bad-deep": b'{"format": ' + b"[" * 5_000,
         "bad-not-utf8": b"\xff\xfe" + text,
-        "bad-version": text.replace(b'"format_version": 1', b'"format_version": 1e999'),
+        "bad-version": re.sub(rb'("format_version": )\d+', rb"\g<1>1e999", text),
         "bad-digests": json.dumps({**manifest, "files": {"Type.parquet": 1}}).encode(),
         "bad-time": json.dumps({**manifest, "taken_at": "9" * 5000}).encode(),
         "odd-schema": json.dumps({**manifest, "schema_version": 10**30}).encode(),

@@ -12,7 +12,8 @@ export interface Address {
 
 /** Views whose name may be a node key, whose `/` is written `:` in an address. */
 const OF_NODES: readonly ViewName[] = ["lineage", "impact", "run", "pipeline"];
-const KEY = /^(artifact|execution|context)[/:](\d+)$/;
+// The key of a run that has no context of its own goes on with a colon and its name.
+const KEY = /^(artifact|execution|context)[/:](\d+)(?=$|:)/;
 
 /** Return the address that a fragment says; what it does not understand is the overview. */
 export function parseAddress(fragment: string): Address {

@@ -175,8 +175,8 @@ def test_an_interrupt_is_quiet(tmp_path: Path, env: dict[str, str]):
     # A store that never answers. A signal that comes just before one long sleep would not end it.
     (tmp_path / "sitecustomize.py").write_text(
         "import mlmd_lineage.store, time\n"
-        "def wait(self): print('waiting', flush=True); [time.sleep(0.01) for _ in range(60_000)]\n"
-        "mlmd_lineage.store.Store.snapshot = wait\n"
+        "def wait(*_): print('waiting', flush=True); [time.sleep(0.01) for _ in range(60_000)]\n"
+        "mlmd_lineage.store.Store.describe = wait\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "mlmd_lineage", "describe", STORE],

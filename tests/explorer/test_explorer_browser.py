@@ -32,8 +32,8 @@ pytestmark = pytest.mark.skipif(
 
 AXE = Path(__file__).parents[2] / "explorer-ui" / "node_modules" / "axe-core" / "axe.min.js"
 # How large a mark of a picture shows is up to its reader, and the table has the same. The spoken
-# names of folded marks begin with the texts in them; axe reports them all the same, for a reason that
-# was not found.
+# names of folded marks begin with the texts in them; axe reports them all the same, for a reason
+# that was not found.
 OF_PICTURES = {"target-size", "label-content-name-mismatch"}
 STORES = [
     "kfp1_emulated.db",
@@ -113,11 +113,12 @@ def views(store: ml.Store) -> dict[str, str]:
     pipelines = api.ask(store, "overview", {})["pipelines"]
     if pipelines:
         found["pipeline"] = f"#/pipeline/{quote(pipelines[0]['name'])}"
-        runs = [run["key"].replace("/", ":") for run in pipelines[0]["last"]]
-        found["run"] = f"#/run/{runs[0]}"
-        found["times"] = f"#/run/{runs[0]}?show=times"
+        runs = [run["key"] for run in pipelines[0]["last"]]
+        address = quote(runs[0].replace("/", ":", 1), safe=":")
+        found["run"] = f"#/run/{address}"
+        found["times"] = f"#/run/{address}?show=times"
         if len(runs) > 1:
-            a, b = (key.replace(":", "/") for key in runs[:2])
+            a, b = (quote(key, safe="") for key in runs[:2])
             found["diff"] = f"#/diff?a=run:{a}&b=run:{b}"
     artifacts = store.frames.artifacts().index
     if len(artifacts):

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mlmd_lineage as ml
+from mlmd_lineage import compiled
 from mlmd_lineage.lineage import bfs as walks
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.roles import ROLES
@@ -407,7 +408,7 @@ def test_without_a_compiler_the_answers_are_the_same(monkeypatch: pytest.MonkeyP
     tables = odd_stores.tables([e for n in range(1, 40) for e in ((n, n, 3), (n + 1, n, 4))])
     expected = LineageGraph(tables).upstream(40)
     if why == "not compiled":
-        monkeypatch.setattr(walks, "EXTENSION_SUFFIXES", [".none"])
+        monkeypatch.setattr(compiled, "EXTENSION_SUFFIXES", [".none"])
     else:
         monkeypatch.setattr("ctypes.CDLL", lambda _: (_ for _ in ()).throw(OSError))
     walks._compiled.cache_clear()

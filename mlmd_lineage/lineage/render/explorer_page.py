@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,14 +18,12 @@ from urllib.parse import quote
 from mlmd_lineage.lineage import edge_attributes
 from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.lineage.render import html as render_html
-from mlmd_lineage.lineage.render.labels import is_uuid, path_text, printable
+from mlmd_lineage.lineage.render.labels import is_uuid, limited, path_text, printable
 from mlmd_lineage.lineage.render.node_labels import NO_LABEL
 from mlmd_lineage.snapshot.json_values import json_value
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from mlmd_lineage.lineage.graph_data import GraphData
     from mlmd_lineage.lineage.render.node_labels import NodeLabel
 
@@ -61,18 +60,30 @@ def page(
     script, style, licences = built
     graph = graphs[0]
     said = printable(". ".join(render_html.captions(each)[0] for each in graphs))
-    data = {
-        "title": said,
-        "start": start if start is not None else address(graph),
-        "store": graph.tables.source,
-        "said": said,
-        "complete": all(each.as_trace is None or each.as_trace.complete for each in graphs),
-        "graph": _graph(graphs),
-        "nodes": _details(graphs) if sum(map(len, graphs)) <= MOST_DETAILS else {},
-        "answers": list(answers),
-        "licences": licences,
-    }
-    return document(said, data, script, style)
+    data = _limited(
+        {
+            "title": said,
+            "start": start if start is not None else address(graph),
+            "store": graph.tables.source,
+            "said": said,
+            "complete": all(each.as_trace is None or each.as_trace.complete for each in graphs),
+            "graph": _graph(graphs),
+            "nodes": _details(graphs) if sum(map(len, graphs)) <= MOST_DETAILS else {},
+            "answers": list(answers),
+        }
+    )
+    return document(said, {**data, "licences": licences}, script, style)
+
+
+def _limited(value: Any) -> Any:
+    """Return a value whose texts say how much of them was left out where they are very long."""
+    if isinstance(value, str):
+        return limited(value)
+    if isinstance(value, Mapping):
+        return {name: _limited(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_limited(member) for member in value]
+    return value
 
 
 def document(title: str, data: Mapping[str, Any], script: str, style: str) -> str:
