@@ -63,6 +63,8 @@ def _sent(url: str, request: bytes) -> bytes:
             raw: bytes = answer.read(_MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         message = f"The time-stamp authority does not answer: {reason}."
         raise errors.ConfigurationError(message) from None
     return raw

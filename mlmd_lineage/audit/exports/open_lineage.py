@@ -6,6 +6,7 @@ The format: https://openlineage.io/spec/2-0-2/OpenLineage.json and the facets be
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -209,6 +210,8 @@ def send(document: Mapping[str, Any], url: str) -> int:
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             code = getattr(error, "code", "")
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             message = (
                 f"The OpenLineage endpoint took {sent:,} of {len(document['events']):,} events and "
                 f"then failed: {code} {reason}."
