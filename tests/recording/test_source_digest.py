@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -225,3 +225,13 @@ def test_a_key_has_a_part_for_everything():
     ]
     assert key.parts["parameter long"].startswith("sha256:")
     assert len(key.digest) == 64
+
+
+def test_a_function_of_a_page_that_is_no_python_has_a_digest(tmp_path: Path):
+    page = tmp_path / "guide.md"
+    page.write_text("It's ZenML's step:\n\ndef shout(x):\n    return x.upper()\n", encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "guide"}
+    code = "def shout(x):\n    return x.upper()\n"
+    for lines in (0, 1, 2):  # wherever the page says that the function begins
+        exec(compile("\n" * lines + code, str(page), "exec"), names)  # noqa: S102 - it is this page
+        assert source_parts(names["shout"])

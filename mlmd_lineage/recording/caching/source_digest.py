@@ -17,6 +17,7 @@ import inspect
 import sys
 import sysconfig
 import textwrap
+import tokenize
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,8 +231,8 @@ def _tree(value: Any) -> ast.AST | None:
     """Return the syntax tree of a function or class without docstrings; None without a source."""
     try:
         module = ast.parse(textwrap.dedent(inspect.getsource(value)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return None
+    except (OSError, TypeError, SyntaxError, IndentationError, tokenize.TokenError):
+        return None  # TokenError: the file is no Python, such as a page that holds the function
     found = module.body[0] if module.body else None
     if not isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return None  # a lambda: its line may hold others
