@@ -1,4 +1,4 @@
-"""What the explorer's server checks of every request, and the headers of every answer.
+"""Checks of each request to the explorer's server, and the security headers of each answer.
 
 The rules are those of Jupyter's server: a random token in the first URL, and the Host and the
 Origin of this machine, so that no page of another site can ask (DNS rebinding, cross-site

@@ -147,7 +147,7 @@ def test_passes_of_a_loop_before_2_5_share_a_uri_and_are_told_apart_by_id():
     models = []
     for number in range(2):
         inner = made.dag("for-loop-1", loop, iteration_index=number)
-        model = made.artifact("system.Model", uri="minio://root/run-1/train/model")
+        model = made.artifact("system.Model", uri="minio://mlpipeline/run-1/train/model")
         made.task("train", inner, outputs={"model": model})
         models.append(model)
     best = made.task("best", made.root, inputs={"models": models})

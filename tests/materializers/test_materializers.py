@@ -168,9 +168,9 @@ def test_a_materializer_that_a_store_names_is_never_imported(tmp_path: Path):
 
 
 def test_a_bucket_holds_the_same_files():
-    store = MemoryArtifactStore(path="memory://bucket/root")
+    store = MemoryArtifactStore(path="memory://bucket/steps")
     saved = ValueSaver(store)(Forest(5), PLACE)
-    assert saved.uri.startswith("memory://bucket/root/churn/")
+    assert saved.uri.startswith("memory://bucket/steps/churn/")
     assert store.filesystem().cat_file(f"{saved.uri}/inner/trees.txt") == b"5"
     assert reading.read(described(saved)).trees == 5
     elsewhere = dataclasses.replace(described(saved), uri="memory://bucket/other/x")
