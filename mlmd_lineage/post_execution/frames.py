@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from mlmd_lineage import deadline
 from mlmd_lineage.deadline import within
-from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution import models, step_metrics
 from mlmd_lineage.post_execution.base_view import table
+from mlmd_lineage.post_execution.frame_rows import (
+    METRICS,
+    OF_RECORD,
+    OF_STEP,
+    PARAMETERS,
+    PIPELINES,
+    RUNS,
+    STEPS,
+    maker,
+    makers,
+    of_attempt,
+    of_record,
+    of_run,
+    row_frame,
+)
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.run_outlines import (
     MAKER_TABLES,
@@ -27,7 +40,6 @@ from mlmd_lineage.post_execution.loading.store_image import (
     StoreImage,
     read_tables,
 )
-from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
 
@@ -37,88 +49,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mlmd_lineage.kubeflow.run_names import RunNames
-    from mlmd_lineage.post_execution.loading.run_assembly import Run, Step
+    from mlmd_lineage.post_execution.loading.run_assembly import Run
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry, RunMembership
     from mlmd_lineage.snapshot.tables import Tables
 
-_TIME = pd.DatetimeTZDtype("ms", "UTC")
-_INT, _FLOAT, _BOOL = pd.Int64Dtype(), pd.Float64Dtype(), pd.BooleanDtype()
-
-PIPELINES: dict[str, Any] = {
-    "pipeline": TEXT,
-    "name": TEXT,
-    "id": _INT,
-    "dialect": TEXT,
-    "runs": _INT,
-    "last_run": TEXT,
-    "last_status": TEXT,
-    "started": _TIME,
-    "finished": _TIME,
-}
-_OF_RUN: dict[str, Any] = {
-    "run": TEXT,
-    "run_name": TEXT,
-    "pipeline": TEXT,
-    "pipeline_name": TEXT,
-}
-RUNS: dict[str, Any] = {
-    "run": TEXT,
-    "name": TEXT,
-    "pipeline": TEXT,
-    "pipeline_name": TEXT,
-    "dialect": TEXT,
-    "status": TEXT,
-    "state": TEXT,
-    "is_cached": _BOOL,
-    "steps": _INT,
-    "started": _TIME,
-    "finished": _TIME,
-}
-_OF_RECORD: dict[str, Any] = {
-    "display_name": TEXT,
-    "experiment": TEXT,
-    "schedule": TEXT,
-    "namespace": TEXT,
-    "recorded_state": TEXT,
-}
-"""The columns of runs that Kubeflow's own database knows."""
-STEPS: dict[str, Any] = {
-    "execution_id": _INT,
-    "name": TEXT,
-    "path": TEXT,
-    "display_name": TEXT,
-    "entrypoint_name": TEXT,
-    "type": TEXT,
-    "status": TEXT,
-    "state": TEXT,
-    "is_cached": _BOOL,
-    "original_execution_id": _INT,
-    **_OF_RUN,
-    "dialect": TEXT,
-    "is_dag": _BOOL,
-    "parent_dag_id": _INT,
-    "iteration": _INT,
-    "attempt": _INT,
-    "attempts": _INT,
-    "started": _TIME,
-    "finished": _TIME,
-}
-_OF_STEP: dict[str, Any] = {"execution_id": _INT, "step": TEXT, **_OF_RUN}
-_OF_ATTEMPT: dict[str, Any] = {
-    "execution_id": _INT,
-    "step": TEXT,
-    "path": TEXT,
-    "attempt": _INT,
-    **_OF_RUN,
-}
-PARAMETERS: dict[str, Any] = {**_OF_ATTEMPT, "name": TEXT, "value": object}
-METRICS: dict[str, Any] = {
-    **_OF_ATTEMPT,
-    "artifact_id": _INT,
-    "key": TEXT,
-    "name": TEXT,
-    "value": _FLOAT,
-}
 _OFFERED = (
     "pipelines",
     "runs",
@@ -188,7 +122,7 @@ class StoreFrames(Frames):
                         last.finished if last else None,
                     )
                 )
-            return _frame(rows, PIPELINES, "pipeline")
+            return row_frame(rows, PIPELINES, "pipeline")
 
     def runs(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the runs, by pipelines, each from the oldest to the newest.
@@ -219,10 +153,10 @@ class StoreFrames(Frames):
                         run.steps,
                         run.started,
                         run.finished,
-                        *(() if names is None else _of_record(entry, names)),
+                        *(() if names is None else of_record(entry, names)),
                     )
                 )
-            return _frame(rows, RUNS if names is None else RUNS | _OF_RECORD, "run")
+            return row_frame(rows, RUNS if names is None else RUNS | OF_RECORD, "run")
 
     def steps(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the steps of all runs, each run's in topological order.
@@ -254,7 +188,7 @@ class StoreFrames(Frames):
                             record.state,
                             step.is_cached,
                             run_index.original(number) if record.is_cached else None,
-                            *_of_run(run_index, entry),
+                            *of_run(run_index, entry),
                             record.dialect,
                             record.is_dag,
                             record.parent_dag,
@@ -265,7 +199,7 @@ class StoreFrames(Frames):
                             step.finished,
                         )
                     )
-            return _frame(rows, STEPS, "execution_id")
+            return row_frame(rows, STEPS, "execution_id")
 
     def parameters(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the parameters of all steps, one row a parameter.
@@ -281,12 +215,12 @@ class StoreFrames(Frames):
             rows = []
             for run_index, entry, run in self._runs():
                 for step in run.steps.values():
-                    own = _of_attempt(run_index, entry, step)
+                    own = of_attempt(run_index, entry, step)
                     rows += [(*own, *item) for item in sorted(step.record.parameters.items())]
                 if not run.steps:
-                    own = _of_attempt(run_index, entry, None)
+                    own = of_attempt(run_index, entry, None)
                     rows += [(*own, *item) for item in sorted(run.details.parameters.items())]
-            return _frame(rows, PARAMETERS)
+            return row_frame(rows, PARAMETERS)
 
     def metrics(
         self, *, read_artifacts: bool = False, timeout: float | None = None
@@ -308,17 +242,17 @@ class StoreFrames(Frames):
             for run_index, entry, run in self._runs():
                 for step in run.steps.values():
                     if not step.record.is_dag:  # a group passes on the outputs of its steps
-                        own = _of_attempt(run_index, entry, step)
+                        own = of_attempt(run_index, entry, step)
                         found = step_metrics.rows_of(
                             run_index, step.record, read_artifacts=read_artifacts
                         )
                         rows += [(*own, *row) for row in found]
-                own = _of_attempt(run_index, entry, None)
+                own = of_attempt(run_index, entry, None)
                 for artifact, metrics in sorted(run.details.metrics.items()):
                     rows += [
                         (*own, artifact, None, n, float(v)) for n, v in sorted(metrics.items())
                     ]
-            return _frame(rows, METRICS)
+            return row_frame(rows, METRICS)
 
     def models(self, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the registered models (Kubeflow Model Registry), a row for each artifact.
@@ -375,10 +309,10 @@ class StoreFrames(Frames):
             frame = Frames.of(tables).artifacts(type=type, properties=properties)
             if names is None:
                 run_index = RunIndex(StoreImage(tables), dialects())
-                made = [_maker(run_index, number) for number in frame.index.tolist()]
-                columns = _frame(made, _OF_STEP).set_axis(frame.index)
+                made = [maker(run_index, number) for number in frame.index.tolist()]
+                columns = row_frame(made, OF_STEP).set_axis(frame.index)
             else:
-                columns = _makers(RunOutlines(tables, dialects()), frame.index)
+                columns = makers(RunOutlines(tables, dialects()), frame.index)
             at = frame.columns.get_loc("type_id")
             assert isinstance(at, int)  # it is there once
             return pd.concat([frame.iloc[:, : at + 1], columns, frame.iloc[:, at + 1 :]], axis=1)
@@ -440,69 +374,3 @@ def _outline(run: Run) -> RunOutline:
         started=run.started,
         finished=run.finished,
     )
-
-
-def _makers(outlines: RunOutlines, artifacts: pd.Index[int]) -> pd.DataFrame:
-    """Return the step, the run and the pipeline that made each of some artifacts."""
-    made_by = outlines.makers(artifacts.to_numpy())
-    makers, at = np.unique(made_by, return_inverse=True)
-    steps = outlines.steps(makers.tolist())
-    rows: list[tuple[Any, ...]] = []
-    for number in makers.tolist():
-        if number not in steps:
-            rows.append((None,) * len(_OF_STEP))
-            continue
-        key, name = steps[number]
-        entry = outlines.membership.runs[key]
-        pipeline = outlines.membership.pipelines[entry.pipeline]
-        rows.append((number, name, key, entry.name, pipeline.key, pipeline.name))
-    return _frame(rows, _OF_STEP).take(at).set_axis(artifacts)
-
-
-def _of_record(entry: RunEntry, names: RunNames) -> tuple[str | None, ...]:
-    context = entry.identity.run
-    record = names.get(context.name) if context and context.type in KUBEFLOW_RUNS else None
-    if record is None:
-        return (None,) * len(_OF_RECORD)
-    shown = record.display_name, record.experiment, record.schedule
-    return (*shown, record.namespace, record.state)
-
-
-def _maker(run_index: RunIndex, artifact: int) -> tuple[Any, ...]:
-    maker = run_index.producer(artifact)
-    if maker is None:
-        return (None,) * len(_OF_STEP)
-    key, step = run_index.step(maker)
-    return _of_step(run_index, run_index.membership.runs[key], step)
-
-
-def _of_run(run_index: RunIndex, entry: RunEntry) -> tuple[str, ...]:
-    pipeline = run_index.membership.pipelines[entry.pipeline]
-    return entry.key, entry.name, pipeline.key, pipeline.name
-
-
-def _of_step(run_index: RunIndex, entry: RunEntry, step: Step) -> tuple[Any, ...]:
-    return step.record.id, step.record.name, *_of_run(run_index, entry)
-
-
-def _of_attempt(run_index: RunIndex, entry: RunEntry, step: Step | None) -> tuple[Any, ...]:
-    own: tuple[Any, ...] = (None,) * 4
-    if step is not None:
-        own = (step.record.id, step.record.name, step.path, step.attempt)
-    return (*own, *_of_run(run_index, entry))
-
-
-def _frame(rows: list[tuple[Any, ...]], dtypes: dict[str, Any], index: str = "") -> pd.DataFrame:
-    """Return rows as a frame with these columns and dtypes, one of which may be its index."""
-    held: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(dtypes)
-    made = {}
-    for (name, dtype), values in zip(dtypes.items(), held, strict=True):
-        if dtype is _TIME:
-            numbers = pd.array(list(values), _INT)
-            made[name] = pd.to_datetime(numbers, unit="ms", utc=True, errors="coerce").astype(_TIME)
-        elif dtype is object:
-            made[name] = pd.Series(list(values), dtype=object)
-        else:
-            made[name] = pd.array(list(values), dtype)
-    frame = pd.DataFrame(made)
-    return frame.set_index(index) if index else frame
