@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from mlmd_lineage.post_execution.lineage_queries import LineageQueries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     import pandas as pd
 
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.graph_data import Labeler
     from mlmd_lineage.lineage.keys import Node
-    from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.post_execution.description import StoreDescription
@@ -77,36 +74,6 @@ class ExploredStore(LineageQueries, Protocol):
 
     def find_contexts(self, where: str, *, properties: bool = False) -> pd.DataFrame:
         """Return the contexts that a filter finds."""
-
-    def upstream(  # noqa: PLR0913 - each stands alone
-        self,
-        node: Node,
-        *,
-        max_hops: int | None = None,
-        until: str | Collection[str] | None = None,
-        types: str | Collection[str] | None = None,
-        reuse: bool = False,
-        internal: bool = False,
-        later: bool = False,
-        as_of: Time | None = None,
-        timeout: float | None = None,
-    ) -> Trace:
-        """Return what a node, or several, came from."""
-
-    def downstream(  # noqa: PLR0913 - each stands alone
-        self,
-        node: Node,
-        *,
-        max_hops: int | None = None,
-        until: str | Collection[str] | None = None,
-        types: str | Collection[str] | None = None,
-        reuse: bool = False,
-        internal: bool = False,
-        later: bool = False,
-        as_of: Time | None = None,
-        timeout: float | None = None,
-    ) -> Trace:
-        """Return what came from a node, or from several."""
 
     def lineage(self, *, properties: bool = False) -> LineageGraph:
         """Return the lineage of all of it."""

@@ -1,4 +1,4 @@
-"""The lineage questions that a view passes on to its store."""
+"""The lineage questions that a view, or the explorer, passes on to its store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph import Trace
+    from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
 
 
@@ -24,7 +25,7 @@ class LineageQueries(Protocol):
 
     def upstream(  # noqa: PLR0913 - each stands alone
         self,
-        node: str,
+        node: Node,
         *,
         max_hops: int | None = None,
         until: str | Collection[str] | None = None,
@@ -35,11 +36,11 @@ class LineageQueries(Protocol):
         as_of: Time | None = None,
         timeout: float | None = None,
     ) -> Trace:
-        """Return what a node came from."""
+        """Return what a node, or several, came from."""
 
     def downstream(  # noqa: PLR0913 - each stands alone
         self,
-        node: str,
+        node: Node,
         *,
         max_hops: int | None = None,
         until: str | Collection[str] | None = None,
@@ -50,4 +51,4 @@ class LineageQueries(Protocol):
         as_of: Time | None = None,
         timeout: float | None = None,
     ) -> Trace:
-        """Return what came from a node."""
+        """Return what came from a node, or from several."""
