@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlmd_lineage import errors
 from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
@@ -60,7 +62,9 @@ def _explore(  # noqa: PLR0913 - each stands alone
             help="Write one HTML file that opens without a server and without a network.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(metavar="PORT", help="The port; 0 to have one chosen.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65_535, help="The port; 0 to have one chosen.")
+    ] = 0,
     host: Annotated[
         str,
         typer.Option(
@@ -84,6 +88,12 @@ def _explore(  # noqa: PLR0913 - each stands alone
     """
     if direction not in {"upstream", "downstream", "both"}:
         message = f"--direction is upstream, downstream or both, not {direction!r}."
+        raise typer.BadParameter(message)
+    if file is not None and file.suffix.lower() not in {".html", ".htm"}:
+        message = (
+            f"--output writes HTML, so that its name ends in .html, not {file.suffix!r}. "
+            "'mlmd-lineage upstream -o FILE' writes SVG and PNG."
+        )
         raise typer.BadParameter(message)
     store = target.open()
     if file is not None:
@@ -135,6 +145,9 @@ def serve(  # noqa: PLR0913 - each stands alone
 
     if not static_files.is_built():
         raise static_files.missing()
+    with progress(f"Asking {store.location}"), contextlib.suppress(errors.NotFoundError):
+        # A store that cannot be read is told here, not in every view.
+        store.upstream("artifact/1", max_hops=0)
     fragment = addresses.address_of(store, node, direction)
     server = explorer_server(store, host=host, port=port, timeout=timeout)
     url = server.url(fragment)

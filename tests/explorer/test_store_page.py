@@ -226,3 +226,15 @@ class TestWidget:
         trace = pickle.loads(pickle.dumps(tfx.upstream("artifact/11")))  # noqa: S301 - ours
         with pytest.raises(errors.ConfigurationError, match="to_html"):
             trace.explore()
+
+
+def test_a_store_that_is_missing_is_said_before_anything_is_served(tmp_path: Path):
+    done = terminal.invoke("explore", str(tmp_path / "none.db"), "--no-browser")
+    assert done.exit_code == 1
+    assert "There is no file" in done.output
+    assert "Exploring" not in done.output
+
+
+@pytest.mark.parametrize("options", [("--port", "80000"), ("-o", "lineage.png")])
+def test_options_that_cannot_be_met_are_refused(tfx: ml.Store, options: tuple[str, str]):
+    assert terminal.invoke("explore", tfx.location, *options).exit_code == 2
