@@ -32,10 +32,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 AXE = Path(__file__).parents[2] / "explorer-ui" / "node_modules" / "axe-core" / "axe.min.js"
-# How large a mark of a picture shows is up to its reader, and the table has the same. The spoken
-# names of folded marks begin with the texts in them; axe reports them all the same, for a reason
-# that was not found.
-OF_PICTURES = {"target-size", "label-content-name-mismatch"}
+# How large a mark of a picture shows is up to its reader, and the table has the same.
+OF_PICTURES = {"target-size"}
 STORES = [
     "kfp1_emulated.db",
     "kfp2_emulated.db",
