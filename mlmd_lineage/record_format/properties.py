@@ -80,7 +80,8 @@ def encode(
 
 def _keep(found: dict[str, Plain], stored: str, given: Any, name: str) -> dict[str, Any]:
     """Add a value to properties, and return what says how it is kept; nothing where it is plain."""
-    value, spec = scalar(given), {}
+    value: Any = scalar(given)
+    spec: dict[str, Any] = {}
     if not _is_plain(value):
         try:
             value = dumps(value)
