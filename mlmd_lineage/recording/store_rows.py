@@ -44,7 +44,7 @@ def external_ids(session: Session, table: str, wanted: Collection[str]) -> dict[
 
 
 def artifacts(session: Session, found: Iterable[Mapping[str, Any]]) -> dict[int, RecordedArtifact]:
-    """Return artifacts by their ids, given their rows, with type and digest, or that it has none."""
+    """Return artifacts by their ids, given their rows, with their types and digests."""
     held = list(found)
     types = {row["type_id"] for row in held}
     names = {row["id"]: row["name"] for row in rows(session, "Type", {"id": types})}
