@@ -216,10 +216,16 @@ def _folder(owner: pwd.struct_passwd | None) -> Iterator[Path]:
 
     Its path is short, as a socket in it may have no more than 107 characters.
     """
-    with tempfile.TemporaryDirectory(prefix="mlmd-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="mlmd-", dir=_short_folder()) as name:
         folder = Path(name)
         _give(folder, owner)
         yield folder
+
+
+def _short_folder() -> str:
+    """Return the folder for temporary files, unless its path leaves too little for a socket's."""
+    folder = tempfile.gettempdir()
+    return folder if len(folder) < 60 else "/tmp"  # noqa: S108
 
 
 def _give(path: Path, owner: pwd.struct_passwd | None) -> None:
@@ -227,11 +233,12 @@ def _give(path: Path, owner: pwd.struct_passwd | None) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-def _identity(owner: pwd.struct_passwd | None) -> dict[str, Any]:
-    """Return the arguments with which ``subprocess`` becomes the owner."""
+def _identity(owner: pwd.struct_passwd | None, folder: Path) -> dict[str, Any]:
+    """Return the arguments with which ``subprocess`` becomes the owner, who may write to a folder."""
+    environment = {"env": os.environ | {"TMPDIR": str(folder)}}
     if owner is None:
-        return {}
-    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        return environment
+    return environment | {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
 
 def _certify(server: Server, folder: Path, owner: pwd.struct_passwd | None) -> tuple[Path, Path]:
@@ -256,7 +263,7 @@ def _certify(server: Server, folder: Path, owner: pwd.struct_passwd | None) -> t
 def _run(command: Sequence[str | Path], folder: Path, owner: pwd.struct_passwd | None) -> None:
     """Run a program that prepares the server's data."""
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, **_identity(owner)
+        command, cwd=folder, capture_output=True, text=True, check=False, **_identity(owner, folder)
     )
     if done.returncode:
         msg = f"{Path(command[0]).name} failed: {_last_line(done.stderr or done.stdout)}"
@@ -280,7 +287,7 @@ def _process(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is pytest's; the server is stopped after the tests
-            **_identity(owner),
+            **_identity(owner, folder),
         )
     try:
         _wait(process, server, log)
