@@ -253,6 +253,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "writing",
         "store",
     },
+    "spark": {
+        *SNAPSHOT,
+        "errors",
+        "stores",
+        "readers",
+        "readers.base",
+        "readers.database_schema",
+        "lineage",
+        "dialects",
+        "post_execution",
+    },
     "demo_pipeline": {"__init__"},
     "cli": {
         *SNAPSHOT,
@@ -274,6 +285,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "writing",
         "recording",
         "server",
+        "spark",
     },
     "__main__": {"cli"},
 }
