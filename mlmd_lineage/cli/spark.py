@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.spark import SparkStore
 
-_LARGEST = 100_000_000
 _SHOWN = ("start", "node", "type", "name", "uri", "hops", "boundary")
 _REACHED = ("start", "node", "kind", "name", "uri", "run", "hops", "pushed", "direct")
 
@@ -45,13 +44,14 @@ class SparkOptions:
         ),
     ]
     largest: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help="How many nodes a component may have, as a task holds one in its memory.",
+            help="How many nodes a component may have, as a task holds one in its memory. "
+            "Default: 100 million.",
         ),
-    ] = _LARGEST
+    ] = None
     jars: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +66,8 @@ class SparkOptions:
         from mlmd_lineage import spark
 
         with progress("Starting Spark"):
-            return spark.connect(self.archive, largest=self.largest, jars=self.jars or ())
+            bounds = {} if self.largest is None else {"largest": self.largest}
+            return spark.connect(self.archive, jars=self.jars or (), **bounds)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ for the other. Each table is read by several statements at once, each for a rang
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from mlmd_lineage.spark.spark_tables import SparkTables
 from mlmd_lineage.stores import MySQLMetadataStore, PostgreSQLMetadataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -33,10 +32,11 @@ _COLUMNS = (
 
 @dataclasses.dataclass(frozen=True)
 class _Database:
-    """How a database is asked: its URL, its options, its own quotes and its current schema."""
+    """How a database is asked: its URLs, its options, its own quotes and its current schema."""
 
+    source: str
     url: str
-    options: Mapping[str, str]
+    options: Mapping[str, str] = dataclasses.field(repr=False)
     quote: str
     schema: str
     base64_protos: bool
@@ -69,8 +69,7 @@ def open_database(
     source = store.location()
 
     def asked(query: str) -> list[Any]:
-        with _said(source):
-            return _asked(session, database, query)
+        return _asked(session, database, query)
 
     found: dict[str, list[str]] = {}
     for table, column in asked(_COLUMNS.format(database.schema)):
@@ -132,8 +131,27 @@ def _frame(
 
 
 def _asked(session: SparkSession, database: _Database, query: str) -> list[Any]:
-    rows: list[Any] = _reader(session, database).option("query", query).load().collect()
-    return rows
+    """Return the rows of a query; a driver's own message may hold a password, and is not told."""
+    try:
+        rows: list[Any] = _reader(session, database).option("query", query).load().collect()
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises
+        failure = _failure(database.source, error)
+    else:
+        return rows
+    raise failure
+
+
+def _failure(source: str, error: Exception) -> errors.MLMDLineageError:
+    text = str(error)
+    if "ClassNotFoundException" in text or "No suitable driver" in text:
+        return errors.ConfigurationError(
+            f"The JDBC driver for {source} is not among the jars of the Spark session: give jars= "
+            "(on the command line --jar) its file; see docs/spark.md."
+        )
+    return errors.StoreError(
+        f"{source} cannot be read by JDBC ({type(error).__name__}); check that this machine "
+        "reaches it, and the user's rights."
+    )
 
 
 def _reader(session: SparkSession, database: _Database) -> Any:
@@ -157,7 +175,9 @@ def _database(store: BaseMetadataStore, options: dict[str, str]) -> _Database:
         files = {"sslrootcert": store.ssl_ca, "sslcert": store.ssl_cert, "sslkey": store.ssl_key}
         own |= {name: str(path) for name, path in files.items() if path is not None}
         url = f"jdbc:postgresql://{place}"
-        return _Database(url, {**own, **options}, '"', "CURRENT_SCHEMA()", base64_protos=False)
+        return _Database(
+            store.location(), url, {**own, **options}, '"', "CURRENT_SCHEMA()", base64_protos=False
+        )
     if store.tls and not any(name.lower().startswith(("ssl", "usessl")) for name in options):
         message = (
             f"{store.location()} asks for TLS, which each JDBC driver is told in its own way: give "
@@ -169,26 +189,6 @@ def _database(store: BaseMetadataStore, options: dict[str, str]) -> _Database:
     # Spark writes names as standard SQL has them, which MySQL takes for texts unless told.
     own["sessionVariables"] = "sql_mode='ANSI_QUOTES'"
     url = f"jdbc:mysql://{place}"
-    return _Database(url, {**own, **options}, "`", "DATABASE()", base64_protos=True)
-
-
-@contextlib.contextmanager
-def _said(source: str) -> Iterator[None]:
-    """Say of which store it is that Spark cannot read it; a driver's own message may hold all."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever a driver raises
-        text = str(error)
-        failure: errors.MLMDLineageError
-        if "ClassNotFoundException" in text or "No suitable driver" in text:
-            message = (
-                f"The JDBC driver for {source} is not among the jars of the Spark session: give "
-                "jars= (on the command line --jar) its file; see docs/spark.md."
-            )
-            failure = errors.ConfigurationError(message)
-        else:
-            message = f"{source} cannot be read by JDBC ({type(error).__name__})."
-            failure = errors.StoreError(message)
-    else:
-        return
-    raise failure
+    return _Database(
+        store.location(), url, {**own, **options}, "`", "DATABASE()", base64_protos=True
+    )

@@ -31,6 +31,8 @@ LARGEST_PART = 100_000_000
 """How many nodes a component may have by default: see ``docs/spark.md``."""
 _TOGETHER = 200_000
 """Up to how many nodes small components have that are answered by one task."""
+_FEW = 1_000_000
+"""Up to how many nodes each executor is given all of them."""
 _FEWEST = 20_000
 """Below this many nodes it is not worth while to start another task."""
 
@@ -110,7 +112,8 @@ def parts_of(members: DataFrame, largest: int) -> DataFrame:
         largest: How many nodes a component may have at most.
 
     Returns:
-        Columns ``node`` and ``part``.
+        Columns ``node`` and ``part``, kept by the executors. Where there are few, each executor is
+        given all of them, so that no table is moved about for the sake of some of its rows.
 
     Raises:
         ConfigurationError: A component is larger.
@@ -134,9 +137,11 @@ def parts_of(members: DataFrame, largest: int) -> DataFrame:
     count = max(-(-total // _TOGETHER), min(cores, -(-total // _FEWEST)), 1)
     together = f.lit(-1) - f.pmod(f.xxhash64("component"), f.lit(count))
     if size <= _TOGETHER:
-        return members.select("node", together.alias("part"))
-    part = f.when(f.col("count") > _TOGETHER, f.col("component")).otherwise(together)
-    return members.join(sizes, "component").select("node", part.alias("part"))
+        found = members.select("node", together.alias("part"))
+    else:
+        part = f.when(f.col("count") > _TOGETHER, f.col("component")).otherwise(together)
+        found = members.join(sizes, "component").select("node", part.alias("part"))
+    return f.broadcast(kept(found)) if total <= _FEW else kept(found)
 
 
 def answered(packed: Sequence[DataFrame], task: Task, columns: Mapping[str, str]) -> DataFrame:

@@ -65,7 +65,9 @@ def session_of(given: SparkSession | None = None, jars: Collection[str] = ()) ->
         builder = SparkSession.builder
         for name, value in settings.items():
             builder = builder.config(name, value)
-        return builder.getOrCreate()
+        made = builder.getOrCreate()
+    made.sparkContext.setLogLevel("ERROR")
+    return made
 
 
 def _check_java() -> None:

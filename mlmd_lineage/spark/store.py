@@ -271,7 +271,7 @@ class SparkStore:
 
     def _run_parts(self) -> DataFrame:
         kinds = (MEMBERSHIPS, REFERENCES)
-        return kept(parts_of(self._components_of(kinds, ("execution", "context")), self.largest))
+        return parts_of(self._components_of(kinds, ("execution", "context")), self.largest)
 
     @property
     def findings(self) -> DataFrame:
@@ -357,9 +357,8 @@ class SparkStore:
             more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
             message = f"There is no {', no '.join(missing[:_NAMED])}{more} in {self.tables.source}."
             raise errors.NotFoundError(message)
-        parts = kept(
-            parts_of(members.join(own.select("component").distinct(), "component"), self.largest)
-        )
+        wanted = f.broadcast(own.select("component").distinct())
+        parts = parts_of(members.join(wanted, "component"), self.largest)
         marks = parts.join(f.broadcast(asked), "node", "left_semi")
         return parts, pack(marks.withColumn("mark", f.lit(None)), MARKS)
 

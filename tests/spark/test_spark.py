@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.spark import SparkStore
 
-pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support"),
+]
 
 
 def frame(rows: Any) -> pd.DataFrame:

@@ -18,7 +18,10 @@ from mlmd_lineage.spark import session
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support"),
+]
 
 
 @pytest.fixture(scope="module")
