@@ -92,13 +92,12 @@ def _run(way: str, archive: str, tasks: list[str], options: argparse.Namespace) 
 
 
 def _starts(archive: str) -> list[str]:
-    """Return data sets, from the whole of the store."""
+    """Return artifacts from the whole of the store."""
     import mlmd_lineage as ml
 
     graph = ml.connect(archive).lineage().index
-    made = graph.incoming.offsets
-    first = [n for n in range(graph.artifacts) if made[n] == made[n + 1]]
-    return [f"artifact/{graph.artifact_ids[n]}" for n in first[:: max(1, len(first) // _STARTS)]]
+    ids = graph.artifact_ids[:: max(1, graph.artifacts // _STARTS)]
+    return [f"artifact/{number}" for number in ids[:_STARTS].tolist()]
 
 
 def _on_spark(archive: str, options: argparse.Namespace) -> dict[str, Callable[[], int]]:
