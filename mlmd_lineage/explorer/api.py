@@ -13,7 +13,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import (
+from mlmd_lineage.explorer.methods import (
     columns,
     comparison,
     export,

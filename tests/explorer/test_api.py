@@ -12,7 +12,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.explorer import api
-from mlmd_lineage.explorer.folds import FOLDS
+from mlmd_lineage.explorer.scenes.folds import FOLDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage.explorer import api, static_files
-from mlmd_lineage.explorer.server import ExplorerServer
+from mlmd_lineage.explorer.web.server import ExplorerServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

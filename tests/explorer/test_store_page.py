@@ -14,7 +14,8 @@ import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import serving, static_files
+from mlmd_lineage.explorer import static_files
+from mlmd_lineage.explorer.web import serving
 from mlmd_lineage.lineage.render import explorer_page
 
 if TYPE_CHECKING:

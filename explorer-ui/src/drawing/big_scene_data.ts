@@ -1,4 +1,4 @@
-/** A scene of many nodes as columns, as mlmd_lineage/explorer/columns.py sends it. */
+/** A scene of many nodes as columns, as mlmd_lineage/explorer/methods/columns.py sends it. */
 
 import type { Role, Status } from "../protocol.ts";
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import folds, scene_json
-from mlmd_lineage.explorer.scene_graph import SceneGraph
+from mlmd_lineage.explorer.scenes import folds, scene_json
+from mlmd_lineage.explorer.scenes.scene_graph import SceneGraph
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.render.scene import SceneContent, scene_of_groups
 from mlmd_lineage.snapshot.json_values import json_value

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import lineage, pipeline, run
+from mlmd_lineage.explorer.methods import lineage, pipeline, run
 from mlmd_lineage.lineage.render import dot, png, svg
 from mlmd_lineage.lineage.render.scene import Box, EdgeLine, Scene
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.explorer import folds
-from mlmd_lineage.explorer.lineage import LIMIT, ask_lineage, pairs_of
-from mlmd_lineage.explorer.scene_graph import STATUS_CODES
+from mlmd_lineage.explorer.methods.lineage import LIMIT, ask_lineage, pairs_of
+from mlmd_lineage.explorer.scenes import folds
+from mlmd_lineage.explorer.scenes.scene_graph import STATUS_CODES
 from mlmd_lineage.lineage.render import large_layout
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot.type_names import short_type
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlmd_lineage.explorer.explored_store import EdgeFlags, ExploredStore
-    from mlmd_lineage.explorer.lineage import Answer
+    from mlmd_lineage.explorer.methods.lineage import Answer
     from mlmd_lineage.lineage.render.folding import Group
 
     Array = np.ndarray[Any, np.dtype[Any]]
