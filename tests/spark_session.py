@@ -10,10 +10,10 @@ import os
 import shutil
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_DRIVERS = [Path("/usr/share/java", n) for n in ("mariadb-java-client.jar", "postgresql.jar")]
 
 _SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -24,7 +24,9 @@ _SETTINGS = {
     "spark.default.parallelism": "2",
     "spark.driver.memory": "1g",
     "spark.sql.adaptive.enabled": "false",  # plans of a few rows take longer to change than to run
-    "spark.sql.codegen.wholeStage": "false",  # and to compile
+    # What is compiled for a few rows takes longer than they do.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
@@ -69,9 +71,5 @@ def started(folder: Path) -> Any:
 
 
 def drivers() -> list[Path]:
-    """Return the JDBC drivers that Debian's packages brought: libmariadb-java and the like."""
-    from pathlib import Path
-
-    folder = Path(os.environ.get("MLMD_LINEAGE_JARS", "/usr/share/java"))
-    names = ("mariadb-java-client.jar", "postgresql.jar")
-    return [folder / name for name in names if (folder / name).exists()]
+    """Return the JDBC drivers of Debian's packages libmariadb-java and libpostgresql-jdbc-java."""
+    return [path for path in _DRIVERS if path.exists()]

@@ -38,13 +38,11 @@ def of_kind(nodes: DataFrame, kind: str, id_column: str) -> DataFrame:
     """Return the nodes of a kind with their ids in place of their numbers.
 
     Args:
-        nodes: A column ``node`` of numbers, and others.
+        nodes: Columns ``node`` and ``part``.
         kind: The kind.
         id_column: How the column of ids is called.
     """
     from pyspark.sql import functions
 
-    chosen = nodes.where(nodes["node"].bitwiseAND(3) == KINDS.index(kind))
-    return chosen.withColumn("node", functions.shiftright("node", 2)).withColumnRenamed(
-        "node", id_column
-    )
+    chosen = nodes.where(f"node & 3 = {KINDS.index(kind)}")
+    return chosen.select(functions.shiftright("node", 2).alias(id_column), "part")

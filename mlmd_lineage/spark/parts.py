@@ -13,7 +13,7 @@ import pyarrow as pa  # noqa: TC002 - likewise
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
-from mlmd_lineage.spark.components import components, kept
+from mlmd_lineage.spark.components import kept
 from mlmd_lineage.spark.node_numbers import key_of, numbers
 from mlmd_lineage.spark.packed_rows import unpack
 from mlmd_lineage.spark.session import without_pandas_warning
@@ -81,27 +81,23 @@ def _pairs(rows: DataFrame, first: str, second: str) -> DataFrame:
     return rows.select(ends[0].alias("u"), ends[1].alias("v"))
 
 
-def components_of(tables: SparkTables, kinds: Collection[str], nodes: Sequence[str]) -> DataFrame:
-    """Return the component of each node, also of those that nothing keeps together with others.
+def with_single_nodes(tables: SparkTables, found: DataFrame, kinds: Sequence[str]) -> DataFrame:
+    """Return components with those of the nodes that nothing ties to others.
 
     Args:
         tables: The tables.
-        kinds: Which edges keep nodes together.
-        nodes: The kinds of nodes: ``artifact``, ``execution`` and ``context``.
-
-    Returns:
-        Columns ``node`` and ``component``, both numbers of nodes; kept by the executors.
+        found: Columns ``node`` and ``component``, both numbers of nodes.
+        kinds: The kinds of nodes: ``artifact``, ``execution`` and ``context``.
     """
     from pyspark.sql import functions as f
 
-    found = components(edges(tables, kinds))
     every = None
-    for kind in nodes:
+    for kind in kinds:
         own = tables[kind.capitalize()].select(numbers(kind, f.col("id")).alias("node"))
         every = own if every is None else every.union(own)
     assert every is not None
     alone = every.join(found, "node", "left_anti").select("node", f.col("node").alias("component"))
-    return kept(found.union(alone))
+    return found.union(alone)
 
 
 def parts_of(members: DataFrame, largest: int) -> DataFrame:
@@ -120,6 +116,7 @@ def parts_of(members: DataFrame, largest: int) -> DataFrame:
     """
     from pyspark.sql import functions as f
 
+    members = kept(members)
     sizes = members.groupBy("component").count()
     size, component, total = sizes.agg(
         f.max("count"), f.max_by("component", "count"), f.sum("count")
@@ -140,8 +137,8 @@ def parts_of(members: DataFrame, largest: int) -> DataFrame:
         found = members.select("node", together.alias("part"))
     else:
         part = f.when(f.col("count") > _TOGETHER, f.col("component")).otherwise(together)
-        found = members.join(sizes, "component").select("node", part.alias("part"))
-    return f.broadcast(kept(found)) if total <= _FEW else kept(found)
+        found = kept(members.join(sizes, "component").select("node", part.alias("part")))
+    return f.broadcast(found) if total <= _FEW else found
 
 
 def answered(packed: Sequence[DataFrame], task: Task, columns: Mapping[str, str]) -> DataFrame:

@@ -6,6 +6,8 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.question import Question
@@ -13,7 +15,7 @@ from mlmd_lineage.post_execution.loading import node_resolution
 from mlmd_lineage.post_execution.models import read_registry
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.spark import closures, findings, impact, jdbc, saving, sources
-from mlmd_lineage.spark.components import kept
+from mlmd_lineage.spark.components import components
 from mlmd_lineage.spark.frames import SparkFrames
 from mlmd_lineage.spark.node_numbers import KINDS, LARGEST_ID, number_of
 from mlmd_lineage.spark.packed_rows import MARKS, pack
@@ -24,8 +26,9 @@ from mlmd_lineage.spark.parts import (
     MEMBERSHIPS,
     REFERENCES,
     answered,
-    components_of,
+    edges,
     parts_of,
+    with_single_nodes,
 )
 from mlmd_lineage.spark.session import session_of
 from mlmd_lineage.spark.spark_tables import SparkReader, SparkTables
@@ -129,13 +132,14 @@ class SparkStore:
             kind = f.element_at(kinds, (f.col(name).bitwiseAND(3) + 1).cast("int"))
             return f.concat_ws("/", kind, f.shiftright(name, 2).cast("string")).alias(name)
 
-        found = self._components_of((EVENTS,), _OF_NODES)
+        found = with_single_nodes(self.tables, self._components_of((EVENTS,)), _OF_NODES)
         return found.select(key("node"), key("component"))
 
-    def _components_of(self, edges: tuple[str, ...], nodes: tuple[str, ...]) -> DataFrame:
-        if edges not in self._components:
-            self._components[edges] = components_of(self.tables, edges, nodes)
-        return self._components[edges]
+    def _components_of(self, ties: tuple[str, ...]) -> DataFrame:
+        """Return the components of the nodes that something ties to others, computed once."""
+        if ties not in self._components:
+            self._components[ties] = components(edges(self.tables, ties))
+        return self._components[ties]
 
     # Closures
 
@@ -221,7 +225,7 @@ class SparkStore:
     ) -> DataFrame:
         resolved = closures.ResolvedQuestion.resolved(question, self._reader)
         named = [key for node in _several(nodes) for key in self._nodes(node)]
-        parts, starts = self._parts_of(named, (EVENTS,), _OF_NODES)
+        parts, starts = self._parts_of(named, (EVENTS,))
         task = closures.task(self.tables.types, resolved, up=up, together=together)
         return answered([*graph_rows(self.tables, parts), starts], task, closures.COLUMNS)
 
@@ -247,9 +251,8 @@ class SparkStore:
             AmbiguousNameError: A name fits several.
             ConfigurationError: A component is too large.
         """
-        kinds = (EVENTS, REFERENCES)
         named = [self._subject(node) for node in _several(nodes)]
-        parts, starts = self._parts_of(named, kinds, _OF_NODES)
+        parts, starts = self._parts_of(named, (EVENTS, REFERENCES))
         task = impact.task(
             types=self.tables.types,
             models=_names(models),
@@ -270,8 +273,9 @@ class SparkStore:
         return SparkFrames(self.tables, self._run_parts)
 
     def _run_parts(self) -> DataFrame:
-        kinds = (MEMBERSHIPS, REFERENCES)
-        return parts_of(self._components_of(kinds, ("execution", "context")), self.largest)
+        found = self._components_of((MEMBERSHIPS, REFERENCES))
+        members = with_single_nodes(self.tables, found, ("execution", "context"))
+        return parts_of(members, self.largest)
 
     @property
     def findings(self) -> DataFrame:
@@ -312,8 +316,8 @@ class SparkStore:
         if nodes is None:
             return saving.save(self.tables, directory)
         named = [key for node in _several(nodes) for key in self._nodes(node)]
-        edges = (EVENTS, MEMBERSHIPS, REFERENCES) if contexts else (EVENTS, REFERENCES)
-        parts, _ = self._parts_of(named, edges, KINDS if contexts else _OF_NODES)
+        ties = (EVENTS, MEMBERSHIPS, REFERENCES) if contexts else (EVENTS, REFERENCES)
+        parts, _ = self._parts_of(named, ties)
         return saving.save(self.tables, directory, parts, has_contexts=contexts)
 
     def write_parquet(self, folder: str | os.PathLike[str]) -> None:
@@ -336,9 +340,7 @@ class SparkStore:
     def _subject(self, node: Node) -> str:
         return node_resolution.subject(self._reader, node, runs=False)
 
-    def _parts_of(
-        self, named: list[str], edges: tuple[str, ...], kinds: tuple[str, ...]
-    ) -> tuple[DataFrame, DataFrame]:
+    def _parts_of(self, named: list[str], ties: tuple[str, ...]) -> tuple[DataFrame, DataFrame]:
         """Return the parts of the components that hold some nodes, and these as marks.
 
         Raises:
@@ -346,21 +348,48 @@ class SparkStore:
         """
         from pyspark.sql import functions as f
 
-        numbers = sorted({_number(key) for key in named})
-        members = self._components_of(edges, kinds)
-        asked = self.tables.session.createDataFrame([(n,) for n in numbers], "node bigint")
-        found = members.join(f.broadcast(asked), "node").select("node", "component")
-        own = kept(found)
-        there = {row[0] for row in own.select("node").collect()}
-        missing = [key for key in dict.fromkeys(named) if _number(key) not in there]
-        if missing:
-            more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
-            message = f"There is no {', no '.join(missing[:_NAMED])}{more} in {self.tables.source}."
-            raise errors.NotFoundError(message)
-        wanted = f.broadcast(own.select("component").distinct())
-        parts = parts_of(members.join(wanted, "component"), self.largest)
-        marks = parts.join(f.broadcast(asked), "node", "left_semi")
+        numbers = {key: _number(key) for key in named}
+        asked = f.broadcast(self._rows(node=numbers.values()))
+        members = self._components_of(ties)
+        found = {row.node: row.component for row in members.join(asked, "node").collect()}
+        alone = [key for key, number in numbers.items() if number not in found]
+        self._check_nodes(alone)
+        wanted = f.broadcast(self._rows(component=found.values()))
+        single = [numbers[key] for key in alone]
+        members = members.join(wanted, "component").select("node", "component")
+        if single:
+            members = members.union(self._rows(node=single, component=single))
+        parts = parts_of(members, self.largest)
+        marks = parts.join(asked, "node", "left_semi")
         return parts, pack(marks.withColumn("mark", f.lit(None)), MARKS)
+
+    def _rows(self, **columns: Collection[int]) -> DataFrame:
+        """Return distinct rows of integers."""
+        rows = sorted(set(zip(*columns.values(), strict=True)))
+        held = pa.table(
+            [pa.array([row[at] for row in rows], pa.int64()) for at in range(len(columns))],
+            names=list(columns),
+        )
+        return self.tables.session.createDataFrame(held)
+
+    def _check_nodes(self, named: list[str]) -> None:
+        """Refuse nodes that no row has, and no event names.
+
+        Raises:
+            NotFoundError: There are some.
+        """
+        missing = set(named)
+        for kind in _OF_NODES:
+            numbers = [keys.parse(key)[1] for key in named if key.startswith(kind)]
+            if numbers:
+                rows = self.tables[kind.capitalize()]
+                there = rows.where(rows["id"].isin(numbers)).select("id").collect()
+                missing -= {f"{kind}/{row.id}" for row in there}
+        if missing:
+            first = [key for key in dict.fromkeys(named) if key in missing]
+            more = f" and {len(first) - _NAMED:,} more" if len(first) > _NAMED else ""
+            message = f"There is no {', no '.join(first[:_NAMED])}{more} in {self.tables.source}."
+            raise errors.NotFoundError(message)
 
     def __repr__(self) -> str:
         return f"<SparkStore: {self.tables.source}>"

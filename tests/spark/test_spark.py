@@ -108,6 +108,7 @@ def test_closures_of_many_nodes(spark_store: SparkStore, one_machine: ml.Store, 
         same(found[start], expected_closure(getattr(graph, direction)(start)))
 
 
+@pytest.mark.long
 def test_bounds_of_closures(spark_store: SparkStore, one_machine: ml.Store):
     starts = some_nodes(one_machine, 120)
     bounds = {
@@ -126,6 +127,7 @@ def test_bounds_of_closures(spark_store: SparkStore, one_machine: ml.Store):
     assert truncated
 
 
+@pytest.mark.long
 def test_one_closure_of_many_nodes(spark_store: SparkStore, one_machine: ml.Store):
     starts = some_nodes(one_machine, 120)
     graph = one_machine.lineage()
@@ -136,6 +138,7 @@ def test_one_closure_of_many_nodes(spark_store: SparkStore, one_machine: ml.Stor
     assert found["start"].isna().all()
 
 
+@pytest.mark.long
 def test_components(spark_store: SparkStore, one_machine: ml.Store):
     found: dict[str, set[str]] = {}
     for row in spark_store.components().collect():
@@ -146,12 +149,13 @@ def test_components(spark_store: SparkStore, one_machine: ml.Store):
     assert all(name in part for name, part in found.items())
 
 
+@pytest.mark.long
 def test_components_across_partitions(spark_store: SparkStore, spark_session: Any):
     """Edges of a chain that lie anywhere take several rounds, as each task sees few of them."""
-    pairs = spark_session.range(0, 3000).selectExpr("id * 7919 % 3001 AS u", "id AS n")
+    pairs = spark_session.range(0, 2000).selectExpr("id * 7919 % 2003 AS u", "id AS n")
     order = pairs.toArrow().sort_by("n")["u"].to_pylist()
     chain = spark_session.createDataFrame(list(itertools.pairwise(order)), "u long, v long")
-    found = components.components(chain.repartition(8)).toArrow()
+    found = components.components(chain.repartition(3)).toArrow()
     assert set(found["node"].to_pylist()) == set(order)
     assert found.num_rows == len(order)
     assert set(found["component"].to_pylist()) == {min(order)}
@@ -187,7 +191,13 @@ def test_impact(spark_store: SparkStore, one_machine: ml.Store):
     assert reached
 
 
-@pytest.mark.parametrize("name", ["runs", "steps", "parameters", "metrics"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "steps",
+        *(pytest.param(n, marks=pytest.mark.long) for n in ("runs", "parameters", "metrics")),
+    ],
+)
 def test_frames(spark_store: SparkStore, one_machine: ml.Store, name: str):
     expected = getattr(one_machine.frames, name)()
     expected = expected.reset_index() if expected.index.name else expected
@@ -204,6 +214,7 @@ def test_findings(spark_store: SparkStore, one_machine: ml.Store):
     assert [tuple(row) for row in spark_store.findings.collect()] == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("contexts", [True, False])
 def test_an_archive_of_a_part(
     spark_store: SparkStore,
@@ -224,6 +235,7 @@ def test_an_archive_of_a_part(
         pd.testing.assert_frame_equal(run, one_machine.frames.runs().loc[run.index])
 
 
+@pytest.mark.long
 def test_tables_as_parquet(
     spark_store: SparkStore, spark_session: Any, one_machine: ml.Store, tmp_path: Path
 ):
@@ -240,6 +252,7 @@ def test_tables_as_parquet(
     )
 
 
+@pytest.mark.long
 def test_what_is_not_there_is_said(
     spark_store: SparkStore, spark_session: Any, merged_archive: Path, tmp_path: Path
 ):

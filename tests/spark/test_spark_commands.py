@@ -40,11 +40,16 @@ def said(*words: object, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.usefixtures("spark_session")
-def test_the_commands(star: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_impact(star: Path, capsys: pytest.CaptureFixture[str]):
     text = said("impact", star, "s3://star/data", "--format", "json", capsys=capsys)
     rows = json.loads(text)
     assert len([row for row in rows if row["kind"] == "model"]) == 20
     assert {row["start"] for row in rows} == {"artifact/1"}
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("spark_session")
+def test_the_other_commands(star: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     text = said("components", star, "--format", "csv", capsys=capsys)
     assert text.splitlines() == ["component,nodes", "artifact/1,45"]
     found = tmp_path / "found"
@@ -55,6 +60,7 @@ def test_the_commands(star: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (part / "manifest.json").exists()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("spark_session")
 def test_the_examples_of_the_guide_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     text = (ROOT / "docs" / "spark.md").read_text(encoding="utf-8")

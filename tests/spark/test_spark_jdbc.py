@@ -25,6 +25,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fixture", "jar"),
     [("mariadb_server", "mariadb-java-client.jar"), ("postgresql_server", "postgresql.jar")],
