@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+_LONGEST = 500
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"
 """The variable that ``spark-submit`` sets in the programs that it starts."""
 _LOCAL = {
@@ -79,6 +80,23 @@ def _check_java() -> None:
             "(Debian and Ubuntu: openjdk-17-jre-headless), or set JAVA_HOME to one."
         )
         raise errors.ConfigurationError(message)
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say in one of our errors why Spark could not do something, without its stack traces.
+
+    Raises:
+        StoreError: It could not.
+    """
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
+        message = f"Spark could not {what}: {why[:_LONGEST]}"
+        raise errors.StoreError(message) from None
 
 
 @contextlib.contextmanager

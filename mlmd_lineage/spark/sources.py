@@ -10,6 +10,7 @@ from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
+from mlmd_lineage.spark.session import told
 from mlmd_lineage.spark.spark_tables import SparkTables
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
 
@@ -29,6 +30,9 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         StoreError: There is no archive, or it cannot be read.
         ConfigurationError: It lies in a bundle, whose files Spark cannot read one by one.
     """
+    if store.url is not None and store.url.startswith("http"):
+        message = f"Spark reads no web servers; copy {store.url} to object storage or this machine."
+        raise errors.ConfigurationError(message)
     reader = ArchiveReader(store)
     manifest = reader.manifest
     if store.url is None and not isinstance(reader.files, FolderFiles):
@@ -38,10 +42,11 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         )
         raise errors.ConfigurationError(message)
     base = store.path.as_uri() if store.url is None else _hadoop_url(store.url)
-    frames = {
-        name: _parquet(session, name, [f"{base}/{file}" for file in manifest.tables[name]])
-        for name in ALL_TABLES
-    }
+    with told(f"read {store.uri}"):
+        frames = {
+            name: _parquet(session, name, [f"{base}/{file}" for file in manifest.tables[name]])
+            for name in ALL_TABLES
+        }
     return SparkTables(
         session,
         frames,

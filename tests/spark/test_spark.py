@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import merged_stores
@@ -15,7 +16,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage import errors, spark
 from mlmd_lineage.snapshot.json_values import json_value
-from mlmd_lineage.spark import components
+from mlmd_lineage.spark import components, sources
 from mlmd_lineage.spark.parts import EVENTS, edges
 
 if TYPE_CHECKING:
@@ -265,3 +266,9 @@ def test_what_is_not_there_is_said(
         small.frames.runs()
     with pytest.raises(errors.StoreError, match="neither an archive"):
         spark.connect(tmp_path, session=spark_session)
+    shutil.copyfile(merged_archive / "manifest.json", tmp_path / "manifest.json")
+    with pytest.raises(errors.StoreError, match=r"missing from the archive|Spark could not read"):
+        spark.connect(tmp_path, session=spark_session)
+    place = ml.ArchiveMetadataStore(uri="https://example.invalid/archive")
+    with pytest.raises(errors.ConfigurationError, match="reads no web servers"):
+        sources.open_archive(place, spark_session)
