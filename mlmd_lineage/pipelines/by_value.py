@@ -1,7 +1,7 @@
 """Pipelines that no module holds, handed to other processes by value, with cloudpickle.
 
-A pipeline of a notebook, a prompt or a function cannot be imported. cloudpickle takes its functions
-apart, with the functions, classes and values that they use.
+A pipeline of a notebook, a prompt or a function cannot be imported. cloudpickle serializes its
+functions with the functions, classes and values that they use.
 https://github.com/cloudpipe/cloudpickle
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.pipelines.pipeline_call import PipelineFunction
 
 
-def taken_apart(pipeline: PipelineFunction) -> bytes:
+def serialized(pipeline: PipelineFunction) -> bytes:
     """Return a pipeline as bytes, from which a process of the same Python has it again.
 
     Raises:
@@ -44,7 +44,7 @@ def taken_apart(pipeline: PipelineFunction) -> bytes:
         raise errors.ConfigurationError(message) from error
 
 
-def put_together(data: bytes) -> PipelineFunction:
-    """Return the pipeline that was taken apart; only for what came over a pipe of our own."""
+def deserialized(data: bytes) -> PipelineFunction:
+    """Return the pipeline that was serialized; only for what came over a pipe of our own."""
     found: PipelineFunction = pickle.loads(data)  # noqa: S301 - the process that started this one sent it
     return found

@@ -116,7 +116,7 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
         raise errors.ConfigurationError(message)
     is_parallel = isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1
     if is_parallel and found_reference_to(call.pipeline) is None:
-        by_value.taken_apart(call.pipeline)
+        by_value.serialized(call.pipeline)
 
 
 def _check_parameters(call: PipelineCall) -> None:

@@ -69,7 +69,7 @@ class PipelineStepTask:
         reference: tuple[Any, ...] | None = found_reference_to(pipeline)
         source = None
         if reference is None:
-            find, reference = by_value.put_together, (by_value.taken_apart(pipeline),)
+            find, reference = by_value.deserialized, (by_value.serialized(pipeline),)
             # Of code that no file holds, only this process can read the source.
             source = source_parts(self._planned.step.function)
         return _task, (
@@ -84,8 +84,8 @@ class PipelineStepTask:
                 recorder=None,
                 source=source,
             ),
-            component_copies.taken_apart(settings.store.metadata_store),
-            component_copies.taken_apart(settings.artifact_store),
+            component_copies.serialized(settings.store.metadata_store),
+            component_copies.serialized(settings.artifact_store),
         )
 
     def command(self) -> Sequence[str]:
@@ -149,8 +149,8 @@ def _task(  # noqa: PLR0913, PLR0917 - what another process needs
     """Return a task in the process to which it was sent."""
     settings = dataclasses.replace(
         settings,
-        store=Store(component_copies.put_together(metadata_store)),
-        artifact_store=component_copies.put_together(artifact_store),
+        store=Store(component_copies.deserialized(metadata_store)),
+        artifact_store=component_copies.deserialized(artifact_store),
     )
     call = PipelineCall(find(*reference), parameters)
     return PipelineStepTask(call, name, settings)
