@@ -66,8 +66,8 @@ class SparkOptions:
         from mlmd_lineage import spark
 
         with progress("Starting Spark"):
-            bounds = {} if self.largest is None else {"largest": self.largest}
-            return spark.connect(self.archive, jars=self.jars or (), **bounds)
+            largest = self.largest or spark.LARGEST_PART
+            return spark.connect(self.archive, jars=self.jars or (), largest=largest)
 
 
 @dataclasses.dataclass(frozen=True)

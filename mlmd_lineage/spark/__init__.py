@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from mlmd_lineage.spark.parts import LARGEST_PART
 from mlmd_lineage.spark.store import SparkStore, connect
 
-__all__ = ["SparkStore", "connect"]
+__all__ = ["LARGEST_PART", "SparkStore", "connect"]
