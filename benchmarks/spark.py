@@ -89,6 +89,7 @@ def _run(way: str, archive: str, tasks: list[str], options: argparse.Namespace) 
                 **watch.peaks(),
             }
             print(json.dumps(found), flush=True)
+    watch.stop()
 
 
 def _starts(archive: str) -> list[str]:
@@ -223,7 +224,14 @@ class _Watch:
 
     def __init__(self) -> None:
         self._peaks = {"driver_mb": 0, "java_mb": 0, "tasks_mb": 0}
-        threading.Thread(target=self._look, daemon=True).start()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking."""
+        self._over.set()
+        self._thread.join()
 
     def peaks(self) -> dict[str, int]:
         """Return the peaks since the last call."""
@@ -231,13 +239,12 @@ class _Watch:
         return found
 
     def _look(self) -> None:
-        while True:
+        while not self._over.wait(0.05):
             now = dict.fromkeys(self._peaks, 0)
             for number, (name, memory, _) in _below().items():
                 kind = "java_mb" if name.startswith("java") else "tasks_mb"
                 now["driver_mb" if number == os.getpid() else kind] += memory
             self._peaks = {kind: max(now[kind], peak) for kind, peak in self._peaks.items()}
-            time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def spark_store(merged_archive: Path, spark_session: Any) -> Any:
 
 @pytest.mark.parametrize("direction", ["upstream", "downstream"])
 def test_closures_of_many_nodes(spark_store: SparkStore, one_machine: ml.Store, direction: str):
-    starts = some_nodes(one_machine, 40)
+    starts = some_nodes(one_machine, 70)
     graph = one_machine.lineage()
     found = of_starts(frame(getattr(spark_store, direction)(starts)))
     assert set(found) == set(starts)
@@ -175,7 +175,7 @@ def test_stars_of_some_edges():
 
 
 def test_impact(spark_store: SparkStore, one_machine: ml.Store):
-    starts = [node for node in some_nodes(one_machine, 45) if node.startswith("artifact/")]
+    starts = [node for node in some_nodes(one_machine, 110) if node.startswith("artifact/")]
     answers = spark_store.impact(starts)
     rows = answers.rows.toArrow().to_pandas()
     texts = rows[rows["node"].isna()].set_index("start")["text"]
