@@ -49,7 +49,7 @@ class SparkOptions:
             metavar="N",
             min=1,
             help="How many nodes a component may have, as a task holds one in its memory. "
-            "Default: 100 million.",
+            "Default: 20 million.",
         ),
     ] = None
     jars: Annotated[

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Task = Callable[[dict[str, pa.Table]], Iterator[pa.RecordBatch]]
 
-LARGEST_PART = 100_000_000
+LARGEST_PART = 20_000_000
 """How many nodes a component may have by default: see ``docs/spark.md``."""
 _TOGETHER = 200_000
 """Up to how many nodes small components have that are answered by one task."""
