@@ -3,7 +3,7 @@
 import { App } from "./app.ts";
 import { ServerClient } from "./client.ts";
 import { PageClient, type PageData } from "./offline/page_client.ts";
-import { FragmentRouter } from "./router.ts";
+import { FragmentRouter, MemoryRouter } from "./router.ts";
 
 function mount(): void {
   const root = document.getElementById("explorer");
@@ -12,7 +12,10 @@ function mount(): void {
   root.replaceChildren();
   if (held) {
     const data = JSON.parse(held.textContent) as PageData;
-    new App(root, new PageClient(data), new FragmentRouter(data.start), data.title);
+    // Within a frame of a notebook the page has no address of its own.
+    const isFramed = location.protocol === "about:";
+    const router = isFramed ? new MemoryRouter(data.start) : new FragmentRouter(data.start);
+    new App(root, new PageClient(data), router, data.title);
   } else {
     new App(root, new ServerClient(), new FragmentRouter());
   }

@@ -83,6 +83,29 @@ def test_a_trace_is_explored_without_python(browser: Browser, shared_stores: Pat
     assert "structure" in found["diff"] or "parameter" in found["diff"]
 
 
+def test_a_page_shows_itself_in_the_frame_of_a_notebook(
+    browser: Browser, shared_stores: Path, tmp_path: Path
+):
+    pytest.importorskip("anywidget")
+    from mlmd_lineage.explorer import widget
+
+    trace = ml.connect(shared_stores / "tfx_local.db").upstream("artifact/3")
+    file = tmp_path / "notebook.html"
+    file.write_text(widget.frame(trace.to_html(), 640), encoding="utf-8")
+
+    def look(page: Any) -> str:
+        inside = page.frame_locator("iframe")
+        inside.locator(".node.focus .box").click()
+        inside.locator("aside.details h2").wait_for()
+        inside.get_by_role("button", name="downstream").click()
+        inside.get_by_role("button", name="Back").click()
+        return str(inside.locator("aside.details h2").inner_text())
+
+    seen = browser.visit(file, look, offline=True)
+    assert seen.found == "model_run"
+    assert [wrong for wrong in seen.wrong if "about:srcdoc" not in wrong] == []
+
+
 def test_a_store_with_its_runs_opens_without_python(
     browser: Browser, shared_stores: Path, tmp_path: Path
 ):
