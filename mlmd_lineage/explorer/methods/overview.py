@@ -29,10 +29,10 @@ def overview(store: ExploredStore) -> dict[str, Any]:
     Members: ``store``, ``flavor``, ``schema_version``; ``kinds`` (how many ``artifacts``,
     ``executions``, ``contexts`` and ``events``); ``platforms`` (``name``, ``runs``);
     ``pipelines`` (``key``, ``name``, ``platform``, ``runs``, and ``last``: the newest runs, up to
-    12, each with ``key``, ``name``, ``status``, ``start``, ``duration`` and a ``metric`` by which
-    models are compared, where there is one); ``findings`` (``code``, ``severity``, ``count``,
-    ``message``) of the store's audit, the worst first; ``types`` (``name``, ``kind``, ``count``);
-    ``first_time``, ``last_time``; ``complete``, which is always true.
+    12, each with ``key``, ``name``, ``status``, ``start``, ``duration``; the newest also with the
+    ``metric`` by which models are compared, where there is one); ``findings`` (``code``,
+    ``severity``, ``count``, ``message``) of the store's audit, the worst first; ``types``
+    (``name``, ``kind``, ``count``); ``first_time``, ``last_time``; ``complete``, always true.
     """
     snapshot = store.snapshot()
     description = store.describe(snapshot)
@@ -54,8 +54,9 @@ def overview(store: ExploredStore) -> dict[str, Any]:
 def _pipeline(view: PipelineView) -> dict[str, Any]:
     runs = view.runs
     newest = runs[: -_LAST_RUNS - 1 : -1]
-    found = [_metrics(run) for run in newest]
-    telling = _telling(name for metrics in found for name in metrics)
+    # The metrics of a run are those of its steps, which are read for the newest run only.
+    metrics = _metrics(newest[0]) if newest else {}
+    telling = _telling(metrics)
     return {
         "key": view.node_key,
         "name": view.name,
@@ -69,10 +70,10 @@ def _pipeline(view: PipelineView) -> dict[str, Any]:
                 "start": milliseconds(run.started),
                 "duration": milliseconds(run.duration),
                 "metric": {"name": telling, "value": json_value(metrics[telling])}
-                if telling in metrics
+                if telling is not None and run is newest[0]
                 else None,
             }
-            for run, metrics in zip(newest, found, strict=True)
+            for run in newest
         ],
     }
 
@@ -85,14 +86,13 @@ def _metrics(run: PipelineRunView) -> dict[str, Any]:
 
 
 def _telling(names: Iterable[str]) -> str | None:
-    """Return the metric by which models are compared: one of a usual name, else the most common."""
-    counts = Counter(names)
+    """Return the metric by which models are compared: one of a usual name, else the first."""
 
-    def order(name: str) -> tuple[int, int, str]:
+    def order(name: str) -> tuple[int, str]:
         parts = (at for at, part in enumerate(_TELLING_METRICS) if part in name.casefold())
-        return next(parts, len(_TELLING_METRICS)), -counts[name], name
+        return next(parts, len(_TELLING_METRICS)), name
 
-    return min(counts, key=order, default=None)
+    return min(names, key=order, default=None)
 
 
 def _findings(store: ExploredStore) -> list[dict[str, Any]]:
