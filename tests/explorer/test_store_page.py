@@ -212,8 +212,9 @@ class TestWidget:
         widget = tfx.explore()
         sent: list[Any] = []
         monkeypatch.setattr(type(widget), "send", lambda _, *message: sent.append(message))
+        columns = {"method": "lineage", "params": {"key": "artifact/11"}}
         for number, (method, params) in enumerate(
-            [("node", {"key": "artifact/11"}), ("nod", {}), ("columns", {"key": "artifact/11"})]
+            [("node", {"key": "artifact/11"}), ("nod", {}), ("columns", columns)]
         ):
             widget._asked(widget, {"id": number, "method": method, "params": params}, [])
             waiting.until(lambda at=number: len(sent) > at, "the answer")
