@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -25,7 +27,7 @@ from mlmd_lineage.lineage.graph import LineageGraph, Trace
 from mlmd_lineage.snapshot import archive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Literal
 
     from mlmd_lineage.audit.bundle.time_stamps import Authority
@@ -94,7 +96,7 @@ def save_bundle(  # noqa: PLR0913 - each stands alone
         message = f"{target} exists already; give a new path for the bundle."
         raise errors.ConfigurationError(message)
     signer = None if key is None else signing.signer_for(key, public_key)
-    with within(timeout):
+    with within(timeout), _without_garbage_collection():
         files = _files(lineage, store, signer)
     _seal(files, signer, timestamp)
     as_zip = format == "zip" if format is not None else target.suffix == ".zip"
@@ -140,6 +142,22 @@ def _files(lineage: Any, store: Any, signer: signing.Signer | None) -> dict[str,
         manifest["public_key"] = signing.public_pem(signer)
     files[layout.MANIFEST] = (canonical_json.dumps(manifest) + "\n").encode()
     return files
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Have Python collect no garbage meanwhile.
+
+    Documents of millions of values, none of which refers to itself, are made here: looking for
+    cycles among them took a quarter of the time, and found none.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _facts(graph: LineageGraph) -> dict[str, Any]:

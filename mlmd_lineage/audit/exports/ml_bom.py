@@ -162,7 +162,7 @@ def _task(
 ) -> dict[str, Any]:
     made: dict[str, Any] = {
         "bom-ref": node.key,
-        "uid": content.urn(*node.key.split("/")),
+        "uid": content.urn_of(node.key),
         "name": printable(node.name),
         "taskTypes": [_TASK_TYPES.get(short_type(node.type), "build")],
         "properties": _properties(node),
