@@ -8,6 +8,8 @@ last entry: a snapshot, or only hashes.
 from __future__ import annotations
 
 import base64
+import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -30,7 +32,7 @@ from mlmd_lineage.snapshot import archive
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import pandas as pd
 
@@ -150,15 +152,21 @@ class Ledger:
         with locked(self.path / ENTRIES), within(timeout):
             # Read under the lock: rows that were read before another entry would lack its own.
             tables = store.snapshot()
-            report, state = self._report(tables, None, signer)
-            if report.problems:
-                message = (
-                    f"Nothing is added to the ledger {self.path}, as it was damaged: "
-                    f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
-                )
-                raise errors.ConfigurationError(message)
-            number = 1 if report.entry is None else report.entry.number + 1
-            files = self._keep(number, tables, state, snapshot=snapshot)
+            with self._draft() as draft, concurrent.futures.ThreadPoolExecutor(1) as pool:
+                # The snapshot is written while the rows are hashed.
+                saved = pool.submit(_save_snapshot, tables, draft) if snapshot else None
+                report, state = self._report(tables, None, signer)
+                if report.problems:
+                    message = (
+                        f"Nothing is added to the ledger {self.path}, as it was damaged: "
+                        f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
+                    )
+                    raise errors.ConfigurationError(message)
+                number = 1 if report.entry is None else report.entry.number + 1
+                kept = state_files.to_files(state)
+                if saved is not None:
+                    kept |= saved.result()
+                files = self._keep(number, draft, kept)
             content = _content(number, report, tables, state) | {"files": files}
             self._append(canonical_json.dumps(content).encode(), signer)
             self._forget(number)
@@ -310,36 +318,40 @@ class Ledger:
             raise ValueError(message)
         return raw
 
-    def _keep(
-        self,
-        number: int,
-        tables: Tables,
-        state: Mapping[str, store_state.KindState],
-        *,
-        snapshot: bool,
-    ) -> dict[str, str]:
-        """Write what is kept with an entry, and return its files with their SHA-256."""
-        target = self._folder(number)
+    @contextlib.contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """Have a folder filled that is removed again, unless it was renamed.
+
+        Raises:
+            ConfigurationError: It cannot be written.
+        """
+        draft = None
         try:
-            shutil.rmtree(target, ignore_errors=True)  # of an add that was interrupted
-            draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=self.path))
-            try:
-                content = state_files.to_files(state)
-                for name, raw in content.items():
-                    (draft / name).write_bytes(raw)
-                if snapshot:
-                    saved = archive.save(tables, draft / _SNAPSHOT, indexes=False)
-                    content[f"{_SNAPSHOT}/{MANIFEST}"] = (saved / MANIFEST).read_bytes()
-                files = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
-                draft.chmod(0o755)
-                draft.rename(target)
-            except BaseException:
-                shutil.rmtree(draft, ignore_errors=True)
-                raise
+            draft = Path(tempfile.mkdtemp(prefix=".state.", dir=self.path))
+            yield draft
         except OSError as error:
             message = f"The ledger {self.path} cannot be written: {error.strerror or error}."
             raise errors.ConfigurationError(message) from None
-        return files
+        finally:
+            if draft is not None:
+                shutil.rmtree(draft, ignore_errors=True)
+
+    def _keep(self, number: int, draft: Path, content: Mapping[str, bytes]) -> dict[str, str]:
+        """Keep a draft with an entry, and return its files with their SHA-256.
+
+        Args:
+            number: The number of the entry.
+            draft: The folder, in which a snapshot is already.
+            content: The files, by their names.
+        """
+        target = self._folder(number)
+        for name, raw in content.items():
+            if not name.startswith(_SNAPSHOT):
+                (draft / name).write_bytes(raw)
+        draft.chmod(0o755)
+        shutil.rmtree(target, ignore_errors=True)  # of an add that was interrupted
+        draft.rename(target)
+        return {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
 
     def _append(self, payload: bytes, signer: signing.Signer | None) -> None:
         if signer is not None:
@@ -376,6 +388,14 @@ class Ledger:
 
 _UNUSABLE = (errors.MLMDLineageError, OSError, ValueError, KeyError, TypeError)
 """The errors of files that were kept with an entry and were changed."""
+
+
+def _save_snapshot(tables: Tables, draft: Path) -> dict[str, bytes]:
+    """Write a snapshot into a folder, and return its manifest, which has the others' hashes."""
+    folder = draft / _SNAPSHOT
+    folder.mkdir()
+    archive.write(tables, folder, indexes=False)
+    return {f"{_SNAPSHOT}/{MANIFEST}": (folder / MANIFEST).read_bytes()}
 
 
 def _unusable(entry: LedgerEntry, error: Exception) -> str:
