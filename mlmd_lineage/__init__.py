@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.audit.exports.open_lineage import to_openlineage
     from mlmd_lineage.audit.exports.prov import to_prov, to_provn
     from mlmd_lineage.audit.exports.ro_crate import to_ro_crate
+    from mlmd_lineage.audit.exports.spdx import to_spdx
     from mlmd_lineage.audit.ledger.ledger import Ledger, LedgerReport
     from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.config.filesystem_schemes import register_scheme
@@ -156,6 +157,7 @@ __all__ = [
     "to_prov",
     "to_provn",
     "to_ro_crate",
+    "to_spdx",
     "verify_bundle",
 ]
 
@@ -232,6 +234,7 @@ _DEFINED_IN = {
     "to_prov": "audit.exports.prov",
     "to_provn": "audit.exports.prov",
     "to_ro_crate": "audit.exports.ro_crate",
+    "to_spdx": "audit.exports.spdx",
     "verify_bundle": "audit.bundle.verification",
 }
 
