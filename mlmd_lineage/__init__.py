@@ -161,7 +161,7 @@ __all__ = [
     "verify_bundle",
 ]
 
-_MODULES = ("errors", "testing")
+_MODULES = ("errors", "spark", "testing")
 _DEFINED_IN = {
     "ArchiveMetadataStore": "stores.archive",
     "ArtifactState": "snapshot.enums",
