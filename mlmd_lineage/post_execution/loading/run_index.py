@@ -199,10 +199,8 @@ class RunIndex:
 
     def dialect_of(self, execution: ExecutionFacts) -> int:
         """Return the number of the dialect that reads an execution."""
-        first = self.membership.dialect_numbers.get(execution.id, 0)
-        for number, dialect in enumerate(self._dialects[first:], first):
-            there = number == first or dialect.identify_runs(execution.contexts) is not None
-            if there and dialect.claims(execution):
+        for number in self.membership.readers(execution.id):
+            if self._dialects[number].claims(execution):
                 return number
         message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
         raise errors.ConfigurationError(message)

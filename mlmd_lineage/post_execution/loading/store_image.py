@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.post_execution.loading.context_sets import ContextSets
 from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
 from mlmd_lineage.post_execution.loading.row_values import (
     known_numbers,
@@ -97,6 +98,7 @@ class StoreImage:
         self._executions: dict[int, ExecutionFacts] = {}
         self._artifacts: dict[int, ArtifactFacts] = {}
         self._contexts: dict[int, ContextFacts] = {}
+        self._sets: dict[int, tuple[ContextFacts, ...]] = {}
         self._in_making: set[int] = set()
         self._texts: dict[str, dict[int, str]] = {}
 
@@ -169,23 +171,28 @@ class StoreImage:
         return sorted(self._context_rows)
 
     @functools.cached_property
-    def memberships(self) -> dict[int, list[int]]:
-        """For each execution the ids of its contexts, in order; only those that have any."""
+    def context_sets(self) -> ContextSets:
+        """The sets of contexts that executions belong to."""
         table = self._tables["Association"]
-        members = arrays.to_numpy(table["execution_id"])
-        order = np.lexsort((arrays.to_numpy(table["context_id"]), members))
-        contexts = arrays.to_numpy(table["context_id"])[order]
-        found, starts = np.unique(members[order], return_index=True)
-        bounds = [*starts.tolist(), len(contexts)]
-        every = contexts.tolist()
-        return {
-            number: every[bounds[at] : bounds[at + 1]] for at, number in enumerate(found.tolist())
-        }
+        pairs = (arrays.to_numpy(table[name]) for name in ("execution_id", "context_id"))
+        return ContextSets(np.array(self.execution_ids, np.int64), *pairs)
+
+    @property
+    def contexts_with_executions(self) -> set[int]:
+        """The ids of the contexts that hold any execution."""
+        return set(np.unique(arrays.to_numpy(self._tables["Association"]["context_id"])).tolist())
 
     def contexts_of(self, execution: int) -> tuple[ContextFacts, ...]:
         """Return the contexts of an execution, in order; those that have no row are left out."""
-        found = (self.context(number) for number in self.memberships.get(execution, ()))
-        return tuple(context for context in found if context is not None)
+        return self.contexts_of_set(self.context_sets.number_of(execution) or 0)
+
+    def contexts_of_set(self, number: int) -> tuple[ContextFacts, ...]:
+        """Return the contexts of a set, in order; those that have no row are left out."""
+        contexts = self._sets.get(number)
+        if contexts is None:
+            found = map(self.context, self.context_sets.contexts[number])
+            contexts = self._sets[number] = tuple(c for c in found if c is not None)
+        return contexts
 
     @functools.cached_property
     def _members(self) -> GroupedRows:
@@ -200,13 +207,18 @@ class StoreImage:
     @functools.cached_property
     def execution_ids(self) -> list[int]:
         """The ids of all executions that have a row, in order."""
-        return sorted(self._tables["Execution"]["id"].to_pylist())
+        numbers: list[int] = np.sort(arrays.to_numpy(self._tables["Execution"]["id"])).tolist()
+        return numbers
 
-    @functools.cached_property
-    def outlines(self) -> dict[int, tuple[str, str | None, int]]:
-        """The type, the name and the time of each execution."""
-        columns = ("id", "type_id", "name", "create_time_since_epoch")
-        rows = rows_of(self._tables["Execution"].select(columns))
+    def outlines(self, executions: Array) -> dict[int, tuple[str, str | None, int]]:
+        """Return the type, the name and the time of some executions."""
+        if not len(executions):
+            return {}
+        table = self._tables["Execution"].select(
+            ["id", "type_id", "name", "create_time_since_epoch"]
+        )
+        chosen = np.isin(arrays.to_numpy(table["id"]), executions)
+        rows = rows_of(table.filter(arrays.from_numpy(chosen)))
         return {row[0]: (self.type_of(row[1])[0], row[2] or None, row[3] or 0) for row in rows}
 
     @functools.cached_property
