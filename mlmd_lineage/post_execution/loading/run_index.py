@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
 from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
+from mlmd_lineage.post_execution.loading.row_values import without_gc
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 from mlmd_lineage.snapshot.enums import ExecutionState
@@ -96,7 +97,8 @@ class RunIndex:
     @functools.cached_property
     def membership(self) -> RunMembership:
         """Which executions belong to which runs and pipelines."""
-        return RunMembership(self.store_image, self._dialects, self._shared_contexts)
+        with without_gc():
+            return RunMembership(self.store_image, self._dialects, self._shared_contexts)
 
     # Runs
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from mlmd_lineage import deadline
 from mlmd_lineage.dialects.records import RunIdentity
+from mlmd_lineage.dialects.user_dialect import UserDialect
 from mlmd_lineage.post_execution.loading.context_sets import ExecutionRuns
 
 if TYPE_CHECKING:
@@ -136,10 +137,17 @@ class RunMembership:
             yield known[at]
             at += 1
             if at == len(known):
-                contexts = self._store_image.contexts_of_set(number)
-                later = range(known[-1] + 1, len(self._dialects))
-                found = (n for n in later if self._dialects[n].identify_runs(contexts) is not None)
-                known += itertools.islice(found, 1)
+                known += itertools.islice(self._later_readers(number, known[-1]), 1)
+
+    def _later_readers(self, number: int, last: int) -> Iterator[int]:
+        """Yield the dialects after one that knows the contexts of a set, too."""
+        known = type(self._dialects[last]).identify_runs
+        for later in range(last + 1, len(self._dialects)):
+            dialect = self._dialects[later]
+            # ZenML's contexts are TFX's.
+            same = type(dialect).identify_runs is known and not isinstance(dialect, UserDialect)
+            if same or dialect.identify_runs(self._store_image.contexts_of_set(number)) is not None:
+                yield later
 
     # Identities
 
