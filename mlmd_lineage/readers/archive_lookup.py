@@ -73,6 +73,10 @@ class ArchiveLookup:
         """Return some columns of a table."""
         return self._table(table).columns(columns)
 
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table as its first file has them, with what is noted there."""
+        return self._table(table).schema
+
     def graph(self, name: str) -> pa.Table:
         """Return a file of the graph's index."""
         return self._open(name, None).columns(None)

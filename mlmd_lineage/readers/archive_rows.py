@@ -72,6 +72,11 @@ class RowGroups:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the file, with its metadata."""
+        return self._file.schema_arrow
+
     def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
         """Return the rows whose column, by which they are ordered, has one of some numbers.
 
@@ -215,6 +220,11 @@ class TableParts:
         ends = np.cumsum([len(part) for part in parts])
         self.starts: list[int] = [0, *ends[:-1].tolist()]
         """The number of the first row of each file."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the first file, with its metadata."""
+        return self._parts[0].schema
 
     def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
         """Return the rows whose column, by which they are ordered, has one of some numbers."""
