@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlmd_lineage as ml
-from mlmd_lineage.explorer.server import ExplorerServer
+from mlmd_lineage.explorer.web.server import ExplorerServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import browser

@@ -254,12 +254,11 @@ def subgraph(message: Any, steps: list[Any]) -> Any:
         artifacts=[artifact for _, two, *_ in steps for artifact in two],
         contexts=[steps[0][3]],
     )
-    edge = message("PutLineageSubgraphRequest.EventEdge")
-    request.event_edges.extend(
-        edge(execution_index=place, artifact_index=2 * place + which, event=event)
-        for place, (_, _, events, _) in enumerate(steps)
-        for (which, _), event in zip(EVENTS, events, strict=True)
-    )
+    for place, (_, _, events, _) in enumerate(steps):
+        for (which, _), event in zip(EVENTS, events, strict=True):
+            edge = request.event_edges.add()
+            edge.execution_index, edge.artifact_index = place, 2 * place + which
+            edge.event.CopyFrom(event)
     request.options.reuse_context_if_already_exist = True
     return request
 

@@ -203,7 +203,7 @@ def case(
 def sampled(case: Case, least: int = 0) -> list[str]:
     """Return some of a store's nodes, the same in every run."""
     keys = list(case.graph)
-    whole = case.name in {"odd", "old"} and case.flavor == "sqlite"
+    whole = case.name == "odd" and case.flavor == "sqlite"
     count = len(keys) if whole else NODES[case.flavor]
     return random.Random(case.name).sample(keys, min(max(count, least), len(keys)))  # noqa: S311
 

@@ -45,6 +45,7 @@ TOP_LEVEL = [
     "scripts/test",
     "scripts/test-debian13",
     "scripts/test-oldest",
+    "scripts/test-tfx",
     "scripts/wheels",
     "setup.cfg",
     "setup.py",

@@ -1,7 +1,7 @@
 /** Questions to the Python side: over HTTP, or over the messages of a notebook's widget. */
 
 import { type BigScene, decodeScene } from "./drawing/big_scene_data.ts";
-import type { Answers, Licence, Method, Params, Scene, TooBig } from "./protocol.ts";
+import type { Answers, Licence, Method, Params, Scene, SceneMethod, TooBig } from "./protocol.ts";
 
 /** A question that could not be answered; the message says what failed and what to do. */
 export class AskError extends Error {}
@@ -10,27 +10,33 @@ export interface Client {
   /** What else the page may offer: questions beyond what lies in a file, for one. */
   readonly shell: "server" | "page" | "widget";
   ask<M extends Method>(method: M, params: Params, signal?: AbortSignal): Promise<Answers[M]>;
-  /** The columns of a lineage that is too big for marks in the page. */
-  columns(params: Params, signal?: AbortSignal): Promise<BigScene>;
+  /** The columns of a scene that is too big for marks in the page. */
+  columns(method: SceneMethod, params: Params, signal?: AbortSignal): Promise<BigScene>;
   licences(): Promise<Licence[]>;
 }
 
 /** Return parameters in one defined order, without those that say nothing. */
-export function canonical(params: Params): string {
-  const kept = Object.entries(params)
+export function kept(params: Params): Params {
+  const said = Object.entries(params)
     .filter(([, value]) => value !== null && value !== undefined)
     .sort(([one], [other]) => (one < other ? -1 : 1));
-  return JSON.stringify(Object.fromEntries(kept));
+  return Object.fromEntries(said);
 }
 
-/** Ask for a scene as marks, or as columns where it is over the limit. */
-export async function askScene(
+/** Return parameters as one text, by which answers are found again. */
+export function canonical(params: Params): string {
+  return JSON.stringify(kept(params));
+}
+
+/** Return a scene as it came, or its columns where it is over the limit. */
+export async function sceneOf(
   client: Client,
+  method: SceneMethod,
   params: Params,
+  answer: Scene | TooBig,
   signal?: AbortSignal,
 ): Promise<Scene | BigScene> {
-  const answer: Scene | TooBig = await client.ask("lineage", params, signal);
-  return "big" in answer ? client.columns(params, signal) : answer;
+  return "big" in answer ? client.columns(method, params, signal) : answer;
 }
 
 /** A client that tells how many questions wait for their answers. */
@@ -50,8 +56,8 @@ export class CountingClient implements Client {
     return this.counted(this.inner.ask(method, params, signal));
   }
 
-  columns(params: Params, signal?: AbortSignal): Promise<BigScene> {
-    return this.counted(this.inner.columns(params, signal));
+  columns(method: SceneMethod, params: Params, signal?: AbortSignal): Promise<BigScene> {
+    return this.counted(this.inner.columns(method, params, signal));
   }
 
   licences(): Promise<Licence[]> {
@@ -76,9 +82,9 @@ export class ServerClient implements Client {
     return (await response.json()) as Answers[M];
   }
 
-  async columns(params: Params, signal?: AbortSignal): Promise<BigScene> {
-    const response = await this.get(`${this.base}/api/columns`, params, signal);
-    return decodeScene(await response.arrayBuffer());
+  async columns(method: SceneMethod, params: Params, signal?: AbortSignal): Promise<BigScene> {
+    const response = await this.get(`${this.base}/api/columns`, { method, params: kept(params) }, signal);
+    return decodeScene(await response.arrayBuffer(), { method, params });
   }
 
   async licences(): Promise<Licence[]> {
@@ -134,11 +140,12 @@ export class WidgetClient implements Client {
     return (await this.send(method, params, signal)) as Answers[M];
   }
 
-  async columns(params: Params, signal?: AbortSignal): Promise<BigScene> {
-    const bytes = await this.send("columns", params, signal);
+  async columns(method: SceneMethod, params: Params, signal?: AbortSignal): Promise<BigScene> {
+    const bytes = await this.send("columns", { method, params: kept(params) }, signal);
     if (!(bytes instanceof DataView)) throw new AskError("The kernel sent no columns.");
     return decodeScene(
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
+      { method, params },
     );
   }
 

@@ -259,6 +259,14 @@ export interface SearchAnswer {
   said?: string | null;
 }
 
+/** The methods whose answers are scenes of any size. */
+export type SceneMethod = "lineage" | "path" | "impact";
+
+/** The platforms' statuses of a big scene, by their places among its statuses. */
+export interface StatusesAnswer {
+  statuses: number[];
+}
+
 export interface LabelsAnswer {
   labels: Record<string, [label: string, type: string | null]>;
 }
@@ -283,6 +291,7 @@ export interface Answers {
   diff: DiffAnswer;
   search: SearchAnswer;
   labels: LabelsAnswer;
+  statuses: StatusesAnswer;
 }
 
 export type Method = keyof Answers;

@@ -53,7 +53,7 @@ function encoded(): ArrayBuffer {
 }
 
 test("columns are read as they were written", () => {
-  const scene = decodeScene(encoded());
+  const scene = decodeScene(encoded(), { method: "lineage", params: {} });
   assert.equal(scene.said, "é");
   assert.deepEqual([0, 1, 2].map((node) => idOf(scene, node)), ["artifact/5", `execution/${2 ** 40}`, "fold:x"]);
   assert.deepEqual([...scene.x], [0, 180, 360]);

@@ -55,6 +55,8 @@ class Dialect:
     """The platform's name for people; the dialect's name where it is empty."""
     original_properties: tuple[str, ...] = ()
     """The properties in which a cached execution names the one whose results it reuses."""
+    group_properties: tuple[str, ...] = ()
+    """The properties in which a step names, by its id, the group of steps that holds it."""
     canceled_is_skipped = False
     """Whether CANCELED means that a condition was false, which does not touch the run's status."""
     outline_properties: tuple[str, ...] | None = None

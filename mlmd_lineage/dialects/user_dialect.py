@@ -32,6 +32,7 @@ class UserDialect(Dialect):
         self.name = dialect.name
         self.platform = dialect.platform
         self.original_properties = dialect.original_properties
+        self.group_properties = dialect.group_properties
         self.canceled_is_skipped = dialect.canceled_is_skipped
         self.attributed_types = dialect.attributed_types
         self.repeats_are_attempts = dialect.repeats_are_attempts

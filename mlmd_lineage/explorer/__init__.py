@@ -1,1 +1,1 @@
-"""The explorer: a JSON interface over the public API, its server, its page and its widget."""
+"""The explorer: a JSON interface over the public API, its server, its pages and its widget."""

@@ -1,4 +1,4 @@
-"""The methods of the explorer, by their names, and the check of the parameters that they are given.
+"""The methods of the explorer, by their names.
 
 Each is a function over the public API: its answer says the same as Python's, as values that the
 ``json`` module takes. ``docs/explorer-api.md`` describes them.
@@ -9,21 +9,23 @@ Each is a function over the public API: its answer says the same as Python's, as
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import (
+from mlmd_lineage.explorer.methods import (
     columns,
     comparison,
     export,
     lineage,
     node,
     overview,
+    paths,
     pipeline,
     run,
     search,
 )
+from mlmd_lineage.explorer.parameters import checked
+from mlmd_lineage.snapshot.json_values import exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,14 +34,15 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, Callable[..., Any]] = {
     "columns": columns.columns,
+    "statuses": columns.statuses,
     "overview": overview.overview,
     "pipeline": pipeline.pipeline,
     "metrics": pipeline.metrics,
     "run": run.run,
     "node": node.node,
     "lineage": lineage.lineage,
-    "path": lineage.path,
-    "impact": lineage.impact,
+    "path": paths.path,
+    "impact": paths.impact,
     "labels": lineage.labels,
     "diff": comparison.diff,
     "search": search.search,
@@ -49,27 +52,6 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 ``columns`` answers with bytes, all others with what the ``json`` module takes.
 """
-
-ALIASES = {"path": {"from": "source", "to": "target"}}
-"""The names of parameters that Python keeps for itself, and what they are called here."""
-
-_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "str": (lambda value: isinstance(value, str), "a text"),
-    "bool": (lambda value: isinstance(value, bool), "true or false"),
-    "int": (
-        lambda value: isinstance(value, int) and not isinstance(value, bool),
-        "a whole number",
-    ),
-    "Sequence[str]": (
-        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
-        "a list of texts",
-    ),
-    "Sequence[int]": (
-        lambda value: isinstance(value, list) and all(type(item) is int for item in value),
-        "a list of whole numbers",
-    ),
-    "Mapping[str, Any]": (lambda value: isinstance(value, dict), "an object"),
-}
 
 
 def ask(store: ExploredStore, method: str, parameters: Mapping[str, Any]) -> Any:
@@ -92,27 +74,5 @@ def ask(store: ExploredStore, method: str, parameters: Mapping[str, Any]) -> Any
         near = errors.did_you_mean(method, METHODS)
         message = f"The explorer has no method {method!r}.{near}"
         raise errors.ConfigurationError(message)
-    aliases = ALIASES.get(method, {})
-    given = {aliases.get(name, name): value for name, value in parameters.items()}
-    _check(method, function, given)
-    return function(store, **given)
-
-
-def _check(method: str, function: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that a method does not have, or that are of another kind."""
-    _, *known = inspect.signature(function).parameters.values()
-    names = {parameter.name: parameter for parameter in known}
-    for name, value in parameters.items():
-        if name not in names:
-            near = errors.did_you_mean(name, names)
-            message = f"The method {method!r} has no parameter {name!r}.{near}"
-            raise errors.ConfigurationError(message)
-        kind, _, optional = str(names[name].annotation).partition(" | ")
-        fits, what = _KINDS[kind]
-        if not fits(value) and not (optional and value is None):
-            message = f"The parameter {name!r} of {method!r} is {what}, not {value!r}."
-            raise errors.ConfigurationError(message)
-    for parameter in known:
-        if parameter.default is parameter.empty and parameter.name not in parameters:
-            message = f"The method {method!r} needs the parameter {parameter.name!r}."
-            raise errors.ConfigurationError(message)
+    answer = function(store, **checked(method, function, parameters))
+    return answer if isinstance(answer, bytes) else exact(answer)

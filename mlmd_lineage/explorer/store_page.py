@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.explorer import addresses, overview, pipeline, run
+from mlmd_lineage.explorer import addresses
+from mlmd_lineage.explorer.methods import overview, pipeline, run
 from mlmd_lineage.lineage.render import explorer_page
 
 if TYPE_CHECKING:

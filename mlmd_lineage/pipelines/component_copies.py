@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores.component import Component
 
 
-def taken_apart(component: Component) -> tuple[type[Component], dict[str, Any]]:
+def serialized(component: Component) -> tuple[type[Component], dict[str, Any]]:
     """Return the class and the fields of a component, secrets among them."""
     kind = type(component)
     return kind, {name: getattr(component, name) for name in kind.model_fields}
 
 
-def put_together(parts: tuple[type[Component], dict[str, Any]]) -> Any:
+def deserialized(parts: tuple[type[Component], dict[str, Any]]) -> Any:
     """Return a component, given its class and its fields."""
     kind, fields = parts
     return kind(**fields)

@@ -16,24 +16,34 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def reference_to(pipeline: PipelineFunction) -> tuple[str, str]:
+def found_reference_to(pipeline: PipelineFunction) -> tuple[str, str] | None:
     """Return the module and the name by which another process finds a pipeline.
+
+    Returns:
+        None where it is defined in a notebook, at a prompt, or within a function.
+    """
+    module = sys.modules.get(pipeline.function.__module__)
+    if module is None:
+        return None
+    name = next((n for n, value in vars(module).items() if value is pipeline), None)
+    is_interactive = module.__name__ == "__main__" and not hasattr(module, "__file__")
+    return None if name is None or is_interactive else (module.__name__, name)
+
+
+def reference_to(pipeline: PipelineFunction) -> tuple[str, str]:
+    """Return the module and the name by which a process of another machine finds a pipeline.
 
     Raises:
         ConfigurationError: It is defined in a notebook, at a prompt, or within a function.
     """
-    module = sys.modules.get(pipeline.function.__module__)
-    name = next((n for n, value in vars(module).items() if value is pipeline), None)
-    is_interactive = getattr(module, "__name__", "") == "__main__" and not hasattr(
-        module, "__file__"
-    )
-    if module is None or name is None or is_interactive:
+    found = found_reference_to(pipeline)
+    if found is None:
         message = (
-            f"Other processes cannot import the pipeline {pipeline.name!r}, which is defined in a "
-            "notebook, at a prompt or within a function. Define it in a module, or use jobs=1."
+            f"Other machines cannot import the pipeline {pipeline.name!r}, which is defined in a "
+            "notebook, at a prompt or within a function. Define it in a module."
         )
         raise errors.ConfigurationError(message)
-    return module.__name__, name
+    return found
 
 
 def find_pipeline(module_name: str, name: str) -> PipelineFunction:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.orchestration.tasks import RunTasks
 from mlmd_lineage.orchestration.worker_processes import refuse_start_in_worker
+from mlmd_lineage.pipelines import by_value
 from mlmd_lineage.pipelines.progress import reporter
-from mlmd_lineage.pipelines.references import reference_to
+from mlmd_lineage.pipelines.references import found_reference_to
 from mlmd_lineage.pipelines.step_execution import PipelineValueSaver, RunSettings
 from mlmd_lineage.pipelines.step_task import PipelineStepTask
 from mlmd_lineage.post_execution.views import ArtifactView
@@ -102,8 +103,8 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
     """Refuse what cannot be run, before anything is recorded.
 
     Raises:
-        ConfigurationError: The orchestrator runs no pipelines of this library, or other processes
-            cannot import this one.
+        ConfigurationError: The orchestrator runs no pipelines of this library, or this one cannot
+            be handed to other processes.
     """
     orchestrator = stack.orchestrator
     if type(orchestrator).run is BaseOrchestrator.run:
@@ -113,8 +114,9 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
             f"{call.pipeline.name!r}. Use the flavor 'local', or one of your own that has run()."
         )
         raise errors.ConfigurationError(message)
-    if isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1:
-        reference_to(call.pipeline)
+    is_parallel = isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1
+    if is_parallel and found_reference_to(call.pipeline) is None:
+        by_value.serialized(call.pipeline)
 
 
 def _check_parameters(call: PipelineCall) -> None:

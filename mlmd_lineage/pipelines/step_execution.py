@@ -47,6 +47,7 @@ class RunSettings:
         explain: Whether each step says why its results were reused or were not.
         recorder: The recorder of the run, in the process that started it; elsewhere each step
             takes part in the run by its name.
+        source: The parts of the step's source, where this process cannot read it.
     """
 
     run: str
@@ -55,6 +56,7 @@ class RunSettings:
     enable_cache: bool | None = None
     explain: bool = False
     recorder: RunRecorder | None = None
+    source: Mapping[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +142,8 @@ def _record(
         parameters=planned.parameters,
         inputs=_sources(planned, call, run),
     )
-    key = cache_key(step, planned.parameters, recorded.inputs)
+    source = settings.source or source_parts(step.function)
+    key = cache_key(step, source, planned.parameters, recorded.inputs)
     recorded.look_up(key, may_reuse=may_reuse(step, call, settings))
     with recorded:
         if not recorded.is_cached:
@@ -174,6 +177,7 @@ def may_reuse(step: PipelineStep[Any, Any], call: PipelineCall, settings: RunSet
 
 def cache_key(
     step: PipelineStep[Any, Any],
+    source: Mapping[str, str],
     parameters: Mapping[str, Any],
     inputs: Mapping[str, tuple[RecordedArtifact, ...]],
 ) -> CacheKey:
@@ -183,7 +187,7 @@ def cache_key(
         ConfigurationError: A package of its environment is not installed.
     """
     return CacheKey.of(
-        source=source_parts(step.function),
+        source=source,
         parameters={name: _text(value) for name, value in parameters.items()},
         inputs=inputs,
         environment={name: _version(step, name) for name in step.environment},

@@ -14,24 +14,27 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
 from mlmd_lineage.orchestration.tasks import StepOutcome
-from mlmd_lineage.pipelines import component_copies
+from mlmd_lineage.pipelines import by_value, component_copies
 from mlmd_lineage.pipelines.pipeline_call import PipelineCall
-from mlmd_lineage.pipelines.references import find_pipeline, reference_to
+from mlmd_lineage.pipelines.references import find_pipeline, found_reference_to, reference_to
 from mlmd_lineage.pipelines.step_execution import RunSettings, execute
+from mlmd_lineage.recording.caching.source_digest import source_parts
 from mlmd_lineage.recording.liveness import dead_runs
 from mlmd_lineage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from mlmd_lineage.pipelines.pipeline_call import PipelineFunction
     from mlmd_lineage.pipelines.plan import PlannedStep
 
 
 class PipelineStepTask:
     """One step of one run.
 
-    It is sent to another process as the module and name of its pipeline, and with the passwords
-    of its stores: only over a pipe, and never into a file.
+    It is sent to another process as the module and name of its pipeline, or with its code where
+    no module holds it, and with the passwords of its stores: only over a pipe, and never into a
+    file.
     """
 
     def __init__(self, call: PipelineCall, name: str, settings: RunSettings) -> None:
@@ -61,14 +64,28 @@ class PipelineStepTask:
             raise errors.ConfigurationError(message) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = self._settings
+        settings, pipeline = self._settings, self._call.pipeline
+        find: Callable[..., PipelineFunction] = find_pipeline
+        reference: tuple[Any, ...] | None = found_reference_to(pipeline)
+        source = None
+        if reference is None:
+            find, reference = by_value.deserialized, (by_value.serialized(pipeline),)
+            # Of code that no file holds, only this process can read the source.
+            source = source_parts(self._planned.step.function)
         return _task, (
-            *reference_to(self._call.pipeline),
+            find,
+            reference,
             self._call.parameters,
             self._name,
-            dataclasses.replace(settings, store=None, artifact_store=None, recorder=None),  # type: ignore[arg-type]
-            component_copies.taken_apart(settings.store.metadata_store),
-            component_copies.taken_apart(settings.artifact_store),
+            dataclasses.replace(
+                settings,
+                store=None,  # type: ignore[arg-type]
+                artifact_store=None,  # type: ignore[arg-type]
+                recorder=None,
+                source=source,
+            ),
+            component_copies.serialized(settings.store.metadata_store),
+            component_copies.serialized(settings.artifact_store),
         )
 
     def command(self) -> Sequence[str]:
@@ -121,8 +138,8 @@ class PipelineStepTask:
 
 
 def _task(  # noqa: PLR0913, PLR0917 - what another process needs
-    module: str,
-    pipeline: str,
+    find: Callable[..., PipelineFunction],
+    reference: tuple[Any, ...],
     parameters: dict[str, Any],
     name: str,
     settings: RunSettings,
@@ -132,10 +149,10 @@ def _task(  # noqa: PLR0913, PLR0917 - what another process needs
     """Return a task in the process to which it was sent."""
     settings = dataclasses.replace(
         settings,
-        store=Store(component_copies.put_together(metadata_store)),
-        artifact_store=component_copies.put_together(artifact_store),
+        store=Store(component_copies.deserialized(metadata_store)),
+        artifact_store=component_copies.deserialized(artifact_store),
     )
-    call = PipelineCall(find_pipeline(module, pipeline), parameters)
+    call = PipelineCall(find(*reference), parameters)
     return PipelineStepTask(call, name, settings)
 
 

@@ -102,8 +102,12 @@ def duration_text(duration: dt.timedelta) -> str:
 
     >>> duration_text(dt.timedelta(seconds=3.25)), duration_text(dt.timedelta(seconds=4000))
     ('3.2 s', '1 h 6 min')
+    >>> duration_text(dt.timedelta(seconds=0.012))
+    '12 ms'
     """
     seconds = duration.total_seconds()
+    if 0 < seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

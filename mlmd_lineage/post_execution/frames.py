@@ -80,10 +80,20 @@ class StoreFrames(Frames):
     """
 
     _run_names: RunNames | None = None
+    _writing_types: frozenset[int] = frozenset()
 
     def with_run_names(self, names: RunNames | None) -> Self:
         """Return these frames, in which runs have the names that people gave them in Kubeflow."""
         self._run_names = names
+        return self
+
+    def with_writing_types(self, types: frozenset[int]) -> Self:
+        """Return these frames of a part of a store, where other executions wrote artifacts.
+
+        Args:
+            types: The ids of the types of executions that wrote artifacts anywhere in the store.
+        """
+        self._writing_types = types
         return self
 
     def __repr__(self) -> str:
@@ -321,7 +331,8 @@ class StoreFrames(Frames):
         return read_tables(self._read, dialects())
 
     def _run_index(self) -> RunIndex:
-        return RunIndex(StoreImage(self._tables()), dialects())
+        image = StoreImage(self._tables(), writing_types=self._writing_types)
+        return RunIndex(image, dialects())
 
     def _outlines(
         self, choose: Callable[[RunMembership], Collection[str]] | None = None
@@ -329,7 +340,8 @@ class StoreFrames(Frames):
         """Return runs in outline, in the order of pipelines; all, unless some are chosen."""
         names = needed_properties(dialects())
         if names is not None:
-            outlines = RunOutlines(self._read_properties(OUTLINE_TABLES, names), dialects())
+            tables = self._read_properties(OUTLINE_TABLES, names)
+            outlines = RunOutlines(tables, dialects(), writing_types=self._writing_types)
             membership = outlines.membership
             found = outlines.runs(None if choose is None else choose(membership))
             if found is not None:

@@ -73,6 +73,10 @@ class ArchiveLookup:
         """Return some columns of a table."""
         return self._table(table).columns(columns)
 
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table as its first file has them, with what is noted there."""
+        return self._table(table).schema
+
     def graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
         """Return a file of the graph's index."""
         return pa.ipc.open_file(self._block_file(name))

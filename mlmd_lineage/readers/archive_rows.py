@@ -77,6 +77,11 @@ class RowGroups:
             if (bounds.least[0], bounds.greatest[-1]) != keys:
                 self._refuse("its rows are others than those that the manifest says")
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the file, with its metadata."""
+        return self._file.schema_arrow
+
     def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
         """Return the rows whose column, by which they are ordered, has one of some numbers.
 
@@ -251,6 +256,11 @@ class LazyRowGroups:
         """Return rows by their numbers, which are in order."""
         return self._file.at(rows) if len(rows) else arrays.empty_table(self._schema)
 
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns as the file has them, with what is noted there."""
+        return self._file.schema
+
     def columns(self, names: list[str]) -> pa.Table:
         """Return some columns of all rows."""
         return self._file.columns(names)
@@ -264,6 +274,11 @@ class TableParts:
         ends = np.cumsum([part.rows for part in parts])
         self.starts: list[int] = [0, *ends[:-1].tolist()]
         """The number of the first row of each file."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the first file, with its metadata."""
+        return self._parts[0].schema
 
     def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
         """Return the rows whose column, by which they are ordered, has one of some numbers."""

@@ -23,6 +23,7 @@ from mlmd_lineage.readers.archive_files import (
 )
 from mlmd_lineage.readers.archive_lookup import ArchiveLookup, among
 from mlmd_lineage.readers.archive_manifest import Manifest, read_manifest
+from mlmd_lineage.readers.table_rows import TableRows
 from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
@@ -51,11 +52,11 @@ class ArchiveReader:
         self._lock = threading.RLock()
         self.kept: dict[str, Any] = {}
         self._held: dict[str, pa.Table] = {}
-        self._orders: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._rows = TableRows(self.table)
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables."""
-        manifest = self._manifest
+        manifest = self.manifest
         with self._lock:
             return Tables(
                 {name: self.table(name) for name in wanted(tables)},
@@ -66,12 +67,12 @@ class ArchiveReader:
 
     def ask(self, question: Callable[[ArchiveSession], T]) -> T:
         """Answer a question."""
-        source = self._manifest.source
+        source = self.manifest.source
         with self._lock:
             return question(ArchiveSession(self, source))
 
     @functools.cached_property
-    def _files(self) -> ArchiveFiles:
+    def files(self) -> ArchiveFiles:
         """The files of the archive: those of its folder, those in a bundle, or those at a URL."""
         if self._url is not None:
             from mlmd_lineage.readers.remote_archive_files import RemoteArchiveFiles
@@ -82,9 +83,9 @@ class ArchiveReader:
         return FilesBelow(files_at(self._path), ARCHIVE_FOLDER)
 
     @functools.cached_property
-    def _manifest(self) -> Manifest:
+    def manifest(self) -> Manifest:
         """The manifest of the generation that is read: the newest, unless a moment was given."""
-        newest = read_manifest(self._files)
+        newest = read_manifest(self.files)
         moment = self._as_of
         # A moment that is given is told to the millisecond.
         fitting = [
@@ -96,21 +97,31 @@ class ArchiveReader:
             return newest
         if moment is not None and not fitting:
             message = (
-                f"{self._files.path} holds no generation of {moment.isoformat()} or before; its "
+                f"{self.files.path} holds no generation of {moment.isoformat()} or before; its "
                 f"oldest is of {newest.generations[0].taken_at.isoformat()}."
             )
             raise errors.NotFoundError(message)
-        return read_manifest(self._files, fitting[-1].manifest, fitting[-1].sha256)
+        return read_manifest(self.files, fitting[-1].manifest, fitting[-1].sha256)
 
     def generations(self) -> tuple[Generation, ...]:
         """Return the states of the store that the archive holds, oldest first."""
-        return read_manifest(self._files).generations
+        return read_manifest(self.files).generations
+
+    def table_notes(self) -> dict[str, list[notes.Note]]:
+        """Return what was noted on each table, for which its rows are not read."""
+        if self._lookup is None:  # of such an archive each file is read whole
+            return {name: notes.notes_of(self.table(name)) for name in self.manifest.tables}
+        found = {}
+        for name in self.manifest.tables:
+            with reading(self.files.path / f"{name}.parquet"):
+                found[name] = notes.notes_of(self._lookup.schema(name).empty_table())
+        return found
 
     @functools.cached_property
     def _lookup(self) -> ArchiveLookup | None:
         """What finds single rows; None where the archive has no indexes."""
-        manifest = self._manifest
-        return ArchiveLookup(self._files, manifest) if manifest.checksums else None
+        manifest = self.manifest
+        return ArchiveLookup(self.files, manifest) if manifest.checksums else None
 
     def table(self, name: str) -> pa.Table:
         """Return a table as its schema says.
@@ -121,25 +132,23 @@ class ArchiveReader:
         """
         deadline.check()
         if name not in self._held:
-            files = self._manifest.tables.get(name, ())
+            files = self.manifest.tables.get(name, ())
             parts = [self._read_file(name, file) for file in files]
             if not parts:
-                message = (
-                    f"{self._files.path} is an archive without {name}. Restore it from a copy."
-                )
+                message = f"{self.files.path} is an archive without {name}. Restore it from a copy."
                 raise errors.DamagedStoreError(message)
-            with reading(self._files.path / files[0]):
+            with reading(self.files.path / files[0]):
                 whole = pa.concat_tables(parts).replace_schema_metadata(parts[0].schema.metadata)
                 self._held[name] = as_schema(name, whole)
         return self._held[name]
 
     def _read_file(self, table: str, file: str) -> pa.Table:
         """Return the rows of one file of a table."""
-        path = self._files.path / file
-        described = self._manifest.files.get(file)
+        path = self.files.path / file
+        described = self.manifest.files.get(file)
         rows, digest = (described.rows, described.sha256) if described else (0, "")
         with reading(path):
-            raw = self._files.read(file, archive_limits.MOST_TABLE_BYTES)
+            raw = self.files.read(file, archive_limits.MOST_TABLE_BYTES)
             if hashlib.sha256(raw).hexdigest() != digest:
                 message = (
                     f"{path} is not the file that its manifest describes: it was changed or "
@@ -153,26 +162,15 @@ class ArchiveReader:
         if not where:
             return self.table(name)
         if name not in self._held and self._lookup is not None:
-            with reading(self._files.path / f"{name}.parquet"):
+            with reading(self.files.path / f"{name}.parquet"):
                 return self._as_schema(name, self._lookup.rows(name, where))
-        whole = self.table(name)
-        first, *others = where
-        keys, rows = self.order(name, first)
-        # A number beyond the column's own could not be compared, and no row has it.
-        values = np.array(sorted(v for v in set(where[first]) if _fits(v)), keys.dtype)
-        starts, ends = keys.searchsorted(values), keys.searchsorted(values, side="right")
-        counts = ends - starts
-        at = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
-        part = whole.take(arrays.from_numpy(np.sort(rows[at])))
-        for column in others:
-            part = part.filter(arrays.from_numpy(among(part[column], where[column])))
-        return part
+        return self._rows.rows(name, where)
 
     def columns(self, name: str, columns: Collection[str]) -> pa.Table:
         """Return some columns of a table."""
         wanted_columns = [column for column in SCHEMAS[name].names if column in columns]
         if name not in self._held and self._lookup is not None:
-            with reading(self._files.path / f"{name}.parquet"):
+            with reading(self.files.path / f"{name}.parquet"):
                 return self._lookup.columns(name, wanted_columns)
         return self.table(name).select(wanted_columns)
 
@@ -181,7 +179,7 @@ class ArchiveReader:
         with self._lock:
             if table in self._held or self._lookup is None:
                 return self.table(table).take(arrays.from_numpy(rows))
-            with reading(self._files.path / f"{table}.parquet"):
+            with reading(self.files.path / f"{table}.parquet"):
                 order = np.argsort(rows)
                 found = self._as_schema(table, self._lookup.at(table, rows[order]))
                 return found.take(arrays.from_numpy(np.argsort(order)))
@@ -194,11 +192,11 @@ class ArchiveReader:
     def stored_graph(self) -> dict[str, ArchiveGraphFile] | None:
         """Return the files of the graph's index; None where the archive does not hold them."""
         with self._lock:
-            if self._lookup is None or not self._manifest.graph:
+            if self._lookup is None or not self.manifest.graph:
                 return None
             found = {}
-            for name, file in self._manifest.graph.items():
-                path = self._files.path / file
+            for name, file in self.manifest.graph.items():
+                path = self.files.path / file
                 with reading(path):
                     found[name] = ArchiveGraphFile(path, self._lookup, file, self._lock)
             return found
@@ -214,20 +212,6 @@ class ArchiveReader:
             if plain != kind or (key and part[field.name].null_count):
                 return as_schema(name, part)
         return part
-
-    def order(self, name: str, column: str) -> tuple[Any, Any]:
-        """Return a column's values in order, and the rows in which they stand."""
-        if (name, column) not in self._orders:
-            values = self.table(name)[column]
-            rows = np.flatnonzero(arrays.to_numpy(values.is_valid()))
-            values = values.drop_null()
-            if pa.types.is_integer(values.type):
-                keys = arrays.to_numpy(values)
-            else:
-                keys = np.array(values.cast(pa.string()).to_pylist(), object)
-            by_key = np.argsort(keys, kind="stable")
-            self._orders[name, column] = keys[by_key], rows[by_key]
-        return self._orders[name, column]
 
 
 class ArchiveGraphFile:
@@ -341,10 +325,6 @@ def reading(path: Place) -> Iterator[None]:
         what = type(error).__name__
         message = f"{path} cannot be read ({what}). Restore the archive from a copy."
         raise errors.DamagedStoreError(message) from None
-
-
-def _fits(value: int | str) -> bool:
-    return isinstance(value, str) or -(2**63) <= value < 2**63
 
 
 def _parquet_table(path: Place, raw: bytes, name: str, rows: int) -> pa.Table:

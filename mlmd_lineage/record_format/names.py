@@ -42,6 +42,8 @@ RECORDER_PROPERTY, RECORDER_PREFIX = "__recorder_{}__", "__recorder_"
 
 # On artifacts
 SHA256 = "sha256"
+NO_DIGEST = "__no_digest__"
+"""1 where no digest was taken of an artifact, as was asked for; later steps take none."""
 DISPLAY_NAME = "display_name"
 
 EXTERNAL_ID_PREFIX = "mlmd_lineage:"

@@ -27,6 +27,8 @@ Plain: TypeAlias = "bool | int | float | str"
 _LEAST_INT, _MOST_INT = -(2**31), 2**31 - 1  # MLMD's columns in MySQL and PostgreSQL
 MOST_TEXT = 2000
 """Bytes of a text; PostgreSQL's index of MLMD's properties takes about 2,700."""
+_SHORT = MOST_TEXT // 4
+"""Letters of a text that is not longer than that, whatever they are."""
 MOST_NAME = 200
 """Characters of a property's name; MLMD's column in MySQL takes 255."""
 _KEPT_NAMES = 1024
@@ -57,37 +59,55 @@ def encode(
     found: dict[str, Plain] = {}
     specs: dict[str, dict[str, Any]] = {}
     taken: set[str] = set()
-    for name, given, is_own in _all_of(values, own):
-        stored, spec = (name, {}) if is_own else _stored_name(name, taken)
-        taken.update(_folded(stored))
-        value = scalar(given)
-        if not _is_plain(value):
-            try:
-                value = dumps(value)
-            except UnrecordableValueError as error:
-                message = (
-                    f"{name!r} cannot be recorded: {error}. Record it as an artifact, or what "
-                    "matters of it as text, numbers, lists and dicts."
-                )
-                raise UnrecordableValueError(message) from None
-            spec["json"] = True
-        if isinstance(value, str):
-            first, *others = _pieces(value)
-            found[stored] = first
-            for number, piece in enumerate(others, 1):
-                found[_PIECE.format(number, stored)] = piece
-            if others:
-                spec["pieces"] = len(others) + 1
-        else:
-            found[stored] = value
+    for name, given in own.items():
+        taken |= _folded(name)
+        spec = _keep(found, name, given, name)
+        if spec:
+            specs[name] = spec
+    for name, given in values.items():
+        if not isinstance(name, str):
+            message = f"The name of a value has to be a text, and {name!r} is none."
+            raise UnrecordableValueError(message)
+        stored, spec = _stored_name(name, taken)
+        taken |= _folded(stored)
+        spec |= _keep(found, stored, given, name)
         if spec:
             specs[stored] = spec
     if specs:
-        first, *others = _pieces(json.dumps(specs))
-        found[names.ENCODED] = first
-        for number, piece in enumerate(others, 1):
-            found[_PIECE.format(number, names.ENCODED)] = piece
+        _keep_text(found, names.ENCODED, json.dumps(specs))
     return found
+
+
+def _keep(found: dict[str, Plain], stored: str, given: Any, name: str) -> dict[str, Any]:
+    """Add a value to properties, and return what says how it is kept; nothing where it is plain."""
+    value: Any = scalar(given)
+    spec: dict[str, Any] = {}
+    if not _is_plain(value):
+        try:
+            value = dumps(value)
+        except UnrecordableValueError as error:
+            message = (
+                f"{name!r} cannot be recorded: {error}. Record it as an artifact, or what "
+                "matters of it as text, numbers, lists and dicts."
+            )
+            raise UnrecordableValueError(message) from None
+        spec["json"] = True
+    if isinstance(value, str) and len(value) > _SHORT:
+        pieces = _keep_text(found, stored, value)
+        if pieces > 1:
+            spec["pieces"] = pieces
+    else:
+        found[stored] = value
+    return spec
+
+
+def _keep_text(found: dict[str, Plain], stored: str, text: str) -> int:
+    """Add a text to properties, and return into how many pieces it is cut."""
+    first, *others = _pieces(text)
+    found[stored] = first
+    for number, piece in enumerate(others, 1):
+        found[_PIECE.format(number, stored)] = piece
+    return len(others) + 1
 
 
 def decode(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -124,16 +144,6 @@ def decode(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
                 held = value
         found[str(spec.get("name", name))] = held
     return values, own
-
-
-def _all_of(values: Mapping[Any, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    for name, value in own.items():
-        yield name, value, True
-    for name, value in values.items():
-        if not isinstance(name, str):
-            message = f"The name of a value has to be a text, and {name!r} is none."
-            raise UnrecordableValueError(message)
-        yield name, value, False
 
 
 def _stored_name(name: str, taken: set[str]) -> tuple[str, dict[str, Any]]:
@@ -199,7 +209,7 @@ def _is_simple(text: str) -> bool:
 
 def _pieces(text: str) -> list[str]:
     """Cut a text into pieces that PostgreSQL's index takes."""
-    if len(text) <= MOST_TEXT // 4:
+    if len(text) <= _SHORT:
         return [text]
     pieces: list[str] = []
     piece: list[str] = []

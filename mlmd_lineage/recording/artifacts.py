@@ -44,6 +44,7 @@ class RecordedArtifact:
         name: Its name, if it has one.
         path: The path to open: the URI as it was given.
         has_digest: Whether the digest is in its own record: other platforms write none.
+        is_undigested: Whether it was recorded with ``digest=False``, so that no step reads it.
     """
 
     id: int | None
@@ -53,6 +54,7 @@ class RecordedArtifact:
     name: str | None = None
     path: str = ""
     has_digest: bool = True
+    is_undigested: bool = False
     new: NewArtifact | None = dataclasses.field(default=None, repr=False)
 
     @property

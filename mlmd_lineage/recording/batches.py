@@ -43,8 +43,8 @@ class ExecutionToPut(Protocol):
     type_name: str
     base_type: str | None
 
-    def message(self) -> Any:
-        """Return it as MLMD's message, without id and type_id."""
+    def fill(self, made: Any) -> None:
+        """Fill MLMD's message of it, but for id and type_id."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -95,7 +95,7 @@ class RecordBatch:
         if id(execution) in self._places:
             return
         made = self.request.executions.add()
-        made.CopyFrom(execution.message())
+        execution.fill(made)
         if execution.id is not None:
             made.id = execution.id
         self._name_type("execution", made, execution.type_name, execution.base_type)
@@ -107,9 +107,10 @@ class RecordBatch:
         edge = self.request.event_edges.add()
         edge.event.type = use.type
         edge.event.milliseconds_since_epoch = use.time
+        steps = edge.event.path.steps
         for key, index in use.keys:
-            edge.event.path.steps.add().key = key
-            edge.event.path.steps.add().index = index
+            steps.add(key=key)
+            steps.add(index=index)
         if id(execution) in self._places:
             edge.execution_index = self._places[id(execution)]
         else:
@@ -163,6 +164,8 @@ class RecordBatch:
                 getattr(self, f"{kind}s"), getattr(response, f"{kind}_ids"), strict=True
             ):
                 node.id = number
+        if not self._types:
+            return {}
         found = {}
         for kind in ("artifact", "execution", "context"):
             made = getattr(self.request, f"{kind}_types")

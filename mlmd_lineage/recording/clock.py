@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import time
 
+_SECONDS = len("2024-01-01T00:00:00")
+
 
 def now() -> int:
     """Return the time in milliseconds since 1970-01-01 UTC."""
@@ -19,4 +21,4 @@ def iso(milliseconds: int) -> str:
     """
     seconds, rest = divmod(milliseconds, 1000)
     moment = dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
+    return f"{moment.isoformat()[:_SECONDS]}.{rest:03}Z"

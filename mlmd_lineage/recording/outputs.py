@@ -54,9 +54,11 @@ class StepOutput:
                     "cannot be reused by caching."
                 )
                 warnings.warn(errors.RecordingWarning(message), stacklevel=2)
-        own = {names.DISPLAY_NAME: self.key}
+        own: dict[str, Any] = {names.DISPLAY_NAME: self.key}
         if artifact.sha256 is not None:
             own[names.SHA256] = artifact.sha256
+        if artifact.is_undigested:
+            own[names.NO_DIGEST] = 1
         artifact.new = NewArtifact(
             external_id=f"{names.EXTERNAL_ID_PREFIX}{step_id}/{self.key}/{self.index}",
             base_type=self.base_type,
@@ -97,6 +99,7 @@ class Outputs:
             type=name,
             uri="" if uri is None else recorded_uri(uri),
             path="" if uri is None else str(uri),
+            is_undigested=uri is not None and digest is False,
         )
         index = sum(output.key == key for output in self.made)
         self.made.append(StepOutput(artifact, key, index, base, own, measured, digest))

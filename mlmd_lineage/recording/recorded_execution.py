@@ -84,8 +84,8 @@ class RecordedExecution:
     def _node(self) -> ContextToPut:
         return self.run.access.context(names.NODE, f"{self.run.pipeline}.{self.path}")
 
-    def message(self) -> Any:
-        """Return the execution as MLMD's message, without its ids."""
+    def fill(self, made: Any) -> None:
+        """Fill MLMD's message of the execution, but for its ids."""
         own: dict[str, Any] = {
             names.FORMAT: names.FORMAT_VERSION,
             names.STEP_ID: self.step_id,
@@ -104,15 +104,12 @@ class RecordedExecution:
         if self.cache_answer is not None:
             own[names.CACHE_REASON] = self.cache_answer.reason
         own |= outcomes.tag_properties(self._tags)
-        made = message("Execution")(
-            external_id=f"{names.EXTERNAL_ID_PREFIX}{self.step_id}",
-            last_known_state=self._state,
-        )
+        made.external_id = f"{names.EXTERNAL_ID_PREFIX}{self.step_id}"
+        made.last_known_state = self._state
         name = f"{self.run.name}/{self.path}/{self.step_id[:8]}"
         if (len(name) if name.isascii() else 4 * len(name)) <= _MOST_NAME:
             made.name = name
         set_properties(made, encode(self.parameters, own))
-        return made
 
     def _put(self, uses: list[Use], *, execution: bool) -> None:
         """Put events and what is new of what they join, in one transaction."""
@@ -138,8 +135,8 @@ class RecordedExecution:
         try:
             if self._state is not ExecutionState.RUNNING or self.id is None:
                 return
-            made = self.message()
-            made.id = self.id
+            made = message("Execution")(id=self.id)
+            self.fill(made)
             made.type_id = self.run.access.type_ids["execution", self.type_name]
             request = message("PutExecutionsRequest")(executions=[made])
             request.update_mask.paths.append("custom_properties.none")

@@ -43,8 +43,8 @@ class Source:
         base_type: MLMD's base type of that type: ``Dataset``, ``Model``, ``Metrics`` or
             ``Statistics``.
         properties: Recorded with what is not in the store yet.
-        digest: Take the SHA-256 of the contents. False where they cannot or need not be read; a
-            text is the digest itself, known from elsewhere.
+        digest: Take the SHA-256 of the contents. False where they cannot or need not be read, as
+            is an artifact that was recorded so; a text is the digest itself, known from elsewhere.
     """
 
     given: Any
@@ -228,6 +228,8 @@ def _checked(artifact: RecordedArtifact, source: Source, path: str) -> RecordedA
     """Return an artifact of the store, if its contents are what was recorded."""
     if not artifact.uri or source.digest is False:
         return artifact
+    if artifact.is_undigested and source.digest is True:
+        return artifact  # whoever recorded it said that its contents are not to be read
     found = _digest(source, path or artifact.uri)
     if artifact.sha256 is None:
         artifact.has_digest = False
@@ -255,15 +257,19 @@ def _unknown(taken: _Taken, *, was_asked: bool) -> RecordedArtifact:
     type_name = source.type or names.ARTIFACT_TYPE
     identity = "\0".join((type_name, taken.uri, taken.sha256 or ""))
     key = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
-    own = {names.DISPLAY_NAME: default_key(Source(source.given))}
+    own: dict[str, Any] = {names.DISPLAY_NAME: default_key(Source(source.given))}
     if taken.sha256 is not None:
         own[names.SHA256] = taken.sha256
+    is_undigested = source.digest is False
+    if is_undigested:
+        own[names.NO_DIGEST] = 1
     return RecordedArtifact(
         id=None,
         type=type_name,
         uri=taken.uri,
         sha256=taken.sha256,
         path=_path(source.given),
+        is_undigested=is_undigested,
         new=NewArtifact(
             external_id=f"{names.EXTERNAL_ID_PREFIX}{key}",
             base_type=source.base_type or _BASE_TYPES.get(type_name),

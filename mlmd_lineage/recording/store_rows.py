@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.record_format.names import SHA256
+from mlmd_lineage.record_format.names import NO_DIGEST, SHA256
 from mlmd_lineage.recording.artifacts import RecordedArtifact
 from mlmd_lineage.snapshot.enums import ArtifactState
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
@@ -44,15 +44,19 @@ def external_ids(session: Session, table: str, wanted: Collection[str]) -> dict[
 
 
 def artifacts(session: Session, found: Iterable[Mapping[str, Any]]) -> dict[int, RecordedArtifact]:
-    """Return artifacts by their ids, given their rows, with type and digest."""
+    """Return artifacts by their ids, given their rows, with their types and digests."""
     held = list(found)
     types = {row["type_id"] for row in held}
     names = {row["id"]: row["name"] for row in rows(session, "Type", {"id": types})}
     ids = [row["id"] for row in held]
-    digests = {
-        row["artifact_id"]: row["string_value"]
-        for row in rows(session, "ArtifactProperty", {"artifact_id": ids, "name": [SHA256]})
-    }
+    properties = {"artifact_id": ids, "name": [SHA256, NO_DIGEST]}
+    digests: dict[int, str] = {}
+    undigested: set[int] = set()
+    for row in rows(session, "ArtifactProperty", properties):
+        if row["name"] == SHA256:
+            digests[row["artifact_id"]] = row["string_value"]
+        elif row["name"] == NO_DIGEST:
+            undigested.add(row["artifact_id"])
     return {
         row["id"]: RecordedArtifact(
             id=row["id"],
@@ -60,6 +64,7 @@ def artifacts(session: Session, found: Iterable[Mapping[str, Any]]) -> dict[int,
             uri=row["uri"] or "",
             sha256=digests.get(row["id"]),
             name=row["name"],
+            is_undigested=row["id"] in undigested and row["id"] not in digests,
         )
         for row in held
     }

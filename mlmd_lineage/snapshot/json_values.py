@@ -53,3 +53,25 @@ def json_value(value: Any) -> Any:  # noqa: C901, PLR0911 - one for each kind of
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return json_value(fields)
     return str(value)
+
+
+_LARGEST = 2**53 - 1
+"""The largest whole number up to which a 64-bit float has each (ECMAScript's MAX_SAFE_INTEGER)."""
+
+
+def exact(value: Any) -> Any:
+    """Return a value of JSON in which larger whole numbers than a 64-bit float holds are texts.
+
+    Browsers read each number of JSON as such a float. The JSON of protocol buffers writes 64-bit
+    numbers as texts for the same reason.
+
+    >>> exact({"small": 7, "large": [2**53 + 1]})
+    {'small': 7, 'large': ['9007199254740993']}
+    """
+    if isinstance(value, dict):
+        return {name: exact(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        return str(value)
+    return value

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.writing.node_kinds import NodeKind
     from mlmd_lineage.writing.transaction import Transaction
 
+_ARTIFACT_MEMBERS = frozenset({"artifact_id", "artifact_index"})
+
 
 def put_batch(transaction: Transaction, request: Any) -> Mapping[str, Any]:
     """Put all of a ``PutBatchRequest``, and return the fields of its response.
@@ -26,16 +28,18 @@ def put_batch(transaction: Transaction, request: Any) -> Mapping[str, Any]:
     options = request.options
     found: dict[str, list[int]] = {}
     for kind in (ARTIFACT, EXECUTION, CONTEXT):
-        found[f"{kind.name}_type_ids"] = [
-            types.put_type(
-                transaction,
-                kind.number,
-                given,
-                can_add=request.can_add_fields,
-                can_omit=request.can_omit_fields,
-            )
-            for given in getattr(request, f"{kind.name}_types")
-        ]
+        given_types = getattr(request, f"{kind.name}_types")
+        if given_types:
+            found[f"{kind.name}_type_ids"] = [
+                types.put_type(
+                    transaction,
+                    kind.number,
+                    given,
+                    can_add=request.can_add_fields,
+                    can_omit=request.can_omit_fields,
+                )
+                for given in given_types
+            ]
     contexts = _typed(transaction, CONTEXT, request.contexts)
     context_ids = (
         reuse_contexts(transaction, contexts, exactly=True)
@@ -59,7 +63,8 @@ def put_batch(transaction: Transaction, request: Any) -> Mapping[str, Any]:
         (node_id(edge, "child", context_ids), node_id(edge, "parent", context_ids))
         for edge in request.parent_contexts
     ]
-    edges.put_parent_contexts(transaction, parents, reuse=options.reuse_parent_contexts)
+    if parents:
+        edges.put_parent_contexts(transaction, parents, reuse=options.reuse_parent_contexts)
     return {**found, **{f"{name}_ids": numbers for name, numbers in ids.items()}}
 
 
@@ -105,15 +110,15 @@ def _put_memberships(
         if member is None:
             message = "A membership has no member. Give it an artifact or an execution."
             raise PutRefusedError(message)
-        name = member.partition("_")[0]
+        name = "artifact" if member in _ARTIFACT_MEMBERS else "execution"
         context = node_id(edge, "context", ids["context"])
         pairs[name].append((context, node_id(edge, "member", ids[name])))
-    edges.put_attributions(
-        transaction, edges.checked_pairs(transaction, pairs["artifact"], "Artifact")
-    )
-    edges.put_associations(
-        transaction, edges.checked_pairs(transaction, pairs["execution"], "Execution")
-    )
+    for name, put, table in (
+        ("artifact", edges.put_attributions, "Artifact"),
+        ("execution", edges.put_associations, "Execution"),
+    ):
+        if pairs[name]:
+            put(transaction, edges.checked_pairs(transaction, pairs[name], table))
 
 
 def node_id(edge: Any, oneof: str, numbers: Sequence[int]) -> int:

@@ -45,6 +45,8 @@ def put_nodes(  # noqa: PLR0913 - what MLMD's methods differ in
     Raises:
         PutRefusedError: MLMD's rules refuse one of them.
     """
+    if not nodes:
+        return []
     nodes = list(nodes)
     updates = [place for place, node in enumerate(nodes) if node.HasField("id")]
     stored = load(transaction, kind, {nodes[place].id for place in updates}) if updates else {}

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mlmd_lineage.writing.sql.session import WriteSession
 
 
+_KEPT_NODES = 10_000
+"""Of how many nodes of a kind it is kept that they are there."""
+
+
 class RaceLostError(Exception):
     """Another writer inserted first what was to be looked up or inserted; try again.
 
@@ -43,6 +47,33 @@ class LoadedType(NamedTuple):
     name: str
 
 
+class Learned:
+    """What transactions learned of a store; it holds while no other connection changes the store.
+
+    Attributes:
+        types: Types by their ids.
+        nodes: The ids of nodes that are there, by the names of their tables.
+    """
+
+    def __init__(self) -> None:
+        self.types: dict[int, LoadedType] = {}
+        self.nodes: dict[str, set[int]] = {"Artifact": set(), "Execution": set(), "Context": set()}
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        self.types.clear()
+        for found in self.nodes.values():
+            found.clear()
+
+    def keep(self, table: str, ids: Collection[int]) -> None:
+        """Keep that nodes are there; once there are many, only the newest."""
+        found = self.nodes[table]
+        if len(found) + len(ids) > _KEPT_NODES:
+            found.clear()
+        if len(ids) <= _KEPT_NODES:
+            found.update(ids)
+
+
 class Transaction:
     """An open transaction on a database.
 
@@ -52,16 +83,14 @@ class Transaction:
         created: The ids of the nodes that it has inserted, by the names of their tables.
     """
 
-    def __init__(
-        self, session: WriteSession, now: int, types: dict[int, LoadedType] | None = None
-    ) -> None:
+    def __init__(self, session: WriteSession, now: int, learned: Learned | None = None) -> None:
         """Take over an open transaction.
 
         Args:
             session: Its statements.
             now: The time of all that it writes.
-            types: What an earlier transaction learned, where no other has changed a type since;
-                it is kept up with this one.
+            learned: What an earlier transaction learned, where no other connection has changed
+                the store since; it is kept up with this one.
         """
         self.session = session
         self.now = now
@@ -70,7 +99,8 @@ class Transaction:
             "Execution": set(),
             "Context": set(),
         }
-        self._types: dict[int, LoadedType] = {} if types is None else types
+        self._learned = Learned() if learned is None else learned
+        self._types = self._learned.types
         self._absent: set[int] = set()
 
     def load_types(self, ids: Collection[int]) -> None:
@@ -139,6 +169,12 @@ class Transaction:
     def existing(self, table: str, ids: Iterable[int]) -> set[int]:
         """Return which of some ids are those of nodes."""
         asked = set(ids)
-        created = self.created[table] & asked
-        found = self.session.fetch(table, ("id",), "id", asked - created)
-        return created | {number for (number,) in found}
+        if not asked:
+            return asked
+        known = (asked & self.created[table]) | (asked & self._learned.nodes[table])
+        if len(known) == len(asked):
+            return known
+        rows = self.session.fetch(table, ("id",), "id", asked - known)
+        found = {number for (number,) in rows}
+        self._learned.keep(table, found)
+        return known | found

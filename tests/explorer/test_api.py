@@ -12,7 +12,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.explorer import api
-from mlmd_lineage.explorer.folds import FOLDS
+from mlmd_lineage.explorer.scenes.folds import FOLDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +209,13 @@ def test_a_search_finds_names_uris_types_and_filters(tfx: ml.Store):
 
 def test_columns_are_the_scene_in_numbers(tfx: ml.Store):
     scene = ask(tfx, "lineage", key="artifact/11")
-    data = api.ask(tfx, "columns", {"key": "artifact/11"})
+
+    def asked(method: str = "lineage", **params: Any) -> bytes:
+        answer = api.ask(tfx, "columns", {"method": method, "params": params})
+        assert isinstance(answer, bytes)
+        return answer
+
+    data = asked(key="artifact/11")
     header, columns = decoded(data)
     assert header["count"] == len(scene["nodes"])
     names = ("artifact", "execution")
@@ -221,9 +227,44 @@ def test_columns_are_the_scene_in_numbers(tfx: ml.Store):
     types = [header["types"][number] for number in columns["type"]]
     assert types == [node["type"] for node in scene["nodes"]]
     assert (columns["x"][columns["source"]] < columns["x"][columns["target"]]).all()
-    folded, columns = decoded(api.ask(tfx, "columns", {"key": "artifact/11", "fold": "run"}))
+    folded, columns = decoded(asked(key="artifact/11", fold="run"))
     assert folded["folds"]
     assert sum(fold[3] for fold in folded["folds"]) + (columns["kind"] < 2).sum() == len(keys)
+    for method, params in (
+        ("path", {"from": "artifact/1", "to": "artifact/11"}),
+        ("impact", {"key": "artifact/1"}),
+    ):
+        scene = ask(tfx, method, **params)
+        header, _ = decoded(asked(method, **params))
+        assert header["count"] == len(scene.get("scene", scene)["nodes"])
+    with pytest.raises(errors.ConfigurationError, match="Did you mean 'lineage'"):
+        asked("lineag", key="artifact/11")
+
+
+def test_the_statuses_of_a_large_scene_are_those_of_the_platform(shared_stores: Path):
+    store = ml.connect(shared_stores / "zenml_0132.db")
+    for fold in ("none", "run"):
+        params = {"key": "artifact/99", "fold": fold}
+        header, columns = decoded(
+            api.ask(store, "columns", {"method": "lineage", "params": params})
+        )
+        codes = ask(store, "statuses", method="lineage", params=params)["statuses"]
+        scene = ask(store, "lineage", **params)
+        assert [header["statuses"][code] for code in codes] == [
+            node["status"] for node in scene["nodes"]
+        ]
+        assert len(columns["status"]) == len(codes)
+
+
+def test_whole_numbers_that_a_browser_cannot_hold_are_texts(tmp_path: Path):
+    store = ml.connect(tmp_path / "large.db", create=True)
+    large = 2**53 + 1
+    with store.record("demo") as run, run.step("train") as step:
+        step.log_parameters(large=large, small=3)
+    key = "execution/1"
+    parameters = ask(store, "node", key=key)["parameters"]
+    assert parameters == {"large": str(large), "small": 3}
+    assert str(large) + '"' in store.upstream(key).to_html()
 
 
 def decoded(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:

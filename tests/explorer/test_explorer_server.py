@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 import mlmd_lineage as ml
 from mlmd_lineage import deadline, errors
 from mlmd_lineage.explorer import api
-from mlmd_lineage.explorer.security import HEADERS, Gate
-from mlmd_lineage.explorer.server import ExplorerServer, application, bind
+from mlmd_lineage.explorer.web.security import HEADERS, Gate
+from mlmd_lineage.explorer.web.server import ExplorerServer, application, bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

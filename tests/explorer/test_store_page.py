@@ -14,7 +14,8 @@ import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import serving, static_files
+from mlmd_lineage.explorer import static_files
+from mlmd_lineage.explorer.web import serving
 from mlmd_lineage.lineage.render import explorer_page
 
 if TYPE_CHECKING:
@@ -211,8 +212,9 @@ class TestWidget:
         widget = tfx.explore()
         sent: list[Any] = []
         monkeypatch.setattr(type(widget), "send", lambda _, *message: sent.append(message))
+        columns = {"method": "lineage", "params": {"key": "artifact/11"}}
         for number, (method, params) in enumerate(
-            [("node", {"key": "artifact/11"}), ("nod", {}), ("columns", {"key": "artifact/11"})]
+            [("node", {"key": "artifact/11"}), ("nod", {}), ("columns", columns)]
         ):
             widget._asked(widget, {"id": number, "method": method, "params": params}, [])
             waiting.until(lambda at=number: len(sent) > at, "the answer")

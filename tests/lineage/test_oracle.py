@@ -27,7 +27,7 @@ STORES = (
     "real/tfx_sepsis_2022_06.db",
     "tfx_local.db",
 )
-LIVE = 12
+LIVE = 5
 """How many of a store's artifacts are asked for from the store itself."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -324,13 +326,37 @@ def test_independent_steps_run_side_by_side_and_a_killed_one_has_failed(home: Pa
     assert "SIGKILL" in run.get_step("die").internal_properties["__error__"]
 
 
-def test_other_processes_have_to_find_the_pipeline(home: Path):
+def test_a_pipeline_of_no_module_is_handed_to_other_processes_with_its_code(home: Path):
     del home
+    factor = 6
 
     def local() -> int:
-        return 1
+        return factor * os.getpid()
 
-    with pytest.raises(ml.errors.ConfigurationError, match="cannot import the pipeline 'single'"):
+    pipeline = one_step(local)
+    run = pipeline.run(jobs=2)
+    value = run.get_step("local").output.read()
+    assert value % factor == 0
+    assert value // factor != os.getpid()
+    # What its source is was told by this process, so that it is the same key in both.
+    assert statuses(pipeline.run()) == {"local": "cached"}
+    factor = 7
+    assert statuses(pipeline.run()) == {"local": "completed"}
+
+
+def test_code_that_cannot_be_handed_to_other_processes_is_refused_before_it_runs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    del home
+    lock = threading.Lock()
+
+    def local() -> int:
+        return int(lock.locked())
+
+    with pytest.raises(ml.errors.ConfigurationError, match=r"'single' cannot be handed.*lock"):
+        one_step(local).run(jobs=2, run_name="never")
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with pytest.raises(ml.errors.ConfigurationError, match=r"mlmd-lineage\[notebook\]"):
         one_step(local).run(jobs=2, run_name="never")
     assert "never" not in [run.name for run in ml.connect().get_runs()]
 

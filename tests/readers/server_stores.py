@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import mlmd_schema
 import pyarrow as pa
 import pymysql
-from adbc_driver_postgresql import dbapi
 
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.snapshot.tables import SCHEMAS, SORT_KEYS
@@ -200,7 +199,7 @@ class Database(NamedTuple):
 
     def _connected(self) -> Any:
         if not self.is_mysql:
-            return dbapi.connect(self.server.url(self.name), autocommit=True)
+            return self.server.connect(self.server, self.name)
         return pymysql.connect(
             host=self.server.host,
             port=self.server.port,
@@ -209,6 +208,7 @@ class Database(NamedTuple):
             database=self.name,
             charset="latin1",
             autocommit=True,
+            ssl_disabled=True,
         )
 
     def _literal(self, table: str, column: str, value: object) -> str:

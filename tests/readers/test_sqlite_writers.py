@@ -224,7 +224,7 @@ writers = [noting(put)]
 for thread in readers + writers:
     thread.start()
 try:  # until the readers have seen some of what was written meanwhile, or one has failed
-    tests.waiting.until(lambda: failures or len([n for n in list(seen) if n and n > 1]) > 5)
+    tests.waiting.until(lambda: failures or len([n for n in list(seen) if n and n > 1]) > 2)
 finally:
     stop.set()
 for thread in readers + writers:

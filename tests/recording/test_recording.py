@@ -123,6 +123,26 @@ def test_contents_that_changed_are_another_artifact_or_refused(store: ml.Store):
             assert step.use("data").id == first.id
 
 
+def test_what_was_recorded_without_a_digest_is_given_on_without_one(store: ml.Store):
+    with store.record("p", "r") as run:
+        with run.step("make") as step:
+            step.use("nosuch://bucket/data", digest=False)
+            made = step.produce("model", uri="no/such/model", type="Model", digest=False)
+        with run.step("now", inputs={"model": made}) as step:
+            assert step.inputs["model"][0].sha256 is None
+    outputs = store.get_run("r").get_step("make").outputs
+    inputs = store.get_run("r").get_step("make").inputs
+    with store.record("p", "later") as run, run.step("s") as step:
+        assert step.use(outputs["model"], "view").sha256 is None
+        step.use(inputs["data"])
+        known = step.use(outputs["model"], "known", digest="0" * 64)
+        assert known.sha256 == "0" * 64
+        with pytest.raises(digests.DigestError, match="digest=False"):
+            step.use("no/such/model")  # what lies there may be another by now
+    assert "__no_digest__" not in outputs["model"].properties
+    assert len(store.frames.artifacts()) == 2
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -334,6 +334,58 @@ def test_a_file_in_another_ones_place_is_the_one_that_is_written(store: ml.Store
     assert store.frames.artifacts()["name"].tolist() == ["b"]
 
 
+def test_the_journal_is_kept_between_puts_and_removed_at_the_end(store: ml.Store, tmp_path: Path):
+    journal = tmp_path / "metadata.db-journal"
+    with store.writer() as writer:
+        writer.put(one_step("a"))
+        held = journal.stat()
+        assert not any(journal.read_bytes()[:28]), "a journal with a header is one to roll back"
+        assert counts(tmp_path / "metadata.db")[0] == 1  # another connection reads beside it
+        assert len(ml.connect(tmp_path / "metadata.db").snapshot().artifacts) == 1
+        writer.put(one_step("b"))
+        assert journal.stat().st_ino == held.st_ino
+    assert not journal.exists()
+
+
+def test_the_journal_of_another_file_in_its_place_is_left(store: ml.Store, tmp_path: Path):
+    path = tmp_path / "metadata.db"
+    with store.writer() as writer:
+        writer.put(one_step("a"))
+        path.rename(tmp_path / "old.db")
+        path.touch()
+        journal = tmp_path / "metadata.db-journal"
+        journal.write_bytes(b"of the new file")
+    assert journal.read_bytes() == b"of the new file"
+
+
+def test_what_another_connection_removes_is_not_taken_for_there(store: ml.Store, tmp_path: Path):
+    path = tmp_path / "metadata.db"
+    with store.writer() as writer:
+        writer.put(one_step("a"))
+        edge = ml.message("PutEventsRequest")(
+            events=[{"artifact_id": 1, "execution_id": 1, "type": 3}]
+        )
+        writer.put(edge)
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DELETE FROM Artifact")
+        edge.events[0].type = 1
+        with pytest.raises(ml.errors.PutRefusedError, match="artifact with id 1"):
+            writer.put(edge)
+
+
+def test_what_a_refused_put_made_is_not_taken_for_there(store: ml.Store):
+    with store.writer() as writer:
+        batch = one_step("a")
+        batch.memberships.add(context_id=99, artifact_index=0)
+        with pytest.raises(ml.errors.PutRefusedError, match="context with id 99"):
+            writer.put(batch)
+        edge = ml.message("PutEventsRequest")(
+            events=[{"artifact_id": 1, "execution_id": 1, "type": 3}]
+        )
+        with pytest.raises(ml.errors.PutRefusedError, match="artifact with id 1"):
+            writer.put(edge)
+
+
 def test_a_write_ahead_log_is_written_too(store: ml.Store, tmp_path: Path):
     path = tmp_path / "metadata.db"
     with contextlib.closing(sqlite3.connect(path)) as connection:

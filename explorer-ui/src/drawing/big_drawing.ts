@@ -1,8 +1,10 @@
 /** A big scene on a canvas: an overview to move through, with names where there is room for them. */
 
 import type { App } from "../app.ts";
+import { kept } from "../client.ts";
 import { count, line } from "../text.ts";
 import { BigIndex } from "./big_index.ts";
+import type { BigNames } from "./big_names.ts";
 import { idOf, isFold, plainLabel, type BigScene } from "./big_scene_data.ts";
 import { bigSvg } from "./big_svg.ts";
 import type { Drawing, DrawingEvents } from "./drawing.ts";
@@ -16,6 +18,8 @@ const HALF = { width: 68, height: 19 };
 const READABLE = 0.55;
 const MOST_NAMED = 400;
 const MOST_LINES = 20_000; // of paths that are drawn over the others
+/** How many nodes a picture has at most whose steps' statuses are asked of their platforms. */
+export const MOST_STATUSES = 20_000;
 const PAUSE = 150;
 const SLOW = 30; // milliseconds that a picture may take to be drawn anew while it moves
 
@@ -27,7 +31,6 @@ export class BigDrawing implements Drawing {
   private readonly index: BigIndex;
   private readonly renderer: Renderer;
   private readonly minimap: Minimap;
-  private readonly names = new Map<number, string>();
   private readonly resized: ResizeObserver;
   private readonly withdrawn = new AbortController();
   private colours: Record<string, string> = {};
@@ -41,15 +44,16 @@ export class BigDrawing implements Drawing {
   private drawn: View | null = null;
   private isSlow = false;
   private isStale = true;
-  private timer: ReturnType<typeof setTimeout> | null = null;
   private isFitted = true;
 
   constructor(
     private readonly scene: BigScene,
     private readonly app: App,
+    private readonly names: BigNames,
     private readonly events: DrawingEvents,
     wheelZooms: boolean,
   ) {
+    names.onChange(() => this.redraw());
     this.element = html("div", "canvas big", this.base, this.over);
     this.element.tabIndex = 0;
     this.element.setAttribute("role", "application");
@@ -73,7 +77,6 @@ export class BigDrawing implements Drawing {
     this.viewport.stop();
     this.resized.disconnect();
     cancelAnimationFrame(this.frame);
-    if (this.timer !== null) clearTimeout(this.timer);
     if (this.settling !== null) clearTimeout(this.settling);
     this.renderer.stop();
   }
@@ -191,7 +194,8 @@ export class BigDrawing implements Drawing {
     this.drawOver();
     // What the graphics processor does shows in when the next frame comes.
     requestAnimationFrame(() => {
-      if (!isFirst) this.isSlow = performance.now() - start > SLOW;
+      if (isFirst) this.askStatuses();
+      else this.isSlow = performance.now() - start > SLOW;
     });
   }
 
@@ -268,40 +272,36 @@ export class BigDrawing implements Drawing {
     const asked: number[] = [];
     for (const node of nodes) {
       if (this.shown && !this.shown.nodes[node]) continue;
-      const name = this.names.get(node);
-      if (name === undefined && !isFold(this.scene, node)) asked.push(node);
-      const type = plainLabel(this.scene, node);
+      asked.push(node);
+      const [name, type] = [this.names.of(node), plainLabel(this.scene, node)];
       const [x, y] = [this.scene.x[node] ?? 0, this.scene.y[node] ?? 0];
       context.fillStyle = this.colours["ink"] ?? "";
       context.font = "600 12px Helvetica, Arial, sans-serif";
-      context.fillText(fitted(line(name ?? type), HALF.width * 2 - 12, 12, 600), x, y - 3);
+      context.fillText(fitted(line(name), HALF.width * 2 - 12, 12, 600), x, y - 3);
       context.fillStyle = this.colours["pale"] ?? "";
       context.font = "11px Helvetica, Arial, sans-serif";
       const fold = this.scene.folds.get(node);
-      const about = fold ? `${count(fold.count)} nodes` : `#${this.scene.id[node] ?? ""} ${name && name !== type ? type : ""}`;
+      const about = fold ? `${count(fold.count)} nodes` : `#${this.scene.id[node] ?? ""} ${name === type ? "" : type}`;
       context.fillText(fitted(line(about), HALF.width * 2 - 12, 11), x, y + 12);
     }
-    if (asked.length) this.askNames(asked);
+    this.names.ask(asked);
   }
 
-  /** Ask for the names of nodes in sight, once the picture rests. */
-  private askNames(nodes: number[]): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      const keys = nodes.map((node) => idOf(this.scene, node));
-      this.app.client.ask("labels", { keys }, this.withdrawn.signal).then(
-        ({ labels }) => {
-          nodes.forEach((node, at) => {
-            this.names.set(node, labels[keys[at] ?? ""]?.[0] ?? plainLabel(this.scene, node));
-          });
-          this.redraw();
-        },
-        () => {
-          // Types stay where names do not come.
-          for (const node of nodes) this.names.set(node, plainLabel(this.scene, node));
-        },
-      );
-    }, PAUSE);
+  /** Ask what the platforms say of the steps' statuses: the columns know MLMD's states only. */
+  private askStatuses(): void {
+    const { scene } = this;
+    if (scene.x.length > MOST_STATUSES) return;
+    const { method, params } = scene.question;
+    this.app.client.ask("statuses", { method, params: kept(params) }, this.withdrawn.signal).then(
+      ({ statuses }) => {
+        if (statuses.length !== scene.status.length || this.withdrawn.signal.aborted) return;
+        scene.status.set(statuses);
+        if (this.palette) this.renderer.colour(this.palette);
+        this.redraw();
+        this.app.update();
+      },
+      () => undefined,
+    );
   }
 
   private show(node: number): void {
@@ -380,8 +380,7 @@ export class BigDrawing implements Drawing {
 
   private spoken(node: number): string {
     const status = this.scene.statuses[this.scene.status[node] ?? 0];
-    const name = this.names.get(node) ?? plainLabel(this.scene, node);
-    return [line(name), idOf(this.scene, node), status].filter(Boolean).join(", ");
+    return [line(this.names.of(node)), idOf(this.scene, node), status].filter(Boolean).join(", ");
   }
 
   private numberOf(id: string): number {

@@ -1,6 +1,6 @@
-/** A scene of many nodes as columns, as mlmd_lineage/explorer/columns.py sends it. */
+/** A scene of many nodes as columns, as mlmd_lineage/explorer/methods/columns.py sends it. */
 
-import type { Role, Status } from "../protocol.ts";
+import type { Params, Role, SceneMethod, Status } from "../protocol.ts";
 
 type Column = Float32Array | Float64Array | Uint8Array | Uint16Array | Uint32Array;
 
@@ -29,6 +29,13 @@ export interface BigScene {
   source: Uint32Array;
   target: Uint32Array;
   role: Uint8Array;
+  /** What was asked for it. */
+  question: BigQuestion;
+}
+
+export interface BigQuestion {
+  method: SceneMethod;
+  params: Params;
 }
 
 const FOLD = 2;
@@ -52,7 +59,7 @@ interface Header {
  * Return the columns of an answer: the length of its header in 4 bytes, the header as JSON, then
  * each column, filled up to a multiple of 4 bytes. Numbers are little-endian.
  */
-export function decodeScene(bytes: ArrayBuffer): BigScene {
+export function decodeScene(bytes: ArrayBuffer, question: BigQuestion): BigScene {
   const length = new DataView(bytes).getUint32(0, true);
   const text = new TextDecoder().decode(new Uint8Array(bytes, 4, length));
   const header = JSON.parse(text) as Header;
@@ -81,6 +88,7 @@ export function decodeScene(bytes: ArrayBuffer): BigScene {
     source: source as Uint32Array,
     target: target as Uint32Array,
     role: role as Uint8Array,
+    question,
   };
 }
 

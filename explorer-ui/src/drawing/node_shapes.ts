@@ -114,11 +114,12 @@ export function nodeShape(node: SceneNode, isFocus: boolean): SVGGElement {
   group.append(
     svg("text", { class: "name", x: middle, y: about ? y - 3 : y + 4 }, fitted(name, w - 16 - status, 12.5, 600)),
   );
-  if (about) group.append(svg("text", { class: "about", x, y: y + 12 }, fitted(about, w - 14, 11)));
+  // Texts read together need blanks between them: "run 12" and "3 steps" are not "run 123 steps".
+  if (about) group.append(" ", svg("text", { class: "about", x, y: y + 12 }, fitted(about, w - 14, 11)));
   if (node.status) group.append(statusMark(left + w - 12, top + 11, node.status));
   for (const side of ["upstream", "downstream"] as const) {
     const number = node.more?.[side];
-    if (number) group.append(handle(side === "upstream" ? left : left + w, top + h, number, side));
+    if (number) group.append(" ", handle(side === "upstream" ? left : left + w, top + h, number, side));
   }
   return group;
 }

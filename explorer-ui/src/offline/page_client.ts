@@ -144,7 +144,7 @@ export class PageClient implements Client {
       );
       if (found) hits.push({ key, label, type, uri: uri ?? null, why: found[0], kind });
     }
-    const said = text.startsWith("filter:") ? "A page on its own does not know the filter language." : null;
+    const said = text.startsWith("filter:") ? "Conditions of the filter language are asked of a store: mlmd-lineage explore STORE. This file finds names, types, URIs and keys." : null;
     return { hits: hits.slice(0, limit), total: hits.length, said };
   }
 }

@@ -6,6 +6,20 @@ import { duration, line, moment } from "../text.ts";
 import { namePart, statusPart } from "./marks.ts";
 
 const TICKS = 5;
+/** Round steps of an axis, in milliseconds; above a day, whole days. */
+const STEPS = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1000),
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60_000),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600_000),
+];
+const DAY = 86_400_000;
+
+/** Return the round moments of an axis that begins at 0, at most six. */
+export function ticksOf(whole: number): number[] {
+  const step = STEPS.find((some) => whole / some <= TICKS) ?? DAY * Math.ceil(whole / TICKS / DAY);
+  return Array.from({ length: Math.floor(whole / step) + 1 }, (_, at) => at * step);
+}
 
 interface Row {
   step: Step;
@@ -45,14 +59,15 @@ export function ganttPart(steps: readonly Step[], selected: string | null, choos
   const last = ends.reduce((one, other) => Math.max(one, other), -Infinity);
   if (!starts.length) return html`<p class="message">The store does not say when the steps ran.</p>`;
   const whole = Math.max(1, last - first);
-  const ticks = Array.from({ length: TICKS + 1 }, (_, at) => (whole * at) / TICKS);
+  const ticks = ticksOf(whole);
+  const place = (tick: number): string => `${Math.round((tick / whole) * 10_000) / 100}%`;
   return html`<div class="gantt">
     <p class="hint">${moment(first)} to ${moment(last)} UTC, ${duration(whole)}</p>
     <div class="axis" aria-hidden="true">
-      <span></span><span class="ticks">${ticks.map((tick) => html`<span>${duration(tick)}</span>`)}</span>
+      <span></span><span class="ticks">${ticks.map((tick) => html`<span class=${tick / whole > 0.94 ? "last" : ""} .style=${`inset-inline-start: ${place(tick)}`}>${tick ? duration(tick) : "0"}</span>`)}</span>
     </div>
     <ol>
-      ${nested(steps).map(({ step, depth }) => row(step, depth, { first, whole, selected, choose }))}
+      ${nested(steps).map(({ step, depth }) => row(step, depth, { first, whole, ticks, selected, choose }))}
     </ol>
   </div>`;
 }
@@ -60,7 +75,13 @@ export function ganttPart(steps: readonly Step[], selected: string | null, choos
 function row(
   step: Step,
   depth: number,
-  { first, whole, selected, choose }: { first: number; whole: number; selected: string | null; choose: (key: string) => void },
+  {
+    first,
+    whole,
+    ticks,
+    selected,
+    choose,
+  }: { first: number; whole: number; ticks: number[]; selected: string | null; choose: (key: string) => void },
 ): TemplateResult {
   const took = step.start && step.end ? step.end - step.start : null;
   const left = step.start ? ((step.start - first) / whole) * 1000 : 0;
@@ -71,7 +92,7 @@ function row(
         >${statusPart(step.status, { word: false })} ${namePart(step.name, 48)} <span class="hint">${step.start ? duration(took) : "no times"}</span></span
       >
       <svg class="times" viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true">
-        ${[0, 200, 400, 600, 800, 1000].map((x) => svg`<path class="grid" d="M${x} 0v20" />`)}
+        ${ticks.map((tick) => svg`<path class="grid" d="M${(tick / whole) * 1000} 0v20" />`)}
         ${step.start
           ? svg`<rect class="bar ${step.status ?? "unknown"}" x=${Math.min(left, 997)} y="4" width=${wide} height="12" />`
           : nothing}

@@ -2,13 +2,15 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { BigDrawing } from "../drawing/big_drawing.ts";
+import { BigDrawing, MOST_STATUSES } from "../drawing/big_drawing.ts";
+import { BigNames } from "../drawing/big_names.ts";
 import type { BigScene } from "../drawing/big_scene_data.ts";
 import type { Drawing } from "../drawing/drawing.ts";
 import { SvgDrawing } from "../drawing/svg_drawing.ts";
 import type { View as Position } from "../drawing/viewport.ts";
 import type { NodeAnswer, Scene, SceneNode } from "../protocol.ts";
-import { counted, line } from "../text.ts";
+import { count, counted, line } from "../text.ts";
+import { bigTable, orderOf } from "./big_table.ts";
 import { detailsPart } from "./details.ts";
 import { exportMenu } from "./export_menu.ts";
 import { legendPart } from "./legend.ts";
@@ -28,6 +30,9 @@ export class ScenePane {
   private drawing: Drawing | null = null;
   private selection: Selection | null = null;
   private readonly table = new VirtualTable<SceneNode>();
+  private readonly bigTable = new VirtualTable<number>();
+  private names: BigNames | null = null;
+  private order: Uint32Array | null = null;
   private readonly node: Question<NodeAnswer>;
   private label = "";
 
@@ -40,8 +45,10 @@ export class ScenePane {
 
   stop(): void {
     this.drawing?.stop();
+    this.names?.stop();
     this.node.stop();
     this.table.stop();
+    this.bigTable.stop();
   }
 
   get isTableShown(): boolean {
@@ -56,6 +63,8 @@ export class ScenePane {
     const before = this.scene;
     const view = this.drawing instanceof SvgDrawing ? this.drawing.view : null;
     this.drawing?.stop();
+    this.names?.stop();
+    this.names = this.order = null;
     this.scene = scene;
     this.label = label;
     const events = {
@@ -68,7 +77,9 @@ export class ScenePane {
     };
     const wheelZooms = this.app.client.shell !== "widget";
     if ("x" in scene) {
-      this.drawing = new BigDrawing(scene, this.app, events, wheelZooms);
+      this.names = new BigNames(scene, this.app.client);
+      this.names.onChange(this.app.update);
+      this.drawing = new BigDrawing(scene, this.app, this.names, events, wheelZooms);
     } else {
       const kept = before && !("x" in before) && view ? keptView(before, scene, view, anchor) : null;
       this.drawing = new SvgDrawing(scene, events, { wheelZooms, label, view: kept });
@@ -122,7 +133,8 @@ export class ScenePane {
 
   render(isLoading: boolean): TemplateResult {
     const { scene, drawing, selection } = this;
-    const isTable = this.isTableShown && scene !== null && !("x" in scene);
+    const isTable = this.isTableShown && scene !== null;
+    const isBig = scene !== null && "x" in scene;
     return html`<div class="pane ${selection ? "with-details" : ""} ${isTable ? "with-table" : ""}">
       <div class="stage">
         ${drawing?.element ?? nothing}
@@ -134,7 +146,7 @@ export class ScenePane {
         </div>
         ${isLoading ? html`<div class="busy" role="status"><span class="spinner" aria-hidden="true"></span>Asking the store</div>` : nothing}
       </div>
-      ${isTable ? html`<div class="beside">${this.table.element}</div>` : nothing}
+      ${isTable ? html`<div class="beside">${isBig ? this.bigTable.element : this.table.element}</div>` : nothing}
       ${selection
         ? detailsPart(this.app, selection.node, this.node, {
             close: () => this.choose(null),
@@ -144,8 +156,8 @@ export class ScenePane {
       <footer class="said">
         ${scene
           ? html`<span class=${scene.complete ? "whole" : "bound"}>${scene.complete ? "complete" : "not complete"}</span>
-              <span class="words"><bdi>${line(scene.said)}</bdi></span>
-              ${"x" in scene ? nothing : legendPart(scene)}`
+              <span class="words"><bdi>${line(scene.said)}</bdi>${isBig ? ` ${bigHint(scene)}` : nothing}</span>
+              ${isBig ? nothing : legendPart(scene)}`
           : nothing}
       </footer>
     </div>`;
@@ -155,15 +167,23 @@ export class ScenePane {
   tools(): TemplateResult {
     const { scene, drawing } = this;
     if (!scene || !drawing) return html``;
-    const isBig = "x" in scene;
-    return html`${isBig
-        ? nothing
-        : html`<button aria-pressed=${this.isTableShown} title="The same as a table (t)" @click=${() => this.toggleTable()}>Table</button>`}
+    return html`<button aria-pressed=${this.isTableShown} title="The same as a table (t)" @click=${() => this.toggleTable()}>Table</button>
       ${exportMenu(scene, drawing, this.label)}`;
   }
 
   rendered(): void {
-    if (!this.scene || "x" in this.scene || !this.isTableShown) return;
+    if (!this.scene || !this.isTableShown) return;
+    if ("x" in this.scene) {
+      if (!this.names) return;
+      this.order ??= orderOf(this.scene);
+      this.bigTable.show(
+        bigTable(this.scene, this.order, this.names, this.selection?.id ?? null, (id) => {
+          this.choose(id);
+          this.drawing?.center(id);
+        }),
+      );
+      return;
+    }
     this.table.show(
       sceneTable(this.scene, this.selection?.id ?? null, (node) => {
         this.choose(node.id);
@@ -194,6 +214,13 @@ export class ScenePane {
     const node = scene.nodes.find((some) => some.id === id);
     return node ? { id, node, key: node.key } : null;
   }
+}
+
+/** Return what else bounds a big picture. */
+function bigHint({ x }: BigScene): string {
+  return x.length > MOST_STATUSES
+    ? `The statuses are MLMD's own states: what platforms say of them is shown up to ${count(MOST_STATUSES)} nodes.`
+    : "";
 }
 
 /** Return where a scene must lie so that a node it shares with the one before does not move. */

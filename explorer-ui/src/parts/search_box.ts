@@ -95,7 +95,10 @@ export class SearchBox {
     if (this.found.error) return line(this.found.error);
     if (this.found.loading || !this.found.answer) return "searching";
     const { total, said } = this.found.answer;
-    if (!total) return "Nothing was found. filter: begins a question in MLMD's filter language.";
+    if (!total) {
+      const hint = this.app.client.shell === "page" ? "" : " filter: begins a question in MLMD's filter language.";
+      return line(said) || `Nothing was found.${hint}`;
+    }
     return [`${counted(total, "hit")}; Enter shows all`, line(said)].filter(Boolean).join("; ");
   }
 
@@ -159,8 +162,10 @@ export class SearchBox {
 /** What is told of something found: its name, type and why it was found. */
 export function hitPart(hit: Hit): TemplateResult {
   const kind = hit.kind ?? hit.key.split(/[/:]/)[0] ?? "";
+  const number = /\/(\d+)$/.exec(hit.key)?.[1];
+  const isNode = (kind === "artifact" || kind === "execution") && hit.label !== `#${number ?? ""}`;
   return html`<span class="kind ${kind}">${kind}</span>
-    <span class="what">${namePart(hit.label, 80)}</span>
+    <span class="what">${namePart(hit.label, 80)} ${isNode && number ? html`<span class="hint">#${number}</span>` : nothing}</span>
     <span class="hint">${hit.type ? namePart(shortType(hit.type), 40) : nothing}</span>
     <span class="why hint">${namePart(hit.why, 80)}</span>`;
 }

@@ -23,6 +23,8 @@ export interface TableOptions<R> {
   onSort?: (key: string) => void;
   onOpen?: (row: R) => void;
   onToggle?: (row: R) => void;
+  /** The rows in sight, from the first to the one after the last. */
+  onShown?: (first: number, end: number) => void;
   isChosen?: (row: R) => boolean;
 }
 
@@ -66,6 +68,7 @@ export class VirtualTable<R> {
     const { options } = this;
     if (!options) return;
     const [first, end] = this.range;
+    options.onShown?.(first, end);
     const rows = Array.from({ length: Math.max(0, end - first) }, (_, at) => first + at);
     render(
       html`<table aria-label=${options.label} aria-rowcount=${options.total + 1} aria-colcount=${options.columns.length}>

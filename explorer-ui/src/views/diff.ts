@@ -10,6 +10,7 @@ import { View } from "./view.ts";
 
 const SHOWN = 500;
 const PARTINGS = 4;
+const NODE = /^(artifact|execution)\/\d+$/;
 
 export class DiffView extends View {
   private args: Record<string, string> = {};
@@ -115,7 +116,8 @@ export class DiffView extends View {
   }
 
   private value(value: DiffRow["a"]): TemplateResult {
-    return value === null || value === undefined ? html`<span class="hint">not there</span>` : valuePart(value);
+    if (value === null || value === undefined) return html`<span class="hint">not there</span>`;
+    return typeof value === "string" && NODE.test(value) ? html`<a href=${addressOfKey(value)}>${value}</a>` : valuePart(value);
   }
 
   private side({ key, label }: { key: string; label: string }): TemplateResult {

@@ -2,15 +2,15 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { formatAddress, joined, listed, type Address } from "../address.ts";
-import { askScene } from "../client.ts";
+import { sceneOf } from "../client.ts";
 import type { BigScene } from "../drawing/big_scene_data.ts";
 import { impactTable } from "../parts/impact_table.ts";
 import { errorPart, waitingPart } from "../parts/marks.ts";
 import { Question } from "../parts/question.ts";
 import { ScenePane } from "../parts/scene_pane.ts";
 import { VirtualTable } from "../parts/virtual_table.ts";
-import type { ImpactAnswer, Params, Scene, TooBig } from "../protocol.ts";
-import { counted, line } from "../text.ts";
+import type { ImpactAnswer, Params, Scene } from "../protocol.ts";
+import { line } from "../text.ts";
 import { View } from "./view.ts";
 
 const DIRECTIONS = ["upstream", "both", "downstream"] as const;
@@ -22,8 +22,6 @@ const FOLDS = [
   ["pipeline", "pipelines"],
   ["type", "types"],
 ] as const;
-/** How many boxes and lines of paths are drawn at most; of lineages more are, on a canvas. */
-const MOST = 6000;
 const SWITCHES = [
   ["internal", "Internals", "Show what the platform made for itself"],
   ["later", "Later", "Follow steps that wrote an artifact again after it was used"],
@@ -61,11 +59,7 @@ export class LineageView extends View {
     this.address = address;
     const { view, name, args } = address;
     const params = this.params();
-    const ask = (signal: AbortSignal): Promise<Found> => {
-      if (view === "impact") return this.impact(params, signal);
-      if (view === "path") return this.app.client.ask("path", params, signal).then((scene) => ({ scene: small(scene) }));
-      return askScene(this.app.client, params, signal).then((scene) => ({ scene }));
-    };
+    const ask = (signal: AbortSignal): Promise<Found> => this.asked(params, signal);
     this.found.ask(JSON.stringify([view, params]), ask, ({ scene }) => {
       if (!("x" in scene)) {
         const focus = scene.nodes.find((node) => node.id === scene.focus || node.key === name);
@@ -119,16 +113,22 @@ export class LineageView extends View {
     return this.address.view === "impact" && this.address.args["rows"] === "1";
   }
 
-  private async impact(params: Params, signal: AbortSignal): Promise<Found> {
-    const { scene, rows } = await this.app.client.ask("impact", params, signal);
-    return { scene: small(scene), rows };
+  private async asked(params: Params, signal: AbortSignal): Promise<Found> {
+    const { client } = this.app;
+    const { view } = this.address;
+    if (view === "impact") {
+      const { scene, rows } = await client.ask("impact", params, signal);
+      return { scene: await sceneOf(client, "impact", params, scene, signal), rows };
+    }
+    const method = view === "path" ? "path" : "lineage";
+    return { scene: await sceneOf(client, method, params, await client.ask(method, params, signal), signal) };
   }
 
   private params(): Params {
     const { view, name, args } = this.address;
     const fold = FOLDS.map(([name]) => name).find((known) => known === args["fold"]) ?? "repeats";
-    if (view === "path") return { from: args["from"], to: args["to"], fold, expand: expandOf(args), limit: MOST };
-    if (view === "impact") return { key: name, fold, expand: expandOf(args), limit: MOST };
+    if (view === "path") return { from: args["from"], to: args["to"], fold, expand: expandOf(args) };
+    if (view === "impact") return { key: name, fold, expand: expandOf(args) };
     const hops = args["hops"] ?? "2";
     return {
       key: name,
@@ -207,12 +207,6 @@ export class LineageView extends View {
     return html`<a class="button" href=${formatAddress("path", "", { from: args["to"], to: args["from"] })}>Turn round</a>${this.folding()}
       ${["from", "to"].map((end) => html`<a class="button" href=${formatAddress("lineage", args[end] ?? "")}>${args[end]}</a>`)}`;
   }
-}
-
-function small(scene: Scene | TooBig): Scene {
-  if (!("big" in scene)) return scene;
-  const size = `${counted(scene.nodes, "node")} and ${counted(scene.edges, "edge")}`;
-  throw new Error(`${size} are too many for one picture. Fold runs or pipelines, or take the list.`);
 }
 
 function expandOf(args: Record<string, string>): string[] | null {

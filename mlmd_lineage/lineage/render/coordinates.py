@@ -164,7 +164,7 @@ def _closed_up(heights: Iterable[float]) -> dict[float, float]:
 
 def _divided(widths: Sequence[float], *, from_right: bool) -> list[list[int]]:
     """Return the layers of each band, the uppermost band first; bands are about equally wide."""
-    total = sum(widths)
+    total = math.fsum(widths)
     most = total if total <= _WIDEST else total / math.ceil(total / PAGE)
     order = list(range(len(widths)))
     if from_right:

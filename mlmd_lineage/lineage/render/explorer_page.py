@@ -20,7 +20,7 @@ from mlmd_lineage.lineage.nodes import node_attributes
 from mlmd_lineage.lineage.render import html as render_html
 from mlmd_lineage.lineage.render.labels import is_uuid, limited, path_text, printable
 from mlmd_lineage.lineage.render.node_labels import NO_LABEL
-from mlmd_lineage.snapshot.json_values import json_value
+from mlmd_lineage.snapshot.json_values import exact, json_value
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def page(
             "answers": list(answers),
         }
     )
-    return document(said, {**data, "licences": licences}, script, style)
+    return document(said, {**exact(data), "licences": licences}, script, style)
 
 
 def _limited(value: Any) -> Any:

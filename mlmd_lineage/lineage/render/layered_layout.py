@@ -169,7 +169,8 @@ def _note(row: Sequence[int], place: list[float]) -> None:
 
 
 def _mean(values: Sequence[float], otherwise: float) -> float:
-    return sum(values) / len(values) if values else otherwise
+    # sum() rounds differently before Python 3.12.
+    return math.fsum(values) / len(values) if values else otherwise
 
 
 def _crossings(rows: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> int:

@@ -8,6 +8,7 @@ readable on white and on black.
 from __future__ import annotations
 
 import html
+import math
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -227,7 +228,8 @@ def _text(  # noqa: PLR0913 - all of it is the look
 
 def _text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Return about how wide a text is, as no font is at hand to tell."""
-    ems = sum(
+    # sum() rounds differently before Python 3.12.
+    ems = math.fsum(
         1.0
         if unicodedata.east_asian_width(character) in "WF"
         else 0.3

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.post_execution.compare.impact_search import AffectedNode, DeploymentHint
     from mlmd_lineage.post_execution.loading.ancestry import Ancestry
+    from mlmd_lineage.post_execution.models import RegisteredModels
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.findings import Finding
 
@@ -224,8 +225,16 @@ def impact(
     *,
     models: str | Collection[str] | None = None,
     deployments: str | Collection[str] | None = None,
+    registry: RegisteredModels | None = None,
 ) -> Impact:
     """Return every model and every deployment that an artifact reached.
+
+    Args:
+        reader: What reads the store.
+        node: The artifact.
+        models: The types of models, instead of ``MODELS``.
+        deployments: The types of deployments, instead of ``DEPLOYMENTS``.
+        registry: The model registry of the store, where the reader holds only a part of it.
 
     Raises:
         NotFoundError: The store holds no such node.
@@ -247,7 +256,7 @@ def impact(
         frozenset(MODELS if models is None else models),
         frozenset(DEPLOYMENTS if deployments is None else deployments),
     )
-    registry = reader.ask(read_registry)
+    registry = registry or reader.ask(read_registry)
     found, hints = impact_search.find(ancestry, trace, key, kinds, registry)
     given = {*(models or ()), *(deployments or ())}
     unknown = sorted(given - _names(reader, ancestry)) if given else []

@@ -108,13 +108,38 @@ class RunMembership:
             if number not in held:
                 self._put_empty(number)
         for pipeline in self.pipelines.values():
-            pipeline.runs.sort(key=self._age)
+            pipeline.runs.sort(key=self.age)
 
     def runs_of_contexts(self, contexts: Collection[int]) -> Iterator[str]:
         """Yield the keys of the runs for which some contexts stand."""
         for key, entry in self.runs.items():
             if entry.identity.run is not None and entry.identity.run.id in contexts:
                 yield key
+
+    def age(self, key: str) -> tuple[int, int]:
+        """Order runs from the oldest to the newest: by when they were made, then by their ids."""
+        run = self.runs[key]
+        first = min(run.executions, default=0)
+        if run.identity.run is None or run.identity.run_property is not None:
+            return self._store_image.outlines[first][2], first
+        return run.identity.run.created, run.identity.run.id
+
+    def first_of(self, pipeline: PipelineEntry, but: Collection[str] = ()) -> tuple[int, int, int]:
+        """Order pipelines by what was found first of them: an execution, or else a context.
+
+        Args:
+            pipeline: The pipeline.
+            but: The keys of runs that do not count.
+        """
+        runs = {key: self.runs[key] for key in pipeline.runs if key not in but}
+        executions = [number for run in runs.values() for number in run.executions[:1]]
+        if executions:
+            first = min(executions)
+            keys = self.runs_by_execution[first]
+            return 0, first, next(place for place, key in enumerate(keys) if key in runs)
+        contexts = [run.identity.run for run in runs.values()]
+        numbers = [context.id for context in contexts if context is not None]
+        return 1, min([*numbers, *([] if pipeline.id is None else [pipeline.id])], default=0), 0
 
     # Identities
 
@@ -225,14 +250,6 @@ class RunMembership:
             number = None if identity.pipeline is None else identity.pipeline.id
             entry = self.pipelines[key] = PipelineEntry(key, identity.pipeline_name, number)
         return entry
-
-    def _age(self, key: str) -> tuple[int, int]:
-        """Order runs from the oldest to the newest: by when they were made, then by their ids."""
-        run = self.runs[key]
-        first = min(run.executions, default=0)
-        if run.identity.run is None or run.identity.run_property is not None:
-            return self._store_image.outlines[first][2], first
-        return run.identity.run.created, run.identity.run.id
 
 
 def _pipeline_key(identity: RunIdentity) -> str:

@@ -78,14 +78,26 @@ class RunOutlines:
         membership: Which executions belong to which runs and pipelines.
     """
 
-    def __init__(self, tables: Tables, dialects: Sequence[Dialect]) -> None:
-        """Take the tables; ``needed_properties()`` says which properties have to be there."""
+    def __init__(
+        self,
+        tables: Tables,
+        dialects: Sequence[Dialect],
+        *,
+        writing_types: frozenset[int] = frozenset(),
+    ) -> None:
+        """Take the tables; ``needed_properties()`` says which properties have to be there.
+
+        Args:
+            tables: The tables.
+            dialects: The dialects, in the order in which they are tried.
+            writing_types: Types that write artifacts, though no event here says so.
+        """
         names = needed_properties(dialects)
         assert names is not None  # nothing else is read in outline
         self._names = names["ExecutionProperty"]
         self._tables = tables
         self._dialects = dialects
-        self._image = StoreImage(tables)
+        self._image = StoreImage(tables, writing_types=writing_types)
         self._index = RunIndex(self._image, dialects)
         with without_gc():
             self.membership: RunMembership = self._index.membership

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from mlmd_lineage import deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 _NATIVE = "ml_metadata.metadata_store.pywrap"
@@ -81,16 +81,18 @@ def _may_be_open(wanted: os.stat_result) -> bool:
     if _NATIVE in sys.modules:
         return True
     try:
-        return bool(descriptors_of(wanted) - idle_descriptors)
+        return bool(descriptors_of(wanted, idle_descriptors))
     except OSError:
         return True
 
 
-def descriptors_of(wanted: os.stat_result) -> set[int]:
-    """Return the numbers under which this process has a file open."""
+def descriptors_of(wanted: os.stat_result, but: Collection[int] = ()) -> set[int]:
+    """Return the numbers under which this process has a file open, but for some of them."""
     found = set()
     device, inode = wanted.st_dev, wanted.st_ino
     for number in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - names only
+        if number in but:
+            continue
         try:
             status = os.fstat(number)
         except OSError:  # it was the listing's own, or is closed meanwhile

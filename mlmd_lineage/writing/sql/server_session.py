@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.writing import values
-from mlmd_lineage.writing.sql.session import PropertyColumns, WriteSession
+from mlmd_lineage.writing.sql.session import PropertyColumns, WriteSession, together
 
 if TYPE_CHECKING:
     import re
@@ -89,27 +89,13 @@ class ServerWriteSession(WriteSession):
         before = self.proof  # what the owner's row proves, these need not
         if sum(len(found.owners) for found in by_column.values()) < _FEW:
             # One statement, which leaves some columns empty, is one trip to the server.
-            self.insert(table, self._together(owner, by_column))
+            held = {c: found._replace(values=self.held(c, found)) for c, found in by_column.items()}
+            self.insert(table, together(owner, held))
         else:
             for column, found in by_column.items():
-                held = found._replace(values=self.held(column, found))
-                self.insert(table, held.named(owner, column))
+                whole = found._replace(values=self.held(column, found))
+                self.insert(table, whole.named(owner, column))
         self.proof = before
-
-    def _together(self, owner: str, by_column: Mapping[str, PropertyColumns]) -> Columns:
-        """Return the properties as columns of one table."""
-        together = PropertyColumns.empty()
-        data: dict[str, list[Any]] = {column: [] for column in by_column}
-        for column, found in by_column.items():
-            together.owners.extend(found.owners)
-            together.names.extend(found.names)
-            together.customs.extend(found.customs)
-            held = self.held(column, found)
-            for name, whole in data.items():
-                whole.extend(held if name == column else [None] * len(held))
-        named = together.named(owner, "")
-        del named[""]
-        return {**named, **data}
 
     @abstractmethod
     def held(self, column: str, properties: PropertyColumns) -> list[Any]:

@@ -42,8 +42,29 @@ class PropertyColumns(NamedTuple):
 
     def named(self, owner: str, column: str) -> dict[str, list[Any]]:
         """Return them with the names of their table's columns."""
-        names = (owner, "name", "is_custom_property", column)
-        return dict(zip(names, self, strict=True))
+        return {
+            owner: self.owners,
+            "name": self.names,
+            "is_custom_property": self.customs,
+            column: self.values,
+        }
+
+
+def together(owner: str, by_column: Mapping[str, PropertyColumns]) -> dict[str, list[Any]]:
+    """Return properties of all kinds as columns of one table, which leave some cells empty."""
+    owners: list[int] = []
+    names: list[str] = []
+    customs: list[bool] = []
+    data: dict[str, list[Any]] = {owner: owners, "name": names, "is_custom_property": customs}
+    for column, found in by_column.items():
+        data[column] = [None] * len(owners)
+        owners += found.owners
+        names += found.names
+        customs += found.customs
+        data[column] += found.values
+    for column in by_column:
+        data[column] += [None] * (len(owners) - len(data[column]))
+    return data
 
 
 class WriteSession(ABC):
@@ -150,6 +171,8 @@ class WriteSession(ABC):
             lock: Keep other writers from these rows until the transaction ends.
         """
         rows: list[Row] = []
+        if not wanted:
+            return rows
         extra, more = (None, ()) if and_equal is None else (and_equal[0], and_equal[1:])
         tail = self.locking if lock else ""
         # In one order, so that two writers that lock the same rows do not wait for each other.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -17,15 +18,17 @@ from mlmd_lineage.writing.conflicts import NodesExistError
 from mlmd_lineage.writing.sql import versions
 from mlmd_lineage.writing.sql.sqlite_session import SQLiteWriteSession
 from mlmd_lineage.writing.sql.writer import method_of, put_in
-from mlmd_lineage.writing.transaction import RaceLostError, Transaction
+from mlmd_lineage.writing.transaction import Learned, RaceLostError, Transaction
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from mlmd_lineage.writing.transaction import LoadedType
-
 _CACHE_KIB = 64 * 1024
 """More than the rows of a large batch, and the parts of the indexes that they go to."""
+_STATEMENTS = 512
+"""How many statements stay prepared: more than there are of puts of few rows each."""
+_JOURNAL_BYTES = 1 << 22
+"""How long the journal may stay between two transactions."""
 
 
 class SQLiteWriteConnection:
@@ -43,7 +46,7 @@ class SQLiteWriteConnection:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         mode = "rwc" if create else "rw"
-        real = Path(os.path.realpath(path))
+        self._real = real = Path(os.path.realpath(path))
         try:
             if not create:
                 files.checked_header(real, path)
@@ -54,18 +57,24 @@ class SQLiteWriteConnection:
                 timeout=0,
                 isolation_level=None,
                 check_same_thread=False,
+                cached_statements=_STATEMENTS,
             )
         except (sqlite3.Error, OSError) as error:
             raise explained(error, path) from None
         self.inode = inode_of(real)
         self.may_stay = False
+        self._leaves_journal = False
         self._guard = Interruptible(self._connection)
         self._session = SQLiteWriteSession(self._connection, str(path))
         self._data_version: int | None = None
-        self._types: dict[int, LoadedType] = {}
+        self._learned = Learned()
 
     def close(self) -> None:
-        """Close it."""
+        """Close it, and remove the journal that it kept."""
+        # What lies under the name of another file is that one's journal.
+        if self._leaves_journal and self.inode == inode_of(self._real):
+            with contextlib.suppress(sqlite3.Error):  # another writes, and has it now
+                self._connection.execute("PRAGMA journal_mode = DELETE").fetchall()
         self._connection.close()
 
     def put(self, busy_timeout: float, request: Message) -> Any:
@@ -110,8 +119,11 @@ class SQLiteWriteConnection:
                 with self._guard.statement():
                     version = self._look_at_changes()
                     now = int(time.time() * 1000)
-                    answer = put_in(Transaction(self._session, now, self._types), request)
+                    transaction = Transaction(self._session, now, self._learned)
+                    answer = put_in(transaction, request)
                 files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
+                for table, created in transaction.created.items():
+                    self._learned.keep(table, created)
                 self._data_version = version
             finally:
                 if self._connection.in_transaction:
@@ -121,7 +133,7 @@ class SQLiteWriteConnection:
         return answer
 
     def _look_at_changes(self) -> int:
-        """Check the schema, and forget the types, where another connection has changed the file.
+        """Check the schema, and forget what was learned, where another has changed the file.
 
         Returns:
             The number of the file's state, to be kept once the transaction is committed.
@@ -129,7 +141,7 @@ class SQLiteWriteConnection:
         # https://www.sqlite.org/pragma.html#pragma_data_version
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._data_version:
-            self._types.clear()
+            self._learned.clear()
             self._check_version()
         self._data_version = None  # what a transaction learns that fails does not hold
         return version
@@ -167,6 +179,13 @@ class SQLiteWriteConnection:
             [(mode,)] = self._connection.execute("PRAGMA journal_mode").fetchall()
             self.may_stay = mode != "wal"
             self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            if mode == "delete":
+                # Overwriting one journal costs the disk less than making one for each transaction;
+                # it is as durable, and no other connection notices.
+                # https://www.sqlite.org/pragma.html#pragma_journal_mode
+                self._connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
+                self._connection.execute("PRAGMA journal_mode = PERSIST").fetchall()
+                self._leaves_journal = True
 
     def _tables(self) -> set[str]:
         return {

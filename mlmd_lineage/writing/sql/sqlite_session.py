@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
 from mlmd_lineage.writing import schema, values
-from mlmd_lineage.writing.sql.session import WriteSession
+from mlmd_lineage.writing.sql.session import WriteSession, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ _FEW = 16
 """Up to how many rows are inserted by a statement for just so many, which SQLite keeps prepared."""
 _INSERT = "INSERT OR FAIL"
 """Refused rows end the transaction, so SQLite need not be able to undo the statement alone."""
+_PLACES = {column: place for place, column in enumerate(values.COLUMNS)}
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(.*)")
 
 
@@ -89,27 +90,32 @@ class SQLiteWriteSession(WriteSession):
         self, table: str, owner: str, by_column: Mapping[str, PropertyColumns]
     ) -> None:
         """Insert properties."""
+        if "double_value" in by_column:
+            _check_doubles(by_column["double_value"])
+        if "proto_value" in by_column:
+            protos = by_column["proto_value"]
+            texts = [base64.b64encode(value).decode() for value in protos.values]
+            by_column = {**by_column, "proto_value": protos._replace(values=texts)}
+        if sum(len(found.owners) for found in by_column.values()) <= _FEW:
+            self._insert(_INSERT, table, together(owner, by_column))
+            return
         for column, found in by_column.items():
-            data = found.named(owner, column)
-            if column == "double_value":
-                _check_doubles(found)
-            elif column == "proto_value":
-                data[column] = [base64.b64encode(value).decode() for value in found.values]
-            self._insert(_INSERT, table, data)
+            self._insert(_INSERT, table, found.named(owner, column))
 
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:
         """Tell whether the value columns of a property hold a column's value already."""
         row = self.as_stored(given)
-        if isinstance(given[1], str):
-            return stored == row
-        return _identity(stored) == _identity(row)
+        # Only numbers can be equal and another: 1 and 1.0, 0.0 and -0.0.
+        return stored == row and (isinstance(given[1], str) or _identity(stored) == _identity(row))
 
     def as_stored(self, given: tuple[str, Any]) -> Row:
         """Return the value columns of a property that was given a column's value."""
         column, value = given
         if column == "proto_value":
             value = base64.b64encode(value).decode()
-        return tuple(value if name == column else None for name in values.COLUMNS)
+        row = [None] * len(values.COLUMNS)
+        row[_PLACES[column]] = value
+        return tuple(row)
 
 
 def _rows_at_once(rows: int, most: int) -> int:

@@ -12,7 +12,7 @@ from mlmd_lineage.lineage.render.folding import Group
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from mlmd_lineage.explorer.scene_graph import SceneGraph
+    from mlmd_lineage.explorer.scenes.scene_graph import SceneGraph
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

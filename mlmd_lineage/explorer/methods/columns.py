@@ -7,24 +7,28 @@ header names them, each padded to 4 bytes. ``docs/explorer-api.md`` says what th
 
 from __future__ import annotations
 
+import inspect
 import json
 import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.explorer import folds
-from mlmd_lineage.explorer.lineage import LIMIT, ask_lineage, pairs_of
-from mlmd_lineage.explorer.scene_graph import STATUS_CODES
+from mlmd_lineage import errors
+from mlmd_lineage.explorer.methods import lineage, paths
+from mlmd_lineage.explorer.methods.lineage import pairs_of
+from mlmd_lineage.explorer.parameters import checked
+from mlmd_lineage.explorer.scenes import folds
+from mlmd_lineage.explorer.scenes.scene_graph import STATUS_CODES
 from mlmd_lineage.lineage.render import large_layout
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mlmd_lineage.explorer.explored_store import EdgeFlags, ExploredStore
-    from mlmd_lineage.explorer.lineage import Answer
+    from mlmd_lineage.explorer.methods.lineage import Answer
     from mlmd_lineage.lineage.render.folding import Group
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -32,45 +36,78 @@ if TYPE_CHECKING:
 _LAYER, _ROW = 180.0, 56.0
 """How many pixels a layer is wide and a row is high."""
 _FOLD = 2
-_KIND = {"artifact": 0, "execution": 1}
+_METHODS: dict[str, Callable[..., Any]] = {
+    "lineage": lineage.lineage,
+    "path": paths.path,
+    "impact": paths.impact,
+}
 
 
-def columns(  # noqa: PLR0913 - those of lineage()
-    store: ExploredStore,
-    key: str,
-    *,
-    direction: str = "upstream",
-    hops: int | None = None,
-    fold: str = "none",
-    expand: Sequence[str] = (),
-    internal: bool = False,
-    later: bool = False,
-    reuse: bool = False,
-    limit: int = LIMIT,
-) -> bytes:
-    """Return a scene of any size as bytes; the parameters are those of ``lineage.lineage()``.
+def columns(store: ExploredStore, method: str, params: Mapping[str, Any]) -> bytes:
+    """Return a scene of any size as bytes.
 
     Args:
         store: The store.
-        key: The node.
-        direction: ``upstream``, ``downstream`` or ``both``.
-        hops: How many edges to follow at most; None for all.
-        fold: How it is folded.
-        expand: What is opened, and whose neighbours are shown.
-        internal: Follow also the platform's internal events.
-        later: Follow also executions that wrote an artifact again.
-        reuse: Follow also what cached executions claim.
-        limit: Ignored: a page sends the parameters that it sent to ``lineage()``.
+        method: What is asked: ``lineage``, ``path`` or ``impact``.
+        params: The parameters of that method; its ``limit`` is ignored.
     """
-    del limit
-    folds.check_fold(fold)
-    flags: EdgeFlags = {"internal": internal, "later": later, "reuse": reuse}
-    answer = ask_lineage(store, key, direction=direction, hops=hops, expand=expand, flags=flags)
-    graph = answer.graph
-    groups = None
-    if fold != "none":
-        groups = folds.groups(graph, fold, keep=answer.starts, opened=expand)
+    answer, groups = _asked(store, method, params)
     return encode(answer, groups)
+
+
+def statuses(store: ExploredStore, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statuses of a large scene as its platforms have them.
+
+    MLMD's own states, which ``columns`` gives, know no cached or canceled step of most platforms.
+    To read what the platforms say takes longer, so that a picture shows without it at first.
+
+    Members: ``statuses``: for each node, in the order of the columns, its place in the header's
+    ``statuses``.
+
+    Args:
+        store: The store.
+        method: As for ``columns()``.
+        params: As for ``columns()``.
+    """
+    answer, groups = _asked(store, method, params)
+    graph = answer.graph
+    codes = [STATUS_CODES.index(graph.label(key).status) for key in graph.keys]
+    if groups is not None:
+        found = np.array(codes, np.uint8)
+        codes = [_common(found, group.members) for group in groups]
+    return {"statuses": codes}
+
+
+def _asked(
+    store: ExploredStore, method: str, params: Mapping[str, Any]
+) -> tuple[Answer, Sequence[Group] | None]:
+    """Return the answer to a question, and the groups in which its nodes are drawn if folded."""
+    if method not in _METHODS:
+        near = errors.did_you_mean(method, _METHODS)
+        message = f"There are no columns of {method!r}, but of {', '.join(_METHODS)}.{near}"
+        raise errors.ConfigurationError(message)
+    function = _METHODS[method]
+    known = inspect.signature(function).parameters.values()
+    given = {each.name: each.default for each in known} | checked(method, function, params)
+    fold, expand = given["fold"], given["expand"]
+    folds.check_fold(fold)
+    if method == "impact":
+        answer, _ = paths.ask_impact(store, given["key"], expand=expand)
+    else:
+        flags: EdgeFlags = {
+            "internal": given["internal"],
+            "later": given["later"],
+            "reuse": given["reuse"],
+        }
+        if method == "path":
+            ends = given["source"], given["target"]
+            answer = paths.ask_path(store, *ends, expand=expand, flags=flags)
+        else:
+            asked = {name: given[name] for name in ("direction", "hops", "expand")}
+            answer = lineage.ask_lineage(store, given["key"], **asked, flags=flags)
+    if fold == "none":
+        return answer, None
+    return answer, folds.groups(answer.graph, fold, keep=answer.starts, opened=expand)
 
 
 def encode(answer: Answer, groups: Sequence[Group] | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlmd_lineage.explorer.methods.lineage import labels
 from mlmd_lineage.post_execution.compare.node_differences import NOTES
 from mlmd_lineage.snapshot.json_values import json_value
 
@@ -35,7 +36,8 @@ def diff(
         pipeline_a: The pipeline of the run ``a``, where several have runs of its name.
         pipeline_b: The pipeline of the run ``b``.
     """
-    found = store.diff(_subject(store, a, pipeline_a), _subject(store, b, pipeline_b))
+    subjects = _subject(store, a, pipeline_a), _subject(store, b, pipeline_b)
+    found = store.diff(*subjects)
     rows = [
         {
             "aspect": one.what,
@@ -55,8 +57,8 @@ def diff(
         for one in pair.differences
     ]
     return {
-        "a": {"key": found.a, "label": found.labels[0]},
-        "b": {"key": found.b, "label": found.labels[1]},
+        "a": {"key": _address(found.a), "label": _called(store, found.a, subjects[0])},
+        "b": {"key": _address(found.b), "label": _called(store, found.b, subjects[1])},
         "identical": found.identical,
         "first": next((at for at, row in enumerate(rows) if row["first"]), None),
         "rows": rows,
@@ -64,6 +66,20 @@ def diff(
         "doubts": list(found.doubts),
         "said": found.text(),
     }
+
+
+def _address(key: str) -> str:
+    """Return what the page opens: of a run its key after ``run:``, of a node its key."""
+    return f"run:{key}" if key.startswith("context/") else key
+
+
+def _called(store: ExploredStore, key: str, subject: Any) -> str:
+    """Return what a run or a node is called: by its platform, or by its key."""
+    if key.startswith("context/"):
+        run = store.get_run(key) if isinstance(subject, str) else subject
+        return str(run.display_name)
+    name, type_name = labels(store, [key])["labels"].get(key, (None, None))
+    return f"{name} ({key})" if name and not name.startswith("#") else f"{type_name} ({key})"
 
 
 def _subject(store: ExploredStore, text: str, pipeline: str | None) -> Any:

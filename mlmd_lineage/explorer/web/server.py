@@ -15,9 +15,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import api, page, static_files
-from mlmd_lineage.explorer.questions import Questions
-from mlmd_lineage.explorer.security import HEADERS, Gate, new_token
+from mlmd_lineage.explorer import api, static_files
+from mlmd_lineage.explorer.web import page
+from mlmd_lineage.explorer.web.questions import Questions
+from mlmd_lineage.explorer.web.security import HEADERS, Gate, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,7 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import lineage, pipeline, run
+from mlmd_lineage.explorer.methods import lineage, paths, pipeline, run
+from mlmd_lineage.explorer.parameters import checked
 from mlmd_lineage.lineage.render import dot, png, svg
 from mlmd_lineage.lineage.render.scene import Box, EdgeLine, Scene
 
@@ -28,8 +29,8 @@ FORMATS = {
 """The formats, and their media types."""
 _EXPORTED: dict[str, Any] = {
     "lineage": lineage.lineage,
-    "path": lineage.path,
-    "impact": lineage.impact,
+    "path": paths.path,
+    "impact": paths.impact,
     "run": run.run,
     "pipeline": pipeline.pipeline,
 }
@@ -62,7 +63,8 @@ def export(store: ExploredStore, method: str, params: Mapping[str, Any], to: str
                 f"There is no export of the {name} {given!r}, but of {', '.join(known)}.{near}"
             )
             raise errors.ConfigurationError(message)
-    answer = _EXPORTED[method](store, **{**params, **_UNLIMITED.get(method, {})})
+    parameters = checked(method, _EXPORTED[method], {**params, **_UNLIMITED.get(method, {})})
+    answer = _EXPORTED[method](store, **parameters)
     made: dict[str, Any] = {"name": f"{method}.{to}", "type": FORMATS[to]}
     if to == "json":
         return made | {"text": json.dumps(answer, ensure_ascii=False, indent=1)}

@@ -8,7 +8,7 @@ from mlmd_lineage import errors
 
 if TYPE_CHECKING:
     from mlmd_lineage.explorer.explored_store import ExploredStore
-    from mlmd_lineage.explorer.server import ExplorerServer
+    from mlmd_lineage.explorer.web.server import ExplorerServer
 
 
 def explorer_server(
@@ -26,7 +26,7 @@ def explorer_server(
         ConfigurationError: The extra ``explore`` is not installed, or the address cannot be had.
     """
     try:
-        from mlmd_lineage.explorer.server import ExplorerServer
+        from mlmd_lineage.explorer.web.server import ExplorerServer
     except ImportError as error:
         name = error.name or ""
         if name.partition(".")[0] not in {"starlette", "uvicorn", "anyio"}:

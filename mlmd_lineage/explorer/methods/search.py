@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.explorer.explored_store import frame_of
+from mlmd_lineage.explorer.methods.lineage import labels
 from mlmd_lineage.snapshot.json_values import json_value
 from mlmd_lineage.snapshot.type_names import short_type
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     Hit = dict[str, Any]
 
 _KINDS = ("artifact", "execution", "context")
+_ORDER = ("pipeline", "run", "artifact", "execution", "context")
+_EXACTLY = {"key", "its name"}
 _FILTER = "filter:"
 _RUN_TYPES = {"pipeline_run", "run", "system.PipelineRun", "KfpRun"}
 _PIPELINE_TYPES = {"pipeline", "system.Pipeline"}
@@ -29,7 +32,9 @@ def search(store: ExploredStore, text: str, *, limit: int = 50) -> dict[str, Any
     """Return the nodes, runs and pipelines that a text names or is a part of.
 
     Members: ``hits`` (``key``, ``label``, ``type``, ``uri``, ``kind``, ``why``: what the text was
-    found in), the exact ones first, then the newest; ``total``: how many there are; ``said``.
+    found in); ``total``: how many there are; ``said``. What was named exactly comes first, and what
+    has the text in its URI last; of each pipelines, runs, artifacts, executions and other contexts,
+    the newest first.
 
     Args:
         store: The store.
@@ -47,13 +52,25 @@ def search(store: ExploredStore, text: str, *, limit: int = 50) -> dict[str, Any
         hits.setdefault(hit["key"], hit)
     for hit in _containing(store, wanted):
         hits.setdefault(hit["key"], hit)
-    found = list(hits.values())
+    return _answer(store, sorted(hits.values(), key=_rank), limit)
+
+
+def _rank(hit: Hit) -> tuple[bool, bool, int]:
+    """Return what orders hits: what was named exactly first, parts of URIs last."""
+    return hit["why"] not in _EXACTLY, hit["why"] == "URI", _ORDER.index(hit["kind"])
+
+
+def _answer(store: ExploredStore, found: list[Hit], limit: int) -> dict[str, Any]:
+    """Return the first hits, called as their platforms call them."""
+    hits = found[:limit]
+    nodes = [hit["key"] for hit in hits if hit["kind"] in {"artifact", "execution"}]
+    names = labels(store, nodes)["labels"]
+    for hit in hits:
+        name = names.get(hit["key"], [None])[0]
+        if name and not name.startswith("#"):
+            hit["label"] = name
     said = f"{len(found):,} found, of which the first {limit:,} are listed."
-    return {
-        "hits": found[:limit],
-        "total": len(found),
-        "said": said if len(found) > limit else "",
-    }
+    return {"hits": hits, "total": len(found), "said": said if len(found) > limit else ""}
 
 
 def _filtered(store: ExploredStore, where: str, limit: int) -> dict[str, Any]:
@@ -69,19 +86,14 @@ def _filtered(store: ExploredStore, where: str, limit: int) -> dict[str, Any]:
             found += _hits(kind, frame, "filter")
     if len(failed) == len(_KINDS):
         raise failed[0]
-    said = f"{len(found):,} found, of which the first {limit:,} are listed."
-    return {
-        "hits": found[:limit],
-        "total": len(found),
-        "said": said if len(found) > limit else "",
-    }
+    return _answer(store, found, limit)
 
 
 def _exact(store: ExploredStore, text: str) -> Iterator[Hit]:
     with contextlib.suppress(errors.NotFoundError, errors.AmbiguousNameError):
         key = store.find_node(text)
         kind, _, number = key.partition("/")
-        why = "key" if key == text or text.isdecimal() else "name"
+        why = "key" if key == text or text.isdecimal() else "its name"
         yield from _hits(kind, frame_of(store, kind, f"id = {number}"), why)
 
 

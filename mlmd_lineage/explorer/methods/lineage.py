@@ -1,4 +1,4 @@
-"""Lineage as scenes: from one node, between two nodes, and what a node had an impact on."""
+"""The lineage of a node as a scene, and what all scenes of lineage have in common."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import folds, scene_json
-from mlmd_lineage.explorer.scene_graph import SceneGraph
+from mlmd_lineage.explorer.scenes import folds, scene_json
+from mlmd_lineage.explorer.scenes.scene_graph import SceneGraph
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.render.scene import SceneContent, scene_of_groups
-from mlmd_lineage.snapshot.json_values import json_value
 from mlmd_lineage.snapshot.type_names import short_type
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def ask_lineage(  # noqa: PLR0913 - what a question is made of
         traces.append(store.upstream(key, max_hops=hops, **flags))
     if direction != "upstream":
         traces.append(store.downstream(key, max_hops=hops, **flags))
-    further = list(_further(store, expand, flags))
+    further = list(further_hop(store, expand, flags))
     return Answer(
         SceneGraph([*traces, *further]),
         traces[0].starts,
@@ -128,7 +127,7 @@ def ask_lineage(  # noqa: PLR0913 - what a question is made of
     )
 
 
-def _further(store: ExploredStore, expand: Sequence[str], flags: EdgeFlags) -> Iterable[Trace]:
+def further_hop(store: ExploredStore, expand: Sequence[str], flags: EdgeFlags) -> Iterable[Trace]:
     """Yield the neighbours of the nodes that are expanded, by all of their directions at once."""
     wanted: dict[str, list[str]] = {"upstream": [], "downstream": []}
     for name in expand:
@@ -251,113 +250,6 @@ def _more(store: ExploredStore, answer: Answer) -> dict[str, dict[str, int]]:
 def _sum(more: dict[str, dict[str, int]], held: Sequence[str]) -> dict[str, int]:
     found = [more[key] for key in held if key in more]
     return {side: sum(some[side] for some in found) for side in ("upstream", "downstream")}
-
-
-def path(  # noqa: PLR0913 - each stands alone
-    store: ExploredStore,
-    source: str,
-    target: str,
-    *,
-    fold: str = "none",
-    expand: Sequence[str] = (),
-    internal: bool = False,
-    later: bool = False,
-    reuse: bool = False,
-    limit: int = LIMIT,
-) -> dict[str, Any]:
-    """Return a scene of all paths from one node to another, in the direction of the data.
-
-    Where there is none, the paths from the second to the first; ``said`` tells which it is. The
-    members are those of ``lineage()``.
-
-    Args:
-        store: The store.
-        source: A node, as ``lineage()`` takes it; named ``from`` by the page.
-        target: Another; named ``to``.
-        fold: As for ``lineage()``.
-        expand: As for ``lineage()``.
-        internal: As for ``lineage()``.
-        later: As for ``lineage()``.
-        reuse: As for ``lineage()``.
-        limit: As for ``lineage()``.
-    """
-    folds.check_fold(fold)
-    flags: EdgeFlags = {"internal": internal, "later": later, "reuse": reuse}
-    trace = store.between(source, target, **flags)
-    said = f"All paths from {source} to {target}."
-    if not len(trace):
-        trace = store.between(target, source, **flags)
-        said = f"No path leads from {source} to {target}; these lead from {target} to {source}."
-    if not len(trace):
-        said = f"No path leads from {source} to {target}, nor back."
-    further = list(_further(store, expand, flags))
-    answer = Answer(
-        SceneGraph([trace, *further]),
-        (*trace.starts, *trace.ends),
-        (trace,),
-        said,
-        complete=True,
-        direction="between",
-        flags=flags,
-    )
-    return draw(store, answer, fold=fold, opened=expand, limit=limit)
-
-
-def impact(
-    store: ExploredStore,
-    key: str,
-    *,
-    fold: str = "none",
-    expand: Sequence[str] = (),
-    limit: int = LIMIT,
-) -> dict[str, Any]:
-    """Return the models and deployments that an artifact reached, and a scene of the paths to them.
-
-    Members: ``scene``; ``rows`` (``key``, ``kind``: ``model`` or ``deployment``, ``label``,
-    ``type``, ``uri``, ``hops``, ``run``, ``pipeline``, ``pushed``, ``direct``), the nearest first;
-    ``said``; ``complete``.
-
-    Args:
-        store: The store.
-        key: The artifact: a key, an id, a URI, a name, or a type and a name.
-        fold: As for ``lineage()``.
-        expand: As for ``lineage()``.
-        limit: As for ``lineage()``.
-    """
-    folds.check_fold(fold)
-    found = store.impact(key)
-    on_paths = {found.node, *(node for row in found.reached for node in row.path)}
-    said = found.text().partition("\n")[0]
-    flags: EdgeFlags = {"internal": False, "later": False, "reuse": False}
-    further = list(_further(store, expand, flags))
-    trace = found.trace
-    trace.use_labeler(store.labeler())
-    answer = Answer(
-        SceneGraph([trace, *further], only=on_paths | {key for t in further for key in t}),
-        trace.starts,
-        (),
-        said,
-        complete=found.complete,
-        direction="downstream",
-        flags=flags,
-    )
-    rows = [
-        {
-            "key": row.node,
-            "kind": row.kind,
-            "label": row.name or row.uri or row.node,
-            "type": short_type(row.type),
-            "uri": row.uri,
-            "hops": row.hops,
-            "run": row.run,
-            "pipeline": row.pipeline,
-            "pushed": json_value(row.pushed),
-            "direct": json_value(row.direct),
-        }
-        for row in found.reached
-    ]
-    scene = draw(store, answer, fold=fold, opened=expand, limit=limit)
-    return {"scene": scene, "rows": rows, "said": found.text(), "complete": found.complete}
 
 
 def labels(store: ExploredStore, keys: Sequence[str]) -> dict[str, Any]:

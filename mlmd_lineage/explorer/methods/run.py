@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.explorer import scene_json
+from mlmd_lineage.explorer.scenes import scene_json
 from mlmd_lineage.explorer.times import milliseconds
 from mlmd_lineage.snapshot.json_values import json_value
 

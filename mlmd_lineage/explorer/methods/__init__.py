@@ -1,0 +1,1 @@
+"""The methods of the explorer: functions over the public API whose answers are JSON."""

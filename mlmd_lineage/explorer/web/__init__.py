@@ -1,0 +1,1 @@
+"""The web server of the explorer: its page, its checks, and the questions that it answers."""
