@@ -199,12 +199,13 @@ class StoredIndex(Index):
         if type_flags:
             return super().reach(starts, up=up, question=question, type_flags=type_flags)
         walk, direction = self._block_walkers[up].walk, self._directions[up]
-        while True:
-            found, hops = walk(
-                starts, question.roles, question.hop_limit, limited=not question.later
-            )
-            if not self._read_edges(found, direction):
-                return found, hops
+        with self._lock:
+            while True:
+                found, hops = walk(
+                    starts, question.roles, question.hop_limit, limited=not question.later
+                )
+                if not self._read_edges(found, direction):
+                    return found, hops
 
     def part(
         self,
@@ -215,8 +216,9 @@ class StoredIndex(Index):
         below: Collection[int] | None = None,
     ) -> tuple[Index, Array]:
         """Return the index of a part of the graph, as ``Index.part`` does."""
-        self._read_edges(nodes, self._directions[True])
-        return self._part.part(nodes, question, above=above, below=below)
+        with self._lock:
+            self._read_edges(nodes, self._directions[True])
+            return self._part.part(nodes, question, above=above, below=below)
 
     def _read_edges(self, nodes: Array, direction: _Direction) -> bool:
         """Read the edges of some nodes; return whether any had not been read."""
@@ -306,7 +308,7 @@ class StoredIndex(Index):
         whole.roles[part] = found["role"]
         if whole.passes is not None:
             whole.passes[part] = found["passes"]
-        direction.present[number] = 1  # as the last: another walk may see it
+        direction.present[number] = 1
 
     def _read_all(self, *, up: bool) -> None:
         """Read all edges in one direction, each of which has to be there once."""
