@@ -157,11 +157,19 @@ def _facts(graph: LineageGraph) -> dict[str, Any]:
 
 def _archive_files(tables: Tables) -> dict[str, bytes]:
     """Return the files of an archive of some tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        saved = archive.save(tables, Path(folder) / layout.ARCHIVE, indexes=False)
-        return {
-            f"{layout.ARCHIVE}/{path.name}": path.read_bytes() for path in sorted(saved.iterdir())
-        }
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            saved = archive.save(tables, Path(folder) / layout.ARCHIVE, indexes=False)
+            return {
+                f"{layout.ARCHIVE}/{path.name}": path.read_bytes()
+                for path in sorted(saved.iterdir())
+            }
+    except OSError as error:
+        message = (
+            "The files of a bundle could not be written to the temporary folder: "
+            f"{error.strerror or error}. TMPDIR may name another folder."
+        )
+        raise errors.ConfigurationError(message) from None
 
 
 def _seal(
