@@ -35,6 +35,8 @@ class KubeflowV2(Dialect):
     name = "kubeflow_v2"
     platform = "Kubeflow Pipelines 2"
     original_properties = ("cached_execution_id",)
+    membership_properties = ()
+    derived_names = ()
     group_properties = ("parent_dag_id",)
     outline_properties = (
         "cached_execution_id",

@@ -24,6 +24,8 @@ class Recorded(Dialect):
 
     name = "recorded"
     platform = "mlmd_lineage"
+    membership_properties = ()
+    derived_names = ()
     outline_properties = (
         names.ITERATION,
         names.STARTED,

@@ -12,7 +12,7 @@ are protocols of their own, which callers test with ``isinstance``::
     Newest              the newest nodes, without reading the others
 
     Reader              whole tables, and sessions; all readers
-    PropertySelector    whole tables, without the properties that nobody asks for
+    Selector            chosen properties and columns of tables, and counts
     ConnectionKeeper    connections that stay open between questions
     GraphProvider       the index of the lineage graph, as it was saved
     GenerationKeeper    several states of the store over time
@@ -20,6 +20,7 @@ are protocols of their own, which callers test with ``isinstance``::
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.snapshot.tables import Tables
+    from mlmd_lineage.snapshot.tables import TableCounts, Tables
 
 T = TypeVar("T")
 
@@ -177,22 +178,38 @@ class Reader(Protocol):
         """Answer a question in one transaction; it may be asked again if the store changed."""
 
 
+class Selection(NamedTuple):
+    """What of a store to read.
+
+    >>> Selection(("Type", "Execution"), counted=("Artifact", "Event"))
+    """
+
+    tables: Collection[str]
+    """MLMD's names of the tables of which rows are wanted."""
+    properties: Mapping[str, Collection[str]] = MappingProxyType({})
+    """For tables of properties the names of those that are wanted: ``NAME*`` stands for all that
+    begin so. Of tables that are not here, all are."""
+    columns: Mapping[str, Collection[str]] = MappingProxyType({})
+    """For some tables the columns that are wanted beside the keys; the others may be null."""
+    counted: Collection[str] = ()
+    """Tables of nodes or events of which counts are wanted."""
+
+
+class Selected(NamedTuple):
+    """What was read of a store in one transaction."""
+
+    tables: Tables
+    """The tables; there may be more rows and columns than were wanted."""
+    counts: Mapping[str, TableCounts]
+    """The counts. A table that could not be counted is not here, but among the tables."""
+
+
 @runtime_checkable
-class PropertySelector(Reader, Protocol):
-    """A reader that can leave out properties by their names."""
+class Selector(Reader, Protocol):
+    """A reader that reads less than whole tables."""
 
-    def read_properties(
-        self, tables: Collection[str], names: Mapping[str, Collection[str]]
-    ) -> Tables:
-        """Read whole tables in one transaction, of some tables the properties with some names.
-
-        Others may be there too.
-
-        Args:
-            tables: MLMD's names of the tables.
-            names: For each such table of properties the names: ``NAME*`` stands for all that
-                begin so.
-        """
+    def read_selected(self, selection: Selection) -> Selected:
+        """Read a selection in one transaction."""
 
 
 @runtime_checkable
@@ -203,12 +220,33 @@ class ConnectionKeeper(Reader, Protocol):
         """Keep connections open from one question to the next."""
 
 
+class GraphFile(Protocol):
+    """A file of the index of a lineage graph, divided into record batches."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        """Return one of its record batches, which count from 0."""
+
+    def all(self) -> pa.Table:
+        """Return all of them."""
+
+
 @runtime_checkable
 class GraphProvider(Reader, Protocol):
     """A reader whose store holds the index of its lineage graph."""
 
-    def stored_graph(self) -> Mapping[str, pa.Table] | None:
-        """Return the index's tables of nodes and edges; None where the store does not hold them."""
+    kept: dict[str, Any]
+    """What is made of the store, which does not change, to be used again."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading takes so long that the least should be read."""
+
+    def stored_graph(self) -> Mapping[str, GraphFile] | None:
+        """Return the index's files; None where the store does not hold them."""
 
     def rows_at(self, table: str, rows: Any) -> pa.Table:
         """Return rows of a table by their numbers: an array of integers, in any order."""

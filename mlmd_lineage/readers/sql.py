@@ -13,7 +13,7 @@ from mlmd_lineage.snapshot.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.readers.database_schema import DatabaseSchema
 
@@ -172,13 +172,27 @@ def named(column: str, names: Collection[str]) -> str:
         column: The column of names, as it stands in a statement.
         names: The names, which this library chose; ``NAME*`` stands for all that begin so.
     """
-    exact = ", ".join(_literal(name) for name in names if not name.endswith("*"))
+    exact = ", ".join(literal(name) for name in names if not name.endswith("*"))
     conditions = [f"{column} IN ({exact})"] if exact else []
-    conditions += [f"{column} LIKE {_literal(n[:-1] + '%')}" for n in names if n.endswith("*")]
+    conditions += [f"{column} LIKE {literal(n[:-1] + '%')}" for n in names if n.endswith("*")]
     return " OR ".join(conditions) or "1 = 0"
 
 
-def _literal(text: str) -> str:
+def chosen(table: str, present: Sequence[str], columns: Collection[str] | None) -> Sequence[str]:
+    """Return those columns of a table that are read: the keys, and those that are wanted.
+
+    Args:
+        table: MLMD's name of the table.
+        present: The columns that are there.
+        columns: Those that are wanted; None for all.
+    """
+    if columns is None:
+        return present
+    return [c for c in present if c in columns or c in SORT_KEYS[table] or is_key(table, c)]
+
+
+def literal(text: str) -> str:
+    """Return a text, which this library chose, as it stands in a statement."""
     return "'" + text.replace("'", "''") + "'"
 
 
