@@ -105,7 +105,7 @@ def ledger(folder: Path) -> Iterator[Target]:
 
 @contextlib.contextmanager
 def bundle(folder: Path) -> Iterator[Target]:
-    """Verify a bundle with this as one of its files or, by the first byte, as its zip file.
+    """Verify a bundle with this as the file that the first line names, or as its zip file.
 
     The manifest has the digest of the file.
     """
@@ -115,21 +115,21 @@ def bundle(folder: Path) -> Iterator[Target]:
     trace = store.upstream("artifact/2")
     made = mlmd_lineage.save_bundle(trace, folder / "kept.bundle", store=store)
     whole = folder / "whole.zip"
-    names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
+    names = {str(p.relative_to(made)) for p in made.rglob("*") if p.is_file()}
     manifest = json.loads((made / layout.MANIFEST).read_bytes())
     target = folder / "changed.bundle"
 
     def read(data: bytes) -> list[str]:
-        chosen = data[0] % (len(names) + 1) if data else 0
-        if chosen == 0:
-            whole.write_bytes(data[1:])
+        line, _, content = data.partition(b"\n")
+        name = line.decode("utf-8", errors="replace")
+        if name not in names:
+            whole.write_bytes(content)
             return _verified(whole)
-        name = names[chosen - 1]
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(made, target)
-        (target / name).write_bytes(data[1:])
+        (target / name).write_bytes(content)
         if name in manifest["files"]:
-            described = {"sha256": hashlib.sha256(data[1:]).hexdigest(), "size": len(data) - 1}
+            described = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
             files = {**manifest["files"], name: {**manifest["files"][name], **described}}
             text = canonical_json.dumps({**manifest, "files": files}) + "\n"
             (target / layout.MANIFEST).write_text(text, encoding="utf-8")

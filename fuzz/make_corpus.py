@@ -464,14 +464,13 @@ def ledgers(store: Path, folder: Path) -> dict[str, bytes]:
 
 
 def bundles(store: Path, folder: Path) -> dict[str, bytes]:
-    """Return zip files of a bundle (first byte 0), and files of it."""
+    """Return zip files of a bundle, and files of it; the first line names the file."""
     made = mlmd_lineage.connect(store)
     trace = made.upstream("artifact/2")
     path = mlmd_lineage.save_bundle(trace, folder / "small.bundle", store=made)
-    names = sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.is_file())
 
     def file(name: str, raw: bytes) -> bytes:
-        return bytes([1 + names.index(name)]) + raw
+        return name.encode() + b"\n" + raw
 
     manifest = (path / "bundle.json").read_bytes()
     records = (path / "records.jsonl").read_bytes()
@@ -482,8 +481,8 @@ def bundles(store: Path, folder: Path) -> dict[str, bytes]:
     return {
         "valid-records": file("records.jsonl", records),
         "odd-checksums": file("SHA256SUMS", checksums),
-        "bad-zip": b"\0" + whole,
-        "bad-half": b"\0" + whole[: len(whole) // 2],
+        "bad-zip": b"\n" + whole,
+        "bad-half": b"\n" + whole[: len(whole) // 2],
         "bad-manifest": file("bundle.json", manifest[:-20]),
         "bad-counts": file("bundle.json", infinite),
         "bad-deep": file("bundle.json", b"[" * 5_000),
@@ -519,13 +518,10 @@ def transfers(store: Path) -> dict[str, bytes]:
 
 
 def explorer_requests() -> dict[str, bytes]:
-    """Return requests to the explorer; the first byte chooses the method."""
-    from mlmd_lineage.explorer.api import METHODS
-
-    names = list(METHODS)
+    """Return requests to the explorer; the first line names the method."""
 
     def request(name: str, text: str) -> bytes:
-        return bytes([names.index(name)]) + text.encode()
+        return f"{name}\n{text}".encode()
 
     lineage = '{"key": "artifact/2", "direction": "both"}'
     export = '{"method": "lineage", "params": {"key": "artifact/2"}, "to": "svg"}'
@@ -538,7 +534,7 @@ def explorer_requests() -> dict[str, bytes]:
         "bad-number": request("node", '{"key": 1e999}'),
         "bad-parameter": request("search", '{"txet": "e"}'),
         "valid-lineage": request("lineage", lineage),
-        "valid-columns": request("columns", lineage),
+        "odd-columns": request("columns", lineage),
         "valid-export": request("export", export),
         "odd-export": request("export", export.replace('"artifact/2"', "1e999")),
         "bad-export": request("export", export.replace('"key"', '"kee"')),

@@ -196,15 +196,15 @@ def grpc_requests(folder: Path) -> Iterator[Target]:
 
 @contextlib.contextmanager
 def explorer_requests(folder: Path) -> Iterator[Target]:
-    """Answer a request to the explorer's server; the first byte chooses the method."""
+    """Answer a request to the explorer's server; the first line names the method."""
     path = folder / "metadata.db"
     shutil.copyfile(SEED_STORE, path)
     store = Store(SQLiteMetadataStore(uri=str(path)))
-    names = list(api.METHODS)
 
     def read(data: bytes) -> list[str]:
-        name = names[data[0] % len(names)] if data else names[0]
-        query = urlencode({"q": data[1:]}).encode()
+        method, _, parameters = data.partition(b"\n")
+        name = method.decode("utf-8", errors="replace")
+        query = urlencode({"q": parameters}).encode()
         request = Request({"type": "http", "query_string": query, "headers": []})
         return refusals(lambda: server._encoded(api.ask(store, name, server._parameters(request))))  # noqa: SLF001 - what it does with a request that it lets in
 
