@@ -164,7 +164,8 @@ def archive_table(folder: Path) -> Iterator[Target]:
     """Read an archive with this Parquet file; the first byte chooses its table."""
     target = _archive(folder)
     manifest = json.loads((target / MANIFEST).read_bytes())
-    kept = {path.name: path.read_bytes() for path in target.glob("*.parquet")}
+    kept = {name: (target / name).read_bytes() for name in manifest["files"]}
+    del kept[manifest["checksums"]]
     checksums = {name: archive_writer.kept(target / name)[1] for name in kept}
 
     def read(data: bytes) -> list[str]:
@@ -174,6 +175,7 @@ def archive_table(folder: Path) -> Iterator[Target]:
         files = {**manifest["files"]}
         described, blocks = archive_writer.kept(target / changed)
         files[changed] = {**files[changed], **described}
+        files[changed].pop("keys", None)  # so that its rows are looked at
         of_files = {**checksums, changed: blocks}
         name = manifest["checksums"]
         (target / name).write_bytes(b"".join(of_files[file] for file in sorted(of_files)))
