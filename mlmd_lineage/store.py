@@ -312,7 +312,8 @@ class Store(StoreAudit):
         where = self.location, self.metadata_store.FLAVOR
         with within(timeout):
             if snapshot is None and not findings:
-                return description.describe(description.read(self._reader), *where)
+                found = description.read(self._reader)
+                return description.describe(found.tables, *where, counts=found.counts)
             held = self.snapshot() if snapshot is None else snapshot
             return description.describe(held, *where, held.findings if findings else None)
 

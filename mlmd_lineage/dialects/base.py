@@ -65,6 +65,8 @@ class Dialect:
     ``NAME*`` stands for all whose names begin so. Where they are known, whole frames are made
     without reading the others.
     """
+    membership_properties: tuple[str, ...] | None = None
+    """The properties that ``claims`` looks at, and those that name runs; None: any of them."""
     attributed_types: tuple[str, ...] = ()
     """The types of the contexts whose attributed artifacts ``run`` is given."""
     repeats_are_attempts = True

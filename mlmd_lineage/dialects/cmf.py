@@ -33,6 +33,7 @@ class CMF(Dialect):
 
     name = "cmf"
     platform = "HPE CMF"
+    membership_properties = ()
     outline_properties = (_ORIGINAL_TIME,)
     repeats_are_attempts = False
 

@@ -32,6 +32,7 @@ class KubeflowMetadata(Dialect):
 
     name = "kubeflow_metadata"
     platform = "Kubeflow Metadata SDK"
+    membership_properties = (_RUN,)
     outline_properties = ("name", _RUN)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:

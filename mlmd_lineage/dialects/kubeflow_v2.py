@@ -35,6 +35,7 @@ class KubeflowV2(Dialect):
     name = "kubeflow_v2"
     platform = "Kubeflow Pipelines 2"
     original_properties = ("cached_execution_id",)
+    membership_properties = ()
     group_properties = ("parent_dag_id",)
     outline_properties = (
         "cached_execution_id",

@@ -33,6 +33,7 @@ class ModelRegistry(Dialect):
 
     name = "model_registry"
     platform = "Kubeflow Model Registry"
+    membership_properties = ()
     outline_properties = ()
     attributed_types = tuple(f"{prefix}ExperimentRun" for prefix in PREFIXES)
 

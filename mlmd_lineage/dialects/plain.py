@@ -31,6 +31,7 @@ class Plain(Dialect):
 
     name = "plain"
     platform = "other code"
+    membership_properties = ()
     outline_properties = _NAMES
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:

@@ -24,6 +24,7 @@ class Recorded(Dialect):
 
     name = "recorded"
     platform = "mlmd_lineage"
+    membership_properties = ()
     outline_properties = (
         names.ITERATION,
         names.STARTED,

@@ -29,6 +29,7 @@ class ZenML(TFX):
 
     name = "zenml"
     platform = "ZenML"
+    membership_properties = (f"{_PREFIX}*",)
     outline_properties = (f"{_PREFIX}*",)
 
     def claims(self, execution: ExecutionFacts) -> bool:

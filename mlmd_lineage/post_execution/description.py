@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +13,17 @@ import numpy as np
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.base_view import moment, table
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
-from mlmd_lineage.post_execution.loading.run_outlines import (
-    MAKER_TABLES,
-    RunOutlines,
-    needed_properties,
+from mlmd_lineage.post_execution.loading.run_readers import (
+    MEMBERSHIP_TABLES,
+    membership_properties,
+    readers,
 )
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
-from mlmd_lineage.readers.base import PropertySelector
+from mlmd_lineage.readers.base import Selected, Selection, Selector
 from mlmd_lineage.snapshot import arrays, imported
 from mlmd_lineage.snapshot.enums import ArtifactState, ExecutionState, name_of
 from mlmd_lineage.snapshot.selected_properties import of_names
+from mlmd_lineage.snapshot.table_counts import counts_of
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:
@@ -34,11 +36,14 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.loading.run_membership import RunMembership
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.findings import Finding
-    from mlmd_lineage.snapshot.tables import NodeSchema, Tables
+    from mlmd_lineage.snapshot.tables import NodeSchema, TableCounts, Tables
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_NODE_TIMES = ("create_time_since_epoch", "last_update_time_since_epoch")
+_COUNTED = ("Artifact", "Execution", "Event")
+_COLUMNS = {"Execution": ("type_id", "name", "create_time_since_epoch")}
+_IMPORTED = (KINDS["execution"], KINDS["context"])
+"""The kinds of nodes of which an import of Kubeflow's history always brings some."""
 _STATES: dict[str, type[enum.IntEnum]] = {"artifact": ArtifactState, "execution": ExecutionState}
 NO_STATE = "no state"
 _NAMED = 3
@@ -123,18 +128,24 @@ def _count(number: int, plural: str) -> str:
     return f"{number:,} {plural[:-1] if number == 1 else plural}"
 
 
-def read(reader: Reader) -> Tables:
+def read(reader: Reader) -> Selected:
     """Read what a description without findings is made from, in one transaction."""
-    names = needed_properties(dialects())
-    if names is not None and isinstance(reader, PropertySelector):
-        tables = reader.read_properties(MAKER_TABLES, names)
-        if not imported.may_be_imported(tables["Artifact"]):
-            return tables
-    return reader.read()
+    names = membership_properties(dialects())
+    if names is not None and isinstance(reader, Selector):
+        found = reader.read_selected(
+            Selection(MEMBERSHIP_TABLES, {"ExecutionProperty": names}, _COLUMNS, _COUNTED)
+        )
+        if not any(_originals_in(found.tables, kind) for kind in _IMPORTED):
+            return found
+    return Selected(reader.read(), {})
 
 
 def describe(
-    tables: Tables, location: str, flavor: str, findings: Iterable[Finding] | None = None
+    tables: Tables,
+    location: str,
+    flavor: str,
+    findings: Iterable[Finding] | None = None,
+    counts: Mapping[str, TableCounts] = MappingProxyType({}),
 ) -> StoreDescription:
     """Return the description of a store.
 
@@ -143,63 +154,62 @@ def describe(
         location: Where the store is.
         flavor: The flavor of the metadata store.
         findings: What is odd in it, if that was looked for.
+        counts: The counts of those tables of nodes and events that are not here.
     """
-    nodes = {f"{name}s": _originals(tables, kind) for name, kind in KINDS.items()}
-    first, last = _bounds(tables, nodes.values())
+    held = {f"{name}s": _counts(tables, kind, counts) for name, kind in KINDS.items()}
+    held["events"] = counts.get("Event") or counts_of("Event", tables["Event"])
+    times = [time for of_table in held.values() for time in (of_table.first, of_table.last)]
+    known = [time for time in times if time is not None]
     membership, platforms = _platforms(tables)
     codes = None if findings is None else collections.Counter(f.code for f in findings)
     return StoreDescription(
         location=location,
         flavor=flavor,
         schema_version=tables.schema_version,
-        counts={name: held.num_rows for name, held in nodes.items()}
-        | {"events": tables["Event"].num_rows},
+        counts={name: _total(of_table) for name, of_table in held.items()},
         platforms=platforms,
         pipelines=len(membership.pipelines),
         runs=len(membership.runs),
-        first_time=moment(first),
-        last_time=moment(last),
-        types={f"{name}s": _types(nodes[f"{name}s"], tables, kind) for name, kind in KINDS.items()},
+        first_time=moment(min(known, default=None)),
+        last_time=moment(max(known, default=None)),
+        types={f"{name}s": _types(held[f"{name}s"], tables, kind) for name, kind in KINDS.items()},
         findings=None if codes is None else dict(sorted(codes.items())),
     )
 
 
-def _originals(tables: Tables, kind: NodeSchema) -> pa.Table:
+def _counts(tables: Tables, kind: NodeSchema, counts: Mapping[str, TableCounts]) -> TableCounts:
+    return counts.get(kind.table) or counts_of(kind.table, _with_originals(tables, kind))
+
+
+def _total(counts: TableCounts) -> int:
+    return sum(count for _, _, count in counts.groups)
+
+
+def _with_originals(tables: Tables, kind: NodeSchema) -> pa.Table:
     """Return nodes with the names and times that they had before Kubeflow imported them."""
-    nodes = tables[kind.table]
+    return imported.with_originals(tables[kind.table], _originals_in(tables, kind))
+
+
+def _originals_in(tables: Tables, kind: NodeSchema) -> dict[int, imported.Original]:
     if kind.properties not in tables:
-        return nodes
+        return {}
     held = of_names(tables[kind.properties], (imported.ORIGINAL, imported.SOURCE))
-    return imported.with_originals(nodes, imported.originals_in(held))
-
-
-def _bounds(tables: Tables, nodes: Iterable[pa.Table]) -> tuple[int | None, int | None]:
-    """Return the first and the last time, in milliseconds since 1970-01-01 UTC."""
-    columns = [table[name] for table in nodes for name in _NODE_TIMES]
-    columns.append(tables["Event"]["milliseconds_since_epoch"])
-    found: list[int] = []
-    for times in map(arrays.to_numpy, columns):
-        known = times[times != 0]
-        if len(known):
-            found += (int(known.min()), int(known.max()))
-    return min(found, default=None), max(found, default=None)
+    return imported.originals_in(held)
 
 
 def _platforms(tables: Tables) -> tuple[RunMembership, dict[str, int]]:
-    if needed_properties(dialects()) is None:
-        index = RunIndex(StoreImage(tables), dialects())
-        return index.membership, index.platforms()
-    outlines = RunOutlines(tables, dialects())
-    return outlines.membership, outlines.platforms()
+    index = RunIndex(StoreImage(tables), dialects())
+    names = membership_properties(dialects())
+    return index.membership, index.platforms(None if names is None else readers(index, names))
 
 
-def _types(nodes: pa.Table, tables: Tables, kind: NodeSchema) -> tuple[TypeCount, ...]:
+def _types(counts: TableCounts, tables: Tables, kind: NodeSchema) -> tuple[TypeCount, ...]:
     """Return how many nodes of each type there are, in which states."""
     names = dict(zip(*(tables["Type"][c].to_pylist() for c in ("id", "name")), strict=True))
-    types, at = np.unique(arrays.to_numpy(nodes["type_id"]), return_inverse=True)
     rows: dict[str | None, dict[str | None, int]] = {}
-    for place, state, count in _counted(nodes, kind, at):
-        states = rows.setdefault(names.get(int(types[place])), {})
+    for type_id, number, count in counts.groups:
+        state = None if number is None else name_of(_STATES[kind.name], number)
+        states = rows.setdefault(names.get(type_id), {})
         states[state] = states.get(state, 0) + count
     found = []
     for name, states in rows.items():
@@ -209,32 +219,14 @@ def _types(nodes: pa.Table, tables: Tables, kind: NodeSchema) -> tuple[TypeCount
             known[NO_STATE] = states[None]
         shown: tuple[str, ...] | None = None
         if kind.state is None and count <= _NAMED:
-            there = [names.get(int(number)) == name for number in types]
-            shown = tuple(_names(nodes, np.array(there)[at]))
+            of_type = [number for number, _, _ in counts.groups if names.get(number) == name]
+            nodes = _with_originals(tables, kind)
+            rows_of_type = np.isin(arrays.to_numpy(nodes["type_id"]), of_type)
+            shown = tuple(_names(nodes, rows_of_type))
         found.append(TypeCount(name, count, known, shown))
     # Rare types of contexts come first: a few pipelines tell more than their many runs.
     sign = 1 if kind.state is None else -1
     return tuple(sorted(found, key=lambda row: (sign * row.count, row.type or "")))
-
-
-def _counted(
-    nodes: pa.Table, kind: NodeSchema, types: Array
-) -> Iterator[tuple[int, str | None, int]]:
-    """Yield the place of a type, a state and how many nodes have both."""
-    states: Array = np.zeros(len(types), np.int64)
-    names: list[str | None] = [None]
-    if kind.state is not None:
-        column = nodes[kind.state]
-        numbers = arrays.to_numpy(column)
-        is_null = ~arrays.to_numpy(column.is_valid()) if column.null_count else None
-        distinct, states = np.unique(numbers, return_inverse=True)
-        names = [name_of(_STATES[kind.name], int(number)) for number in distinct]
-        if is_null is not None:
-            states = np.where(is_null, len(names), states)
-            names.append(None)
-    both, counts = np.unique(types * len(names) + states, return_counts=True)
-    for code, count in zip(both.tolist(), counts.tolist(), strict=True):
-        yield code // len(names), names[code % len(names)], count
 
 
 def _names(nodes: pa.Table, rows: Array) -> Iterator[str]:

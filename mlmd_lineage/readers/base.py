@@ -12,7 +12,7 @@ are protocols of their own, which callers test with ``isinstance``::
     Newest              the newest nodes, without reading the others
 
     Reader              whole tables, and sessions; all readers
-    PropertySelector    whole tables, without the properties that nobody asks for
+    Selector            chosen properties and columns of tables, and counts
     ConnectionKeeper    connections that stay open between questions
     GraphProvider       the index of the lineage graph, as it was saved
     GenerationKeeper    several states of the store over time
@@ -20,6 +20,7 @@ are protocols of their own, which callers test with ``isinstance``::
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.snapshot.tables import Tables
+    from mlmd_lineage.snapshot.tables import TableCounts, Tables
 
 T = TypeVar("T")
 
@@ -177,22 +178,38 @@ class Reader(Protocol):
         """Answer a question in one transaction; it may be asked again if the store changed."""
 
 
+class Selection(NamedTuple):
+    """What of a store to read.
+
+    >>> Selection(("Type", "Execution"), counted=("Artifact", "Event"))
+    """
+
+    tables: Collection[str]
+    """MLMD's names of the tables of which rows are wanted."""
+    properties: Mapping[str, Collection[str]] = MappingProxyType({})
+    """For tables of properties the names of those that are wanted: ``NAME*`` stands for all that
+    begin so. Of tables that are not here, all are."""
+    columns: Mapping[str, Collection[str]] = MappingProxyType({})
+    """For some tables the columns that are wanted beside the keys; the others may be null."""
+    counted: Collection[str] = ()
+    """Tables of nodes or events of which counts are wanted."""
+
+
+class Selected(NamedTuple):
+    """What was read of a store in one transaction."""
+
+    tables: Tables
+    """The tables; there may be more rows and columns than were wanted."""
+    counts: Mapping[str, TableCounts]
+    """The counts. A table that could not be counted is not here, but among the tables."""
+
+
 @runtime_checkable
-class PropertySelector(Reader, Protocol):
-    """A reader that can leave out properties by their names."""
+class Selector(Reader, Protocol):
+    """A reader that reads less than whole tables."""
 
-    def read_properties(
-        self, tables: Collection[str], names: Mapping[str, Collection[str]]
-    ) -> Tables:
-        """Read whole tables in one transaction, of some tables the properties with some names.
-
-        Others may be there too.
-
-        Args:
-            tables: MLMD's names of the tables.
-            names: For each such table of properties the names: ``NAME*`` stands for all that
-                begin so.
-        """
+    def read_selected(self, selection: Selection) -> Selected:
+        """Read a selection in one transaction."""
 
 
 @runtime_checkable

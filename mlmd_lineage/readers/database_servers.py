@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mlmd_lineage import deadline, errors
-from mlmd_lineage.readers.sql import SQLSession, named
+from mlmd_lineage.readers.base import Selected, Selection
+from mlmd_lineage.readers.sql import SQLSession, chosen, named
+from mlmd_lineage.readers.sql_counts import counts_in
 from mlmd_lineage.snapshot.tables import Tables, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import pyarrow as pa
+
+    from mlmd_lineage.snapshot.tables import TableCounts
 
 T = TypeVar("T")
 
@@ -72,30 +75,35 @@ class Kept(Generic[T]):
 class ServerSession(SQLSession):
     """Answers single questions from an open transaction, and reads whole tables in it."""
 
-    def read(
-        self,
-        tables: Collection[str],
-        properties: Mapping[str, Collection[str]] = MappingProxyType({}),
-    ) -> Tables:
-        """Read whole tables; of some tables the properties with some names."""
-        return Tables(
+    def read(self, selection: Selection) -> Selected:
+        """Read what is selected of tables."""
+        columns = selection.columns
+        tables = Tables(
             {
-                table: self.layout.noted(table, self._table(table, properties.get(table)))
-                for table in tables
+                table: self.layout.noted(
+                    table, self._table(table, selection.properties.get(table), columns.get(table))
+                )
+                for table in wanted(selection.tables)
             },
             schema_version=self.layout.version,
             source=self.source,
         )
+        return Selected(tables, {table: self._counts(table) for table in selection.counted})
 
-    def _table(self, table: str, names: Collection[str] | None) -> pa.Table:
-        """Return a table: all of it, or the properties with some names."""
-        columns = self.layout.columns.get(table)
-        if columns is None:
+    def _counts(self, table: str) -> TableCounts:
+        return counts_in(lambda text: self.select(text, ()), self.layout, table, self.quote)
+
+    def _table(
+        self, table: str, names: Collection[str] | None, columns: Collection[str] | None
+    ) -> pa.Table:
+        """Return a table: all of it, or the properties with some names, or some columns."""
+        present = self.layout.columns.get(table)
+        if present is None:
             return self.layout.absent(table)
         rows = self.layout.from_clause(table, self.quote)
-        if names is not None and "name" in columns:
+        if names is not None and "name" in present:
             rows += f" WHERE {named(self.quote('name'), names)}"
-        return self._present(table, columns, rows)
+        return self._present(table, chosen(table, present, columns), rows)
 
     def _present(self, table: str, columns: Sequence[str], rows: str) -> pa.Table:
         """Return a table that the store has, by those of its columns that are there.
@@ -128,13 +136,12 @@ class ServerReader(Generic[C, S]):
 
     def read(self, tables: Collection[str] | None = None) -> Tables:
         """Read whole tables in one transaction; no writer waits for it."""
-        return self._answered(lambda session: session.read(wanted(tables)))
+        selection = Selection(wanted(tables))
+        return self._answered(lambda session: session.read(selection)).tables
 
-    def read_properties(
-        self, tables: Collection[str], names: Mapping[str, Collection[str]]
-    ) -> Tables:
-        """Read whole tables in one transaction, of some tables the properties with some names."""
-        return self._answered(lambda session: session.read(wanted(tables), names))
+    def read_selected(self, selection: Selection) -> Selected:
+        """Read a selection in one transaction; no writer waits for it."""
+        return self._answered(lambda session: session.read(selection))
 
     def ask(self, question: Callable[[S], T]) -> T:
         """Answer a question in one transaction."""

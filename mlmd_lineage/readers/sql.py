@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.snapshot.table_building import is_key, key_value, proto_bytes
@@ -12,7 +13,7 @@ from mlmd_lineage.snapshot.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from mlmd_lineage.readers.database_schema import DatabaseSchema
 
@@ -171,13 +172,27 @@ def named(column: str, names: Collection[str]) -> str:
         column: The column of names, as it stands in a statement.
         names: The names, which this library chose; ``NAME*`` stands for all that begin so.
     """
-    exact = ", ".join(_literal(name) for name in names if not name.endswith("*"))
+    exact = ", ".join(literal(name) for name in names if not name.endswith("*"))
     conditions = [f"{column} IN ({exact})"] if exact else []
-    conditions += [f"{column} LIKE {_literal(n[:-1] + '%')}" for n in names if n.endswith("*")]
+    conditions += [f"{column} LIKE {literal(n[:-1] + '%')}" for n in names if n.endswith("*")]
     return " OR ".join(conditions) or "1 = 0"
 
 
-def _literal(text: str) -> str:
+def chosen(table: str, present: Sequence[str], columns: Collection[str] | None) -> Sequence[str]:
+    """Return those columns of a table that are read: the keys, and those that are wanted.
+
+    Args:
+        table: MLMD's name of the table.
+        present: The columns that are there.
+        columns: Those that are wanted; None for all.
+    """
+    if columns is None:
+        return present
+    return [c for c in present if c in columns or c in SORT_KEYS[table] or is_key(table, c)]
+
+
+def literal(text: str) -> str:
+    """Return a text, which this library chose, as it stands in a statement."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -188,8 +203,11 @@ def _listed(values: Iterable[int]) -> str:
 def _with_keys(table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return rows in which no key is missing, as only tables without constraints let it."""
     keys = [(at, name) for at, name in enumerate(SCHEMAS[table].names) if is_key(table, name)]
+    if not keys:
+        return rows
+    found = operator.itemgetter(keys[0][0], *(at for at, _ in keys))  # of one alone no tuple
     for number, row in enumerate(rows):
-        if any(row[at] is None for at, _ in keys):
+        if None in found(row):
             changed = list(row)
             for at, name in keys:
                 changed[at] = key_value(name) if row[at] is None else row[at]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.deadline import within
-from mlmd_lineage.readers.base import PropertySelector
+from mlmd_lineage.readers.base import Selection, Selector
 from mlmd_lineage.snapshot import arrays, columns, imported, values
 from mlmd_lineage.snapshot.enums import (
     ArtifactState,
@@ -81,8 +81,14 @@ class Frames:
         def read_types(kind: NodeSchema, names: Collection[str], properties: bool) -> Tables:  # noqa: FBT001
             return reader.ask(lambda session: _of_types(session, kind, names, properties))
 
-        selects = reader.read_properties if isinstance(reader, PropertySelector) else None
-        return cls(reader.read, read_types, selects)
+        def read_properties(
+            tables: Collection[str], names: Mapping[str, Collection[str]]
+        ) -> Tables:
+            if isinstance(reader, Selector):
+                return reader.read_selected(Selection(tables, names)).tables
+            return reader.read(tables)
+
+        return cls(reader.read, read_types, read_properties)
 
     def artifacts(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -108,6 +108,16 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 ALL_TABLES = tuple(SCHEMAS)
 PROPERTY_TABLES = ("ArtifactProperty", "ExecutionProperty", "ContextProperty")
 RARE_VALUES = ("byte_value", "proto_value", "bool_value")
+TIMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("Artifact", "Execution", "Context"),
+            ("create_time_since_epoch", "last_update_time_since_epoch"),
+        ),
+        "Event": ("milliseconds_since_epoch",),
+    }
+)
+"""The columns of times, by their tables."""
 TOPOLOGY_TABLES = tuple(name for name in ALL_TABLES if name not in PROPERTY_TABLES)
 
 SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -166,6 +176,17 @@ KINDS: Mapping[str, NodeSchema] = MappingProxyType(
         ),
     }
 )
+
+
+class TableCounts(NamedTuple):
+    """How many rows a table of nodes or of events has, and when they are of."""
+
+    groups: tuple[tuple[int, int | None, int], ...]
+    """The id of each type, a state, and how many have both; of events one group, of type 0."""
+    first: int | None
+    """The least of the times but 0, in milliseconds since 1970-01-01 UTC."""
+    last: int | None
+    """The greatest of them."""
 
 
 class HasTables(Protocol):

@@ -122,7 +122,9 @@ def test_durations(tfx: ml.Store):
 def test_a_description_names_the_platforms(
     shared_store: Callable[[str], Path], name: str, platforms: list[str]
 ):
-    described = ml.connect(shared_store(name)).describe()
+    store = ml.connect(shared_store(name))
+    described = store.describe()
+    assert described == store.describe(store.snapshot())
     assert list(described.platforms) == platforms
     assert described.runs == sum(described.platforms.values())
     assert f"written by: {platforms[0]}" in str(described)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.dialects import registry
 from mlmd_lineage.dialects.kubeflow_v2 import RUNS as KUBEFLOW_RUNS
+from mlmd_lineage.post_execution.loading.row_values import without_gc
 from mlmd_lineage.post_execution.loading.run_assembly import Run, Step, assemble_run
 from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 from mlmd_lineage.snapshot.enums import ExecutionState
@@ -96,7 +97,8 @@ class RunIndex:
     @functools.cached_property
     def membership(self) -> RunMembership:
         """Which executions belong to which runs and pipelines."""
-        return RunMembership(self.store_image, self._dialects, self._shared_contexts)
+        with without_gc():
+            return RunMembership(self.store_image, self._dialects, self._shared_contexts)
 
     # Runs
 
@@ -199,10 +201,8 @@ class RunIndex:
 
     def dialect_of(self, execution: ExecutionFacts) -> int:
         """Return the number of the dialect that reads an execution."""
-        first = self.membership.dialect_numbers.get(execution.id, 0)
-        for number, dialect in enumerate(self._dialects[first:], first):
-            there = number == first or dialect.identify_runs(execution.contexts) is not None
-            if there and dialect.claims(execution):
+        for number in self.membership.readers(execution.id):
+            if self._dialects[number].claims(execution):
                 return number
         message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
         raise errors.ConfigurationError(message)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+import itertools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mlmd_lineage import deadline
 from mlmd_lineage.dialects.records import RunIdentity
+from mlmd_lineage.dialects.user_dialect import UserDialect
+from mlmd_lineage.post_execution.loading.context_sets import ExecutionRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ContextFacts
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
-_KEPT = 10_000
-"""For how many sets of contexts it is kept which runs they mean: steps of a run share them."""
+    Array = np.ndarray[Any, np.dtype[Any]]
+
 _RUN_KEY = re.compile(r"(context|execution)/([0-9]+)(?::.*)?", re.DOTALL)
 
 
@@ -73,10 +77,11 @@ class RunMembership:
     one run id. A pipeline's key is that of its context; one that has none has the key
     ``"pipeline/NAME"``.
 
+    Dialects are asked once for each set of contexts, as the executions of a run share theirs.
+
     Attributes:
         runs, pipelines: The runs and the pipelines by their keys.
         runs_by_execution: For each execution the keys of its runs, the innermost first.
-        dialect_numbers: For each execution the number of the dialect that identified its runs.
         platforms_without_runs: The numbers of the dialects that know a context of no execution.
     """
 
@@ -89,21 +94,28 @@ class RunMembership:
         """Find the runs; ``shared_contexts`` stand for runs of pipelines that were not loaded."""
         self._store_image = store_image
         self._dialects = dialects
+        self._sets = store_image.context_sets
         self.runs: dict[str, RunEntry] = {}
         self.pipelines: dict[str, PipelineEntry] = {}
-        self.runs_by_execution: dict[int, list[str]] = {}
-        self.dialect_numbers: dict[int, int] = {}
+        self.runs_by_execution = ExecutionRuns(self._sets)
         self.platforms_without_runs: set[int] = set()
-        of_contexts = functools.lru_cache(_KEPT)(self._of_contexts)
-        identities = {n: self._of_execution(n, of_contexts) for n in store_image.execution_ids}
-        self._groups = self._groups_of_runs(identities)
-        self._shared = self._shared_contexts(identities) | set(shared_contexts)
-        for number, found in identities.items():
-            for identity in found:
-                entry = self._entry_of(number, identity)
-                entry.executions.append(number)
-                self.runs_by_execution.setdefault(number, []).append(entry.key)
-        held = {c for contexts in store_image.memberships.values() for c in contexts}
+        self._readers: dict[int, list[int]] = {}
+        numbers, first = np.unique(self._sets.numbers, return_index=True)
+        identities: dict[int, tuple[RunIdentity, ...]] = {}
+        for number in numbers.tolist():
+            deadline.check()
+            contexts = store_image.contexts_of_set(number)
+            identities[number], dialect = self._identities(contexts)
+            self._readers[number] = [dialect]
+        self._shared = self._shared_contexts(identities.values()) | set(shared_contexts)
+        self._groups: set[int] = set()
+        self._outlines: dict[int, tuple[str, str | None, int]] = {}
+        own = self._sets_without_common_runs(identities)
+        is_own = np.isin(self._sets.numbers, list(own))
+        is_first = np.zeros(len(is_own), bool)
+        is_first[first] = True
+        self._put_executions(identities, np.flatnonzero(is_own | is_first), own)
+        held = store_image.contexts_with_executions
         for number in store_image.context_ids:
             if number not in held:
                 self._put_empty(number)
@@ -116,12 +128,33 @@ class RunMembership:
             if entry.identity.run is not None and entry.identity.run.id in contexts:
                 yield key
 
+    def readers(self, execution: int) -> Iterator[int]:
+        """Yield the numbers of the dialects that know an execution's contexts, in their order."""
+        number = self._sets.number_of(execution) or 0
+        known = self._readers.setdefault(number, [0])
+        at = 0
+        while at < len(known):
+            yield known[at]
+            at += 1
+            if at == len(known):
+                known += itertools.islice(self._later_readers(number, known[-1]), 1)
+
+    def _later_readers(self, number: int, last: int) -> Iterator[int]:
+        """Yield the dialects after one that knows the contexts of a set, too."""
+        known = type(self._dialects[last]).identify_runs
+        for later in range(last + 1, len(self._dialects)):
+            dialect = self._dialects[later]
+            # ZenML's contexts are TFX's.
+            same = type(dialect).identify_runs is known and not isinstance(dialect, UserDialect)
+            if same or dialect.identify_runs(self._store_image.contexts_of_set(number)) is not None:
+                yield later
+
     def age(self, key: str) -> tuple[int, int]:
         """Order runs from the oldest to the newest: by when they were made, then by their ids."""
         run = self.runs[key]
         first = min(run.executions, default=0)
         if run.identity.run is None or run.identity.run_property is not None:
-            return self._store_image.outlines[first][2], first
+            return self._outlines[first][2], first
         return run.identity.run.created, run.identity.run.id
 
     def first_of(self, pipeline: PipelineEntry, but: Collection[str] = ()) -> tuple[int, int, int]:
@@ -143,24 +176,6 @@ class RunMembership:
 
     # Identities
 
-    def _of_execution(
-        self,
-        number: int,
-        of_contexts: Callable[[tuple[int, ...]], tuple[tuple[RunIdentity, ...], int]],
-    ) -> tuple[RunIdentity, ...]:
-        deadline.check()
-        found, dialect = of_contexts(tuple(self._store_image.memberships.get(number, ())))
-        self.dialect_numbers[number] = dialect
-        if found:
-            return found
-        kind, name, _ = self._store_image.outlines[number]
-        return (RunIdentity(None, None, kind, name or f"execution/{number}"),)
-
-    def _of_contexts(self, contexts: tuple[int, ...]) -> tuple[tuple[RunIdentity, ...], int]:
-        """Return the runs that contexts with some ids mean, and the number of the dialect."""
-        found = map(self._store_image.context, contexts)
-        return self._identities([context for context in found if context is not None])
-
     def _identities(
         self, contexts: Sequence[ContextFacts], dialects: int | None = None
     ) -> tuple[tuple[RunIdentity, ...], int]:
@@ -171,24 +186,47 @@ class RunMembership:
                 return identities, number
         return (), len(self._dialects) - 1
 
-    def _groups_of_runs(self, identities: dict[int, tuple[RunIdentity, ...]]) -> set[int]:
-        """Return the contexts that group runs: several of their executions have one type."""
-        seen: set[tuple[int, str]] = set()
-        groups: set[int] = set()
-        for number, found in identities.items():
-            for identity in found:
-                if identity.is_group and identity.run is not None:
-                    member = identity.run.id, self._store_image.outlines[number][0]
-                    if member in seen:
-                        groups.add(identity.run.id)
-                    seen.add(member)
-        return groups
+    def _sets_without_common_runs(self, identities: dict[int, tuple[RunIdentity, ...]]) -> set[int]:
+        """Return the sets whose executions have to be looked at one by one.
 
-    def _shared_contexts(self, identities: dict[int, tuple[RunIdentity, ...]]) -> set[int]:
+        So it is where an execution is a run of its own, or names its run itself; what is looked
+        at then is fetched.
+        """
+        grouping = {n for n, found in identities.items() if any(i.is_group for i in found)}
+        own = {
+            number
+            for number, found in identities.items()
+            if not found or any(i.run is None or i.run_property is not None for i in found)
+        }
+        chosen = np.isin(self._sets.numbers, list(grouping | own))
+        self._outlines = self._store_image.outlines(self._sets.executions[chosen])
+        seen: set[tuple[int, str]] = set()
+        is_grouping = np.isin(self._sets.numbers, list(grouping))
+        for execution, number in self._members(np.flatnonzero(is_grouping)):
+            for identity in identities[number]:
+                if identity.is_group and identity.run is not None:
+                    # Several executions of one type: the context groups runs.
+                    member = identity.run.id, self._outlines[execution][0]
+                    if member in seen:
+                        self._groups.add(identity.run.id)
+                    seen.add(member)
+        return own | {
+            number
+            for number in grouping
+            if any(i.run is not None and i.run.id in self._groups for i in identities[number])
+        }
+
+    def _members(self, places: Array) -> Iterator[tuple[int, int]]:
+        """Yield some executions, each with the number of its set."""
+        sets = self._sets
+        yield from zip(sets.executions[places].tolist(), sets.numbers[places].tolist(), strict=True)
+
+    @staticmethod
+    def _shared_contexts(identities: Iterable[tuple[RunIdentity, ...]]) -> set[int]:
         """Return the contexts that stand for runs of several pipelines."""
         pipelines: dict[int, str] = {}
         shared = set()
-        for found in identities.values():
+        for found in identities:
             for identity in found:
                 if identity.run is not None:
                     key = _pipeline_key(identity)
@@ -198,11 +236,70 @@ class RunMembership:
 
     # Entries
 
-    def _entry_of(self, number: int, identity: RunIdentity) -> RunEntry:
-        """Return the run of an execution."""
-        run, dialect = identity.run, self.dialect_numbers[number]
+    def _put_executions(
+        self, identities: dict[int, tuple[RunIdentity, ...]], places: Array, own: set[int]
+    ) -> None:
+        """Take up the runs of all executions.
+
+        Args:
+            identities: The runs of each set.
+            places: The places of those executions that are looked at: of each set the first, or
+                all.
+            own: The sets whose executions are looked at one by one.
+        """
+        ordinals: dict[str, int] = {}
+        of_sets: dict[int, list[int]] = {}
+        single: list[tuple[int, int]] = []
+        for place, (execution, number) in zip(places.tolist(), self._members(places), strict=True):
+            deadline.check()
+            found = identities[number] or (self._own_run(execution),)
+            keys = [self._entry_of(execution, number, identity).key for identity in found]
+            runs = [ordinals.setdefault(key, len(ordinals)) for key in keys]
+            if number in own:
+                self.runs_by_execution.of_execution[execution] = keys
+                single += [(place, run) for run in runs]
+            else:
+                self.runs_by_execution.of_set[number] = keys
+                of_sets[number] = runs
+        self._put_members(list(ordinals), of_sets, single)
+
+    def _put_members(
+        self, keys: list[str], of_sets: dict[int, list[int]], single: list[tuple[int, int]]
+    ) -> None:
+        """Give each run its executions, in order.
+
+        Args:
+            keys: The keys of the runs, to whose places the following refer.
+            of_sets: The runs of each set.
+            single: The places of single executions, each with a run of its own.
+        """
+        pairs = [np.array(single, np.int64).reshape(-1, 2)]
+        for depth in range(max(map(len, of_sets.values()), default=0)):
+            runs = np.full(len(self._sets.contexts), -1)
+            for number, several in of_sets.items():
+                if depth < len(several):
+                    runs[number] = several[depth]
+            of_each = runs[self._sets.numbers]
+            places = np.flatnonzero(of_each >= 0)
+            pairs.append(np.stack([places, of_each[places]], axis=1))
+        places, runs = np.concatenate(pairs).T
+        order = np.lexsort((places, runs))
+        members: list[int] = self._sets.executions[places[order]].tolist()
+        ends = np.cumsum(np.bincount(runs, minlength=len(keys))).tolist()
+        start = 0
+        for key, end in zip(keys, ends, strict=True):
+            self.runs[key].executions = members[start:end]
+            start = end
+
+    def _own_run(self, execution: int) -> RunIdentity:
+        kind, name, _ = self._outlines[execution]
+        return RunIdentity(None, None, kind, name or f"execution/{execution}")
+
+    def _entry_of(self, number: int, contexts: int, identity: RunIdentity) -> RunEntry:
+        """Return the run of an execution, given the number of its set of contexts."""
+        run, dialect = identity.run, self._readers[contexts][0]
         if run is not None and run.id in self._groups:
-            name = self._store_image.outlines[number][1] or f"execution/{number}"
+            name = self._outlines[number][1] or f"execution/{number}"
             return self._run(f"execution/{number}", RunIdentity(None, run, run.name, name), dialect)
         if run is not None and identity.run_property is not None:
             values = self._store_image.execution_texts(identity.run_property)

@@ -99,8 +99,7 @@ class RunOutlines:
         self._dialects = dialects
         self._image = StoreImage(tables, writing_types=writing_types)
         self._index = RunIndex(self._image, dialects)
-        with without_gc():
-            self.membership: RunMembership = self._index.membership
+        self.membership: RunMembership = self._index.membership
 
     def keys(self) -> list[str]:
         """Return the keys of the runs, by pipelines, each from the oldest to the newest."""
@@ -140,13 +139,6 @@ class RunOutlines:
                     return None
                 found[key] = run
         return found
-
-    def platforms(self) -> dict[str, int]:
-        """Return the platforms that wrote the store, each with the number of its runs."""
-        runs = self.membership.runs.values()
-        first = {entry.executions[0] for entry in runs if entry.executions}
-        numbers = {e.id: self._index.dialect_of(e) for e in self._facts(first)}
-        return self._index.platforms(numbers)
 
     def steps(self, executions: Collection[int]) -> dict[int, tuple[str, str]]:
         """Return the key of the innermost run of some executions, and each one's name in it."""

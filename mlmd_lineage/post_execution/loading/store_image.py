@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from mlmd_lineage.dialects.facts import ArtifactFacts, ContextFacts, EventFacts, ExecutionFacts
 from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.post_execution.loading.context_sets import ContextSets
 from mlmd_lineage.post_execution.loading.grouped_rows import GroupedRows
 from mlmd_lineage.post_execution.loading.row_values import (
     known_numbers,
@@ -76,6 +77,7 @@ class StoreImage:
 
     Attributes:
         source: Where the store is.
+        tables: The rows.
         known: The artifacts of which all outputs are loaded; None for all.
     """
 
@@ -89,7 +91,7 @@ class StoreImage:
         """Keep the tables; ``writing_types`` write artifacts, though no event here says so."""
         self.source = tables.source
         self.known = known
-        self._tables = tables
+        self.tables = tables
         self._more_writing_types = writing_types
         self._clear()
 
@@ -97,16 +99,17 @@ class StoreImage:
         self._executions: dict[int, ExecutionFacts] = {}
         self._artifacts: dict[int, ArtifactFacts] = {}
         self._contexts: dict[int, ContextFacts] = {}
+        self._sets: dict[int, tuple[ContextFacts, ...]] = {}
         self._in_making: set[int] = set()
         self._texts: dict[str, dict[int, str]] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Leave out what was decoded: it is decoded again when it is asked for."""
-        return self._tables, self.known, self._more_writing_types
+        return self.tables, self.known, self._more_writing_types
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._tables, self.known, self._more_writing_types = state
-        self.source = self._tables.source
+        self.tables, self.known, self._more_writing_types = state
+        self.source = self.tables.source
         self._clear()
 
     # Types
@@ -114,8 +117,8 @@ class StoreImage:
     @functools.cached_property
     def _types(self) -> dict[int, tuple[str, str | None]]:
         """Each type's name, and that of its base type."""
-        names = {row[0]: row[1] or "" for row in rows_of(self._tables["Type"])}
-        bases = dict(rows_of(self._tables["ParentType"]))
+        names = {row[0]: row[1] or "" for row in rows_of(self.tables["Type"])}
+        bases = dict(rows_of(self.tables["ParentType"]))
         return {number: (name, names.get(bases.get(number))) for number, name in names.items()}
 
     def type_of(self, number: int | None) -> tuple[str, str | None]:
@@ -127,31 +130,33 @@ class StoreImage:
 
     @functools.cached_property
     def _context_rows(self) -> dict[int, Row]:
-        return {row[0]: row for row in rows_of(self._tables["Context"])}
+        return {row[0]: row for row in rows_of(self.tables["Context"])}
 
     @functools.cached_property
     def _context_values(self) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
-        return values_by_owner(self._tables["ContextProperty"])
+        return values_by_owner(self.tables["ContextProperty"])
 
     @functools.cached_property
     def _context_parents(self) -> dict[int, list[int]]:
         parents: dict[int, list[int]] = {}
-        for child, parent in rows_of(self._tables["ParentContext"]):
+        for child, parent in rows_of(self.tables["ParentContext"]):
             parents.setdefault(child, []).append(parent)
         return parents
 
     def context(self, number: int) -> ContextFacts | None:
         """Return a context, or None where there is no such row."""
         found = self._contexts.get(number)
-        row = self._context_rows.get(number)
-        if found is not None or row is None or number in self._in_making:
+        if found is not None:
             return found
+        row = self._context_rows.get(number)
+        if row is None or number in self._in_making:
+            return None
         self._in_making.add(number)  # MLMD allows no circle of parents; a damaged store may
-        above = (self.context(parent) for parent in self._context_parents.get(number, ()))
-        parents = tuple(parent for parent in above if parent is not None)
+        above = [self.context(parent) for parent in self._context_parents.get(number, ())]
+        parents = tuple([parent for parent in above if parent is not None])
         self._in_making.discard(number)
-        declared, custom = self._context_values.get(number, ({}, {}))
-        original = original_of(custom)
+        declared, custom = self._context_values.get(number) or ({}, {})
+        original = original_of(custom) if custom else None
         found = ContextFacts(
             id=number,
             type=self.type_of(row[1])[0],
@@ -169,27 +174,32 @@ class StoreImage:
         return sorted(self._context_rows)
 
     @functools.cached_property
-    def memberships(self) -> dict[int, list[int]]:
-        """For each execution the ids of its contexts, in order; only those that have any."""
-        table = self._tables["Association"]
-        members = arrays.to_numpy(table["execution_id"])
-        order = np.lexsort((arrays.to_numpy(table["context_id"]), members))
-        contexts = arrays.to_numpy(table["context_id"])[order]
-        found, starts = np.unique(members[order], return_index=True)
-        bounds = [*starts.tolist(), len(contexts)]
-        every = contexts.tolist()
-        return {
-            number: every[bounds[at] : bounds[at + 1]] for at, number in enumerate(found.tolist())
-        }
+    def context_sets(self) -> ContextSets:
+        """The sets of contexts that executions belong to."""
+        table = self.tables["Association"]
+        pairs = (arrays.to_numpy(table[name]) for name in ("execution_id", "context_id"))
+        return ContextSets(np.array(self.execution_ids, np.int64), *pairs)
+
+    @property
+    def contexts_with_executions(self) -> set[int]:
+        """The ids of the contexts that hold any execution."""
+        return set(np.unique(arrays.to_numpy(self.tables["Association"]["context_id"])).tolist())
 
     def contexts_of(self, execution: int) -> tuple[ContextFacts, ...]:
         """Return the contexts of an execution, in order; those that have no row are left out."""
-        found = (self.context(number) for number in self.memberships.get(execution, ()))
-        return tuple(context for context in found if context is not None)
+        return self.contexts_of_set(self.context_sets.number_of(execution) or 0)
+
+    def contexts_of_set(self, number: int) -> tuple[ContextFacts, ...]:
+        """Return the contexts of a set, in order; those that have no row are left out."""
+        contexts = self._sets.get(number)
+        if contexts is None:
+            found = [self.context(each) for each in self.context_sets.contexts[number]]
+            contexts = self._sets[number] = tuple([c for c in found if c is not None])
+        return contexts
 
     @functools.cached_property
     def _members(self) -> GroupedRows:
-        return GroupedRows(self._tables["Association"], "context_id")
+        return GroupedRows(self.tables["Association"], "context_id")
 
     def members(self, context: int) -> list[int]:
         """Return the ids of a context's executions, in order."""
@@ -200,23 +210,28 @@ class StoreImage:
     @functools.cached_property
     def execution_ids(self) -> list[int]:
         """The ids of all executions that have a row, in order."""
-        return sorted(self._tables["Execution"]["id"].to_pylist())
+        numbers: list[int] = np.sort(arrays.to_numpy(self.tables["Execution"]["id"])).tolist()
+        return numbers
 
-    @functools.cached_property
-    def outlines(self) -> dict[int, tuple[str, str | None, int]]:
-        """The type, the name and the time of each execution."""
-        columns = ("id", "type_id", "name", "create_time_since_epoch")
-        rows = rows_of(self._tables["Execution"].select(columns))
+    def outlines(self, executions: Array) -> dict[int, tuple[str, str | None, int]]:
+        """Return the type, the name and the time of some executions."""
+        if not len(executions):
+            return {}
+        table = self.tables["Execution"].select(
+            ["id", "type_id", "name", "create_time_since_epoch"]
+        )
+        chosen = np.isin(arrays.to_numpy(table["id"]), executions)
+        rows = rows_of(table.filter(arrays.from_numpy(chosen)))
         return {row[0]: (self.type_of(row[1])[0], row[2] or None, row[3] or 0) for row in rows}
 
     @functools.cached_property
     def _states(self) -> dict[int, int | None]:
-        ids = self._tables["Execution"]["id"].to_pylist()
-        return dict(zip(ids, execution_states_of(self._tables).to_pylist(), strict=True))
+        ids = self.tables["Execution"]["id"].to_pylist()
+        return dict(zip(ids, execution_states_of(self.tables).to_pylist(), strict=True))
 
     @functools.cached_property
     def _parts(self) -> dict[str, GroupedRows]:
-        tables = self._tables
+        tables = self.tables
         events = tables["Event"].append_column("role", arrays.from_numpy(self._roles))
         return {
             "Execution": GroupedRows(tables["Execution"], "id"),
@@ -230,7 +245,7 @@ class StoreImage:
     @functools.cached_property
     def writing_types(self) -> frozenset[int]:
         """The ids of the types of the executions that wrote artifacts."""
-        events, executions = self._tables["Event"], self._tables["Execution"]
+        events, executions = self.tables["Event"], self.tables["Execution"]
         wrote = np.isin(arrays.to_numpy(events["type"]), OUTPUT_EVENTS)
         writers = np.unique(arrays.to_numpy(events["execution_id"])[wrote])
         at = np.isin(arrays.to_numpy(executions["id"]), writers)
@@ -248,7 +263,7 @@ class StoreImage:
     def execution_texts(self, name: str) -> dict[int, str]:
         """Return the texts that executions have in a property, by their ids."""
         if name not in self._texts:
-            table = self._tables["ExecutionProperty"]
+            table = self.tables["ExecutionProperty"]
             rows = table.filter(pc.equal(table["name"].cast(pa.string()), name))
             texts = zip(
                 *(rows[c].to_pylist() for c in ("execution_id", "string_value")), strict=True
@@ -336,8 +351,8 @@ class StoreImage:
     def _attributions(self) -> dict[int, list[int]]:
         """For each context the ids of the artifacts that are attributed to it, in order."""
         found: dict[int, list[int]] = {}
-        if ATTRIBUTION in self._tables:
-            for _, context, artifact in rows_of(self._tables[ATTRIBUTION]):
+        if ATTRIBUTION in self.tables:
+            for _, context, artifact in rows_of(self.tables[ATTRIBUTION]):
                 found.setdefault(context, []).append(artifact)
         return found
 
@@ -351,7 +366,7 @@ class StoreImage:
     @functools.cached_property
     def _roles(self) -> Array:
         """For each row of the events its role in lineage."""
-        tables = self._tables
+        tables = self.tables
         events = tables["Event"]
         times = arrays.to_numpy(events["milliseconds_since_epoch"])
         artifact_states = known_numbers(tables["Artifact"]["state"], role_rules.UNKNOWN_STATE)
@@ -371,7 +386,7 @@ class StoreImage:
 
         It is the earliest, if there are several.
         """
-        events = self._tables["Event"]
+        events = self.tables["Event"]
         made = np.flatnonzero(self._roles == role_rules.PRODUCES)
         columns = [
             arrays.to_numpy(events[name])[made]

@@ -9,13 +9,14 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from mlmd_lineage import errors
+from mlmd_lineage.readers.base import Selected, Selection
 from mlmd_lineage.readers.sqlite import driver_errors, locks, session
 from mlmd_lineage.readers.sqlite.kept_connection import KeptConnection
 from mlmd_lineage.readers.sqlite.subprocess_reader import SubprocessReader
 from mlmd_lineage.snapshot.tables import wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import Tables
@@ -50,21 +51,15 @@ class SQLiteReader:
         A writer waits until the columns have been copied: on two cores about a second for every
         100 thousand executions. In write-ahead mode it does not wait at all.
         """
-        names = wanted(tables)
-        with locks.taken(self._path, self._busy_timeout) as here:
-            if here:
-                return session.read(self._path, self._busy_timeout, names)
-        return SubprocessReader(self._path, self._busy_timeout).read(names)
+        return self.read_selected(Selection(wanted(tables))).tables
 
-    def read_properties(
-        self, tables: Collection[str], names: Mapping[str, Collection[str]]
-    ) -> Tables:
-        """Read whole tables in one transaction, of some tables the properties with some names."""
-        listed = wanted(tables)
+    def read_selected(self, selection: Selection) -> Selected:
+        """Read a selection in one transaction; a writer waits as for whole tables."""
         with locks.taken(self._path, self._busy_timeout) as here:
             if here:
-                return session.read(self._path, self._busy_timeout, listed, names)
-        return SubprocessReader(self._path, self._busy_timeout).read(listed)
+                return session.read(self._path, self._busy_timeout, selection)
+        every = wanted((*selection.tables, *selection.counted))
+        return Selected(SubprocessReader(self._path, self._busy_timeout).read(every), {})
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it may be asked again if the store changed."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 from concurrent.futures import ThreadPoolExecutor
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,24 +18,31 @@ from adbc_driver_manager import Error
 
 from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers import sql
+from mlmd_lineage.readers.base import Selected, Selection
 from mlmd_lineage.readers.database_schema import DatabaseSchema
+from mlmd_lineage.readers.sql_counts import counts_in
 from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
 from mlmd_lineage.snapshot.finding_codes import FindingCode
-from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables
+from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
     from typing import Any
 
     from mlmd_lineage.readers.sqlite.arrow_connections import Connection
+    from mlmd_lineage.snapshot.tables import TableCounts
 
     Run = Callable[[str], Sequence[tuple[Any, ...]]]
 
-# A view or a virtual table may run for ever, and may call what a stranger chose; its type in the
-# schema may be false (https://www.sqlite.org/schematab.html). Generated columns are not listed.
+T = TypeVar("T")
+
+# A view or a virtual table may run for ever, and may call functions that the file's maker chose;
+# its type in the schema may be false (https://www.sqlite.org/schematab.html). Generated columns
+# are not listed.
 _COLUMNS = """
     SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p
     WHERE m.type = 'table' AND m.rootpage > 0 AND m.sql LIKE 'CREATE TABLE%'
@@ -44,33 +51,32 @@ _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
 
 
-def read(
-    uri: str,
-    path: Path,
-    busy_timeout: float,
-    names: Collection[str],
-    properties: Mapping[str, Collection[str]] = MappingProxyType({}),
-) -> Tables:
-    """Read whole tables in one transaction from the file that a URI names.
+def read(uri: str, path: Path, busy_timeout: float, selection: Selection) -> Selected:
+    """Read tables in one transaction from the file that a URI names.
 
     Args:
         uri: How to open the file.
         path: What to call it.
         busy_timeout: For how many seconds to wait for a lock that another process holds.
-        names: MLMD's names of the tables.
-        properties: For some tables of properties the names of those to read.
+        selection: What to read.
     """
+    names = wanted(selection.tables)
     try:
         with contextlib.ExitStack() as stack:
             connections = arrow_connections.same_state(uri, busy_timeout, stack)
             layout = layout_of(connections[0].rows, str(path))
-            parts = _parts(connections[0], layout, names, properties)
-            pieces = _read_parts(connections, layout, parts)
+            parts = _parts(connections[0], layout, names, selection)
+            pieces, counts = _read_parts(connections, layout, parts, selection.counted)
+            whole = [name for name in selection.counted if counts[name] is None]
+            if whole:
+                more = _parts(connections[0], layout, whole, Selection(whole))
+                pieces |= _read_parts(connections, layout, more, ())[0]
+                names = (*names, *(name for name in whole if name not in names))
     except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, errors.MLMDLineageError):
             raise
         raise driver_errors.explained(error, path) from None
-    return Tables(
+    tables = Tables(
         {
             # What the pieces alone hold is freed table by table.
             name: layout.noted(name, _assembled(name, pieces.pop(name, [])))
@@ -81,6 +87,7 @@ def read(
         schema_version=layout.version,
         source=str(path),
     )
+    return Selected(tables, {n: found for n, found in counts.items() if found is not None})
 
 
 def columns_in(run: Run) -> Mapping[str, Sequence[str]]:
@@ -129,36 +136,58 @@ class _WidenedError(Exception):
 
 
 class _Part(NamedTuple):
-    """A piece of a table: the rows that fit a condition."""
+    """A piece of a table: some of its columns, in the rows that fit a condition."""
 
     table: str
+    columns: Sequence[str]
     condition: str
+    is_selected: bool = False
+    """Whether these are properties with some names, and not all."""
 
 
 def _parts(
-    connection: Connection,
-    layout: DatabaseSchema,
-    names: Collection[str],
-    properties: Mapping[str, Collection[str]],
+    connection: Connection, layout: DatabaseSchema, names: Collection[str], selection: Selection
 ) -> list[_Part]:
     """Cut the tables into pieces of similar size."""
     parts = []
     for name in names:
         if name not in layout.spelling:
             continue
-        also = ""
-        if name in properties and "name" in layout.columns[name]:
-            also = f" AND ({sql.named('CAST(name AS TEXT)', properties[name])})"
-        bounds = None if layout.is_derived(name) else _row_bounds(connection, layout.spelling[name])
+        columns = sql.chosen(name, layout.columns[name], selection.columns.get(name))
+        table = layout.spelling[name]
+        bounds = None if layout.is_derived(name) else _row_bounds(connection, table)
+        if name in selection.properties and "name" in columns:
+            condition = _named(selection.properties[name])
+            if bounds is not None:
+                # The names alone are found in the index of the primary key.
+                inner = f"SELECT {bounds[0]} FROM {quoted(table)} WHERE {condition}"  # noqa: S608
+                condition = f"{bounds[0]} IN ({inner})"
+            parts.append(_Part(name, columns, condition, is_selected=True))
+            continue
         if bounds is None:
-            parts.append(_Part(name, f"1{also}"))
+            parts.append(_Part(name, columns, "1"))
             continue
         number, low, high = bounds
         step = max(_ROWS_PER_PART, (high - low) // _MOST_PARTS + 1)
         for start in range(low, high + 1, step):
             last = min(start + step - 1, high)
-            parts.append(_Part(name, f"{number} BETWEEN {start} AND {last}{also}"))
-    return parts
+            parts.append(_Part(name, columns, f"{number} BETWEEN {start} AND {last}"))
+    # What is one piece and takes long comes first, beside all others.
+    return sorted(parts, key=lambda part: not part.is_selected)
+
+
+def _named(names: Collection[str]) -> str:
+    """Return the condition that a property has one of some names.
+
+    Without a call of a function for each row. A name that is no text, as in a damaged store, fits:
+    bytes are greater than all texts (https://www.sqlite.org/datatype3.html#comparisons).
+    """
+    exact = ", ".join(sql.literal(name) for name in names if not name.endswith("*"))
+    conditions = ["name >= x''", *([f"name IN ({exact})"] if exact else ())]
+    for beginning in (name[:-1] for name in names if name.endswith("*")):
+        after = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+        conditions.append(f"name >= {sql.literal(beginning)} AND name < {sql.literal(after)}")
+    return " OR ".join(conditions)
 
 
 def _row_bounds(connection: Connection, table: str) -> tuple[str, int, int] | None:
@@ -185,42 +214,66 @@ def _row_bounds(connection: Connection, table: str) -> tuple[str, int, int] | No
 
 
 def _read_parts(
-    connections: list[Connection], layout: DatabaseSchema, parts: list[_Part]
-) -> dict[str, list[pa.Table]]:
+    connections: list[Connection],
+    layout: DatabaseSchema,
+    parts: list[_Part],
+    counted: Collection[str],
+) -> tuple[dict[str, list[pa.Table]], dict[str, TableCounts | None]]:
+    """Return the pieces of each table, and the counts of some; None where there are none."""
     free = list(connections)
 
-    def one(part: _Part) -> list[pa.Table]:
+    def with_connection(ask: Callable[[Connection], T]) -> T:
         connection = free.pop()
         try:
-            return _piece(connection, layout, part)
+            return ask(connection)
         finally:
             free.append(connection)
 
     tables: dict[str, list[pa.Table]] = {}
     # An interrupt, which only this thread gets, ends what the others do.
     with deadline.Deadline() as limit, ThreadPoolExecutor(len(connections)) as pool:
-        running = [pool.submit(contextvars.copy_context().run, one, part) for part in parts]
+
+        def begun(ask: Callable[[Connection], T]) -> Future[T]:
+            return pool.submit(contextvars.copy_context().run, with_connection, ask)
+
+        counts = {name: begun(functools.partial(_counts, layout, name)) for name in counted}
+        running = [begun(functools.partial(_piece, layout, part)) for part in parts]
         try:
             for part, pieces in zip(parts, running, strict=True):
                 tables.setdefault(part.table, []).extend(pieces.result())
+            return tables, {name: found.result() for name, found in counts.items()}
         except BaseException:
             limit.cancel()
             pool.shutdown(cancel_futures=True)
             raise
-    return tables
 
 
-def _piece(connection: Connection, layout: DatabaseSchema, part: _Part) -> list[pa.Table]:
+def _counts(layout: DatabaseSchema, name: str, connection: Connection) -> TableCounts | None:
+    """Return how many rows a table has; None where some values are of other types."""
+    deadline.check()
+    try:
+        found = counts_in(connection.rows, layout, name, quoted, " NOT INDEXED")
+    except (Error, OSError, pa.ArrowException) as error:
+        if "mismatch" not in str(error).lower():
+            raise
+        return None
+    numbers = [value for group in found.groups for value in group]
+    if all(value is None or type(value) is int for value in [*numbers, found.first, found.last]):
+        return found
+    return None
+
+
+def _piece(layout: DatabaseSchema, part: _Part, connection: Connection) -> list[pa.Table]:
     name = part.table
     table = layout.from_clause(name, quoted)
-    present = layout.columns[name]
+    present = part.columns
 
     def select(columns: Sequence[str], where: str) -> list[pa.Table]:
         listed = typed_values.plain(columns, name)
         return list(_batches(connection, name, columns, f"{listed} FROM {table} WHERE {where}"))
 
     try:
-        if name in PROPERTY_TABLES:
+        if name in PROPERTY_TABLES and not part.is_selected:
             keys = SCHEMAS[name].names[:3]
             return _properties(present, keys, part.condition, select)
         return select(present, part.condition)
@@ -244,7 +297,7 @@ def _misfits(connection: Connection, layout: DatabaseSchema, part: _Part) -> Ite
     name = part.table
     schema = SCHEMAS[name]
     first, second = schema.names[:2]
-    for column in layout.columns[name]:
+    for column in part.columns:
         if not typed_values.is_number(schema.field(column).type):
             continue
         cells = connection.rows(

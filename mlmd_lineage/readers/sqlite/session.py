@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mlmd_lineage.readers import sql
@@ -19,11 +18,11 @@ from mlmd_lineage.snapshot import table_building
 from mlmd_lineage.snapshot.tables import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from mlmd_lineage.readers.base import Selected, Selection
     from mlmd_lineage.readers.database_schema import DatabaseSchema
-    from mlmd_lineage.snapshot.tables import Tables
 
 T = TypeVar("T")
 
@@ -43,15 +42,10 @@ _layouts: dict[Path, _Known] = {}
 """The layouts of the files that were read last."""
 
 
-def read(
-    path: Path,
-    busy_timeout: float,
-    names: Collection[str],
-    properties: Mapping[str, Collection[str]] = MappingProxyType({}),
-) -> Tables:
-    """Read whole tables in one transaction; of some tables the properties with some names."""
+def read(path: Path, busy_timeout: float, selection: Selection) -> Selected:
+    """Read a selection in one transaction."""
     return files.with_unchanged_file(
-        path, busy_timeout, lambda uri: scan.read(uri, path, busy_timeout, names, properties)
+        path, busy_timeout, lambda uri: scan.read(uri, path, busy_timeout, selection)
     )
 
 

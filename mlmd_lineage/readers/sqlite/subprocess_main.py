@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pyarrow as pa
 
 from mlmd_lineage import errors
+from mlmd_lineage.readers.base import Selection
 from mlmd_lineage.readers.sqlite import session as sqlite_session
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _serve(connection: Connection, requests: SimpleQueue[tuple[Any, ...]]) -> No
 def _read(path: Path, busy_timeout: float, names: tuple[str, ...], file: int) -> tuple[Any, ...]:
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, file)
-        tables = sqlite_session.read(path, busy_timeout, names)
+        tables = sqlite_session.read(path, busy_timeout, Selection(names)).tables
         try:
             _write(tables, file)
         except OSError as error:
