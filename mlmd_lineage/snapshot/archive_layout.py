@@ -33,8 +33,7 @@ DIGEST_BYTES = 32
 
 SUFFIX = ".parquet"
 GRAPH_SUFFIX = ".arrow"
-GRAPH = ("graph.nodes", "graph.incoming", "graph.outgoing")
-"""The files that hold the index of the lineage graph; ``lineage.index_saving`` describes them."""
+"""How the files are called that hold the graph's index; ``lineage.index_saving`` describes them."""
 GRAPH_BUILDER = "mlmd_lineage.lineage.index_saving:batches_of"
 """What makes them of tables: it knows what lineage is, which nothing here does."""
 
