@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/explorer.py                     # 1,000, 10,000 and 100,000 nodes
     .venv/bin/python benchmarks/explorer.py --nodes 1000
+    .venv/bin/python benchmarks/explorer.py --libraries         # beside dagre, elkjs and d3-dag
 
 Each size is an SQLite store of its own, in which all nodes are downstream of one artifact.
 """
@@ -24,6 +25,7 @@ from mlmd_lineage.explorer.web.server import ExplorerServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import browser
+import layout_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +51,7 @@ _PAN = """async milliseconds => {
 }"""
 _DRAWN = """() => {
   const root = document.querySelector('.mlmd-explorer');
-  return root?.dataset.waiting === '0' && !root.querySelector('.spinner')
+  return root && !root.querySelector('.spinner')
     && root.querySelector('.canvas.big, .node') !== null;
 }"""
 _SETTINGS = "direction=downstream&hops=all&fold=none"
@@ -112,7 +114,9 @@ def measure(page: Any, server: ExplorerServer, repeat: int) -> tuple[int, float,
         start = time.perf_counter()
         page.goto(server.url(f"#/lineage/artifact:1?{_SETTINGS}"))
         page.wait_for_function(_DRAWN)
-        page.evaluate("() => new Promise(requestAnimationFrame)")
+        # The first frame after it has the picture, the second comes when that is drawn.
+        for _ in range(2):
+            page.evaluate("() => new Promise(requestAnimationFrame)")
         seconds.append(time.perf_counter() - start)
     label = page.locator(".canvas.big")
     drawn = (
@@ -124,11 +128,48 @@ def measure(page: Any, server: ExplorerServer, repeat: int) -> tuple[int, float,
     return drawn, min(seconds), frames, slowest
 
 
+def edges_of(path: Path) -> list[list[int]]:
+    """Return the graph of a store of ``make_store()`` as numbers: artifacts first, then steps."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (artifacts,) = connection.execute("SELECT max(id) FROM Artifact").fetchone()
+        rows = connection.execute("SELECT artifact_id, execution_id, type FROM Event").fetchall()
+    return [
+        [artifact - 1, artifacts + step - 1] if kind == 3 else [artifacts + step - 1, artifact - 1]
+        for artifact, step, kind in rows
+    ]
+
+
+def compare(chromium: browser.Browser, folder: Path, sizes: list[int], patience: int) -> None:
+    """Print how long other libraries take to lay out the same graphs in the same browser."""
+    packages = folder / "packages"
+    packages.mkdir()
+    scripts = layout_libraries.install(packages)
+    blank = folder / "blank.html"
+    blank.write_text("<!doctype html><title>Layouts</title>", encoding="utf-8")
+    print("\n| nodes | library | layout alone, s |\n|---|---|---|")
+    for nodes in sizes:
+        edges = edges_of(folder / f"{nodes}.db")
+        found = chromium.visit(
+            blank,
+            lambda page, nodes=nodes, edges=edges: list(
+                layout_libraries.measure(page, scripts, nodes + 1, edges, patience)
+            ),
+        ).found
+        for library, seconds, why in found:
+            print(f"| {nodes:,} | {library} | {why if seconds is None else f'{seconds:.2f}'} |")
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Measure the explorer in a real browser.")
     parser.add_argument("--nodes", type=int, nargs="*", default=[1000, 10_000, 100_000])
     parser.add_argument("--repeat", type=int, default=3, help="the best of how many")
+    parser.add_argument(
+        "--libraries", action="store_true", help="lay the graphs out with dagre, elkjs, d3-dag too"
+    )
+    parser.add_argument(
+        "--patience", type=int, default=30, help="how many seconds each of these may take"
+    )
     options = parser.parse_args()
     print("| nodes | drawn | to a picture that moves, s | frames a second | 95th percentile, ms |")
     print("|---|---|---|---|---|")
@@ -151,6 +192,8 @@ def main() -> int:
                 wrong for wrong in found.wrong if not wrong.startswith("request: http://127")
             ]:
                 print(bad, file=sys.stderr)
+        if options.libraries:
+            compare(chromium, Path(folder), options.nodes, options.patience)
     return 0
 
 

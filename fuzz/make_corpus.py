@@ -6,19 +6,29 @@ Names that begin with ``valid`` are accepted, those with ``bad`` refused. An inp
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
 import shutil
 import sqlite3
+import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 from google.protobuf import any_pb2, struct_pb2
 
 import mlmd_lineage
 from mlmd_lineage import _proto
+from mlmd_lineage.audit.bundle import layout
+from mlmd_lineage.audit.ledger import state_files
+from mlmd_lineage.snapshot.tables import ALL_TABLES
+from mlmd_lineage.writing.writer import message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "fuzz" / "corpus"
@@ -183,7 +193,6 @@ def manifests(archive: Path) -> dict[str, bytes]:
 
 def tables(archive: Path) -> dict[str, bytes]:
     """Return Parquet files; the first byte chooses their table."""
-    from mlmd_lineage.snapshot.tables import ALL_TABLES
 
     def table(name: str, change: slice = slice(None)) -> bytes:
         return bytes([ALL_TABLES.index(name)]) + (archive / f"{name}.parquet").read_bytes()[change]
@@ -326,6 +335,221 @@ def requests() -> dict[str, bytes]:
     }
 
 
+def indexes(folder: Path) -> dict[str, bytes]:
+    """Return indexes of an archive; the first byte chooses which."""
+    import archive_targets
+    import pyarrow as pa
+
+    folder.mkdir()
+    archive = archive_targets.snapshot(folder).save(folder / "archive")
+    names = sorted(path.name for path in archive.glob("*.parquet"))
+    names = [name for name in names if name.removesuffix(".parquet") not in ALL_TABLES]
+    tables = {name: pq.read_table(archive / name) for name in names}
+
+    def index(name: str, table: pa.Table) -> bytes:
+        written = pa.BufferOutputStream()
+        pq.write_table(table.replace_schema_metadata(tables[name].schema.metadata), written)
+        return bytes([names.index(name)]) + written.getvalue().to_pybytes()
+
+    def changed(name: str, column: str, change: Callable[[list[int]], list[int]]) -> bytes:
+        table = tables[name]
+        at = table.schema.get_field_index(column)
+        values = pa.array(change(table[column].to_pylist()), table.schema.field(at).type)
+        return index(name, table.set_column(at, table.schema.field(at), values))
+
+    events, graph, nodes = (
+        "Event.by_artifact_id.parquet",
+        "graph.edges.parquet",
+        "graph.nodes.parquet",
+    )
+    held = tables[events].num_rows
+    return {
+        "valid-events": index(events, tables[events]),
+        "valid-edges": index(graph, tables[graph]),
+        "valid-nodes": index(nodes, tables[nodes]),
+        "bad-empty": bytes([names.index(events)]),
+        "bad-rows-beyond": changed(events, "row", lambda rows: [held + row for row in rows]),
+        "bad-rows-negative": changed(events, "row", lambda rows: [-1 - row for row in rows]),
+        "bad-order": changed(events, "artifact_id", lambda ids: ids[::-1]),
+        "bad-fewer-rows": index(events, tables[events].slice(1)),
+        "odd-neighbours-beyond": changed(graph, "in_neighbour", lambda held: [2**30] * len(held)),
+        "odd-edges-twice": changed(graph, "out_edge", lambda held: [0] * len(held)),
+        "odd-edges-to-themselves": changed(graph, "in_neighbour", lambda held: [0] * len(held)),
+        "odd-counts": changed(nodes, "incoming", lambda held: [2**31 - 1] * len(held)),
+        "odd-counts-negative": changed(nodes, "outgoing", lambda held: [-1] * len(held)),
+        "odd-ids": changed(nodes, "id", lambda held: [2**62] * len(held)),
+    }
+
+
+def generations(folder: Path) -> dict[str, bytes]:
+    """Return manifests of an archive of two generations."""
+    import archive_targets
+
+    folder.mkdir()
+    archive = archive_targets.generations(archive_targets.snapshot(folder), folder / "archive")
+    manifest = json.loads((archive / "manifest.json").read_bytes())
+    [first] = manifest["earlier"]
+
+    def text(**changes: Any) -> bytes:
+        return json.dumps({**manifest, **changes}).encode()
+
+    def sizes(size: float) -> dict[str, Any]:
+        return {name: {**file, "bytes": size} for name, file in manifest["files"].items()}
+
+    return {
+        "valid-generations": text(),
+        "bad-deep": b'{"earlier": ' + b"[" * 5_000,
+        "bad-digest": text(earlier=[{**first, "sha256": "0" * 64}]),
+        "bad-path": text(earlier=[{**first, "manifest": "../manifest.json"}]),
+        "odd-sizes": text(files=sizes(10**30)),
+        "odd-sizes-negative": text(files=sizes(-1)),
+        "bad-sizes-infinite": re.sub(rb'"bytes": \d+', b'"bytes": 1e999', text()),
+        "bad-number": text(generation="x"),
+        "bad-checksums": text(checksums="../../etc/passwd"),
+        "odd-number": text(generation=10**400),
+        "odd-itself": text(earlier=[{**first, "manifest": "manifest.json"}]),
+        "odd-many": text(earlier=[first] * 300),
+        "odd-rows": text(files={n: {**f, "rows": 2**62} for n, f in manifest["files"].items()}),
+    }
+
+
+def spooled() -> dict[str, bytes]:
+    """Return files of the spool; the first byte says which."""
+    batch = message("PutBatchRequest")()
+    batch.artifact_types.add(name="Model")
+    batch.artifacts.add(type="Model", uri="model.pkl", external_id="step/model")
+    state = {"run": "churn", "property": "state", "value": "FAILED"}
+    return {
+        "valid-batch": b"\0" + batch.SerializeToString(deterministic=True),
+        "valid-location": b"\2" + json.dumps({"location": "metadata.db"}).encode(),
+        "bad-batch": b"\0\xff\xff",
+        "bad-state": b"\1" + json.dumps({**state, "value": None}).encode(),
+        "bad-deep": b"\1" + b"[" * 5_000,
+        "bad-run": b"\1" + json.dumps(state).encode(),
+        "bad-location": b"\2{}",
+        "odd-value": b"\1" + json.dumps({**state, "value": 10**400}).encode(),
+    }
+
+
+def ledgers(store: Path, folder: Path) -> dict[str, bytes]:
+    """Return entries of a ledger (first byte 0), what one says (1), and what is kept with it."""
+    made = mlmd_lineage.Ledger(folder / "ledger")
+    made.add(mlmd_lineage.connect(store), snapshot=True)
+    [entry] = made.entries()
+    said = {**entry.content, "source": "metadata.db", "taken_at": "2026-01-01T00:00:00.000+00:00"}
+    text = json.dumps(said).encode()
+    names = sorted(said["files"])
+    envelope = {"payload": base64.b64encode(text).decode(), "signatures": []}
+    envelope["payloadType"] = "application/vnd.mlmd-lineage.ledger-entry+json"
+    line = json.dumps(envelope).encode() + b"\n"
+    kept = {
+        name: bytes([2 + at]) + (folder / "ledger" / "state-000001" / name).read_bytes()
+        for at, name in enumerate(names)
+        if not name.startswith("snapshot")
+    }
+    leaves = kept[state_files.LEAVES]
+    return {
+        "bad-line": b"\0" + line + b"x",
+        "bad-twice": b"\0" + line * 2,
+        "bad-said": b"\1" + text.replace(b'"number"', b'"numbr"'),
+        "bad-deep": b"\1" + b"[" * 5_000,
+        "bad-root": b"\1" + json.dumps({**said, "root": "0" * 64}).encode(),
+        "bad-files": b"\1" + json.dumps({**said, "files": dict.fromkeys(names, 1)}).encode(),
+        "bad-trees": b"\1" + json.dumps({**said, "trees": {"artifact": 1e999}}).encode(),
+        "bad-half": leaves[: len(leaves) // 2],
+        **{f"valid-{name.partition('.')[0]}": raw for name, raw in kept.items()},
+    }
+
+
+def bundles(store: Path, folder: Path) -> dict[str, bytes]:
+    """Return zip files of a bundle (first byte 0), and files of it."""
+    made = mlmd_lineage.connect(store)
+    trace = made.upstream("artifact/2")
+    path = mlmd_lineage.save_bundle(trace, folder / "small.bundle", store=made)
+    names = sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.is_file())
+
+    def file(name: str, raw: bytes) -> bytes:
+        return bytes([1 + names.index(name)]) + raw
+
+    manifest = (path / "bundle.json").read_bytes()
+    records = (path / "records.jsonl").read_bytes()
+    checksums = (path / "SHA256SUMS").read_bytes()
+    whole = layout.zipped({"bundle.json": manifest, "records.jsonl": records})
+    digits = b'"size":' + b"9" * 4000
+    infinite = re.sub(rb'"artifact":\d+', b'"artifact":1e999', manifest)
+    return {
+        "valid-records": file("records.jsonl", records),
+        "odd-checksums": file("SHA256SUMS", checksums),
+        "bad-zip": b"\0" + whole,
+        "bad-half": b"\0" + whole[: len(whole) // 2],
+        "bad-manifest": file("bundle.json", manifest[:-20]),
+        "bad-counts": file("bundle.json", infinite),
+        "bad-deep": file("bundle.json", b"[" * 5_000),
+        "bad-sizes": file("bundle.json", re.sub(rb'"size":\d+', digits, manifest, count=1)),
+        "bad-records": file("records.jsonl", records[:-5]),
+        "bad-record": file("records.jsonl", records.replace(b"pipeline", b"papeline")),
+        "bad-record-deep": file("records.jsonl", b"[" * 5_000 + b"\n"),
+        "bad-hashes": file("records.sha256", b"0" * 64 + b"  artifact/1\n"),
+    }
+
+
+def transfers(store: Path) -> dict[str, bytes]:
+    """Return transfer archives of Kubeflow."""
+    sys.path.append(str(ROOT / "tests" / "kubeflow"))
+    import transfer_archives
+
+    # The base types of the seed are not in it.
+    alone = store.with_name("alone.db")
+    alone.write_bytes(changed(store.read_bytes(), "DELETE FROM ParentType"))
+    graph = transfer_archives.graph_of(mlmd_lineage.connect(alone).snapshot())
+    whole = {"format": transfer_archives.RUN_HISTORY, "source": "s", "digest": "0" * 64}
+    text = json.dumps({**whole, "metadata": graph}).encode()
+    return {
+        "valid-history": text,
+        "bad-half": text[: len(text) // 2],
+        "bad-deep": b'{"metadata": {"artifacts": [' + b"[" * 5_000,
+        "bad-id": re.sub(rb'"id": "1"', b'"id": "%s"' % (b"9" * 5_000), text),
+        "bad-list": b"[]",
+        "odd-surrogate": text.replace(b'"uri": "', b'"uri": "\\ud800'),
+        "bad-twice": text.replace(b'"id": "2"', b'"id": "1"'),
+        "odd-number": text.replace(b'"id": "1"', b'"id": 1e999'),
+    }
+
+
+def explorer_requests() -> dict[str, bytes]:
+    """Return requests to the explorer; the first byte chooses the method."""
+    from mlmd_lineage.explorer.api import METHODS
+
+    names = list(METHODS)
+
+    def request(name: str, text: str) -> bytes:
+        return bytes([names.index(name)]) + text.encode()
+
+    lineage = '{"key": "artifact/2", "direction": "both"}'
+    export = '{"method": "lineage", "params": {"key": "artifact/2"}, "to": "svg"}'
+    return {
+        "valid-overview": request("overview", "{}"),
+        "valid-node": request("node", '{"key": "artifact/1"}'),
+        "valid-search": request("search", '{"text": "e"}'),
+        "bad-list": request("lineage", "[]"),
+        "bad-deep": request("lineage", '{"key": ' + "[" * 60_000),
+        "bad-number": request("node", '{"key": 1e999}'),
+        "bad-parameter": request("search", '{"txet": "e"}'),
+        "valid-lineage": request("lineage", lineage),
+        "valid-columns": request("columns", lineage),
+        "valid-export": request("export", export),
+        "odd-export": request("export", export.replace('"artifact/2"', "1e999")),
+        "bad-export": request("export", export.replace('"key"', '"kee"')),
+        "odd-hops": request("lineage", '{"key": "artifact/2", "hops": %s}' % ("9" * 30)),
+        "odd-limit": request("lineage", '{"key": "artifact/2", "limit": -1}'),
+        "odd-path": request("path", '{"from": "artifact/1", "to": "artifact/2"}'),
+        "odd-diff": request("diff", '{"a": "artifact/1", "b": "artifact/2"}'),
+        "odd-digits": request("search", '{"text": "e", "limit": %s}' % ("9" * 4000)),
+        "odd-surrogate": request("search", '{"text": "\\ud800"}'),
+        "odd-pattern": request("search", '{"text": "' + "%_*(" * 5_000 + '"}'),
+    }
+
+
 def main() -> None:
     """Write all inputs anew."""
     shutil.rmtree(CORPUS, ignore_errors=True)
@@ -338,11 +562,18 @@ def main() -> None:
         _write("sqlite-journal", journals(store))
         _write("archive-manifest", manifests(archive))
         _write("archive-table", tables(archive))
+        _write("archive-index", indexes(Path(folder, "indexes")))
+        _write("archive-generations", generations(Path(folder, "generations")))
+        _write("spool", spooled())
+        _write("ledger", ledgers(path, Path(folder)))
+        _write("bundle", bundles(path, Path(folder)))
+        _write("transfer-archives", transfers(path))
     _write("filters", filters())
     _write("registrations", registrations())
     _write("structs", structs())
     _write("grpc-answers", answers())
     _write("grpc-requests", requests())
+    _write("explorer-requests", explorer_requests())
 
 
 def _write(target: str, inputs: dict[str, bytes]) -> None:

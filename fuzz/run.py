@@ -37,10 +37,17 @@ NAMES = (
     "filters",
     "archive-manifest",
     "archive-table",
+    "archive-index",
+    "archive-generations",
     "registrations",
     "structs",
     "grpc-answers",
     "grpc-requests",
+    "explorer-requests",
+    "transfer-archives",
+    "spool",
+    "ledger",
+    "bundle",
 )
 _LONGEST = 1 << 16
 _SILENCE = 20 * 60

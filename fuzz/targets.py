@@ -9,40 +9,44 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import itertools
 import json
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from mlmd_lineage import errors
+from starlette.requests import Request
+
+from mlmd_lineage.explorer import api
+from mlmd_lineage.explorer.web import server
 from mlmd_lineage.filters.find import find_ids
+from mlmd_lineage.readers.kubeflow_archive import archive_file
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.readers.sqlite import files
 from mlmd_lineage.server.backend import methods, writes
 from mlmd_lineage.server.own_backend import OwnBackend
-from mlmd_lineage.server.status import StatusError
-from mlmd_lineage.snapshot import archive_writer, json_values, values
-from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS
+from mlmd_lineage.snapshot import json_values, values
+from mlmd_lineage.snapshot.tables import KINDS
 from mlmd_lineage.stacks import registration_file
 from mlmd_lineage.store import Store
-from mlmd_lineage.stores import ArchiveMetadataStore, KubeflowMetadataStore, SQLiteMetadataStore
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores import (
+    KubeflowArchiveMetadataStore,
+    KubeflowMetadataStore,
+    SQLiteMetadataStore,
+)
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "readers"))
+import archive_targets
+import evidence_targets
 import grpc_service
+from store_questions import CORPUS, SEED_STORE, questions, refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    Target: TypeAlias = Callable[[bytes], list[str]]
-    """Reads an input, and returns the names of the errors that refused it."""
-    Preparation: TypeAlias = Callable[[Path], contextlib.AbstractContextManager[Target]]
+    from store_questions import Preparation, Target
 
-CORPUS = Path(__file__).resolve().parent / "corpus"
-SEED_STORE = CORPUS / "sqlite" / "valid-store"
-"""A small store, which other targets ask."""
 TIMEOUT, SERVICE_TIMEOUT = 1.0, 20.0
 """Seconds for which stores wait: for a lock, and for an answer of a service."""
 files._PAUSE = 0.0  # noqa: SLF001 - it is for writers that work meanwhile, of which there are none
@@ -51,45 +55,6 @@ files._PAUSE = 0.0  # noqa: SLF001 - it is for writers that work meanwhile, of w
 def read_methods() -> list[str]:
     """Return the names of the service's methods that read: an input's first byte chooses one."""
     return sorted(name for name in methods() if not writes(name))
-
-
-def refusals(*steps: Callable[[], object]) -> list[str]:
-    """Return the names of the documented errors that some steps raise."""
-    found = []
-    for step in steps:
-        try:
-            step()
-        except (errors.MLMDLineageError, StatusError) as error:
-            found.append(type(error).__name__)
-    return found
-
-
-def questions(store: Store) -> list[Callable[[], object]]:
-    """Return what a target asks of a store: all ways of reading it."""
-
-    def whole() -> None:
-        snapshot = store.snapshot()
-        _ = snapshot.findings
-        for frame in ("artifacts", "executions", "contexts"):
-            getattr(snapshot.frames, frame)(properties=True)
-        snapshot.frames.events()
-        snapshot.frames.types()
-
-    def graph() -> None:
-        made = store.lineage()
-        for node in itertools.islice(made, 3):
-            made.upstream(node)
-
-    def filtered() -> None:
-        where = "properties.span.int_value >= 0 OR contexts_c.name LIKE '%e%'"
-        store.find_artifacts(where, properties=True)
-
-    def live() -> None:
-        with contextlib.suppress(errors.NotFoundError):  # not every input has this artifact
-            trace = store.upstream("artifact/2")
-            _ = trace.nodes, trace.edges
-
-    return [whole, graph, live, filtered, store.get_pipelines]
 
 
 @contextlib.contextmanager
@@ -145,49 +110,6 @@ def filters(folder: Path) -> Iterator[Target]:
         return refused
 
     yield read
-
-
-@contextlib.contextmanager
-def archive_manifest(folder: Path) -> Iterator[Target]:
-    """Read an archive with this manifest."""
-    target = _archive(folder)
-
-    def read(data: bytes) -> list[str]:
-        (target / MANIFEST).write_bytes(data)
-        return refusals(*questions(Store(ArchiveMetadataStore(uri=str(target)))))
-
-    yield read
-
-
-@contextlib.contextmanager
-def archive_table(folder: Path) -> Iterator[Target]:
-    """Read an archive with this Parquet file; the first byte chooses its table."""
-    target = _archive(folder)
-    manifest = json.loads((target / MANIFEST).read_bytes())
-    kept = {path.name: path.read_bytes() for path in target.glob("*.parquet")}
-    checksums = {name: archive_writer.kept(target / name)[1] for name in kept}
-
-    def read(data: bytes) -> list[str]:
-        changed = f"{ALL_TABLES[data[0] % len(ALL_TABLES) if data else 0]}.parquet"
-        for name, content in (*kept.items(), (changed, data[1:])):
-            (target / name).write_bytes(content)
-        files = {**manifest["files"]}
-        described, blocks = archive_writer.kept(target / changed)
-        files[changed] = {**files[changed], **described}
-        of_files = {**checksums, changed: blocks}
-        name = manifest["checksums"]
-        (target / name).write_bytes(b"".join(of_files[file] for file in sorted(of_files)))
-        files[name] = {**files[name], **archive_writer.kept(target / name)[0]}
-        (target / MANIFEST).write_text(json.dumps({**manifest, "files": files}), encoding="utf-8")
-        return refusals(*questions(Store(ArchiveMetadataStore(uri=str(target)))))
-
-    yield read
-
-
-def _archive(folder: Path) -> Path:
-    path = folder / "seed.db"
-    shutil.copyfile(SEED_STORE, path)
-    return Store(SQLiteMetadataStore(uri=str(path))).snapshot().save(folder / "archive")
 
 
 @contextlib.contextmanager
@@ -272,16 +194,58 @@ def grpc_requests(folder: Path) -> Iterator[Target]:
     yield read
 
 
+@contextlib.contextmanager
+def explorer_requests(folder: Path) -> Iterator[Target]:
+    """Answer a request to the explorer's server; the first byte chooses the method."""
+    path = folder / "metadata.db"
+    shutil.copyfile(SEED_STORE, path)
+    store = Store(SQLiteMetadataStore(uri=str(path)))
+    names = list(api.METHODS)
+
+    def read(data: bytes) -> list[str]:
+        name = names[data[0] % len(names)] if data else names[0]
+        query = urlencode({"q": data[1:]}).encode()
+        request = Request({"type": "http", "query_string": query, "headers": []})
+        return refusals(lambda: server._encoded(api.ask(store, name, server._parameters(request))))  # noqa: SLF001 - what it does with a request that it lets in
+
+    yield read
+
+
+@contextlib.contextmanager
+def transfer_archives(folder: Path) -> Iterator[Target]:
+    """Read a transfer archive of Kubeflow, whatever its digest, and check it for the upgrade."""
+    path = folder / "history.json"
+    kept = archive_file.check_digest
+    archive_file.check_digest = lambda *_, **__: None
+
+    def read(data: bytes) -> list[str]:
+        path.write_bytes(data)
+        store = Store(KubeflowArchiveMetadataStore(uri=str(path)))
+        return refusals(*questions(store)[:3], store.kubeflow_check)
+
+    try:
+        yield read
+    finally:
+        archive_file.check_digest = kept
+
+
 TARGETS: Mapping[str, Preparation] = {
     "sqlite": sqlite,
     "sqlite-journal": sqlite_journal,
     "filters": filters,
-    "archive-manifest": archive_manifest,
-    "archive-table": archive_table,
+    "archive-manifest": archive_targets.archive_manifest,
+    "archive-table": archive_targets.archive_table,
+    "archive-index": archive_targets.archive_index,
+    "archive-generations": archive_targets.archive_generations,
     "registrations": registrations,
     "structs": structs,
     "grpc-answers": grpc_answers,
     "grpc-requests": grpc_requests,
+    "explorer-requests": explorer_requests,
+    "transfer-archives": transfer_archives,
+    "spool": evidence_targets.spool,
+    "ledger": evidence_targets.ledger,
+    "bundle": evidence_targets.bundle,
 }
 """How each target is prepared in a folder of its own."""
 

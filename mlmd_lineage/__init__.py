@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.audit.exports.open_lineage import to_openlineage
     from mlmd_lineage.audit.exports.prov import to_prov, to_provn
     from mlmd_lineage.audit.exports.ro_crate import to_ro_crate
-    from mlmd_lineage.audit.ledger.ledger import Ledger, LedgerReport
+    from mlmd_lineage.audit.exports.spdx import to_spdx
+    from mlmd_lineage.audit.ledger.entries import LedgerReport
+    from mlmd_lineage.audit.ledger.ledger import Ledger
     from mlmd_lineage.audit.report import AuditReport
     from mlmd_lineage.config.filesystem_schemes import register_scheme
     from mlmd_lineage.deadline import Deadline
@@ -156,10 +158,11 @@ __all__ = [
     "to_prov",
     "to_provn",
     "to_ro_crate",
+    "to_spdx",
     "verify_bundle",
 ]
 
-_MODULES = ("errors", "testing")
+_MODULES = ("errors", "spark", "testing")
 _DEFINED_IN = {
     "ArchiveMetadataStore": "stores.archive",
     "ArtifactState": "snapshot.enums",
@@ -185,7 +188,7 @@ _DEFINED_IN = {
     "KubeflowCheck": "kubeflow.check",
     "KubeflowMetadataStore": "stores.kubeflow",
     "Ledger": "audit.ledger.ledger",
-    "LedgerReport": "audit.ledger.ledger",
+    "LedgerReport": "audit.ledger.entries",
     "LineageDiff": "post_execution.compare.lineage_diff",
     "LineageGraph": "lineage.graph",
     "MLMDLineageError": "errors",
@@ -232,6 +235,7 @@ _DEFINED_IN = {
     "to_prov": "audit.exports.prov",
     "to_provn": "audit.exports.prov",
     "to_ro_crate": "audit.exports.ro_crate",
+    "to_spdx": "audit.exports.spdx",
     "verify_bundle": "audit.bundle.verification",
 }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import browser as system_browser
 import pytest
 import servers
+import spark_session as system_spark
 
 from mlmd_lineage import _proto
 
@@ -57,6 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[MISSING]["native"] = reason
         for item in native:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a browser as ``slow``."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slow)
 
 
 def _is_native(item: pytest.Item) -> bool:
@@ -167,6 +175,16 @@ def _started(
             config.stash[MISSING][tests] = str(error)
             pytest.skip(f"{tests}: {error}")
         yield server
+
+
+@pytest.fixture(scope="session")
+def spark_session(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a Spark session on two cores, started once for the session."""
+    try:
+        return system_spark.started(tmp_path_factory.mktemp("spark"))
+    except system_spark.MissingSparkError as error:
+        pytestconfig.stash[MISSING]["Spark"] = str(error)
+        pytest.skip(f"Spark: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -250,7 +250,7 @@ def _give(path: Path, owner: pwd.struct_passwd | None) -> None:
 
 
 def _identity(owner: pwd.struct_passwd | None, folder: Path) -> dict[str, Any]:
-    """Return the arguments with which ``subprocess`` becomes the owner, who may write to FOLDER."""
+    """Return the arguments with which ``subprocess`` becomes the owner, with its own folder."""
     environment = {"env": os.environ | {"TMPDIR": str(folder)}}
     if owner is None:
         return environment

@@ -70,7 +70,7 @@ EVERY = [
     or name == "odd"
 ]
 QUICK = {
-    *((name, flavor) for name in ("odd", "old", "empty") for flavor in ("sqlite", "archive")),
+    *((name, flavor) for name in ("odd", "empty") for flavor in ("sqlite", "archive")),
     (SHARED[0], "sqlite"),
 }
 CASES = [
@@ -436,6 +436,7 @@ print(json.dumps(where))
     [case for case in ODD_CASES if case.id not in {"odd-worker", "odd-postgresql"}],
     indirect=True,
 )
+@pytest.mark.slow
 def test_only_frames_need_pandas(case: Case, tmp_path: Path):
     """Its import takes longer than most answers do; PostgreSQL's driver imports it by itself."""
     store = case.store.metadata_store

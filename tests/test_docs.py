@@ -1,5 +1,7 @@
 """The guides: their Python runs, and what they say of frames is so.
 
+The examples of ``spark.md`` run in ``tests/spark``, where Spark is started.
+
 The ```python blocks of a page run one after the other in one namespace, in a folder where
 ``metadata.db`` is the demo store, or an archive of the one that ``platform_stores`` has for it.
 """
@@ -21,7 +23,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if BLOCK.search(page.read_text(encoding="utf-8"))
+    if BLOCK.search(page.read_text(encoding="utf-8")) and page.stem != "spark"
 ]
 ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| .+ \|$", re.MULTILINE)
 

@@ -45,6 +45,7 @@ TOP_LEVEL = [
     "scripts/test",
     "scripts/test-debian13",
     "scripts/test-oldest",
+    "scripts/test-spark",
     "scripts/test-tfx",
     "scripts/wheels",
     "setup.cfg",
@@ -254,6 +255,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "writing",
         "store",
     },
+    "spark": {
+        *SNAPSHOT,
+        "errors",
+        "stores",
+        "readers",
+        "readers.base",
+        "readers.database_schema",
+        "lineage",
+        "dialects",
+        "post_execution",
+    },
     "demo_pipeline": {"__init__"},
     "cli": {
         *SNAPSHOT,
@@ -275,6 +287,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "writing",
         "recording",
         "server",
+        "spark",
     },
     "__main__": {"cli"},
 }

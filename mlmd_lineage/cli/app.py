@@ -25,6 +25,7 @@ from mlmd_lineage.cli import (
     runs,
     serve,
     show,
+    spark,
     spool,
     stacks,
 )
@@ -89,6 +90,7 @@ for group in (
     dossier,
     node_tables,
     archive,
+    spark,
     bundles,
     ledger,
     exports,

@@ -12,7 +12,10 @@
 /* Where passes is NULL every edge of a node may be followed. Otherwise an edge says how many edges
    of the node that it leads to may be followed after it: the first so many. Of each node that a
    search has seen, opens is the greatest of these numbers, and opened how many of its edges have
-   been followed already. */
+   been followed already. Where present is not NULL it tells for each block of nodes whether its
+   edges are there; a node of another block is reached, and not passed. */
+#define BLOCK_BITS 12
+
 struct graph {
     const int32_t *offsets;
     const int32_t *neighbours;
@@ -24,10 +27,11 @@ struct graph {
     const int32_t *passes;
     int32_t *opens;
     int32_t *opened;
+    const uint8_t *present;
 };
 
-EXPORTED int32_t search(const struct graph *graph, int32_t starts, uint32_t allowed_roles,
-                        const uint8_t *type_flags, int32_t max_hops, int32_t ticket)
+EXPORTED int32_t search_blocks(const struct graph *graph, int32_t starts, uint32_t allowed_roles,
+                               const uint8_t *type_flags, int32_t max_hops, int32_t ticket)
 {
     const int32_t *node_types = graph->node_types, *passes = graph->passes;
     int32_t *seen = graph->seen, *queue = graph->queue, *hops = graph->hops;
@@ -50,7 +54,11 @@ EXPORTED int32_t search(const struct graph *graph, int32_t starts, uint32_t allo
     for (at = 0; at < size; at++) {
         /* A node that was reached again, with more edges to follow, stands inverted. */
         int32_t node = queue[at] < 0 ? ~queue[at] : queue[at], hop = hops[at];
-        int32_t begin = graph->offsets[node], end = graph->offsets[node + 1];
+        int32_t begin, end;
+        if (graph->present && !graph->present[node >> BLOCK_BITS])
+            continue;
+        begin = graph->offsets[node];
+        end = graph->offsets[node + 1];
         if (hop >= max_hops || (at >= first && type_flags[node_types[node]] & 1))
             continue;
         if (passes) {

@@ -6,8 +6,10 @@ loop runs as plain Python, and is some fifty times slower.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import mmap
 import operator
 import threading
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 NO_LIMIT = 2**31 - 1
+BLOCK_BITS = 12
+"""A block of nodes has two to the power of this."""
 
 STOP = 1
 """A node of this type is reached, and not passed."""
@@ -29,20 +33,37 @@ CLOSED = 2
 """A node of this type is not entered."""
 
 
+def sparse_zeros(count: int, kind: Any) -> Array:
+    """Return an array of zeros of which a small part is written to: the rest takes no memory.
+
+    NumPy's own arrays are given memory in pages of 2 MiB.
+    """
+    size = count * np.dtype(kind).itemsize
+    if not size:
+        return np.zeros(count, kind)
+    memory = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with contextlib.suppress(OSError):  # of a kernel that has none
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, kind)
+
+
 class Scratch:
     """What walks over one graph write to, one walk after the other."""
 
-    def __init__(self, nodes: int, again: int = 0) -> None:
+    def __init__(self, nodes: int, again: int = 0, *, sparse: bool = False) -> None:
         """Make room for a graph.
 
         Args:
             nodes: The number of its nodes.
             again: How often nodes can be reached again with more edges to follow, at most.
+            sparse: Walks touch a small part of the nodes.
         """
+        zeros: Callable[[int, Any], Array] = sparse_zeros if sparse else np.zeros
         # Pages that no walk touches are never given memory.
-        self.seen = np.zeros(nodes, np.int32)
-        self.queue = np.empty(nodes + again, np.int32)
-        self.hops = np.empty(nodes + again, np.int32)
+        self.seen = zeros(nodes, np.int32)
+        self.queue = zeros(nodes + again, np.int32)
+        self.hops = zeros(nodes + again, np.int32)
         self.opens = np.empty(nodes if again else 0, np.int32)
         self.opened = np.empty(nodes if again else 0, np.int32)
         self.ticket = 0
@@ -60,6 +81,8 @@ class Walker:
         scratch: Shared by the walkers over one graph.
         passes: For each edge how many edges of the node that it leads to may be followed after
             it: the first so many. Without, all may.
+        present: For each block of nodes whether its edges are there; a node of another block is
+            reached, and not passed. Without, all are.
         plain: Never use what is compiled.
     """
 
@@ -72,6 +95,7 @@ class Walker:
         node_types: Array,
         scratch: Scratch,
         passes: Array | None = None,
+        present: Array | None = None,
         plain: bool = False,
     ) -> None:
         """Take the graph as arrays: numbers of 32 bits, roles of 8."""
@@ -86,23 +110,28 @@ class Walker:
         limits: list[Array] = []
         if passes is not None:
             limits = [np.ascontiguousarray(passes, np.int32), scratch.opens, scratch.opened]
-        self._alive = parts + limits  # C knows but their addresses
+        blocks = [] if present is None else [present]
+        self._alive = parts + limits + blocks  # C knows but their addresses
+        nothing = (None,) * 3
         compiled = None if plain else _compiled()
         if compiled is None:
             self._step: Callable[..., int] = _search
-            nothing = (None,) * 3
             views = tuple(part.data for part in parts)
-            self._unlimited: Any = (*views, *nothing)
+            last = None if present is None else present.data
+            self._unlimited: Any = (*views, *nothing, last)
             self._limited: Any = (
-                (*views, *(part.data for part in limits)) if limits else self._unlimited
+                (*views, *(part.data for part in limits), last) if limits else self._unlimited
             )
             self._point: Callable[[Array], Any] = operator.attrgetter("data")
         else:
             self._step = compiled
             addresses = [part.ctypes.data for part in parts]
-            graph = ctypes.c_void_p * (len(parts) + 3)
-            self._unlimited = graph(*addresses, None, None, None)
-            self._limited = graph(*addresses, *(part.ctypes.data for part in limits))
+            graph = ctypes.c_void_p * (len(parts) + 4)
+            address = None if present is None else present.ctypes.data
+            self._unlimited = graph(*addresses, *nothing, address)
+            self._limited = graph(
+                *addresses, *([part.ctypes.data for part in limits] or nothing), address
+            )
             self._point = _address
         self._no_flags = np.zeros(int(node_types.max(initial=0)) + 1, np.uint8)
         self._no_flags_point = self._point(self._no_flags)
@@ -145,7 +174,8 @@ def _search(  # noqa: C901, PLR0912, PLR0913, PLR0917 - as _bfs.c
     ticket: int,
 ) -> int:
     """Fill the queue, which begins with the starts, and return its length."""
-    offsets, neighbours, roles, node_types, seen, queue, hops, passes, opens, opened = graph
+    offsets, neighbours, roles, node_types, seen, queue, hops, *rest = graph
+    passes, opens, opened, present = rest
     size = 0
     for at in range(starts):
         start = queue[at]
@@ -163,6 +193,8 @@ def _search(  # noqa: C901, PLR0912, PLR0913, PLR0917 - as _bfs.c
         node = queue[at] if queue[at] >= 0 else ~queue[at]
         hop = hops[at]
         at += 1
+        if present is not None and not present[node >> BLOCK_BITS]:
+            continue
         if hop >= max_hops or (at > first and type_flags[node_types[node]] & STOP):
             continue
         begin, end = offsets[node], offsets[node + 1]
@@ -197,7 +229,7 @@ def _search(  # noqa: C901, PLR0912, PLR0913, PLR0917 - as _bfs.c
 def _compiled() -> Callable[..., int] | None:
     """Return the search of ``_bfs.c``, or None where it was not compiled."""
     library = compiled_library(__file__, "_bfs")
-    compiled: Callable[..., int] | None = getattr(library, "search", None)
+    compiled: Callable[..., int] | None = getattr(library, "search_blocks", None)
     return compiled
 
 

@@ -6,6 +6,7 @@ The same graph gives the same bytes: nodes by their ids, artifacts first; edges 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FORMAT = "mlmd-lineage-graph"
 VERSION = 1
 
+_MARKUP = re.compile(r"[&<>\r]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -141,23 +143,38 @@ def _graphml(graph: GraphData) -> Iterator[str]:
                 f'attr.name="{name}" attr.type="{kind}"/>\n'
             )
     yield ' <graph edgedefault="directed">\n'
+    node_tags, edge_tags = _Tags("node"), _Tags("edge")
     for key, node in _nodes(graph):
-        yield f'  <node id="{key}">{_data("node", node)}</node>\n'
+        yield f'  <node id="{key}">{_data(node_tags, node)}</node>\n'
     for source, target, event, edge in edge_attributes.edge_dicts(graph):
-        data = _data("edge", edge)
+        data = _data(edge_tags, edge)
         yield f'  <edge id="{event}" source="{source}" target="{target}">{data}</edge>\n'
     yield " </graph>\n</graphml>\n"
 
 
-def _data(domain: str, found: Mapping[str, Any]) -> str:
-    return "".join(
-        f'<data key="{domain}_{name}">{_xml(value)}</data>' for name, value in found.items()
-    )
+class _Tags(dict[str, str]):
+    """The start tags of an element's data, by the names of its attributes."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__()
+        self._domain = domain
+
+    def __missing__(self, name: str) -> str:
+        made = self[name] = f'<data key="{self._domain}_{name}">'
+        return made
+
+
+def _data(tags: Mapping[str, str], found: Mapping[str, Any]) -> str:
+    return "".join([f"{tags[name]}{_xml(value)}</data>" for name, value in found.items()])
 
 
 def _xml(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = value if isinstance(value, str) else _dumped(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
+    text = labels.printable(value if isinstance(value, str) else _dumped(value))
+    if not _MARKUP.search(text):
+        return text
     # A parser would read a bare carriage return as a line feed.
-    return escape(labels.printable(text), {"\r": "&#13;"})
+    return escape(text, {"\r": "&#13;"})

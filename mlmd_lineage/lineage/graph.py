@@ -60,9 +60,17 @@ class LineageGraph(GraphBase):
             reader: What reads the store.
             properties: Read the properties of the nodes too.
         """
+        saved = cls.of_saved(reader, properties=properties)
+        if saved is not None:
+            return saved
+        return cls(graph_tables.GraphTables.read(reader, properties=properties))
+
+    @classmethod
+    def of_saved(cls, reader: Reader, *, properties: bool) -> LineageGraph | None:
+        """Return the graph whose index a store holds, or None where it has to be built."""
         index = stored_index.read(reader)
         if index is None:
-            return cls(graph_tables.GraphTables.read(reader, properties=properties))
+            return None
         made = cls(saved_graph_tables.SavedGraphTables(reader, properties=properties))
         made.__dict__["index"] = index
         return made

@@ -258,15 +258,7 @@ class Index:
         # A walk follows each edge once, so no more nodes are reached again than there are edges.
         scratch = Scratch(self.nodes, self.size if self.incoming.passes is not None else 0)
         downstream, upstream = (
-            Walker(
-                offsets=edges.offsets,
-                neighbours=edges.neighbours,
-                roles=edges.roles,
-                node_types=node_types,
-                scratch=scratch,
-                passes=edges.passes,
-            )
-            for edges in (self.outgoing, self.incoming)
+            walker(edges, node_types, scratch) for edges in (self.outgoing, self.incoming)
         )
         return downstream, upstream
 
@@ -388,6 +380,21 @@ class Index:
             least[list(below)] = -1
             counts &= ~is_input | (orders > least[artifacts])
         return counts
+
+
+def walker(
+    edges: Edges, node_types: Array, scratch: Scratch, present: Array | None = None
+) -> Walker:
+    """Return what walks along edges; see ``Walker``."""
+    return Walker(
+        offsets=edges.offsets,
+        neighbours=edges.neighbours,
+        roles=edges.roles,
+        node_types=node_types,
+        scratch=scratch,
+        passes=edges.passes,
+        present=present,
+    )
 
 
 def among(values: Array, ordered: Array) -> Array:

@@ -89,6 +89,20 @@ def key(node: object) -> str:
     return f"{kind}/{number}"
 
 
+def no_such_node(kind: str, number: int, source: str, *, is_there: bool) -> errors.NotFoundError:
+    """Return the error for an artifact or an execution that a store does not hold.
+
+    Args:
+        kind: Which of both.
+        number: Its id.
+        source: Where the store is.
+        is_there: Whether the store holds a node of the other kind with this id.
+    """
+    other = "execution" if kind == "artifact" else "artifact"
+    hint = f" There is an {other}/{number}." if is_there else ""
+    return errors.NotFoundError(f"There is no {kind}/{number} in {source}.{hint}")
+
+
 def no_lineage_of_contexts(number: int, held: Collection[str] = ()) -> errors.ConfigurationError:
     """Return the error for a context where an artifact or an execution belongs.
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from mlmd_lineage.lineage.fetching.memberships import contexts_of
 from mlmd_lineage.lineage.graph_tables import NODE_TABLES, GraphTables, PartTables
 from mlmd_lineage.readers.base import GraphProvider
+from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.table_building import table_from_rows
-from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, Tables
+from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS, PROPERTY_TABLES, Tables
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-    from mlmd_lineage.readers.base import Reader, Session
+    from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.tables import NodeSchema
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _TYPE_TABLES = ("Type", "TypeProperty", "ParentType")
+_OF_CONTEXTS = ("Context", "ParentContext", "Attribution", "Association")
 
 
 class SavedGraphTables:
@@ -56,7 +60,7 @@ class SavedGraphTables:
     def __getitem__(self, table: str) -> pa.Table:
         return self._types[table] if table in self._types else self._whole[table]
 
-    def part(self, artifacts: Array, executions: Array, event_rows: Array) -> PartTables:
+    def part(self, artifacts: Array, executions: Array, event_rows: Array) -> TableSource:
         """Return the tables of some nodes and events.
 
         Args:
@@ -67,35 +71,89 @@ class SavedGraphTables:
         if "_whole" in vars(self):
             return PartTables(self._whole, artifacts, executions, event_rows)
         assert isinstance(self._reader, GraphProvider)
-        events = self._reader.rows_at("Event", event_rows)
-        ids = {"artifact": artifacts.tolist(), "execution": executions.tolist()}
-        made = self._reader.ask(lambda session: self._fetched(session, events, ids))
-        return PartTables(made, artifacts, executions, np.arange(len(event_rows)))
+        made = SavedPartTables(self._reader, self._types, properties=self._properties)
+        made.members = {"artifact": artifacts.tolist(), "execution": executions.tolist()}
+        made.event_rows = event_rows
+        return made
 
-    def _fetched(
-        self, session: Session, events: pa.Table, ids: dict[str, list[int]]
-    ) -> GraphTables:
-        def fetch(table: str, where: dict[str, Any]) -> pa.Table:
-            return table_from_rows(table, session.fetch(table, where))
+
+class SavedPartTables:
+    """The tables of some nodes and events of an archive; each is read when it is asked for.
+
+    Attributes:
+        members: The ids of the nodes of each kind, in order.
+        event_rows: The rows of the events in the table of all, in order.
+    """
+
+    is_whole = False
+    members: dict[str, list[int]]
+    event_rows: Array
+
+    def __init__(self, reader: GraphProvider, types: Tables, *, properties: bool) -> None:
+        self.source = types.source
+        self.schema_version = types.schema_version
+        self._reader = reader
+        self._types = types
+        self._properties = properties
+        self._held: dict[str, pa.Table] = {}
+        self._lock = threading.RLock()
+
+    def __contains__(self, table: object) -> bool:
+        return table in NODE_TABLES or (self._properties and table in PROPERTY_TABLES)
+
+    def __getitem__(self, table: str) -> pa.Table:
+        with self._lock:
+            if table not in self._held:
+                self._held |= self._read(table)
+            return self._held[table]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Read everything, as a reader cannot follow into another process."""
+        for table in (*NODE_TABLES, *ALL_TABLES):
+            if table not in PROPERTY_TABLES or table in self:
+                _ = self[table]
+        return {**vars(self), "_reader": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.RLock())
+
+    def _read(self, table: str) -> dict[str, pa.Table]:
+        """Read a table, and those that are found with it."""
+        for name, ids in self.members.items():
+            kind = KINDS[name]
+            if table == kind.properties and self._properties:
+                return {table: self._fetch(table, {kind.id_column: ids})}
+        if table == "EventPath":
+            events = arrays.to_numpy(self["Event"]["id"]).tolist()
+            return {table: self._fetch(table, {"event_id": events})}
+        if table == "ContextProperty" and self._properties:
+            contexts = arrays.to_numpy(self["Context"]["id"]).tolist()
+            return {table: self._fetch(table, {"context_id": contexts})}
+        if table in _OF_CONTEXTS:
+            found = self._reader.ask(lambda session: contexts_of(session, self.members))
+            return {name: found[name] for name in _OF_CONTEXTS}
+        made = self._nodes
+        return {name: made[name] for name in NODE_TABLES} | {table: made[table]}
+
+    def _fetch(self, table: str, where: dict[str, Any]) -> pa.Table:
+        rows = self._reader.ask(lambda session: session.fetch(table, where))
+        return table_from_rows(table, rows)
+
+    @functools.cached_property
+    def _nodes(self) -> GraphTables:
+        """The tables of the nodes and the events, as a graph has them."""
+        tables = {name: self._types[name] for name in _TYPE_TABLES}
+        tables["Event"] = self._reader.rows_at("Event", self.event_rows)
+        for name, ids in self.members.items():
+            tables[KINDS[name].table] = self._fetch(KINDS[name].table, {"id": ids})
+        made = GraphTables(
+            Tables(tables, source=self.source, schema_version=self.schema_version), is_whole=False
+        )
 
         def properties(kind: NodeSchema, names: list[str]) -> list[tuple[Any, ...]]:
-            where: dict[str, Any] = {kind.id_column: ids[kind.name], "name": names}
-            return session.fetch(kind.properties, where)
+            where: dict[str, Any] = {kind.id_column: self.members[kind.name], "name": names}
+            return self._reader.ask(lambda session: session.fetch(kind.properties, where))
 
-        tables = {name: self._types[name] for name in _TYPE_TABLES} | {"Event": events}
-        tables["EventPath"] = fetch("EventPath", {"event_id": events["id"].to_pylist()})
-        for name, numbers in ids.items():
-            kind = KINDS[name]
-            tables[kind.table] = fetch(kind.table, {"id": numbers})
-            if self._properties:
-                tables[kind.properties] = fetch(kind.properties, {kind.id_column: numbers})
-        if self._properties:
-            tables["ContextProperty"] = self._reader.read(("ContextProperty",))["ContextProperty"]
-        made = GraphTables(
-            Tables(tables, source=self.source, schema_version=self.schema_version),
-            self._reader.read,
-            is_whole=False,
-        )
         made.show_as_made(properties)
         return made
 

@@ -1,169 +1,424 @@
-"""The index of a lineage graph as tables that an archive holds, so that it need not be built.
+"""The index of a lineage graph as an archive holds it, of which a walk reads what it meets.
 
-Nodes, artifacts before executions, each kind by its ids::
+``index_saving`` describes the files. They are divided into blocks of nodes: a walk is repeated
+until no node that it reached is in a block that was not read, so that an answer costs the blocks
+that it touches. Whoever asks for an array of all nodes or edges has all of them read.
 
-    id, type_id (-1 where it has none), missing, only_cached
-    incoming, outgoing      the numbers of its edges that end and that begin there
-
-Ids, neighbours and edges stand as differences from the row before, which take less space.
-
-Edges, twice: sorted by the nodes at which they end, and by those at which they begin::
-
-    in_neighbour, out_neighbour     the position of the node at the other end
-    in_edge, out_edge               the edge's number in the order of the events
-    in_role, out_role               its role: a number in ``ROLES``
-    in_passes, out_passes           see ``Edges``; only where there are such limits
-    order                           see ``Index.orders``; likewise, in the order of the events
-    event_row                       the row of its event, only where some events are no edges
-
-The C code that walks over them trusts them, so that whatever lies out of bounds is refused here.
+The C code that walks over the arrays trusts them, so that whatever lies out of bounds is refused
+here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import json
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import pyarrow as pa
 
-from mlmd_lineage.lineage import index_building
-from mlmd_lineage.lineage.graph_tables import GraphTables
+from mlmd_lineage import deadline, errors
+from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage.bfs import Scratch, Walker, sparse_zeros
 from mlmd_lineage.lineage.index import Edges, Index
+from mlmd_lineage.lineage.index_saving import (
+    BLOCK,
+    BLOCKS,
+    INCOMING,
+    LAYOUT_KEY,
+    NODES,
+    OUTGOING,
+    VERSION,
+    Layout,
+    schemas,
+)
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.readers.base import GraphProvider
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
-    from mlmd_lineage.readers.base import Reader
-    from mlmd_lineage.snapshot.tables import Tables
+    import pyarrow as pa
+
+    from mlmd_lineage.lineage.question import Question
+    from mlmd_lineage.readers.base import GraphFile, Reader
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-VERSION = b"1"
-"""To be raised when roles or limits mean something else: others' are built anew."""
-_DIFFERENCES = {"id", "in_neighbour", "out_neighbour", "in_edge", "out_edge"}
-_VERSION_KEY = b"mlmd_lineage.graph"
-_ARTIFACTS_KEY = b"mlmd_lineage.artifacts"
+_OF_NODES = ("artifact_ids", "execution_ids", "missing", "type_ids", "only_cached")
+_OF_INCOMING = ("incoming", "orders", "_event_rows")
+_OF_OUTGOING = ("outgoing",)
 
 
-def tables_of(tables: Tables) -> dict[str, pa.Table]:
-    """Return the tables ``graph.nodes`` and ``graph.edges`` for the graph of a snapshot."""
-    index = index_building.build(GraphTables(tables))
-    only_cached = np.zeros(index.nodes, bool)
-    only_cached[index.only_cached] = True
-    nodes = {
-        "id": np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64),
-        "type_id": index.type_ids.astype(np.int64, copy=False),
-        "missing": index.missing,
-        "only_cached": only_cached,
-        "incoming": np.diff(index.incoming.offsets),
-        "outgoing": np.diff(index.outgoing.offsets),
-    }
-    edges: dict[str, Array] = {}
-    for name, part in (("in", index.incoming), ("out", index.outgoing)):
-        edges[f"{name}_neighbour"] = part.neighbours.astype(np.int32, copy=False)
-        edges[f"{name}_edge"] = part.edges.astype(np.int32, copy=False)
-        edges[f"{name}_role"] = part.roles.astype(np.uint8, copy=False)
-        if part.passes is not None:
-            edges[f"{name}_passes"] = part.passes.astype(np.int32, copy=False)
-    if index.orders is not None:
-        edges["order"] = index.orders.astype(np.int32, copy=False)
-    if index.size < tables["Event"].num_rows:
-        edges["event_row"] = index.event_rows.astype(np.int32, copy=False)
-    metadata = {_VERSION_KEY: VERSION, _ARTIFACTS_KEY: str(index.artifacts).encode()}
-    return {"graph.nodes": _table(nodes, metadata), "graph.edges": _table(edges, metadata)}
-
-
-def _table(columns: Mapping[str, Array], metadata: Mapping[bytes, bytes]) -> pa.Table:
-    made = {
-        name: arrays.from_numpy(
-            np.diff(values, prepend=np.zeros(1, values.dtype)) if name in _DIFFERENCES else values
-        )
-        for name, values in columns.items()
-    }
-    return pa.table(made).replace_schema_metadata(dict(metadata))
-
-
-def read(reader: Reader) -> Index | None:
-    """Return the index that a store holds; None where it has to be built."""
-    stored = reader.stored_graph() if isinstance(reader, GraphProvider) else None
-    return None if stored is None else index_of(stored)
-
-
-def index_of(stored: Mapping[str, pa.Table]) -> Index | None:
-    """Return the index that tables hold; None where another release made them, or they are odd."""
-    if not {"graph.nodes", "graph.edges"} <= stored.keys():
-        return None
-    nodes, edges = stored["graph.nodes"], stored["graph.edges"]
-    metadata = nodes.schema.metadata or {}
-    if metadata.get(_VERSION_KEY) != VERSION or not metadata.get(_ARTIFACTS_KEY, b"").isdigit():
-        return None
-    try:
-        found = {name: _numbers(name, edges[name]) for name in edges.column_names}
-        of_nodes = {name: _numbers(name, nodes[name]) for name in nodes.column_names}
-        artifacts = int(metadata[_ARTIFACTS_KEY])
-        artifact_ids, execution_ids = of_nodes["id"][:artifacts], of_nodes["id"][artifacts:]
-        incoming = _edges("in", of_nodes["incoming"], found)
-        outgoing = _edges("out", of_nodes["outgoing"], found)
-        is_right = (
-            artifacts <= nodes.num_rows
-            and bool((np.diff(artifact_ids) > 0).all() and (np.diff(execution_ids) > 0).all())
-            and ("order" in found) == (incoming.passes is not None) == (outgoing.passes is not None)
-        )
-        only_cached = np.flatnonzero(of_nodes["only_cached"][:artifacts])
-        missing, type_ids = of_nodes["missing"], of_nodes["type_id"]
-    except (KeyError, TypeError, ValueError):
-        return None
-    if not is_right:
-        return None
-    return Index.of_parts(
-        artifact_ids=artifact_ids,
-        execution_ids=execution_ids,
-        missing=missing,
-        type_ids=type_ids,
-        only_cached=only_cached,
-        orders=found.get("order"),
-        incoming=incoming,
-        outgoing=outgoing,
-        event_rows=found.get("event_row"),
-    )
-
-
-def _numbers(name: str, column: pa.ChunkedArray) -> Array:
-    if column.null_count:
-        message = "a column of the graph has nulls"
-        raise ValueError(message)
-    values = arrays.to_numpy(column)
-    return np.cumsum(values, dtype=values.dtype) if name in _DIFFERENCES else values
-
-
-def _edges(name: str, counts: Array, found: Mapping[str, Array]) -> Edges:
-    """Return the edges in one direction.
+def read(reader: Reader) -> StoredIndex | None:
+    """Return the index that a store holds; None where it has to be built.
 
     Raises:
-        KeyError, ValueError: They are not those of so many nodes.
+        DamagedStoreError: It is damaged.
     """
-    neighbours, edges = found[f"{name}_neighbour"], found[f"{name}_edge"]
-    roles, passes = found[f"{name}_role"], found.get(f"{name}_passes")
-    size, nodes = len(neighbours), len(counts)
-    offsets = np.zeros(nodes + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    inside = (
-        (neighbours, np.int32, nodes),
-        (edges, np.int32, size),
-        (roles, np.uint8, len(ROLES)),
-        (counts, np.int32, size + 1),
-        *([] if passes is None else [(passes, np.int32, 2**31)]),
-    )
-    for values, kind, bound in inside:
-        if values.dtype != kind or (
-            len(values) and not 0 <= int(values.min()) <= int(values.max()) < bound
-        ):
-            message = "a column of the graph is out of bounds"
-            raise ValueError(message)
-    if offsets[-1] != size or (size and np.bincount(edges, minlength=size).max() != 1):
-        message = "the nodes of the graph have other edges than there are"
-        raise ValueError(message)
-    return Edges.of_parts(offsets.astype(np.int32), neighbours, roles, edges, passes)
+    files = reader.stored_graph() if isinstance(reader, GraphProvider) else None
+    if files is None or not {BLOCKS, NODES, INCOMING, OUTGOING} <= files.keys():
+        return None
+    try:
+        layout = Layout(**json.loads((files[BLOCKS].schema.metadata or {}).get(LAYOUT_KEY, b"")))
+    except (ValueError, TypeError):
+        return None
+    return StoredIndex(files, layout) if layout.version == VERSION else None
+
+
+class _Direction:
+    """The edges in one direction, as far as they were read."""
+
+    def __init__(
+        self, name: str, file: GraphFile, blocks: Mapping[str, Array], layout: Layout
+    ) -> None:
+        self.file = file
+        self.starts = blocks["incoming" if name == "in" else "outgoing"]
+        self.before = {end: blocks[f"{name}_{end}"] for end in ("neighbour", "edge")}
+        self.present = np.zeros(len(self.starts) - 1, np.uint8)
+        size = layout.edges
+        self.edges = Edges.of_parts(
+            sparse_zeros(layout.nodes + 1, np.int32),
+            sparse_zeros(size, np.int32),
+            sparse_zeros(size, np.uint8),
+            sparse_zeros(size, np.int32),
+            sparse_zeros(size, np.int32) if layout.timed else None,
+        )
+
+
+class StoredIndex(Index):
+    """An index of which blocks are read when they are needed.
+
+    Raises:
+        DamagedStoreError: Its files hold what cannot be.
+    """
+
+    def __init__(self, files: Mapping[str, GraphFile], layout: Layout) -> None:
+        """Read what is told of the blocks."""
+        _check_layout(layout)
+        for name, schema in schemas(layout).items():
+            if not files[name].schema.equals(schema):
+                _refuse(f"{name} has other columns than it should")
+        blocks = _columns(files[BLOCKS].batch(0))
+        _check_blocks(layout, blocks)
+        self._layout = layout
+        self._blocks = blocks
+        self._file = files[NODES]
+        self._lock = threading.RLock()
+        self._counts: dict[int, tuple[Array, Array]] = {}
+        """For each block that was read the numbers of its nodes' edges, outgoing and incoming."""
+        self._claimed: list[Array] = []
+        self._directions = (
+            _Direction("out", files[OUTGOING], blocks, layout),
+            _Direction("in", files[INCOMING], blocks, layout),
+        )
+        self._ids = sparse_zeros(layout.nodes, np.int64)
+        self._part = Index.of_parts(
+            artifact_ids=self._ids[: layout.artifacts],
+            execution_ids=self._ids[layout.artifacts :],
+            missing=sparse_zeros(layout.nodes, bool),
+            type_ids=sparse_zeros(layout.nodes, np.int64),
+            only_cached=np.zeros(0, np.int64),
+            orders=sparse_zeros(layout.edges, np.int32) if layout.timed else None,
+            incoming=self._directions[True].edges,
+            outgoing=self._directions[False].edges,
+            event_rows=sparse_zeros(layout.edges, np.int32) if layout.selected else None,
+        )
+        self._block_walkers = self._made_walkers()
+
+    def _made_walkers(self) -> tuple[Walker, Walker]:
+        """Return what walks over the blocks that were read, downstream and upstream.
+
+        A walk without limits by types looks at none.
+        """
+        nodes = self._layout.nodes
+        scratch = Scratch(nodes, self._layout.edges if self._layout.timed else 0, sparse=True)
+        types = sparse_zeros(nodes, np.int32)
+        out, into = (indexes.walker(d.edges, types, scratch, d.present) for d in self._directions)
+        return out, into
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of an index, for which everything is read that it needs."""
+        if name in _OF_NODES:
+            vars(self)[name] = self._whole_nodes[name]
+        elif name in _OF_INCOMING:
+            self._read_all(up=True)
+        elif name in _OF_OUTGOING:
+            self._read_all(up=False)
+        else:
+            raise AttributeError(name)
+        return vars(self)[name]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Read everything, as a file cannot follow into another process."""
+        names = (*_OF_NODES, *_OF_INCOMING, *_OF_OUTGOING)
+        parts = {name.removeprefix("_"): getattr(self, name) for name in names}
+        return _remade, (parts,)
+
+    @property
+    def artifacts(self) -> int:
+        """The number of artifacts."""
+        return self._layout.artifacts
+
+    @property
+    def nodes(self) -> int:
+        """The number of nodes."""
+        return self._layout.nodes
+
+    @property
+    def size(self) -> int:
+        """The number of edges."""
+        return self._layout.edges
+
+    def position(self, kind: str, number: int) -> int | None:
+        """Return where a node stands, or None where the graph does not hold it."""
+        if self._layout.first_ids is None:
+            return super().position(kind, number)
+        is_execution = kind == "execution"
+        before = self.artifacts if is_execution else 0
+        count = self.nodes - self.artifacts if is_execution else self.artifacts
+        at = number - self._layout.first_ids[is_execution]
+        return before + at if 0 <= at < count else None
+
+    def key(self, position: int) -> str:
+        """Return a node's key."""
+        with self._lock:
+            self._read_nodes([position // BLOCK])
+            return self._part.key(position)
+
+    def reach(
+        self,
+        starts: Sequence[int],
+        *,
+        up: bool,
+        question: Question,
+        type_flags: dict[int, int] | None = None,
+    ) -> tuple[Array, Array]:
+        """Return the nodes that a walk reaches, as ``Index.reach`` does."""
+        if type_flags:
+            return super().reach(starts, up=up, question=question, type_flags=type_flags)
+        walk, direction = self._block_walkers[up].walk, self._directions[up]
+        with self._lock:
+            while True:
+                found, hops = walk(
+                    starts, question.roles, question.hop_limit, limited=not question.later
+                )
+                if not self._read_edges(found, direction):
+                    return found, hops
+
+    def part(
+        self,
+        nodes: Array,
+        question: Question,
+        *,
+        above: Collection[int] | None = None,
+        below: Collection[int] | None = None,
+    ) -> tuple[Index, Array]:
+        """Return the index of a part of the graph, as ``Index.part`` does."""
+        with self._lock:
+            self._read_edges(nodes, self._directions[True])
+            return self._part.part(nodes, question, above=above, below=below)
+
+    def _read_edges(self, nodes: Array, direction: _Direction) -> bool:
+        """Read the edges of some nodes; return whether any had not been read."""
+        touched = np.zeros(len(direction.present), bool)
+        touched[nodes // BLOCK] = True
+        new = np.flatnonzero(touched & (direction.present == 0)).tolist()
+        with self._lock:
+            self._read_nodes(new)
+            for number in new:
+                deadline.check()
+                self._read_block(direction, number)
+        return bool(new)
+
+    def _read_nodes(self, blocks: Collection[int]) -> None:
+        """Read blocks of nodes."""
+        claims = len(self._claimed)
+        for number in blocks:
+            if number in self._counts:
+                continue
+            deadline.check()
+            start, end = number * BLOCK, min((number + 1) * BLOCK, self.nodes)
+            found = _columns(self._file.batch(number))
+            self._check_nodes(found, start, end)
+            self._ids[start:end] = found["id"]
+            self._part.type_ids[start:end] = found["type_id"]
+            self._part.missing[start:end] = found["missing"]
+            if found["only_cached"].any():
+                self._claimed.append(np.flatnonzero(found["only_cached"]) + start)
+            self._counts[number] = found["outgoing"], found["incoming"]
+        if len(self._claimed) > claims:
+            self._part.only_cached = np.sort(np.concatenate(self._claimed))
+
+    @functools.cached_property
+    def _whole_nodes(self) -> dict[str, Array]:
+        """The columns of all nodes."""
+        with self._lock:
+            deadline.check()
+            found = _columns(self._file.all())
+            self._check_nodes(found, 0, self.nodes)
+            return {
+                "artifact_ids": found["id"][: self.artifacts],
+                "execution_ids": found["id"][self.artifacts :],
+                "missing": found["missing"],
+                "type_ids": found["type_id"],
+                "only_cached": np.flatnonzero(found["only_cached"]),
+                "incoming": found["incoming"],
+                "outgoing": found["outgoing"],
+            }
+
+    def _check_nodes(self, found: dict[str, Array], start: int, end: int) -> None:
+        """Check the nodes from one position to another, and sum the differences of their ids."""
+        if len(found["id"]) != end - start:
+            _refuse("a block does not have the nodes that it says")
+        ids = found["id"] = _summed(found["id"], self._blocks["id"][start // BLOCK])
+        cut = min(max(self.artifacts - start, 0), len(ids))
+        first = self._layout.first_ids
+        kinds = ((ids[:cut], 0, start), (ids[cut:], 1, start + cut - self.artifacts))
+        for part, kind, before in kinds:
+            if (np.diff(part) <= 0).any():
+                _refuse("its ids are not in order")
+            # As they are in order, the first and the last tell of all.
+            if first is not None and len(part):
+                least = first[kind] + before
+                if part[0] != least or part[-1] != least + len(part) - 1:
+                    _refuse("its ids are not those that it says")
+        if found["only_cached"][cut:].any():
+            _refuse("an execution is no artifact")
+        for name in ("incoming", "outgoing"):
+            _check_bounds(name, found[name], np.int32, self.size + 1)
+
+    def _read_block(self, direction: _Direction, number: int) -> None:
+        """Read the edges of a block of nodes."""
+        counts = self._counts[number][direction is self._directions[True]]
+        first = number * BLOCK
+        found = _columns(direction.file.batch(number))
+        start, end = direction.starts[number : number + 2].tolist()
+        offsets = start + np.cumsum(counts, dtype=np.int64)
+        if len(found["edge"]) != end - start or offsets[-1] != end:
+            _refuse("its nodes have other edges than there are")
+        self._take(direction, found, number)
+        whole = direction.edges
+        whole.offsets[first] = start
+        whole.offsets[first + 1 : first + len(counts) + 1] = offsets
+        part = slice(start, end)
+        for name, to in (("neighbour", whole.neighbours), ("edge", whole.edges)):
+            to[part] = found[name]
+        whole.roles[part] = found["role"]
+        if whole.passes is not None:
+            whole.passes[part] = found["passes"]
+        direction.present[number] = 1
+
+    def _read_all(self, *, up: bool) -> None:
+        """Read all edges in one direction, each of which has to be there once."""
+        with self._lock:
+            deadline.check()
+            direction = self._directions[up]
+            counts = self._whole_nodes["incoming" if up else "outgoing"]
+            found = _columns(direction.file.all())
+            offsets = np.zeros(self.nodes + 1, np.int64)
+            np.cumsum(counts, out=offsets[1:])
+            if len(found["edge"]) != self.size or offsets[-1] != self.size:
+                _refuse("its nodes have other edges than there are")
+            self._take(direction, found, 0)
+            is_there = np.zeros(self.size, bool)
+            is_there[found["edge"]] = True
+            if not is_there.all():
+                _refuse("an edge is missing")
+            made = Edges.of_parts(
+                offsets.astype(np.int32),
+                found["neighbour"],
+                found["role"],
+                found["edge"],
+                found.get("passes"),
+            )
+            vars(self)["incoming" if up else "outgoing"] = made
+            if up:
+                vars(self).update(orders=self._part.orders, _event_rows=self._part._event_rows)  # noqa: SLF001 - a part of this
+
+    def _take(self, direction: _Direction, found: dict[str, Array], number: int) -> None:
+        """Check the edges of blocks, the first of which has a number, and sum their differences."""
+        for name in ("neighbour", "edge"):
+            before = direction.before[name][number]
+            found[name] = _summed(found[name], found[name].dtype.type(before))
+        _check_bounds("neighbour", found["neighbour"], np.int32, self.nodes)
+        _check_bounds("edge", found["edge"], np.int32, self.size)
+        _check_bounds("role", found["role"], np.uint8, len(ROLES))
+        if self._layout.timed:
+            _check_bounds("passes", found["passes"], np.int32, 2**31)
+        if direction is not self._directions[True]:
+            return
+        kept = (("order", self._part.orders), ("event_row", self._part._event_rows))  # noqa: SLF001 - a part of this
+        for name, values in kept:
+            if values is not None:
+                _check_bounds(name, found[name], np.int32, 2**31)
+                values[found["edge"]] = found[name]
+
+
+def _remade(parts: dict[str, Any]) -> Index:
+    return Index.of_parts(**parts)
+
+
+def _check_layout(layout: Layout) -> None:
+    """Refuse a layout that cannot be.
+
+    Raises:
+        DamagedStoreError: It is one.
+    """
+    numbers: tuple[Any, ...] = (layout.artifacts, layout.nodes, layout.edges)
+    is_right = all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers)
+    first: Any = layout.first_ids
+    if first is not None:
+        is_right &= len(first) == 2 and all(
+            isinstance(number, int) and -(2**62) < number < 2**62 for number in first
+        )
+    if not is_right or layout.artifacts > layout.nodes:
+        _refuse("it does not tell what it holds")
+
+
+def _check_blocks(layout: Layout, blocks: Mapping[str, Array]) -> None:
+    """Refuse blocks that cannot be.
+
+    Raises:
+        DamagedStoreError: They are such.
+    """
+    for name, values in blocks.items():
+        if len(values) != 1 - (-layout.nodes // BLOCK):
+            _refuse("it does not have the blocks that it says")
+        if name != "id":
+            _check_bounds(name, values, np.int64, 2**31)
+    for name in ("incoming", "outgoing"):
+        starts = blocks[name]
+        if starts[0] != 0 or starts[-1] != layout.edges or (np.diff(starts) < 0).any():
+            _refuse("its blocks are not in order")
+
+
+def _columns(part: pa.RecordBatch | pa.Table) -> dict[str, Array]:
+    """Return columns without nulls."""
+    if any(column.null_count for column in part.columns):
+        _refuse("a number is missing")
+    return {
+        name: arrays.to_numpy(column)
+        for name, column in zip(part.schema.names, part.columns, strict=True)
+    }
+
+
+def _summed(differences: Array, before: Any) -> Array:
+    """Return numbers that are given by their differences."""
+    made = np.cumsum(differences, dtype=differences.dtype)
+    if before:
+        made += before
+    return made
+
+
+def _check_bounds(name: str, values: Array, kind: Any, bound: int) -> None:
+    if values.dtype != kind or (
+        len(values) and not 0 <= int(values.min()) <= int(values.max()) < bound
+    ):
+        _refuse(f"{name} is out of bounds")
+
+
+def _refuse(what: str) -> NoReturn:
+    message = f"The lineage graph of the archive is damaged: {what}. Restore it from a copy."
+    raise errors.DamagedStoreError(message)

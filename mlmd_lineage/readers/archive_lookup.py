@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
-from mlmd_lineage.readers.archive_rows import RowGroups, TableParts
+from mlmd_lineage.readers.archive_rows import LazyRowGroups, RowGroups, TableParts
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from mlmd_lineage.readers.archive_files import ArchiveFiles
-    from mlmd_lineage.readers.archive_manifest import Manifest
+    from mlmd_lineage.readers.archive_manifest import FileDescription, Manifest
     from mlmd_lineage.snapshot.archive_layout import TableIndex
 
 _MOST_CHECKSUMS = 1 << 28
@@ -47,7 +47,7 @@ class ArchiveLookup:
             _KEPT_BLOCKS_OF_SERVERS if files.is_remote else _KEPT_BLOCKS
         )
         self._groups: BoundedCache[pa.Table] = BoundedCache(_KEPT_GROUPS)
-        self._opened: dict[str, RowGroups] = {}
+        self._parts: dict[str, LazyRowGroups] = {}
         self._tables: dict[str, TableParts] = {}
 
     def rows(self, table: str, where: Mapping[str, Collection[int | str]]) -> pa.Table:
@@ -77,9 +77,15 @@ class ArchiveLookup:
         """Return the columns of a table as its first file has them, with what is noted there."""
         return self._table(table).schema
 
-    def graph(self, name: str) -> pa.Table:
+    def graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
         """Return a file of the graph's index."""
-        return self._open(name, None).columns(None)
+        return pa.ipc.open_file(self._block_file(name))
+
+    def whole_graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
+        """Return a file of the graph's index, all of which was read."""
+        file = self._block_file(name)
+        file.prefetch([(0, file.size())])
+        return pa.ipc.open_file(pa.py_buffer(file.read()))
 
     def at(self, table: str, rows: arrays.Numbers) -> pa.Table:
         """Return rows of a table by their numbers, which are in order."""
@@ -96,7 +102,8 @@ class ArchiveLookup:
         found = []
         parts = self._manifest.tables[index.table]
         for part, start in zip(parts, self._table(index.table).starts, strict=True):
-            entries = self._open(index.file(part), index.schema).with_values(index.column, keys)
+            file = self._part(index.file(part), index.schema)
+            entries = file.with_values(index.column, keys)
             if index.beside is not None and index.beside in where:
                 kept = among(entries[index.beside], where[index.beside])
                 entries = entries.filter(arrays.from_numpy(kept))
@@ -105,25 +112,38 @@ class ArchiveLookup:
 
     def _table(self, table: str) -> TableParts:
         if table not in self._tables:
-            parts = [self._open(file, SCHEMAS[table]) for file in self._manifest.tables[table]]
+            parts = [self._part(file, SCHEMAS[table]) for file in self._manifest.tables[table]]
             self._tables[table] = TableParts(parts)
         return self._tables[table]
 
-    def _open(self, name: str, schema: pa.Schema | None) -> RowGroups:
-        if name not in self._opened:
-            described = self._manifest.files.get(name)
-            if described is None:
-                message = (
-                    f"{self._files.path} is an archive without {name}. Restore it from a copy."
+    def _part(self, name: str, schema: pa.Schema) -> LazyRowGroups:
+        """Return a file of rows, which is opened when it is needed."""
+        if name not in self._parts:
+            described = self._described(name)
+
+            def opened() -> RowGroups:
+                where = str(self._files.path / name)
+                file = self._block_file(name)
+                return RowGroups(
+                    where, file, schema, described.rows, self._groups, keys=described.keys
                 )
-                raise errors.DamagedStoreError(message)
-            count = -(-described.size // BLOCK_BYTES)
-            start = described.checksums
-            digests = self._checksums()[start : start + count * DIGEST_BYTES]
-            file = BlockFile(self._files, name, described.size, digests, self._blocks)
-            where = str(self._files.path / name)
-            self._opened[name] = RowGroups(where, file, schema, described.rows, self._groups)
-        return self._opened[name]
+
+            self._parts[name] = LazyRowGroups(schema, described.rows, described.keys, opened)
+        return self._parts[name]
+
+    def _described(self, name: str) -> FileDescription:
+        described = self._manifest.files.get(name)
+        if described is None:
+            message = f"{self._files.path} is an archive without {name}. Restore it from a copy."
+            raise errors.DamagedStoreError(message)
+        return described
+
+    def _block_file(self, name: str) -> BlockFile:
+        described = self._described(name)
+        count = -(-described.size // BLOCK_BYTES)
+        start = described.checksums
+        digests = self._checksums()[start : start + count * DIGEST_BYTES]
+        return BlockFile(self._files, name, described.size, digests, self._blocks)
 
     def _checksums(self) -> bytes:
         """Return the SHA-256 of all blocks."""

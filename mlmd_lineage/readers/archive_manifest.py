@@ -17,6 +17,7 @@ from mlmd_lineage.snapshot.archive_layout import (
     DIGEST_BYTES,
     FORMAT,
     INDEXED,
+    PARQUET_GRAPH,
     SUFFIX,
     TABLES_ONLY,
 )
@@ -41,6 +42,8 @@ class FileDescription(NamedTuple):
     size: int
     checksums: int
     """Where in the file of checksums those of its blocks begin."""
+    keys: tuple[int, int] | None
+    """The first and the last number of its first column; None where they are not known."""
 
 
 class Manifest(NamedTuple):
@@ -96,26 +99,26 @@ def read_manifest(files: ArchiveFiles, name: str = MANIFEST, digest: str = "") -
         message = f"{path} is not the manifest of an archive of this library."
         raise errors.NotAMetadataStoreError(message)
     version = content.get("format_version")
-    if version not in (TABLES_ONLY, INDEXED):
+    if version not in (TABLES_ONLY, PARQUET_GRAPH, INDEXED):
         message = (
             f"{files.path} is an archive of format {_shown(version)}; this release reads formats "
             f"{TABLES_ONLY} to {INDEXED}. Use a newer mlmd-lineage."
         )
         raise errors.UnsupportedSchemaError(message)
     try:
-        return _manifest(content, indexed=version == INDEXED)
+        return _manifest(content, indexed=version != TABLES_ONLY, graph=version == INDEXED)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         message = f"{path} lacks what a manifest has; restore the archive from a copy."
         raise errors.DamagedStoreError(message) from None
 
 
-def _manifest(content: dict[str, Any], *, indexed: bool) -> Manifest:
+def _manifest(content: dict[str, Any], *, indexed: bool, graph: bool) -> Manifest:
     described: dict[str, FileDescription] = {}
     start = 0
     for name, file in sorted(content["files"].items()):
         size = int(file.get("bytes", 0))
         described[_checked(name)] = FileDescription(
-            int(file.get("rows", 0)), str(file["sha256"]), size, start
+            int(file.get("rows", 0)), str(file["sha256"]), size, start, _keys(file.get("keys"))
         )
         if not name.startswith(CHECKSUMS):
             start += DIGEST_BYTES * -(-size // BLOCK_BYTES)
@@ -137,10 +140,17 @@ def _manifest(content: dict[str, Any], *, indexed: bool) -> Manifest:
         taken_at,
         described,
         {str(name): tuple(map(_checked, files)) for name, files in tables.items()},
-        {str(name): _checked(file) for name, file in content["graph"].items()} if indexed else {},
+        {str(name): _checked(file) for name, file in content["graph"].items()} if graph else {},
         _checked(content["checksums"]) if indexed else None,
         (*earlier, Generation(number, taken_at, MANIFEST, "")),
     )
+
+
+def _keys(found: Any) -> tuple[int, int] | None:
+    if found is None:
+        return None
+    first, last = found
+    return int(first), int(last)
 
 
 def _moment(text: str) -> dt.datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
@@ -12,7 +13,7 @@ from mlmd_lineage.readers import archive_limits
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
 
@@ -35,30 +36,33 @@ class RowGroups:
     Args:
         where: How messages call the file.
         file: The file.
-        schema: The columns that it has to have; texts may be dictionaries. None for numbers of any
-            names.
+        schema: The columns that it has to have; texts may be dictionaries.
         rows: How many rows it has, by the manifest.
         cache: Keeps row groups that were decoded.
+        keys: The first and the last number of its first column, by the manifest; None where it
+            does not say them.
 
     Raises:
         pa.ArrowException, OSError: It is damaged.
         DamagedStoreError: It is not what the manifest says, or not plausible.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a file is
         self,
         where: str,
         file: BlockFile,
-        schema: pa.Schema | None,
+        schema: pa.Schema,
         rows: int,
         cache: BoundedCache[pa.Table],
+        *,
+        keys: tuple[int, int] | None,
     ) -> None:
         self._where = where
         self._source = file
         self._bytes = file.size()
-        texts = [field.name for field in schema or () if archive_limits.is_text(field.type)]
+        texts = [field.name for field in schema if archive_limits.is_text(field.type)]
         self._file = archive_limits.opened(file, texts)
-        self._names = schema.names if schema is not None else self._file.schema_arrow.names
+        self._names = schema.names
         archive_limits.check_rows(where, self._file.metadata.num_rows, rows, self._bytes)
         self._cache = cache
         metadata = self._file.metadata
@@ -68,9 +72,10 @@ class RowGroups:
             self._refuse("its row groups do not have the rows that it says")
         self._columns = {metadata.schema.column(n).name: n for n in range(metadata.num_columns)}
         self._bounds: dict[str, _Bounds] = {}
-
-    def __len__(self) -> int:
-        return int(self._starts[-1])
+        if keys is not None and rows:
+            bounds = self._bounds_of(self._names[0])
+            if (bounds.least[0], bounds.greatest[-1]) != keys:
+                self._refuse("its rows are others than those that the manifest says")
 
     @property
     def schema(self) -> pa.Schema:
@@ -122,8 +127,8 @@ class RowGroups:
             parts.append(group.take(arrays.from_numpy(of_group)))
         return pa.concat_tables(parts) if parts else self.empty()
 
-    def columns(self, names: list[str] | None) -> pa.Table:
-        """Return some columns of all rows; all columns where None is given."""
+    def columns(self, names: list[str]) -> pa.Table:
+        """Return some columns of all rows."""
         table = self._file.read(columns=names)
         archive_limits.check_texts(self._where, table, self._bytes)
         return table
@@ -212,12 +217,61 @@ class RowGroups:
         raise errors.DamagedStoreError(message)
 
 
+class LazyRowGroups:
+    """A file of rows, which is opened when some of them may be asked for.
+
+    Args:
+        schema: Its columns; by the first of them its rows are ordered where ``keys`` are given.
+        rows: How many rows it has.
+        keys: The first and the last number of its first column; None where they are not known.
+        opened: Opens it.
+    """
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        rows: int,
+        keys: tuple[int, int] | None,
+        opened: Callable[[], RowGroups],
+    ) -> None:
+        self.rows = rows
+        self._schema = schema
+        self._keys = keys
+        self._opened = opened
+
+    @functools.cached_property
+    def _file(self) -> RowGroups:
+        return self._opened()
+
+    def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
+        """Return the rows whose column, by which they are ordered, has one of some numbers."""
+        if self._keys is not None and column == self._schema.names[0]:
+            first, last = self._keys
+            values = values[values.searchsorted(first) : values.searchsorted(last, side="right")]
+            if not len(values):
+                return arrays.empty_table(self._schema)
+        return self._file.with_values(column, values)
+
+    def at(self, rows: arrays.Numbers) -> pa.Table:
+        """Return rows by their numbers, which are in order."""
+        return self._file.at(rows) if len(rows) else arrays.empty_table(self._schema)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns as the file has them, with what is noted there."""
+        return self._file.schema
+
+    def columns(self, names: list[str]) -> pa.Table:
+        """Return some columns of all rows."""
+        return self._file.columns(names)
+
+
 class TableParts:
     """The rows of a table that is kept in one file or several."""
 
-    def __init__(self, parts: list[RowGroups]) -> None:
+    def __init__(self, parts: list[LazyRowGroups]) -> None:
         self._parts = parts
-        ends = np.cumsum([len(part) for part in parts])
+        ends = np.cumsum([part.rows for part in parts])
         self.starts: list[int] = [0, *ends[:-1].tolist()]
         """The number of the first row of each file."""
 
@@ -228,7 +282,7 @@ class TableParts:
 
     def with_values(self, column: str, values: arrays.Numbers) -> pa.Table:
         """Return the rows whose column, by which they are ordered, has one of some numbers."""
-        return pa.concat_tables([part.with_values(column, values) for part in self._parts])
+        return _joined([part.with_values(column, values) for part in self._parts])
 
     def at(self, rows: arrays.Numbers) -> pa.Table:
         """Return rows by their numbers, which are in order."""
@@ -237,8 +291,13 @@ class TableParts:
         for part, start, end in zip(self._parts, self.starts, ends, strict=True):
             found.append(part.at(rows[begin:end] - start))
             begin = end
-        return pa.concat_tables(found)
+        return _joined(found)
 
     def columns(self, names: list[str]) -> pa.Table:
         """Return some columns of all rows."""
         return pa.concat_tables([part.columns(names) for part in self._parts])
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """Return tables as one; the types of those without rows may be other ones."""
+    return pa.concat_tables([table for table in tables if table.num_rows] or tables[:1])

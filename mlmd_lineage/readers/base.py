@@ -220,12 +220,33 @@ class ConnectionKeeper(Reader, Protocol):
         """Keep connections open from one question to the next."""
 
 
+class GraphFile(Protocol):
+    """A file of the index of a lineage graph, divided into record batches."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        """Return one of its record batches, which count from 0."""
+
+    def all(self) -> pa.Table:
+        """Return all of them."""
+
+
 @runtime_checkable
 class GraphProvider(Reader, Protocol):
     """A reader whose store holds the index of its lineage graph."""
 
-    def stored_graph(self) -> Mapping[str, pa.Table] | None:
-        """Return the index's tables of nodes and edges; None where the store does not hold them."""
+    kept: dict[str, Any]
+    """What is made of the store, which does not change, to be used again."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading takes so long that the least should be read."""
+
+    def stored_graph(self) -> Mapping[str, GraphFile] | None:
+        """Return the index's files; None where the store does not hold them."""
 
     def rows_at(self, table: str, rows: Any) -> pa.Table:
         """Return rows of a table by their numbers: an array of integers, in any order."""

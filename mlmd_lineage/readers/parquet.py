@@ -50,6 +50,7 @@ class ArchiveReader:
         self._url: str | None = getattr(store, "url", None)
         self._as_of: dt.datetime | None = getattr(store, "as_of", None)
         self._lock = threading.RLock()
+        self.kept: dict[str, Any] = {}
         self._held: dict[str, pa.Table] = {}
         self._rows = TableRows(self.table)
 
@@ -183,15 +184,21 @@ class ArchiveReader:
                 found = self._as_schema(table, self._lookup.at(table, rows[order]))
                 return found.take(arrays.from_numpy(np.argsort(order)))
 
-    def stored_graph(self) -> dict[str, pa.Table] | None:
-        """Return the tables of the graph's index; None where the archive does not hold them."""
+    @property
+    def is_remote(self) -> bool:
+        """Whether the archive is read over a network."""
+        return self._url is not None
+
+    def stored_graph(self) -> dict[str, ArchiveGraphFile] | None:
+        """Return the files of the graph's index; None where the archive does not hold them."""
         with self._lock:
-            if self._lookup is None:
+            if self._lookup is None or not self.manifest.graph:
                 return None
             found = {}
             for name, file in self.manifest.graph.items():
-                with reading(self.files.path / file):
-                    found[name] = self._lookup.graph(file)
+                path = self.files.path / file
+                with reading(path):
+                    found[name] = ArchiveGraphFile(path, self._lookup, file, self._lock)
             return found
 
     @staticmethod
@@ -205,6 +212,53 @@ class ArchiveReader:
             if plain != kind or (key and part[field.name].null_count):
                 return as_schema(name, part)
         return part
+
+
+class ArchiveGraphFile:
+    """A file of the graph's index.
+
+    Args:
+        path: Where it is.
+        lookup: What reads it.
+        name: Its name.
+        lock: Held while it is read, as the blocks that are kept belong to all files.
+    """
+
+    def __init__(
+        self, path: Place, lookup: ArchiveLookup, name: str, lock: threading.RLock
+    ) -> None:
+        self._path = path
+        self._lookup = lookup
+        self._name = name
+        self._lock = lock
+        self._file = lookup.graph(name)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        return self._file.schema
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        """Return one of its record batches.
+
+        Raises:
+            DamagedStoreError: It is not what the archive's checksums say, or no such batch.
+        """
+        with self._lock, reading(self._path):
+            found = self._file.get_batch(number)
+            found.validate(full=True)
+            return found
+
+    def all(self) -> pa.Table:
+        """Return all of its record batches.
+
+        Raises:
+            DamagedStoreError: They are not what the archive's checksums say.
+        """
+        with self._lock, reading(self._path):
+            found = self._lookup.whole_graph(self._name).read_all()
+            found.validate(full=True)
+            return found
 
 
 class ArchiveSession:
@@ -267,7 +321,7 @@ def reading(path: Place) -> Iterator[None]:
     except PermissionError:
         message = f"{path} may not be read by this user."
         raise errors.StorePermissionError(message) from None
-    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         what = type(error).__name__
         message = f"{path} cannot be read ({what}). Restore the archive from a copy."
         raise errors.DamagedStoreError(message) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.snapshot.table_building import is_key, key_value, proto_bytes
@@ -202,8 +203,11 @@ def _listed(values: Iterable[int]) -> str:
 def _with_keys(table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return rows in which no key is missing, as only tables without constraints let it."""
     keys = [(at, name) for at, name in enumerate(SCHEMAS[table].names) if is_key(table, name)]
+    if not keys:
+        return rows
+    found = operator.itemgetter(keys[0][0], *(at for at, _ in keys))  # of one alone no tuple
     for number, row in enumerate(rows):
-        if any(row[at] is None for at, _ in keys):
+        if None in found(row):
             changed = list(row)
             for at, name in keys:
                 changed[at] = key_value(name) if row[at] is None else row[at]

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from mlmd_lineage import errors, termination
-from mlmd_lineage.snapshot.archive_layout import FORMAT, INDEXED, SUFFIX, TABLES_ONLY
+from mlmd_lineage.snapshot.archive_layout import (
+    FORMAT,
+    INDEXED,
+    SUFFIX,
+    TABLES_ONLY,
+    encodings,
+    plausible_rows,
+)
 from mlmd_lineage.snapshot.archive_writer import ArchiveWriter, Previous, canonical, kept
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
@@ -88,7 +95,10 @@ def write(tables: Tables, folder: Path, *, indexes: bool = True) -> None:
     for name in ALL_TABLES:
         path = folder / f"{name}{SUFFIX}"
         table = canonical(name, tables[name])
-        pq.write_table(table, path, compression="zstd")
+        for plain in (False, True):
+            pq.write_table(table, path, compression="zstd", **encodings(table.schema, plain=plain))
+            if table.num_rows <= plausible_rows(path.stat().st_size):
+                break
         described, _ = kept(path)
         files[path.name] = {"rows": table.num_rows, "sha256": described["sha256"]}
     _write_manifest(tables, folder, {"format_version": TABLES_ONLY}, {"files": files})
@@ -122,10 +132,15 @@ def write_generation(
     return writer.is_new
 
 
-def _write_manifest(
-    tables: Tables, folder: Path, first: dict[str, Any], last: dict[str, Any]
-) -> None:
-    manifest = {
+def manifest(tables: Tables, first: dict[str, Any], last: dict[str, Any]) -> bytes:
+    """Return the manifest of an archive.
+
+    Args:
+        tables: The tables, which say where they are from.
+        first: The version of the format, and what else stands after its name.
+        last: What is said of the files.
+    """
+    content = {
         "format": FORMAT,
         **first,
         "schema_version": tables.schema_version,
@@ -133,9 +148,14 @@ def _write_manifest(
         "taken_at": tables.taken_at.isoformat(),
         **last,
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
-        file.write(text)
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _write_manifest(
+    tables: Tables, folder: Path, first: dict[str, Any], last: dict[str, Any]
+) -> None:
+    with (folder / MANIFEST).open("wb") as file:
+        file.write(manifest(tables, first, last))
         file.flush()
         os.fsync(file.fileno())
     folder.chmod(0o755)

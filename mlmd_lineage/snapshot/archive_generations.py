@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors, termination
 from mlmd_lineage.snapshot import archive
-from mlmd_lineage.snapshot.archive_layout import FORMAT, INDEXED
+from mlmd_lineage.snapshot.archive_layout import FORMAT, INDEXED, PARQUET_GRAPH
 from mlmd_lineage.snapshot.archive_writer import Previous
 from mlmd_lineage.stores.archive import MANIFEST
 
@@ -67,7 +67,7 @@ def _newest(target: Path) -> tuple[bytes, Previous, list[dict[str, Any]]]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         message = f"{target} is no archive, and not empty; give a new folder or an archive."
         raise errors.ConfigurationError(message)
-    if content.get("format_version") != INDEXED:
+    if content.get("format_version") not in (PARQUET_GRAPH, INDEXED):
         message = (
             f"{target} is an archive of format {content.get('format_version')!r}, to which no "
             "generations are added; save the snapshot in a new folder."

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import bisect
 import zlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from mlmd_lineage.snapshot.tables import SCHEMAS, SORT_KEYS
@@ -17,12 +17,12 @@ from mlmd_lineage.snapshot.tables import SCHEMAS, SORT_KEYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.snapshot.arrays import Numbers
-
 FORMAT = "mlmd-lineage archive"
 TABLES_ONLY = 1
 """The version of an archive that holds tables and no indexes, as those in bundles do."""
-INDEXED = 2
+PARQUET_GRAPH = 2
+"""The version of an archive with indexes whose graph is in Parquet files; it is built anew."""
+INDEXED = 3
 """The version of an archive that holds indexes, and a checksum of each block of its files."""
 
 CHECKSUMS = "checksums"
@@ -32,9 +32,10 @@ BLOCK_BYTES = 1 << 16
 DIGEST_BYTES = 32
 
 SUFFIX = ".parquet"
-GRAPH = ("graph.nodes", "graph.edges")
-"""The tables that hold the index of the lineage graph; ``lineage.stored_index`` describes them."""
-GRAPH_BUILDER = "mlmd_lineage.lineage.stored_index:tables_of"
+GRAPH_SUFFIX = ".arrow"
+GRAPH = ("graph.nodes", "graph.incoming", "graph.outgoing")
+"""The files that hold the index of the lineage graph; ``lineage.index_saving`` describes them."""
+GRAPH_BUILDER = "mlmd_lineage.lineage.index_saving:batches_of"
 """What makes them of tables: it knows what lineage is, which nothing here does."""
 
 ROW = "row"
@@ -79,7 +80,7 @@ class TableIndex(NamedTuple):
 
     @property
     def schema(self) -> pa.Schema:
-        """Its columns."""
+        """Its columns; by the first of them its rows are ordered."""
         names = [self.column, *([self.beside] if self.beside else []), ROW]
         return pa.schema([(name, pa.int64()) for name in names])
 
@@ -126,28 +127,31 @@ def group_rows(file: str, rows: int) -> int:
 
     Few enough that an answer reads little, and enough that the footer stays small.
     """
-    if file.startswith(GRAPH):  # which are read whole
-        return _MOST_ROWS
     fewest = _FEWEST_NODES if file.startswith(_NODES) and ".by_" not in file else _FEWEST_ROWS
     needed = -(-rows // _MOST_GROUPS)
     return min(max(fewest, -(-needed // 1024) * 1024), _MOST_ROWS)
 
 
-def part_bounds(keys: Numbers) -> list[tuple[int, int]]:
+def part_bounds(column: pa.ChunkedArray) -> list[tuple[int, int]]:
     """Return where each file of a table begins and ends among its rows.
 
     Args:
-        keys: The ids by which the rows are ordered.
+        column: The ids by which the rows are ordered.
     """
-    changes = np.flatnonzero(np.diff(keys // PART_KEYS)) + 1
-    bounds, start = [], 0
-    while len(keys) - start > PART_ROWS:
-        at = int(changes.searchsorted(start + PART_ROWS))
-        if at == len(changes):
+
+    def block(row: int) -> int:
+        number: int = column[row].as_py()
+        return number // PART_KEYS
+
+    bounds, start, rows = [], 0, len(column)
+    while rows - start > PART_ROWS:
+        last = block(start + PART_ROWS - 1)
+        end = bisect.bisect_right(range(rows), last, lo=start + PART_ROWS, key=block)
+        if end == rows:
             break
-        bounds.append((start, int(changes[at])))
-        start = int(changes[at])
-    return [*bounds, (start, len(keys))]
+        bounds.append((start, end))
+        start = end
+    return [*bounds, (start, rows)]
 
 
 def part_name(name: str, number: int) -> str:
@@ -167,8 +171,7 @@ def encodings(schema: pa.Schema, *, plain: bool) -> dict[str, Any]:
 
     Args:
         schema: The columns.
-        plain: Write numbers as they are: where all rows differ by the same, their differences
-            take so little space that the file would not be plausible.
+        plain: Write numbers as they are, and not as differences.
     """
     numbers = [f.name for f in schema if pa.types.is_integer(f.type) and f.name not in _ENUMS]
     unique = {"uri", "external_id"} | ({"name"} if "id" in schema.names else set())

@@ -16,8 +16,8 @@ from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
     CHECKSUMS,
     DIGEST_BYTES,
-    GRAPH,
     GRAPH_BUILDER,
+    GRAPH_SUFFIX,
     INDEXES,
     SUFFIX,
     encodings,
@@ -29,7 +29,7 @@ from mlmd_lineage.snapshot.archive_layout import (
 from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from mlmd_lineage.snapshot.tables import Tables
@@ -38,6 +38,8 @@ _SLICE = 1 << 20
 """How many rows are looked at together."""
 _LEVEL = 3
 """The level of Zstandard's own default; Arrow's is 1."""
+_LZ4_LEVEL = 9
+"""A level that takes longer to write, and no longer to read."""
 _DIGITS = 12
 """How many digits of its SHA-256 the name of a later generation's file has."""
 
@@ -91,7 +93,11 @@ class ArchiveWriter:
             self.is_new |= self.tables != self._previous.tables
         module, _, builder = GRAPH_BUILDER.partition(":")
         graph = getattr(importlib.import_module(module), builder)(tables)
-        self.graph = {name: self._add(name, graph[name]) for name in GRAPH}
+        for name, (schema, batches) in graph.items():
+            file = f"{name}{GRAPH_SUFFIX}"
+            rows = write_batches(schema, batches, self._folder / file)
+            self._describe(file, rows)
+            self.graph[name] = self._named(name, file)
 
     def write_checksums(self) -> str:
         """Write the checksums of all blocks, and return the name of their file."""
@@ -106,15 +112,13 @@ class ArchiveWriter:
         return name
 
     def _write_table(self, name: str, table: pa.Table) -> None:
-        order = canonical_order(name, table)
         self.tables[name] = []
-        for number, (start, end) in enumerate(part_bounds(arrays.to_numpy(table.column(0)))):
-            part = table if order is not None else table.slice(start, end - start)
+        for number, (start, end) in enumerate(part_bounds(table.column(0))):
+            part = table.slice(start, end - start)
             if number:  # the notes on a table are in its first file
                 part = part.replace_schema_metadata()
-            file = self._add(
-                part_name(name, number), part, None if order is None else order[start:end]
-            )
+            # Rows are ordered by their owners, so that those of a file are among themselves.
+            file = self._add(part_name(name, number), part, canonical_order(name, part))
             self.tables[name].append(file)
             known = self._previous.files if self._previous is not None else {}
             self.is_new |= file not in known
@@ -131,6 +135,10 @@ class ArchiveWriter:
         """Write a file unless the generation before has it, and return its name."""
         file = f"{name}{SUFFIX}"
         self._write_file(file, table, order)
+        return self._named(name, file)
+
+    def _named(self, name: str, file: str) -> str:
+        """Return the name of a file that was written, which is another's where that is equal."""
         if self._previous is None:
             return file
         described, checksums = self.files.pop(file), self._checksums.pop(file)
@@ -140,7 +148,7 @@ class ArchiveWriter:
             path.unlink()
             self._keep(known[0])
             return known[0]
-        file = f"{name}.{described['sha256'][:_DIGITS]}{SUFFIX}"
+        file = f"{name}.{described['sha256'][:_DIGITS]}{path.suffix}"
         path.replace(self._folder / file)
         self.files[file], self._checksums[file] = described, checksums
         return file
@@ -154,11 +162,24 @@ class ArchiveWriter:
     def _write_file(self, file: str, table: pa.Table, order: arrays.Numbers | None) -> None:
         path = self._folder / file
         rows = table.num_rows if order is None else len(order)
-        write_parquet(table, path, order, plain=file.startswith(GRAPH))
-        if rows > plausible_rows(path.stat().st_size):
-            write_parquet(table, path, order, plain=True)
-        described, self._checksums[file] = kept(path)
-        self.files[file] = {"rows": rows, **described}
+        # Where all rows differ by the same, compressed differences take so little space that the
+        # file would not be plausible.
+        for compression, plain in (("zstd", False), ("none", False), ("zstd", True)):
+            write_parquet(table, path, order, compression=compression, plain=plain)
+            if rows <= plausible_rows(path.stat().st_size):
+                break
+        keys = table.column(0)
+        if rows and pa.types.is_integer(keys.type):
+            first, last = (0, -1) if order is None else order[[0, -1]].tolist()
+            self._describe(file, rows, [keys[first].as_py(), keys[last].as_py()])
+        else:
+            self._describe(file, rows)
+
+    def _describe(self, file: str, rows: int, keys: list[int] | None = None) -> None:
+        """Take up what the manifest says of a file, and its checksums."""
+        described, self._checksums[file] = kept(self._folder / file)
+        first_and_last = {} if keys is None else {"keys": keys}
+        self.files[file] = {"rows": rows, **first_and_last, **described}
 
 
 def kept(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -173,8 +194,28 @@ def kept(path: Path) -> tuple[dict[str, Any], bytes]:
     return {"bytes": size, "sha256": whole.hexdigest()}, b"".join(blocks)
 
 
+def write_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], path: Path) -> int:
+    """Write record batches as a file of Arrow's, of which single ones can be read.
+
+    Returns:
+        The number of rows.
+    """
+    rows = 0
+    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("lz4_frame", _LZ4_LEVEL))
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as to:
+        for batch in batches:
+            to.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
 def write_parquet(
-    table: pa.Table, path: Path, order: arrays.Numbers | None, *, plain: bool = False
+    table: pa.Table,
+    path: Path,
+    order: arrays.Numbers | None,
+    *,
+    compression: str = "zstd",
+    plain: bool = False,
 ) -> None:
     """Write a table as a Parquet file of which single row groups can be read.
 
@@ -182,6 +223,7 @@ def write_parquet(
         table: The table.
         path: The new file.
         order: Which of its rows are written, in their order; None for all in theirs.
+        compression: What the pages are compressed with.
         plain: Write numbers as they are, not their differences.
     """
     count = table.num_rows if order is None else len(order)
@@ -191,10 +233,10 @@ def write_parquet(
     with pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
-        compression_level=_LEVEL,
+        compression=compression,
+        compression_level=_LEVEL if compression == "zstd" else None,
         # The row groups of indexes hold one page a column, of which their statistics say the same.
-        write_page_index=".by_" not in path.name and not path.name.startswith(GRAPH),
+        write_page_index=".by_" not in path.name,
         **encodings(schema, plain=plain),
     ) as writer:
         for start in range(0, count, rows):

@@ -14,6 +14,9 @@ import math
 import sys
 from typing import Any
 
+_PLAIN = (str, int, bool, type(None))
+"""The types of values that JSON has as they are."""
+
 
 def is_missing(value: Any) -> bool:
     """Return whether a value is None, ``pandas.NA`` or ``pandas.NaT``."""
@@ -29,6 +32,8 @@ def json_value(value: Any) -> Any:  # noqa: C901, PLR0911 - one for each kind of
     >>> json_value({"loss": float("nan"), "raw": b"abc", "layers": (10, 3)})
     {'loss': 'NaN', 'raw': 'YWJj', 'layers': [10, 3]}
     """
+    if type(value) in _PLAIN:
+        return value
     import numpy as np  # loaded wherever there is such a value
 
     if is_missing(value):

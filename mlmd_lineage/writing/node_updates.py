@@ -161,13 +161,17 @@ def update(  # noqa: PLR0913 - what it needs of one call
     if not _update_properties(transaction, kind, node, before, mask) and same and not force:
         return
     updated = max(transaction.now, before.updated + 1) if locked else transaction.now
-    columns = [column for column in kind.attributes if mask.has(column)]
-    attributes = [
-        getattr(node, column) if column == "uri" or node.HasField(column) else None
-        for column in columns
-    ]
-    session.update(kind.table, (*columns, TIMES[1]), (*attributes, updated), node.id)
-    before.attributes.update(zip(columns, attributes, strict=True))
+    given = {
+        column: getattr(node, column) if column == "uri" or node.HasField(column) else None
+        for column in kind.attributes
+        if mask.has(column)
+    }
+    # A database writes the indexes of all columns that are set, whether they change or not.
+    changed = {
+        column: value for column, value in given.items() if value != before.attributes[column]
+    }
+    session.update(kind.table, (*changed, TIMES[1]), (*changed.values(), updated), node.id)
+    before.attributes.update(changed)
     stored[node.id] = before._replace(updated=updated)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import math
 import threading
 import uuid
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import odd_stores
 import pytest
+import spdx_python_model
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from openlineage.client import event_v2, facet_v2
@@ -79,6 +82,22 @@ def check_bom(graph: ml.LineageGraph) -> None:
         assert len(tasks) == len(graph.index.execution_ids)
         subject = bom["metadata"]["component"]["bom-ref"]
         assert len(bom["components"]) + (subject != "store") == graph.index.artifacts
+
+
+def check_spdx(graph: ml.LineageGraph) -> None:
+    document = ml.to_spdx(graph)
+    model, objects = spdx_python_model.load_data(json.loads(json.dumps(document)))
+    written = io.BytesIO()
+    model.JSONLDSerializer().write(objects, written)  # which takes no object without what it needs
+    assert len(json.loads(written.getvalue())["@graph"]) == len(document["@graph"])
+    kinds = Counter(element["type"] for element in document["@graph"])
+    packages = kinds["ai_AIPackage"] + kinds["dataset_DatasetPackage"]
+    assert packages == graph.index.artifacts
+    assert kinds["build_Build"] == len(graph.index.execution_ids)
+    identifiers = [element.get("spdxId") for element in document["@graph"]]
+    assert len(identifiers) == len(set(identifiers))
+    for element in document["@graph"]:
+        assert {element.get("from"), *element.get("to", ())} - {None} <= set(identifiers)
 
 
 def check_openlineage(graph: ml.LineageGraph) -> None:
@@ -180,6 +199,7 @@ def check(graph: ml.LineageGraph, folder: Path) -> None:
     check_prov(graph)
     check_bom(graph)
     check_openlineage(graph)
+    check_spdx(graph)
     check_crate(graph, folder / "crate")
     assert export_files(graph, "store") == export_files(graph, "store")
 
@@ -276,6 +296,12 @@ def test_what_each_role_becomes():
         {"ref": data}
     ]
     assert bom["dependencies"] == [{"ref": model, "dependsOn": [data]}]
+    spdx = ml.to_spdx(graph.upstream(model))["@graph"]
+    [document] = [element for element in spdx if element["type"] == "SpdxDocument"]
+    [package] = [element for element in spdx if element["type"] == "ai_AIPackage"]
+    assert document["rootElement"] == [package["spdxId"]]
+    [trained] = [element for element in spdx if element.get("relationshipType") == "trainedOn"]
+    assert (trained["from"], trained["to"][0].rpartition(":")[2]) == (package["spdxId"], data[9:])
     with pytest.raises(errors.ConfigurationError, match=r"1\.6 and 1\.7"):
         ml.to_ml_bom(graph, version="1.5")
 

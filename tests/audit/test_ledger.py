@@ -185,6 +185,7 @@ def demo() -> Tables:
 
 @given(cell=st.sampled_from(CELLS), row=st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
 def test_any_mutation_of_any_value_is_found(demo: Tables, cell: tuple[str, str], row: int):
     after = mutated(demo, cell[0], row, cell[1])
     if after is None:

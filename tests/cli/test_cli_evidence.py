@@ -100,6 +100,7 @@ def test_changes_are_rows(store: Path):
         ("openlineage", '{"event'),
         ("ml-bom", "{"),
         ("ro-crate", "{"),
+        ("spdx", "{"),
         ("graphml", "<?xml"),
         ("dot", "digraph"),
     ],

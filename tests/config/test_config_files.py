@@ -175,6 +175,7 @@ def state_of(registry: Registry) -> dict[str, tuple[str, int, str | None]]:
     ids=["ENOSPC", "EIO", "memory"],
 )
 @pytest.mark.parametrize("where", ["user", "project"])
+@pytest.mark.slow
 def test_a_fault_leaves_the_old_or_the_new_and_never_half(
     where: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ):

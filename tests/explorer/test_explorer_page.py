@@ -64,6 +64,8 @@ def test_a_trace_is_explored_without_python(browser: Browser, shared_stores: Pat
         found["details"] = page.locator("aside.details").inner_text()
         go(page, "#/path?from=artifact/1&to=artifact/3&fold=none")
         found["path"] = names(page)
+        go(page, "#/diff?a=artifact/4&b=artifact/15")
+        found["diff"] = page.locator("table.diff").inner_text()
         go(page, "#/search?text=trainer")
         found["hits"] = page.locator(".found li").count()
         return found
@@ -78,6 +80,7 @@ def test_a_trace_is_explored_without_python(browser: Browser, shared_stores: Pat
     assert "split_names" in found["details"]
     assert found["path"] == sorted(store.between("artifact/1", "artifact/3"))
     assert found["hits"] > 0
+    assert "structure" in found["diff"] or "parameter" in found["diff"]
 
 
 def test_a_store_with_its_runs_opens_without_python(
@@ -87,6 +90,8 @@ def test_a_store_with_its_runs_opens_without_python(
     file = tmp_path / "store.html"
     file.write_text(store_page.store_page(store, None, "both")[0], encoding="utf-8")
 
+    compared: list[str] = []
+
     def look(page: Any) -> list[str]:
         go(page, "#/pipeline/penguin-train?sort=duration")
         page.wait_for_selector(".runs tbody tr")
@@ -94,9 +99,18 @@ def test_a_store_with_its_runs_opens_without_python(
         page.locator(".runs tbody tr").first.click()
         page.wait_for_selector(".node")
         assert page.locator(".message.error").count() == 0
+        page.go_back()
+        page.wait_for_selector(".runs tbody tr")
+        for row in (0, 1):
+            page.locator(".runs tbody input").nth(row).check()
+        page.get_by_role("button", name="Compare", exact=True).click()
+        page.wait_for_selector("table.diff")
+        compared.extend(page.locator("h1 a").all_inner_texts())
+        assert page.locator(".message.error").count() == 0
         return runs
 
     seen = browser.visit(file, look, offline=True)
     assert seen.wrong == []
     runs = sorted(store.get_pipeline("penguin-train").runs, key=lambda run: run.duration)
     assert seen.found == [run.display_name for run in runs]
+    assert compared == [run.display_name for run in runs[:2]]

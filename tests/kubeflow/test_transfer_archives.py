@@ -56,6 +56,7 @@ def same_answers(store: ml.Store, before: ml.Store, *more: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS, ids=["history", "namespace"])
 @pytest.mark.parametrize("store", STORES, ids=lambda path: path.name)
+@pytest.mark.slow
 def test_an_archive_answers_as_its_store(store: Path, form: str, tmp_path: Path):
     path = made(tmp_path / "run-history.json", store, form)
     same_answers(ml.connect(path), ml.connect(store))
@@ -128,6 +129,7 @@ def test_imported_nodes_show_what_they_were(tmp_path: Path):
         assert len(store.upstream(number, as_of=first)) == len(then)
 
 
+@pytest.mark.slow
 def test_copies_of_a_node_are_one(tmp_path: Path):
     before = ml.connect(EMULATED)
     graph = archives.graph_of(before.snapshot())
@@ -286,6 +288,7 @@ def peak(path: Path) -> int:
     return int(done.stdout) * 1024
 
 
+@pytest.mark.slow
 def test_what_is_not_kept_takes_no_memory(tmp_path: Path):
     graph = archives.graph_of(ml.connect(EMULATED).snapshot())
     small = archives.archive(graph, SOURCE)

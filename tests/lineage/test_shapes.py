@@ -358,6 +358,7 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> tuple[ml.Store, LineageGra
         {"types": ["Data"]},
     ],
 )
+@pytest.mark.slow
 def test_looking_ahead_changes_no_answer(
     deep: tuple[ml.Store, LineageGraph],
     way: str,

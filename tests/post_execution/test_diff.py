@@ -341,6 +341,7 @@ def stores(draw: st.DrawFn) -> tuple[Maker, list[int]]:
 
 @settings(max_examples=40, deadline=None)
 @given(stores(), st.data())
+@pytest.mark.slow
 def test_swapping_the_sides_swaps_the_columns(made: tuple[Maker, list[int]], data: st.DataObject):
     maker, artifacts = made
     store = maker.store()

@@ -196,6 +196,7 @@ def _others(made: Made, dice: Dice, number: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(24))
+@pytest.mark.slow
 def test_on_stores_made_at_random(seed: int, monkeypatch: pytest.MonkeyPatch):
     made, dice = Made(), Dice(seed)
     for number in range(12):

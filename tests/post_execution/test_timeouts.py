@@ -67,7 +67,7 @@ def methods(owner: type) -> dict[str, Callable[..., Any]]:
 
 
 STORE_METHODS = sorted(set(methods(ml.Store)) - set(DO_NOT_READ))
-FRAMES = sorted(set(methods(ml.StoreFrames)) - {"with_run_names"})
+FRAMES = sorted(set(methods(ml.StoreFrames)) - {"with_run_names", "with_writing_types"})
 
 
 @pytest.fixture(scope="module")

@@ -206,6 +206,43 @@ def test_who_counts_as_dead(store: ml.Store):
         assert dead_runs.find_process(access, run.id or 0, host, pid + 1) == []
 
 
+BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+
+@pytest.mark.filterwarnings("always::mlmd_lineage.errors.RecordingWarning")
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("deep.json", '{"a":' * 100_000, "nested too deep"),
+        ("deep.yaml", "a: &a [*a]", "nested more than"),
+        ("many.yaml", BOMB, "more than 100,000 values"),
+        ("pipe.json", None, "no regular file"),
+        ("large.json", 17 << 20, "more than"),
+        ("link.json", "/dev/zero", "no regular file"),
+    ],
+)
+def test_metrics_that_are_no_plain_file_are_left_out(
+    store: ml.Store, name: str, text: str | int | None, why: str
+):
+    if text is None:
+        os.mkfifo(name)
+    elif isinstance(text, int):
+        with Path(name).open("wb") as file:
+            file.truncate(text)
+    elif text.startswith("/"):
+        Path(name).symlink_to(text)
+    else:
+        Path(name).write_text(text, encoding="utf-8")
+    os.utime(name, follow_symlinks=False)
+    with pytest.raises(ml.errors.ConfigurationError, match=why):
+        read_values(Path(name))
+    done = call("--run", "r", "--metrics", name, command=["true"])
+    assert done.exit_code == 0
+    assert "were not recorded" in done.output or "left out" in done.output
+    run = store.get_run("r")
+    assert (run.status, dict(run.get_step("train").metrics)) == ("completed", {})
+
+
 def test_values_of_options_and_files(tmp_path: Path):
     assert [parameter_value(text) for text in ("1", "1e-3", "true", "null", "NaN", "[1]", "x")] == [
         1,
@@ -216,6 +253,7 @@ def test_values_of_options_and_files(tmp_path: Path):
         "[1]",
         "x",
     ]
+    assert parameter_value("[" * 100_000) == "[" * 100_000
     assert numbers_in({"a": 1, "b": {"c": True, "d": "x"}, "e": [1]}) == {"a": 1, "b.c": True}
     for name, text in (("list.json", "[1]"), ("bad.json", "{"), ("bad.yaml", "a: [")):
         (tmp_path / name).write_text(text, encoding="utf-8")

@@ -51,11 +51,48 @@ def test_an_unchanged_file_is_not_read_again(monkeypatch: pytest.MonkeyPatch):
     digests.sha256("large")
     assert digest_cache.known("large", large.stat()) == of(b"x" * 100_000)
     with monkeypatch.context() as patch:
-        patch.setattr("builtins.open", None)
+        patch.setattr("os.open", None)
         assert digests.sha256("large") == of(b"x" * 100_000)
     large.write_bytes(b"y" * 100_000)
     os.utime(large, (old, old))
     assert digests.sha256("large") == of(b"y" * 100_000)
+
+
+@pytest.mark.usefixtures("config_folder")
+@pytest.mark.parametrize("change", ["appended", "replaced", "replaced by a pipe"])
+def test_a_file_that_changes_while_it_is_read_has_no_digest(
+    change: str, monkeypatch: pytest.MonkeyPatch
+):
+    path, real = Path("log"), os.fstat
+    path.write_bytes(b"x")
+    changes = []
+
+    def fstat(descriptor: int) -> os.stat_result:
+        found = real(descriptor)
+        if len(changes) < most:
+            changes.append(change)
+            if change == "appended":
+                with path.open("ab") as file:
+                    file.write(b"y" * 5_000_000)
+            else:
+                path.unlink()
+                if change == "replaced":
+                    path.write_bytes(b"z")
+                else:
+                    os.mkfifo(path)
+        return found
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    most = 1
+    if change == "replaced by a pipe":
+        with pytest.raises(digests.DigestError, match="was changed each time"):
+            digests.sha256("log")
+        return
+    now = digests.sha256("log")
+    assert now == of(path.read_bytes())
+    most = 100
+    with pytest.raises(digests.DigestError, match="was changed each time"):
+        digests.sha256("log")
 
 
 def test_uris_are_whole_and_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

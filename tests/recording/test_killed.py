@@ -53,6 +53,7 @@ def check(found: list[Any]) -> None:
     assert seen == {None, "running", "completed"}
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_statement_leaves_no_half_step(tmp_path: Path):
     found = outcomes("store.db", 5, tmp_path)
     assert len(found) > 12

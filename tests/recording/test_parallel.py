@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize(
     "where", ["sqlite", pytest.param("mariadb_server", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_eight_processes_lose_nothing_and_record_nothing_twice(
     where: str, request: pytest.FixtureRequest, tmp_path: Path
 ):

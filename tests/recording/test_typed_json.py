@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,7 @@ def alike(one: Any, other: Any) -> bool:
 
 @settings(max_examples=60, deadline=None)
 @given(VALUES)
+@pytest.mark.slow
 def test_a_value_comes_back_as_it_was(value: Any):
     text = dumps(value)
     assert text.isascii()

@@ -70,6 +70,7 @@ def test_a_run_of_kubeflow_pipelines_is_answered_as_by_the_library(tmp_path: Pat
     assert runs[-1].get_step("train").inputs["examples"].uri == "gs://data"
 
 
+@pytest.mark.slow
 def test_create_leaves_a_store_alone_and_refuses_other_databases(path: Path, tmp_path: Path):
     before = sqlite_stores.state_of(path)
     with served(path, "--create") as service, service_requests.channel(service.address) as channel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import json
 import pickle
@@ -14,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import mlmd_lineage as ml
+from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.graph_tables import GraphTables
+from mlmd_lineage.lineage.stored_index import StoredIndex
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive, archive_layout, archive_writer
@@ -22,14 +25,15 @@ from mlmd_lineage.snapshot.snapshot import Snapshot
 from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS, Tables, empty
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CHAINS, LENGTH = 50, 80
 
 
-def chains() -> Snapshot:
+def chains(length: int = LENGTH) -> Snapshot:
     """Return a store of many chains, interleaved: each artifact is written and taken once."""
-    count = CHAINS * LENGTH
+    count = CHAINS * length
     ids = np.arange(1, count + 1)
     times = 1_600_000_000_000 + ids
     events = np.arange(1, 2 * count + 1)
@@ -125,7 +129,8 @@ def test_an_answer_reads_a_small_part_of_an_archive(folder: Path, monkeypatch: p
     reader = store._reader
     assert isinstance(reader, ArchiveReader)
     assert reader._lookup is not None
-    for name in ("Artifact", "Event", "Event.by_artifact_id", "Event.by_execution_id"):
+    assert len(trace.tables["Artifact"]) + len(trace.tables["Execution"]) == 11
+    for name in ("Artifact", "Event"):
         path = str(folder / f"{name}.parquet")
         decoded = [key for key in reader._lookup._groups if path in repr(key)]
         assert 0 < len(decoded) <= 4 < pq.ParquetFile(path).num_row_groups, name
@@ -230,10 +235,10 @@ def test_archives_of_earlier_releases_are_read(shared_stores: Path, tmp_path: Pa
     for number in snapshot.artifacts["id"].to_pylist()[::7]:
         assert old.upstream(number).nodes.equals(database.upstream(number).nodes)
     again = old.snapshot().save(tmp_path / "new")
-    assert json.loads((again / "manifest.json").read_text())["format_version"] == 2
+    assert json.loads((again / "manifest.json").read_text())["format_version"] == 3
 
 
-@pytest.mark.parametrize("name", ["Event.parquet", "Event.by_artifact_id.parquet", "checksums.bin"])
+@pytest.mark.parametrize("name", ["Event.parquet", "graph.incoming.arrow", "checksums.bin"])
 def test_blocks_that_were_changed_are_refused(folder: Path, tmp_path: Path, name: str):
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -245,7 +250,7 @@ def test_blocks_that_were_changed_are_refused(folder: Path, tmp_path: Path, name
         content[at] ^= 1
     (copy / name).write_bytes(content)
     with pytest.raises(ml.errors.DamagedStoreError, match="was changed or damaged"):
-        ml.connect(copy).upstream(CHAINS * LENGTH // 2)
+        _ = ml.connect(copy).upstream(CHAINS * LENGTH // 2).edges
 
 
 def kept_with(path: Path, checksums: dict[str, bytes]) -> dict[str, Any]:
@@ -255,10 +260,17 @@ def kept_with(path: Path, checksums: dict[str, bytes]) -> dict[str, Any]:
 
 def replaced_file(folder: Path, copy: Path, name: str, table: pa.Table) -> Path:
     """Put another table into a copy of an archive."""
+    return changed_file(
+        folder, copy, name, lambda path: archive_writer.write_parquet(table, path, None)
+    )
+
+
+def changed_file(folder: Path, copy: Path, name: str, write: Callable[[Path], object]) -> Path:
+    """Write another file into a copy of an archive."""
     copy.mkdir()
     for path in folder.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    archive_writer.write_parquet(table, copy / name, None)
+    write(copy / name)
     manifest = json.loads((copy / "manifest.json").read_text())
     checksums: dict[str, bytes] = {}
     for file in manifest["files"]:
@@ -287,7 +299,7 @@ def test_indexes_that_nobody_wrote(folder: Path, tmp_path: Path, odd: str):
     table = pa.table(columns, names=names)
     copy = replaced_file(folder, tmp_path / "copy", "Event.by_artifact_id.parquet", table)
     with pytest.raises(ml.errors.DamagedStoreError):
-        ml.connect(copy).downstream(2)
+        ml.connect(copy).downstream(2, max_hops=2)
 
 
 def test_no_more_is_kept_than_is_allowed(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -296,7 +308,7 @@ def test_no_more_is_kept_than_is_allowed(folder: Path, monkeypatch: pytest.Monke
     store = ml.connect(folder)
     reader = store._reader
     assert isinstance(reader, ArchiveReader)
-    assert len(store.upstream(5 * CHAINS + 7)) == 11
+    assert len(store.upstream(5 * CHAINS + 7).nodes) == 11
     assert reader._lookup is not None
     assert len(reader._lookup._blocks) == len(reader._lookup._groups) == 1
 
@@ -347,31 +359,120 @@ def test_a_graph_with_properties_has_them(folder: Path):
     assert again.upstream(node).nodes.equals(trace.nodes)
 
 
-def changed_graph(folder: Path, copy: Path, column: str, values: Any) -> ml.Store:
-    name = "nodes" if column in {"id", "incoming"} else "edges"
-    table = pq.read_table(folder / f"graph.{name}.parquet")
-    at = table.column_names.index(column)
-    kind = table.schema.field(column).type
-    table = table.set_column(at, column, pa.array(values(table[column].to_numpy()), kind))
-    return ml.connect(replaced_file(folder, copy, f"graph.{name}.parquet", table))
+def rewritten(folder: Path, copy: Path, name: str, change: Any) -> ml.Store:
+    """Return a copy of an archive in which the columns of a file of its graph are others."""
+    with pa.ipc.open_file(folder / name) as file:
+        schema = file.schema
+        batches = [file.get_batch(number) for number in range(file.num_record_batches)]
+    made = []
+    for batch in batches:
+        columns = dict(zip(schema.names, batch.columns, strict=True))
+        made.append(pa.RecordBatch.from_pydict(change(columns), schema=schema))
+    return ml.connect(
+        changed_file(
+            folder, copy, name, lambda path: archive_writer.write_batches(schema, made, path)
+        )
+    )
+
+
+def shifted(column: str, difference: int) -> Any:
+    def change(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        values = columns[column].to_numpy() + difference
+        return {**columns, column: pa.array(values, columns[column].type)}
+
+    return change
 
 
 @pytest.mark.parametrize(
-    ("column", "values"),
+    ("name", "change"),
     [
-        ("in_neighbour", lambda values: values + 10**8),
-        ("out_neighbour", lambda values: values - 10**8),
-        ("in_edge", lambda values: values * 0),
-        ("out_role", lambda values: values + 100),
-        ("incoming", lambda values: values + 1),
-        ("id", lambda values: values[::-1]),
+        ("incoming", shifted("neighbour", 10**8)),
+        ("incoming", shifted("neighbour", -(10**8))),
+        ("incoming", shifted("edge", 10**8)),
+        ("incoming", shifted("role", 100)),
+        ("incoming", lambda columns: {name: part[1:] for name, part in columns.items()}),
+        ("nodes", shifted("incoming", 1)),
+        ("nodes", shifted("id", 1)),
+        ("nodes", lambda columns: {**columns, "id": columns["id"][::-1]}),
+        ("nodes", lambda columns: {name: part[1:] for name, part in columns.items()}),
+        ("blocks", shifted("incoming", 1)),
+        ("blocks", shifted("in_neighbour", -(10**8))),
+        ("blocks", lambda columns: {name: part[1:] for name, part in columns.items()}),
     ],
 )
-def test_a_graph_that_nobody_wrote_is_built_anew(
-    folder: Path, tmp_path: Path, column: str, values: Any
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_graph_that_nobody_wrote_is_refused(
+    folder: Path, tmp_path: Path, name: str, change: Any, *, whole: bool
 ):
-    store = changed_graph(folder, tmp_path / "copy", column, values)
-    graph = store.lineage()
-    assert isinstance(graph.tables, GraphTables)
-    assert len(graph.upstream(f"artifact/{5 * CHAINS + 7}")) == 11
-    assert not isinstance(ml.connect(folder).lineage().tables, GraphTables)
+    store = rewritten(folder, tmp_path / "copy", f"graph.{name}.arrow", change)
+    ask = store.lineage if whole else functools.partial(store.upstream, 5 * CHAINS + 7)
+    with pytest.raises(ml.errors.DamagedStoreError, match="damaged"):
+        ask().to_pandas()
+
+
+def test_an_edge_that_is_there_twice_is_refused(folder: Path, tmp_path: Path):
+    def twice(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        return {**columns, "edge": pa.array(columns["edge"].to_numpy() * 0, pa.int32())}
+
+    store = rewritten(folder, tmp_path / "copy", "graph.outgoing.arrow", twice)
+    with pytest.raises(ml.errors.DamagedStoreError, match="an edge is missing"):
+        _ = store.lineage().index.targets
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_walk_reads_the_blocks_that_it_meets(tmp_path: Path, *, later: bool):
+    snapshot, length = chains(400), 400
+    folder = snapshot.save(tmp_path / "archive")
+    graph, built = ml.connect(folder).lineage(), LineageGraph(GraphTables(snapshot))
+    index = graph.index
+    assert isinstance(index, StoredIndex)
+    for up in (True, False):
+        node = 5 * CHAINS + 7 if up else CHAINS * (length - 5) + 7
+        ask = "upstream" if up else "downstream"
+        found = getattr(graph, ask)(node, later=later)
+        assert found.nodes.equals(getattr(built, ask)(node, later=later).nodes)
+        present = index._directions[up].present
+        assert 0 < present.sum() < len(present)
+    assert (index.sources == built.index.sources).all()
+    assert (index.targets == built.index.targets).all()
+    assert (index.roles == built.index.roles).all()
+
+
+def test_ids_with_gaps_are_found(tmp_path: Path):
+    tables = {name: chains()[name] for name in ALL_TABLES}
+    for name, column in (("Artifact", "id"), ("Event", "artifact_id")):
+        table = tables[name]
+        at = table.column_names.index(column)
+        ids = table[column].to_numpy()
+        tables[name] = table.set_column(at, table.schema.field(at), [pa.array(3 * ids)])
+    snapshot = Snapshot.of(Tables(tables, source="gaps"))
+    saved, node = ml.connect(snapshot.save(tmp_path / "archive")), 3 * (5 * CHAINS + 7)
+    built = LineageGraph(GraphTables(snapshot))
+    assert saved.upstream(node).nodes.equals(built.upstream(node).nodes)
+    with pytest.raises(ml.errors.NotFoundError, match=f"no artifact/{node + 1} in"):
+        saved.upstream(node + 1)
+
+
+def test_an_answer_follows_into_another_process(folder: Path):
+    trace = ml.connect(folder).upstream(5 * CHAINS + 7)
+    again = pickle.loads(pickle.dumps(trace))  # noqa: S301 - ours
+    assert again.nodes.equals(trace.nodes)
+    assert again.tables["Attribution"].num_rows == 0
+
+
+def test_a_graph_of_format_2_is_built_anew(folder: Path, tmp_path: Path):
+    old = tmp_path / "old"
+    old.mkdir()
+    for path in folder.iterdir():
+        (old / path.name).write_bytes(path.read_bytes())
+    manifest = json.loads((old / "manifest.json").read_text())
+    manifest["format_version"] = 2
+    manifest["graph"] = {"graph.nodes": "graph.nodes.parquet"}
+    for described in manifest["files"].values():
+        described.pop("keys", None)
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    store, node = ml.connect(old), 5 * CHAINS + 7
+    expected = ml.connect(folder).upstream(node)
+    assert store.upstream(node).nodes.equals(expected.nodes)
+    assert isinstance(store.lineage().tables, GraphTables)
+    assert store.lineage().upstream(node).nodes.equals(expected.nodes)

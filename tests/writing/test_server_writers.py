@@ -173,6 +173,7 @@ def check_steps(store: ml.Store) -> None:
     assert sorted(types[types.index > 9]) == ["Model", "Run", "Train"]
 
 
+@pytest.mark.slow
 def test_four_processes_lose_nothing_and_write_nothing_twice(mariadb_server: Server):
     url = mariadb_server.url(mariadb_server.new_database())
     store = ml.connect(url, create=True)

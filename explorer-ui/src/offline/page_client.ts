@@ -3,8 +3,9 @@
 import { AskError, canonical, type Client } from "../client.ts";
 import type { BigScene } from "../drawing/big_scene_data.ts";
 import { boxWidth } from "../drawing/node_shapes.ts";
-import type { Answers, Hit, Licence, Method, NodeAnswer, Overview, Params, PipelineAnswer, RunRow, SearchAnswer, Value } from "../protocol.ts";
+import type { Answers, DiffAnswer, Hit, Licence, Method, NodeAnswer, Overview, Params, PipelineAnswer, RunAnswer, RunRow, SearchAnswer, Value } from "../protocol.ts";
 import { valueText } from "../text.ts";
+import { compareNodes, compareRuns } from "./comparison.ts";
 import { GraphQuestions, type HeldGraph, type LineageQuestion } from "./held_graph.ts";
 
 const NOT_HELD = "This page does not hold that. mlmd-lineage explore STORE shows all of a store.";
@@ -62,6 +63,8 @@ export class PageClient implements Client {
         return this.pipeline(params);
       case "run":
         return this.held("run", { name: params["name"] });
+      case "diff":
+        return this.diff(params["a"] as string, params["b"] as string);
       case "search":
         return this.search(params["text"] as string, Number(params["limit"]));
       case "labels":
@@ -85,6 +88,16 @@ export class PageClient implements Client {
       default:
         throw new AskError(NOT_HELD);
     }
+  }
+
+  /** Compare two runs that the page holds with their steps, or two nodes. */
+  private diff(a: string, b: string): DiffAnswer {
+    if (a.startsWith("run:") && b.startsWith("run:")) {
+      const [one, other] = [a, b].map((key) => this.held("run", { name: key.slice(4) }) as RunAnswer) as [RunAnswer, RunAnswer];
+      return compareRuns(one, other);
+    }
+    const node = (key: string): NodeAnswer | null => this.data.nodes?.[key] ?? this.questions.node(key);
+    return compareNodes({ node }, this.known(a), this.known(b));
   }
 
   /** Return an answer that the page was given. */

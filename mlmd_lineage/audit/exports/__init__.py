@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.audit.exports import ml_bom, open_lineage, prov, ro_crate
+from mlmd_lineage.audit.exports import ml_bom, open_lineage, prov, ro_crate, spdx
 from mlmd_lineage.audit.exports.graph_content import content_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def export_files(graph: LineageGraph, source: str) -> dict[str, bytes]:
         ).encode(),
         "ml-bom.cdx.json": json_bytes(ml_bom.to_ml_bom(content)),
         f"ro-crate/{ro_crate.METADATA_FILE}": json_bytes(ro_crate.to_ro_crate(content)),
+        "spdx.json": json_bytes(spdx.to_spdx(content)),
         "lineage.graphml": graph.to_graphml().encode(),
         "lineage.dot": graph.to_dot().encode(),
     }

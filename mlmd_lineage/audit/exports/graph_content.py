@@ -58,12 +58,12 @@ class Node:
         """Its URI, None where it has none."""
         return self.facts.get("uri") or None
 
-    @property
+    @functools.cached_property
     def created(self) -> str | None:
         """When it was created, as ISO 8601 in UTC."""
         return iso_time(self.facts.get("create_time_since_epoch"))
 
-    @property
+    @functools.cached_property
     def updated(self) -> str | None:
         """When it was last changed."""
         return iso_time(self.facts.get("last_update_time_since_epoch"))
@@ -126,6 +126,10 @@ class GraphContent:
         'urn:mlmd-lineage:metadata.db:artifact:5'
         """
         return ":".join([self._urn, *(quoted(str(part)) for part in parts)])
+
+    def urn_of(self, key: str) -> str:
+        """Return the name of a node as a URN, the same that ``urn()`` gives of its kind and id."""
+        return f"{self._urn}:{key.replace('/', ':')}"
 
     @functools.cached_property
     def _urn(self) -> str:
@@ -232,6 +236,10 @@ def text_of(value: Any) -> str:
     plain = json_value(value)
     if isinstance(plain, str):
         return plain
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    if isinstance(plain, (int, float)):  # which is finite
+        return repr(plain)
     return json.dumps(plain, ensure_ascii=False, sort_keys=True)
 
 

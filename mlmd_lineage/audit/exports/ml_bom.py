@@ -21,7 +21,7 @@ VERSIONS = ("1.6", "1.7")
 
 _MODEL = re.compile(r"model", re.IGNORECASE)
 _NO_MODEL = re.compile(r"blessing|evaluation|resolver|schema|analysis|run", re.IGNORECASE)
-_METRIC = re.compile(
+METRIC = re.compile(
     r"accuracy|auc|loss|precision|recall|f1|score|error|mse|rmse|mae|metric", re.IGNORECASE
 )
 _TASK_TYPES = {"Pusher": "deploy", "Deployer": "deploy", "Evaluator": "test"}
@@ -105,7 +105,7 @@ def _component(node: Node, datasets: list[str]) -> dict[str, Any]:
             "name": printable(node.name),
         }
         if node.uri:
-            data["contents"] = {"url": _url(node.uri)}
+            data["contents"] = {"url": url_of(node.uri)}
         made["data"] = [data]
     return made
 
@@ -117,7 +117,7 @@ def _model_card(node: Node, datasets: list[str]) -> dict[str, Any]:
     metrics = [
         {"type": printable(name), "value": text_of(value)}
         for _, name, value in node.values()
-        if isinstance(value, float) and _METRIC.search(name)
+        if isinstance(value, float) and METRIC.search(name)
     ]
     if metrics:
         card["quantitativeAnalysis"] = {"performanceMetrics": metrics}
@@ -162,7 +162,7 @@ def _task(
 ) -> dict[str, Any]:
     made: dict[str, Any] = {
         "bom-ref": node.key,
-        "uid": content.urn(*node.key.split("/")),
+        "uid": content.urn_of(node.key),
         "name": printable(node.name),
         "taskTypes": [_TASK_TYPES.get(short_type(node.type), "build")],
         "properties": _properties(node),
@@ -179,7 +179,7 @@ def _task(
     return made | ({"outputs": [{"type": "artifact", **each} for each in given]} if given else {})
 
 
-def _url(uri: str) -> str:
+def url_of(uri: str) -> str:
     """Return a URI as one of RFC 3987, which MLMD's texts need not be."""
     from urllib.parse import quote
 

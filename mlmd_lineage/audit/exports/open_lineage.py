@@ -62,7 +62,7 @@ def to_openlineage(graph: GraphData | GraphContent, source: str | None = None) -
     """
     content = content_of(graph, source)
     inputs, outputs = content.inputs(), content.outputs()
-    artifacts = {node.key: node for node in content.artifacts}
+    datasets = {node.key: _dataset(content, node) for node in content.artifacts}
     runs = _containers(content, _RUN_TYPES)
     pipelines = _containers(content, _PIPELINE_TYPES)
     events: list[dict[str, Any]] = []
@@ -85,9 +85,9 @@ def to_openlineage(graph: GraphData | GraphContent, source: str | None = None) -
                     )
                 },
             },
-            "inputs": _datasets(content, inputs[node.key], artifacts),
+            "inputs": _datasets(inputs[node.key], datasets),
         }
-        made = {"outputs": _datasets(content, outputs[node.key], artifacts)}
+        made = {"outputs": _datasets(outputs[node.key], datasets)}
         start = node.created or node.updated or _NO_TIME
         events.append({"eventType": "START", "eventTime": start, **base, "outputs": []})
         state = node.facts.get("state")
@@ -151,10 +151,10 @@ def _facet(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _datasets(
-    content: GraphContent, edges: Iterable[Edge], artifacts: Mapping[str, Node]
+    edges: Iterable[Edge], datasets: Mapping[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the datasets of some events, each once."""
-    return [_dataset(content, artifacts[key]) for key in dict.fromkeys(e.artifact for e in edges)]
+    return [datasets[key] for key in dict.fromkeys(e.artifact for e in edges)]
 
 
 def _dataset(content: GraphContent, node: Node) -> dict[str, Any]:

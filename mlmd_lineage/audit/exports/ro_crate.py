@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.audit.exports.graph_content import content_of, text_of
+from mlmd_lineage.audit.exports.graph_content import content_of, quoted, text_of
 from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ def to_ro_crate(graph: GraphData | GraphContent, source: str | None = None) -> d
     values: list[dict[str, Any]] = []
     for node in content.executions:
         taken, made = (
-            [{"@id": _id(content, key)} for key in dict.fromkeys(e.artifact for e in edges)]
+            [{"@id": content.urn_of(key)} for key in dict.fromkeys(e.artifact for e in edges)]
             for edges in (inputs[node.key], outputs[node.key])
         )
         parameters = _values(content, node)
         values += parameters
         action: dict[str, Any] = {
-            "@id": _id(content, node.key),
+            "@id": content.urn_of(node.key),
             "@type": "CreateAction",
             "name": node.name,
             "instrument": {"@id": software[node.type]},
@@ -97,7 +97,7 @@ def to_ro_crate(graph: GraphData | GraphContent, source: str | None = None) -> d
         found = _values(content, node)
         values += found
         entity: dict[str, Any] = {
-            "@id": _id(content, node.key),
+            "@id": content.urn_of(node.key),
             "@type": "CreativeWork",
             "additionalType": node.type,
             "name": node.name,
@@ -112,7 +112,7 @@ def to_ro_crate(graph: GraphData | GraphContent, source: str | None = None) -> d
 def _root(content: GraphContent, software: list[str]) -> dict[str, Any]:
     name = f"Lineage of {content.start}" if content.start else "Lineage"
     where = f" in {content.source}" if content.source else ""
-    mentioned = [{"@id": _id(content, n.key)} for n in (*content.executions, *content.artifacts)]
+    mentioned = [{"@id": content.urn_of(n.key)} for n in (*content.executions, *content.artifacts)]
     return {
         "@id": "./",
         "@type": "Dataset",
@@ -125,19 +125,16 @@ def _root(content: GraphContent, software: list[str]) -> dict[str, Any]:
     }
 
 
-def _id(content: GraphContent, key: str) -> str:
-    return content.urn(*key.split("/"))
-
-
 def _values(content: GraphContent, node: Node) -> list[dict[str, Any]]:
     """Return the properties of a node as entities."""
     found = []
+    urn = content.urn_of(node.key)
     for kind, name, value in node.values():
         plain = json_value(value)
         simple = plain if isinstance(plain, (str, bool, int, float)) else text_of(value)
         found.append(
             {
-                "@id": content.urn(*node.key.split("/"), kind, name),
+                "@id": f"{urn}:{kind}:{quoted(name)}",
                 "@type": "PropertyValue",
                 "name": name,
                 "value": simple,

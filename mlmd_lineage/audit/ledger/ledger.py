@@ -8,9 +8,9 @@ last entry: a snapshot, or only hashes.
 from __future__ import annotations
 
 import base64
-import dataclasses
+import concurrent.futures
+import contextlib
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -20,8 +20,14 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.audit import signing
 from mlmd_lineage.audit.ledger import state_changes, state_files, store_state
+from mlmd_lineage.audit.ledger.entries import (
+    PAYLOAD_TYPE,
+    LedgerEntry,
+    LedgerReport,
+    content_of,
+    opened,
+)
 from mlmd_lineage.audit.records import canonical_json
-from mlmd_lineage.audit.records.changes import EVIDENCE, RecordChange, counted, frame
 from mlmd_lineage.config.atomic_files import locked, write_whole
 from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.archive_files import FolderFiles
@@ -30,83 +36,17 @@ from mlmd_lineage.snapshot import archive
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-    import pandas as pd
-
+    from mlmd_lineage.audit.records.changes import RecordChange
     from mlmd_lineage.audit.signing import Key
     from mlmd_lineage.snapshot.tables import Tables
 
-FORMAT = "mlmd-lineage ledger entry"
-FORMAT_VERSION = 1
-PAYLOAD_TYPE = "application/vnd.mlmd-lineage.ledger-entry+json"
 ENTRIES = "entries.jsonl"
 _SNAPSHOT = "snapshot"
-_MOST_EVIDENCE = 1_000
-"""How many changes an entry lists that only tampering explains."""
-_LONGEST_VALUE = 1_000
-"""How many characters of a value an entry shows."""
 _MOST_BYTES = 1 << 32
 _MOST_CHECKS = 5
 """How often a check begins anew because an entry was added meanwhile."""
-
-
-@dataclasses.dataclass(frozen=True)
-class LedgerEntry:
-    """An entry of a ledger.
-
-    Attributes:
-        number: Its number, from 1.
-        digest: The SHA-256 of its line, which the next entry names.
-        content: What it says: see ``docs/ledger.md``.
-        signed_by: The id of the key whose signature was verified; None where it is not signed, or
-            no key was given.
-    """
-
-    number: int
-    digest: str
-    content: Mapping[str, Any]
-    signed_by: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class LedgerReport:
-    """What a store became since the last entry of its ledger.
-
-    >>> report = ml.Ledger("ledger").check(store, key="public.pem")
-    >>> report.ok, report.counts
-    (True, {'added': 12, 'finished': 1, 'changed': 0, 'removed': 0})
-
-    Attributes:
-        problems: What is wrong with the ledger itself, each in a sentence.
-        changes: What changed in the store, in the order of the records.
-        entry: The last entry; None where there is none.
-        has_snapshot: Whether the old values were known.
-    """
-
-    problems: tuple[str, ...]
-    changes: tuple[RecordChange, ...]
-    entry: LedgerEntry | None
-    has_snapshot: bool
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many records there are of each kind of change."""
-        return counted(self.changes)
-
-    @property
-    def evidence(self) -> tuple[RecordChange, ...]:
-        """The changes that MLMD's own calls never bring about."""
-        return tuple(change for change in self.changes if change.kind in EVIDENCE)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the ledger is whole, and nothing was changed or removed."""
-        return not self.problems and not self.evidence
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the changes as a frame, like ``store.changes()``."""
-        return frame(self.changes)
 
 
 class Ledger:
@@ -150,16 +90,22 @@ class Ledger:
         with locked(self.path / ENTRIES), within(timeout):
             # Read under the lock: rows that were read before another entry would lack its own.
             tables = store.snapshot()
-            report, state = self._report(tables, None, signer)
-            if report.problems:
-                message = (
-                    f"Nothing is added to the ledger {self.path}, as it was damaged: "
-                    f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
-                )
-                raise errors.ConfigurationError(message)
-            number = 1 if report.entry is None else report.entry.number + 1
-            files = self._keep(number, tables, state, snapshot=snapshot)
-            content = _content(number, report, tables, state) | {"files": files}
+            with self._draft() as draft, concurrent.futures.ThreadPoolExecutor(1) as pool:
+                # The snapshot is written while the rows are hashed.
+                saved = pool.submit(_save_snapshot, tables, draft) if snapshot else None
+                report, state = self._report(tables, None, signer)
+                if report.problems:
+                    message = (
+                        f"Nothing is added to the ledger {self.path}, as it was damaged: "
+                        f"{'; '.join(report.problems)}. Restore it from a copy, or begin a new one."
+                    )
+                    raise errors.ConfigurationError(message)
+                number = 1 if report.entry is None else report.entry.number + 1
+                kept = state_files.to_files(state)
+                if saved is not None:
+                    kept |= saved.result()
+                files = self._keep(number, draft, kept)
+            content = content_of(number, report, tables, state) | {"files": files}
             self._append(canonical_json.dumps(content).encode(), signer)
             self._forget(number)
         return report
@@ -227,7 +173,7 @@ class Ledger:
         previous = ""
         for number, line in enumerate(lines, 1):
             try:
-                content, keyid = _opened(line, key)
+                content, keyid = opened(line, key)
             except signing.SignatureError as error:
                 problems.append(f"entry {number} cannot be trusted: {error}")
                 content, keyid = {}, None
@@ -273,7 +219,7 @@ class Ledger:
         """Return whether a signer's key signed the last entry."""
         lines = self._entries().splitlines()
         try:
-            return bool(lines) and bool(_opened(lines[-1], signer.public_key)[1])
+            return bool(lines) and bool(opened(lines[-1], signer.public_key)[1])
         except signing.SignatureError:
             return False
 
@@ -310,36 +256,40 @@ class Ledger:
             raise ValueError(message)
         return raw
 
-    def _keep(
-        self,
-        number: int,
-        tables: Tables,
-        state: Mapping[str, store_state.KindState],
-        *,
-        snapshot: bool,
-    ) -> dict[str, str]:
-        """Write what is kept with an entry, and return its files with their SHA-256."""
-        target = self._folder(number)
+    @contextlib.contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """Have a folder filled that is removed again, unless it was renamed.
+
+        Raises:
+            ConfigurationError: It cannot be written.
+        """
+        draft = None
         try:
-            shutil.rmtree(target, ignore_errors=True)  # of an add that was interrupted
-            draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=self.path))
-            try:
-                content = state_files.to_files(state)
-                for name, raw in content.items():
-                    (draft / name).write_bytes(raw)
-                if snapshot:
-                    saved = archive.save(tables, draft / _SNAPSHOT, indexes=False)
-                    content[f"{_SNAPSHOT}/{MANIFEST}"] = (saved / MANIFEST).read_bytes()
-                files = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
-                draft.chmod(0o755)
-                draft.rename(target)
-            except BaseException:
-                shutil.rmtree(draft, ignore_errors=True)
-                raise
+            draft = Path(tempfile.mkdtemp(prefix=".state.", dir=self.path))
+            yield draft
         except OSError as error:
             message = f"The ledger {self.path} cannot be written: {error.strerror or error}."
             raise errors.ConfigurationError(message) from None
-        return files
+        finally:
+            if draft is not None:
+                shutil.rmtree(draft, ignore_errors=True)
+
+    def _keep(self, number: int, draft: Path, content: Mapping[str, bytes]) -> dict[str, str]:
+        """Keep a draft with an entry, and return its files with their SHA-256.
+
+        Args:
+            number: The number of the entry.
+            draft: The folder, in which a snapshot is already.
+            content: The files, by their names.
+        """
+        target = self._folder(number)
+        for name, raw in content.items():
+            if not name.startswith(_SNAPSHOT):
+                (draft / name).write_bytes(raw)
+        draft.chmod(0o755)
+        shutil.rmtree(target, ignore_errors=True)  # of an add that was interrupted
+        draft.rename(target)
+        return {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
 
     def _append(self, payload: bytes, signer: signing.Signer | None) -> None:
         if signer is not None:
@@ -378,66 +328,14 @@ _UNUSABLE = (errors.MLMDLineageError, OSError, ValueError, KeyError, TypeError)
 """The errors of files that were kept with an entry and were changed."""
 
 
+def _save_snapshot(tables: Tables, draft: Path) -> dict[str, bytes]:
+    """Write a snapshot into a folder, and return its manifest, which has the others' hashes."""
+    folder = draft / _SNAPSHOT
+    folder.mkdir()
+    archive.write(tables, folder, indexes=False)
+    return {f"{_SNAPSHOT}/{MANIFEST}": (folder / MANIFEST).read_bytes()}
+
+
 def _unusable(entry: LedgerEntry, error: Exception) -> str:
     told = str(error) or type(error).__name__
     return f"what was kept with entry {entry.number} cannot be used: {told}"
-
-
-def _opened(line: bytes, key: Any) -> tuple[dict[str, Any], str | None]:
-    """Return what an entry says, and the id of the key that signed it.
-
-    Raises:
-        SignatureError: It is no entry, or was not signed with the key.
-    """
-    if key is not None:
-        signed = signing.opened(line, key, PAYLOAD_TYPE)
-        payload, keyid = signed.payload, signed.keyids[0]
-    else:
-        _, payload = signing.payload_of(line, PAYLOAD_TYPE)
-        keyid = None
-    try:
-        content = json.loads(payload)
-        known = (content["format"], content["format_version"]) == (FORMAT, FORMAT_VERSION)
-        complete = isinstance(content["root"], str) and isinstance(content["files"], dict)
-        complete = complete and isinstance(content["trees"], dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        known = complete = False
-    if not known or not complete:
-        message = "it is no entry of a ledger, or one of a later release"
-        raise signing.SignatureError(message)
-    return content, keyid
-
-
-def _content(
-    number: int,
-    report: LedgerReport,
-    tables: Tables,
-    state: Mapping[str, store_state.KindState],
-) -> dict[str, Any]:
-    """Return what an entry says, but for the files that are kept."""
-    evidence = report.evidence
-    return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "number": number,
-        "previous": report.entry.digest if report.entry else "",
-        "source": tables.source,
-        "schema_version": tables.schema_version,
-        "taken_at": tables.taken_at.isoformat(timespec="milliseconds"),
-        "root": store_state.root_of(state),
-        "trees": {
-            kind: {"records": found.records, "root": found.root} for kind, found in state.items()
-        },
-        "changes": report.counts,
-        "evidence": [_shown(change) for change in evidence[:_MOST_EVIDENCE]],
-        "evidence_left_out": max(0, len(evidence) - _MOST_EVIDENCE),
-    }
-
-
-def _shown(change: RecordChange) -> dict[str, Any]:
-    """Return a change as an entry lists it, its values shortened."""
-    found: dict[str, Any] = dataclasses.asdict(change)
-    for name in ("old", "new"):
-        if found[name] is not None and len(found[name]) > _LONGEST_VALUE:
-            found[name] = f"{found[name][:_LONGEST_VALUE]}…"
-    return found

@@ -78,7 +78,7 @@ def from_files(files: Mapping[str, bytes]) -> dict[str, KindState]:
     Raises:
         ValueError, KeyError, TypeError: They are not such files.
     """
-    table = pq.read_table(pa.BufferReader(files[LEAVES]), schema=_SCHEMA)
+    table = pq.ParquetFile(pa.BufferReader(files[LEAVES])).read().cast(_SCHEMA)
     opened: dict[str, dict[int, str]] = {}
     for line in files[OPEN].decode().splitlines(keepends=True):
         record = json.loads(line)

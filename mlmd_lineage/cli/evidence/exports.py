@@ -26,6 +26,7 @@ class ExportFormat(str, enum.Enum):
     openlineage = "openlineage"
     ml_bom = "ml-bom"
     ro_crate = "ro-crate"
+    spdx = "spdx"
     graphml = "graphml"
     dot = "dot"
 
@@ -104,7 +105,7 @@ def _export(  # noqa: PLR0913 - the options of one command
 
 def _text(trace: Trace, source: str, to: ExportFormat, version: str) -> str:
     from mlmd_lineage.audit import exports
-    from mlmd_lineage.audit.exports import ml_bom, open_lineage, prov, ro_crate
+    from mlmd_lineage.audit.exports import ml_bom, open_lineage, prov, ro_crate, spdx
 
     if to is ExportFormat.graphml:
         return trace.to_graphml()
@@ -116,5 +117,9 @@ def _text(trace: Trace, source: str, to: ExportFormat, version: str) -> str:
         return "".join(open_lineage.event_lines(open_lineage.to_openlineage(trace, source)))
     if to is ExportFormat.ml_bom:
         return exports.json_bytes(ml_bom.to_ml_bom(trace, source, version=version)).decode()
-    made = prov.to_prov if to is ExportFormat.prov else ro_crate.to_ro_crate
-    return exports.json_bytes(made(trace, source)).decode()
+    made = {
+        ExportFormat.prov: prov.to_prov,
+        ExportFormat.ro_crate: ro_crate.to_ro_crate,
+        ExportFormat.spdx: spdx.to_spdx,
+    }
+    return exports.json_bytes(made[to](trace, source)).decode()

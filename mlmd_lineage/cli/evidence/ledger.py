@@ -17,7 +17,7 @@ from mlmd_lineage.cli.evidence.bundles import FOUND, KEY_HELP, PUBLIC_KEY_HELP
 from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
-    from mlmd_lineage.audit.ledger.ledger import LedgerReport
+    from mlmd_lineage.audit.ledger.entries import LedgerReport
 
 _FEW_ADDITIONS = 20
 _LONGEST = 200

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage import deadline, errors
+from mlmd_lineage import deadline
 from mlmd_lineage.lineage import event_order, graph_tables, keys
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
@@ -105,9 +105,8 @@ class FetchedWalk:
         ):
             raise not_yet(node_key, moment, self._session.source)
         other = _OTHER[kind]
-        hint = f" There is an {other}/{number}." if self._is_there(other, number) else ""
-        message = f"There is no {kind}/{number} in {self._session.source}.{hint}"
-        raise errors.NotFoundError(message)
+        is_there = self._is_there(other, number)
+        raise keys.no_such_node(kind, number, self._session.source, is_there=is_there)
 
     def _is_there(self, kind: str, number: int) -> bool:
         """Tell whether a node exists: it has a row, or else an event names it."""

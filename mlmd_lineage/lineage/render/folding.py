@@ -173,19 +173,18 @@ def _refined(
 
     In a graph so deep that many rounds do not settle it, nothing is equal.
     """
-    around: list[set[tuple[bool, int, int]]] = [set() for _ in colours]
+    # Of each neighbour, a number that is as good as (side, role, its colour): that less its colour.
+    size = len(colours)
+    around: list[set[tuple[int, int]]] = [set() for _ in colours]
     for source, target, role in edges:
-        around[source].add((True, role, target))
-        around[target].add((False, role, source))
+        around[source].add((2 * role * size, target))
+        around[target].add(((2 * role + 1) * size, source))
     numbers = _numbered(colours)
     for _ in range(min(_ROUNDS, _LOOKS // (len(colours) + 1) + 1)):
         refined = _numbered(
             [
-                (
-                    number,
-                    frozenset((side, role, numbers[other]) for side, role, other in around[at]),
-                )
-                for at, number in enumerate(numbers)
+                (number, frozenset([kind + numbers[other] for kind, other in neighbours]))
+                for number, neighbours in zip(numbers, around, strict=True)
             ]
         )
         if max(refined, default=0) == max(numbers, default=0):

@@ -83,6 +83,8 @@ def printable(text: str) -> str:
 
     Tabs and line ends stay.
     """
+    if text.isprintable():  # as nearly every text is, and quick to tell
+        return text
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

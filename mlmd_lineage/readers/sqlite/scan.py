@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A view or a virtual table may run for ever, and may call what a stranger chose; its type in the
-# schema may be false (https://www.sqlite.org/schematab.html). Generated columns are not listed.
+# A view or a virtual table may run for ever, and may call functions that the file's maker chose;
+# its type in the schema may be false (https://www.sqlite.org/schematab.html). Generated columns
+# are not listed.
 _COLUMNS = """
     SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p
     WHERE m.type = 'table' AND m.rootpage > 0 AND m.sql LIKE 'CREATE TABLE%'

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _CHUNK = 1 << 20
+# Without O_NONBLOCK, opening a named pipe waits for its writer; Windows alone has O_BINARY.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_TRIES = 3
+"""How often a file is read that changes meanwhile."""
 
 
 class DigestError(errors.MLMDLineageError):
@@ -78,16 +82,36 @@ def _local_file(path: str) -> str:
     known = digest_cache.known(path, status)
     if known is not None:
         return known
+    for _ in range(_TRIES):
+        found, is_whole = _read(path)
+        if is_whole:
+            return found
+    message = f"{path} was changed each time that it was read. Let what writes it end first."
+    raise DigestError(message)
+
+
+def _read(path: str) -> tuple[str, bool]:
+    """Return the digest of a file, and whether the file stayed as it was while it was read."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:  # noqa: PTH123 - a text
-        before = os.fstat(file.fileno())
-        while part := file.read(_CHUNK):
+    descriptor = os.open(path, _FLAGS)
+    with os.fdopen(descriptor, "rb") as file:
+        before = os.fstat(descriptor)
+        left = before.st_size + 1 if stat.S_ISREG(before.st_mode) else 0
+        # A file that grows as fast as it is read has no end.
+        while left and (part := file.read(min(_CHUNK, left))):
             digest.update(part)
-        after = os.fstat(file.fileno())
+            left -= len(part)
+        after = os.fstat(descriptor)
+    there = os.stat(path)  # noqa: PTH116 - a text
+    is_whole = _same(before, after) and _same(before, there) and stat.S_ISREG(there.st_mode)
     found = digest.hexdigest()
-    if digest_cache.identity(before) == digest_cache.identity(after):
+    if is_whole:
         digest_cache.keep(path, after, found)
-    return found
+    return found, is_whole
+
+
+def _same(before: os.stat_result, after: os.stat_result) -> bool:
+    return digest_cache.identity(before) == digest_cache.identity(after)
 
 
 def _folder(files: Iterable[tuple[str, str]]) -> str:

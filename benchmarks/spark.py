@@ -1,0 +1,251 @@
+"""Questions about many nodes on Apache Spark, local[2], beside the same in one process.
+
+    python benchmarks/spark.py                     # S and M: 10 and 100 thousand executions
+    python benchmarks/spark.py --size L            # a million
+    python benchmarks/spark.py --size L --times 4  # its tables four times over, with other ids
+
+Every way of one size is a fresh process. In local mode the driver and its executor are one Java
+process, and tasks run in Python processes below it; the peak of each is looked at every 50 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import shape
+import sinks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_APART = 1 << 30
+_STARTS = 100
+_TICKS = os.sysconf("SC_CLK_TCK")
+SPARK_TASKS = ("components", "downstream", "impact", "runs", "steps", "findings")
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Measure questions on Apache Spark.")
+    parser.add_argument("--size", choices=shape.SIZES, nargs="*", default=["S", "M"])
+    parser.add_argument("--times", type=int, default=1, help="how often the tables are taken")
+    parser.add_argument("--memory", default="2g", help="of the Java process")
+    parser.add_argument("--only", nargs="*", choices=SPARK_TASKS, default=SPARK_TASKS)
+    parser.add_argument("--no-spark", action="store_true")
+    parser.add_argument("--no-one-process", action="store_true")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "mlmd_lineage-benchmarks"
+    )
+    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        way, archive, tasks = options.run
+        _run(way, archive, tasks.split(","), options)
+        return
+    for size in options.size:
+        archive = _archive(options.cache, size)
+        ways = [] if options.no_spark else ["spark"]
+        ways += [] if options.no_one_process or options.times > 1 else ["one process"]
+        for way in ways:
+            command = [sys.executable, __file__, "--run", way, str(archive), ",".join(options.only)]
+            command += ["--times", str(options.times), "--memory", options.memory]
+            print(f"\n{size} x {options.times}, {way}", flush=True)
+            subprocess.run(command, check=True)
+
+
+def _archive(cache: Path, size: str) -> Path:
+    import mlmd_lineage as ml
+
+    folder = cache / f"archive_{size}_v{shape.VERSION}"
+    if not folder.exists():
+        store = cache / f"mlmd_{size}_v{shape.VERSION}.db"
+        if not store.exists():
+            cache.mkdir(parents=True, exist_ok=True)
+            sinks.load_sqlite(store, shape.SIZES[size])
+        ml.connect(store).snapshot().save(folder)
+    return folder
+
+
+def _run(way: str, archive: str, tasks: list[str], options: argparse.Namespace) -> None:
+    watch = _Watch()
+    for name, task in (_on_spark if way == "spark" else _alone)(archive, options).items():
+        if name in tasks or name == "open":
+            cpu, start = _cpu(), time.perf_counter()
+            count = task()
+            found = {
+                "task": name,
+                "seconds": round(time.perf_counter() - start, 2),
+                "cpu": round(_cpu() - cpu, 2),
+                "rows": count,
+                **watch.peaks(),
+            }
+            print(json.dumps(found), flush=True)
+    watch.stop()
+
+
+def _starts(archive: str) -> list[str]:
+    """Return artifacts from the whole of the store."""
+    import mlmd_lineage as ml
+
+    graph = ml.connect(archive).lineage().index
+    ids = graph.artifact_ids[:: max(1, graph.artifacts // _STARTS)]
+    return [f"artifact/{number}" for number in ids[:_STARTS].tolist()]
+
+
+def _on_spark(archive: str, options: argparse.Namespace) -> dict[str, Callable[[], int]]:
+    from pyspark.sql import SparkSession
+
+    from mlmd_lineage import spark
+
+    starts = _starts(archive)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    held: dict[str, Any] = {}
+
+    def open_() -> int:
+        builder = SparkSession.builder.master("local[2]")
+        for name, value in {
+            "spark.driver.memory": options.memory,
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.sql.shuffle.partitions": "16",
+        }.items():
+            builder = builder.config(name, value)
+        session = builder.getOrCreate()
+        session.sparkContext.setLogLevel("OFF")
+        store = spark.connect(archive, session=session)
+        held["store"] = spark.SparkStore(_several(store.tables, options.times))
+        return 0
+
+    def frame(name: str) -> int:
+        return _written(getattr(held["store"].frames, name)())
+
+    return {
+        "open": open_,
+        "components": lambda: held["store"].components().count(),
+        "downstream": lambda: _written(held["store"].downstream(starts)),
+        "impact": lambda: _written(held["store"].impact(starts).rows),
+        "runs": lambda: frame("runs"),
+        "steps": lambda: frame("steps"),
+        "findings": lambda: _written(held["store"].findings),
+    }
+
+
+def _written(rows: Any) -> int:
+    """Have all rows made; return how many there are."""
+    # A count alone would leave columns out.
+    kept = rows.localCheckpoint()
+    return int(kept.count())
+
+
+def _several(tables: Any, times: int) -> Any:
+    """Return tables several times over, with ids of their own."""
+    import dataclasses
+
+    from pyspark.sql import functions as f
+
+    from mlmd_lineage.spark.packed_rows import TYPE_TABLES
+
+    if times == 1:
+        return tables
+    frames = {}
+    for name, rows in tables.frames.items():
+        whole = rows
+        for number in range(1, 1 if name in TYPE_TABLES else times):
+            shifted = [
+                (f.col(c) + number * _APART).alias(c)
+                if c == "id" or (c.endswith("_id") and c not in {"type_id", "external_id"})
+                else f.col(c)
+                for c in rows.columns
+            ]
+            whole = whole.union(rows.select(*shifted))
+        frames[name] = whole
+    return dataclasses.replace(tables, frames=frames)
+
+
+def _alone(archive: str, _: argparse.Namespace) -> dict[str, Callable[[], int]]:
+    import mlmd_lineage as ml
+
+    starts = _starts(archive)
+    held: dict[str, Any] = {}
+
+    def open_() -> int:
+        held["store"] = ml.connect(archive)
+        held["graph"] = held["store"].lineage()
+        return len(held["graph"])
+
+    return {
+        "open": open_,
+        "downstream": lambda: sum(len(held["graph"].downstream(n).nodes) for n in starts),
+        "impact": lambda: sum(len(held["store"].impact(n)) for n in starts),
+        "runs": lambda: len(held["store"].frames.runs()),
+        "steps": lambda: len(held["store"].frames.steps()),
+        "findings": lambda: len(held["store"].findings),
+    }
+
+
+def _below() -> dict[int, tuple[str, int, float]]:
+    """Return this process and all below it: the name, the memory in MB, the processor time."""
+    found, parents = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_text(encoding="utf-8")
+            except OSError:
+                continue
+            name, _, rest = text[text.index("(") + 1 :].rpartition(")")
+            fields = rest.split()
+            cpu = sum(map(int, fields[11:13])) / _TICKS
+            number = int(entry.name)
+            found[number] = name, int(fields[21]) * 4096 // 1_000_000, cpu
+            parents[number] = int(fields[1])
+    chosen = {os.getpid()}
+    for _ in range(4):
+        chosen |= {number for number, parent in parents.items() if parent in chosen}
+    return {number: found[number] for number in chosen if number in found}
+
+
+def _cpu() -> float:
+    return sum(cpu for _, _, cpu in _below().values())
+
+
+class _Watch:
+    """The peaks of the memory of this process, of Java, and of the Python processes below it."""
+
+    def __init__(self) -> None:
+        self._peaks = {"driver_mb": 0, "java_mb": 0, "tasks_mb": 0}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking."""
+        self._over.set()
+        self._thread.join()
+
+    def peaks(self) -> dict[str, int]:
+        """Return the peaks since the last call."""
+        found, self._peaks = self._peaks, dict.fromkeys(self._peaks, 0)
+        return found
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            now = dict.fromkeys(self._peaks, 0)
+            for number, (name, memory, _) in _below().items():
+                kind = "java_mb" if name.startswith("java") else "tasks_mb"
+                now["driver_mb" if number == os.getpid() else kind] += memory
+            self._peaks = {kind: max(now[kind], peak) for kind, peak in self._peaks.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Frames of runs, steps, parameters and metrics: the code of one machine on parts of a store.
+
+A part has whole runs, and all that is in one context with them: the runs of a pipeline. Its rows
+are made as on one machine; the order of the pipelines among each other is found at the end.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.post_execution import frame_rows
+from mlmd_lineage.post_execution.frames import StoreFrames
+from mlmd_lineage.post_execution.loading.run_index import RunIndex
+from mlmd_lineage.post_execution.loading.store_image import StoreImage
+from mlmd_lineage.snapshot.columns import TEXT
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS
+from mlmd_lineage.snapshot.json_values import json_value
+from mlmd_lineage.snapshot.tables import Tables
+from mlmd_lineage.spark import answer_rows
+from mlmd_lineage.spark.components import kept
+from mlmd_lineage.spark.packed_rows import MARKS, pack
+from mlmd_lineage.spark.part_rows import (
+    artifacts_of,
+    events_of,
+    members_of,
+    node_rows,
+    paths_of,
+    rival_rows,
+)
+from mlmd_lineage.spark.parts import answered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+    from mlmd_lineage.post_execution.loading.run_membership import RunMembership
+    from mlmd_lineage.spark.spark_tables import SparkTables
+
+FRAMES: dict[str, dict[str, Any]] = {
+    "runs": frame_rows.RUNS,
+    "steps": frame_rows.STEPS,
+    "parameters": frame_rows.PARAMETERS,
+    "metrics": frame_rows.METRICS,
+}
+_ORDER = {
+    "_phase": "bigint",
+    "_first": "bigint",
+    "_place": "bigint",
+    "_created": "bigint",
+    "_run_id": "bigint",
+    "_execution": "bigint",
+    "_row": "bigint",
+}
+"""What orders rows: the first three a run's pipeline, the next a run in it, the last its rows."""
+
+
+class SparkFrames:
+    """A store's runs, steps, parameters and metrics as Spark DataFrames.
+
+    >>> frames = store.frames
+    >>> frames.runs().groupBy("pipeline_name", "status").count().show()
+
+    Columns, rows and their order are those of ``store.frames`` on one machine, with indexes as
+    columns; the values of parameters are JSON.
+    """
+
+    def __init__(self, tables: SparkTables, parts: Callable[[], DataFrame]) -> None:
+        """Take tables, and what returns the part of each node; ``SparkStore.frames`` makes it."""
+        self._tables = tables
+        self._parts = parts
+
+    def runs(self) -> DataFrame:
+        """Return the runs, by pipelines, each from the oldest to the newest."""
+        return self._frame("runs")
+
+    def steps(self) -> DataFrame:
+        """Return the steps of all runs, each run's in topological order."""
+        return self._frame("steps")
+
+    def parameters(self) -> DataFrame:
+        """Return the parameters of all steps; ``value`` is JSON."""
+        return self._frame("parameters")
+
+    def metrics(self) -> DataFrame:
+        """Return the scalar metrics of all steps."""
+        return self._frame("metrics")
+
+    def __repr__(self) -> str:
+        return f"<SparkFrames: {', '.join(f'{name}()' for name in FRAMES)}>"
+
+    def _frame(self, name: str) -> DataFrame:
+        columns = columns_of(name)
+        task = functools.partial(
+            answer, name=name, types=self._tables.types, writing_types=self._writing_types
+        )
+        found = answered(self._rows, task, {**columns, **_ORDER})
+        return _in_order(found).select(*columns)
+
+    @functools.cached_property
+    def _rows(self) -> list[DataFrame]:
+        nodes, tables = self._parts(), self._tables
+        events = kept(events_of(tables, nodes, "execution"))
+        own = node_rows(tables, nodes, ("execution", "context"))
+        by_context = members_of(tables, nodes, ("Association", "ParentContext"))
+        return [
+            *own,
+            *by_context,
+            pack(events, "Event"),
+            paths_of(tables, events),
+            *rival_rows(tables, events, nodes),
+            *artifacts_of(tables, events, nodes),
+        ]
+
+    @functools.cached_property
+    def _writing_types(self) -> frozenset[int]:
+        """The types of the executions that wrote artifacts, anywhere in the store."""
+        from pyspark.sql import functions as f
+
+        outputs = self._tables["Event"].where(
+            f.col("type").isin([int(kind) for kind in OUTPUT_EVENTS])
+        )
+        writers = outputs.select(f.col("execution_id").alias("id")).distinct()
+        found = self._tables["Execution"].join(writers, "id", "left_semi")
+        types = found.select("type_id").distinct().collect()
+        return frozenset(row[0] for row in types if row[0] is not None)
+
+
+def columns_of(name: str) -> dict[str, str]:
+    """Return the columns of a frame with Spark's types."""
+    return {column: _spark_type(dtype) for column, dtype in FRAMES[name].items()}
+
+
+def _spark_type(dtype: Any) -> str:
+    if dtype is object or dtype is TEXT:
+        return "string"
+    name = str(dtype)
+    known = {"Int64": "bigint", "Float64": "double", "boolean": "boolean"}
+    return known.get(name, "timestamp" if name.startswith("datetime64") else "string")
+
+
+def answer(
+    held: dict[str, pa.Table],
+    *,
+    name: str,
+    types: Mapping[str, pa.Table],
+    writing_types: frozenset[int],
+) -> Iterator[pa.RecordBatch]:
+    """Return the rows of a frame for a part.
+
+    Args:
+        held: The rows of the part; the executions that are marked belong to others.
+        name: Which frame.
+        types: The tables of types.
+        writing_types: The types of the executions that wrote artifacts.
+    """
+    others = {f"execution/{number >> 2}" for number in held.pop(MARKS)["node"].to_pylist()}
+    tables = Tables({**types, **held})
+    frame = getattr(StoreFrames.of(tables).with_writing_types(writing_types), name)()
+    frame = frame.reset_index() if frame.index.name else frame
+    frame = frame[~frame["run"].isin(others)]
+    if name == "parameters":
+        texts = [json.dumps(json_value(value), ensure_ascii=False) for value in frame["value"]]
+        frame = frame.assign(value=texts)
+    membership = RunIndex(StoreImage(tables), dialects()).membership
+    frame = frame.assign(**_order_of(frame, membership, others))
+    yield answer_rows.batch(frame, {**columns_of(name), **_ORDER})
+
+
+def _order_of(
+    frame: pd.DataFrame, membership: RunMembership, others: Collection[str]
+) -> dict[str, list[int]]:
+    """Return the columns that order rows; runs of others do not count."""
+    pipelines = {
+        key: membership.first_of(pipeline, others) for key, pipeline in membership.pipelines.items()
+    }
+    made: dict[str, list[int]] = {column: [] for column in _ORDER}
+    for number, (run, pipeline) in enumerate(zip(frame["run"], frame["pipeline"], strict=True)):
+        executions = membership.runs[run].executions
+        values = (
+            *pipelines[pipeline],
+            *membership.age(run),
+            min(executions, default=0),
+            number,
+        )
+        for column, value in zip(_ORDER, values, strict=True):
+            made[column].append(value)
+    return made
+
+
+def _in_order(rows: DataFrame) -> DataFrame:
+    """Return rows in their order; a pipeline without a context may be in several parts."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as f
+
+    first = f.struct("_phase", "_first", "_place")
+    earliest = f.min(first).over(Window.partitionBy("pipeline"))
+    placed = rows.withColumn("_pipeline", earliest)
+    return placed.orderBy("_pipeline", "_created", "_run_id", "_execution", "_row")

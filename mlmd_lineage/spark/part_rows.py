@@ -1,0 +1,160 @@
+"""The rows that parts of a store consist of, packed: those of their nodes, and what these need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS
+from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
+from mlmd_lineage.snapshot.tables import KINDS
+from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
+from mlmd_lineage.spark.node_numbers import numbers, of_kind
+from mlmd_lineage.spark.packed_rows import MARKS, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+    from mlmd_lineage.spark.spark_tables import SparkTables
+
+_OF_GRAPH = (ORIGINAL, SOURCE, STATE_PROPERTY)
+"""The properties without which a graph would show other states and times."""
+
+
+def node_rows(
+    tables: SparkTables,
+    nodes: DataFrame,
+    kinds: Sequence[str],
+    *,
+    properties: Sequence[str] | None = None,
+) -> list[DataFrame]:
+    """Return the rows of nodes and of their properties.
+
+    Args:
+        tables: The tables.
+        nodes: Columns ``node`` and ``part``.
+        kinds: The kinds of nodes.
+        properties: The names of the properties; None for all.
+    """
+    from pyspark.sql import functions as f
+
+    made = []
+    for name in kinds:
+        kind = KINDS[name]
+        made.append(pack(tables[kind.table].join(of_kind(nodes, name, "id"), "id"), kind.table))
+        values = tables[kind.properties]
+        if properties is not None:
+            values = values.where(f.col("name").isin(list(properties)))
+        owners = of_kind(nodes, name, kind.id_column)
+        made.append(pack(values.join(owners, kind.id_column), kind.properties))
+    return made
+
+
+def graph_rows(tables: SparkTables, nodes: DataFrame) -> list[DataFrame]:
+    """Return the rows that the lineage graphs of parts are built from.
+
+    Args:
+        tables: The tables.
+        nodes: Columns ``node`` and ``part``: components by events.
+    """
+    made = node_rows(tables, nodes, ("artifact", "execution"), properties=_OF_GRAPH)
+    return [*made, pack(events_of(tables, nodes, "artifact"), "Event")]
+
+
+def events_of(tables: SparkTables, nodes: DataFrame, kind: str) -> DataFrame:
+    """Return the events of the artifacts, or of the executions, of parts."""
+    column = KINDS[kind].id_column
+    return tables["Event"].join(of_kind(nodes, kind, column), column)
+
+
+def paths_of(tables: SparkTables, events: DataFrame) -> DataFrame:
+    """Return the packed rows of the paths of events, given with their parts."""
+    owners = events.select(events["id"].alias("event_id"), "part")
+    return pack(tables["EventPath"].join(owners, "event_id"), "EventPath")
+
+
+def contexts_of(tables: SparkTables, nodes: DataFrame) -> list[DataFrame]:
+    """Return the rows of the contexts that hold nodes of parts, and of all contexts above those.
+
+    A part has only those of a context's members that are nodes of the part.
+    """
+    from pyspark.sql import functions as f
+
+    made, held = [], None
+    for name in ("artifact", "execution"):
+        kind = KINDS[name]
+        assert kind.membership is not None
+        rows = tables[kind.membership].join(of_kind(nodes, name, kind.id_column), kind.id_column)
+        made.append(pack(rows, kind.membership))
+        found = rows.select("part", f.col("context_id").alias("id"))
+        held = found if held is None else held.union(found)
+    assert held is not None
+    contexts = held.distinct()
+    pairs = tables["ParentContext"].select(
+        f.col("context_id").alias("id"), f.col("parent_context_id").alias("above")
+    )
+    new = contexts
+    while not tables.has_no_parents:
+        above = new.join(pairs, "id").select("part", f.col("above").alias("id")).distinct()
+        new = above.join(contexts, ["part", "id"], "left_anti").localCheckpoint()
+        if new.isEmpty():
+            break
+        contexts = contexts.union(new).localCheckpoint()
+    numbered = contexts.select(numbers("context", f.col("id")).alias("node"), "part")
+    made += node_rows(tables, numbered, ("context",))
+    children = contexts.select(f.col("id").alias("context_id"), "part")
+    return [*made, pack(tables["ParentContext"].join(children, "context_id"), "ParentContext")]
+
+
+def members_of(tables: SparkTables, nodes: DataFrame, names: Sequence[str]) -> list[DataFrame]:
+    """Return what is in the contexts that are nodes of parts.
+
+    Args:
+        tables: The tables.
+        nodes: Columns ``node`` and ``part``.
+        names: The tables that say so: ``Association``, ``Attribution`` and ``ParentContext``.
+    """
+    contexts = of_kind(nodes, "context", "context_id")
+    return [pack(tables[name].join(contexts, "context_id"), name) for name in names]
+
+
+def rival_rows(tables: SparkTables, events: DataFrame, nodes: DataFrame) -> list[DataFrame]:
+    """Return the outputs by which other parts' executions wrote artifacts of a part's events.
+
+    Which event counts as that of the producer depends on them. Those executions come without
+    their contexts, and are marked, as they are no steps of the part.
+
+    Args:
+        tables: The tables.
+        events: The events of the executions of parts.
+        nodes: Columns ``node`` and ``part``.
+    """
+    from pyspark.sql import functions as f
+
+    touched = events.select("artifact_id", "part").distinct()
+    own = of_kind(nodes, "execution", "execution_id")
+    outputs = tables["Event"].where(f.col("type").isin([int(kind) for kind in OUTPUT_EVENTS]))
+    claims = outputs.join(touched, "artifact_id").join(own, ["execution_id", "part"], "left_anti")
+    others = claims.select(
+        numbers("execution", f.col("execution_id")).alias("node"), "part"
+    ).distinct()
+    marked = pack(others.withColumn("mark", f.lit(None)), MARKS)
+    rows = node_rows(tables, others, ("execution",), properties=_OF_GRAPH)
+    return [pack(claims, "Event"), marked, *rows]
+
+
+def artifacts_of(tables: SparkTables, events: DataFrame, nodes: DataFrame) -> list[DataFrame]:
+    """Return the rows of the artifacts of a part's events, and of those attributed to its contexts.
+
+    Args:
+        tables: The tables.
+        events: The events of the executions of parts.
+        nodes: Columns ``node`` and ``part``.
+    """
+    from pyspark.sql import functions as f
+
+    attributed = tables["Attribution"].join(of_kind(nodes, "context", "context_id"), "context_id")
+    ids = events.select("artifact_id", "part").union(attributed.select("artifact_id", "part"))
+    found = ids.distinct().select(numbers("artifact", f.col("artifact_id")).alias("node"), "part")
+    return [pack(attributed, "Attribution"), *node_rows(tables, found, ("artifact",))]

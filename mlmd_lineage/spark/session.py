@@ -1,0 +1,107 @@
+"""Spark sessions: the one that is running, or a new one on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from mlmd_lineage import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pyspark.sql import SparkSession
+
+_LONGEST = 500
+_SUBMITTED = "PYSPARK_GATEWAY_PORT"
+"""The variable that ``spark-submit`` sets in the programs that it starts."""
+_LOCAL = {
+    "spark.master": "local[*]",
+    "spark.app.name": "mlmd-lineage",
+    # What runs on this machine only listens to nobody else.
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+def session_of(given: SparkSession | None = None, jars: Collection[str] = ()) -> SparkSession:
+    """Return a Spark session: the given one, the one that is running, or a new one.
+
+    A new one takes its settings from ``spark-submit`` where that started the program; otherwise it
+    uses all cores of this machine.
+
+    Args:
+        given: One that is there.
+        jars: The files of JDBC drivers, for a new one.
+
+    Raises:
+        ConfigurationError: pyspark or Java is missing.
+    """
+    if given is not None:
+        return given
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        message = (
+            "Apache Spark is not installed: pip install 'mlmd-lineage[spark]', and a Java runtime "
+            "of version 17 or later beside it (Debian and Ubuntu: openjdk-17-jre-headless)."
+        )
+        raise errors.ConfigurationError(message) from None
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    with without_pandas_warning():
+        if _SUBMITTED in os.environ:
+            return SparkSession.builder.getOrCreate()
+        _check_java()
+        settings = {**_LOCAL, **({"spark.jars": ",".join(jars)} if jars else {})}
+        # Without, tasks run in the first python3 on PATH.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = SparkSession.builder
+        for name, value in settings.items():
+            builder = builder.config(name, value)
+        made = builder.getOrCreate()
+    made.sparkContext.setLogLevel("ERROR")
+    return made
+
+
+def _check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which(os.path.join(home, "bin", "java") if home else "java") is None:  # noqa: PTH118 - as Spark's own scripts find it
+        where = f"JAVA_HOME is {home}, where there is no bin/java" if home else "no java is on PATH"
+        message = (
+            f"Apache Spark needs a Java runtime of version 17 or later, and {where}. Install one "
+            "(Debian and Ubuntu: openjdk-17-jre-headless), or set JAVA_HOME to one."
+        )
+        raise errors.ConfigurationError(message)
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say in one of our errors why Spark could not do something, without its stack traces.
+
+    Raises:
+        StoreError: It could not.
+    """
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
+        message = f"Spark could not {what}: {why[:_LONGEST]}"
+        raise errors.StoreError(message) from None
+
+
+@contextlib.contextmanager
+def without_pandas_warning() -> Iterator[None]:
+    """Hide what pyspark says of pandas 3: nothing here goes through pandas, only through Arrow."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        yield

@@ -1,0 +1,116 @@
+"""Opens archives and folders of Parquet files as Spark DataFrames."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mlmd_lineage import errors
+from mlmd_lineage.readers.archive_files import FolderFiles
+from mlmd_lineage.readers.parquet import ArchiveReader
+from mlmd_lineage.snapshot.tables import ALL_TABLES
+from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
+from mlmd_lineage.spark.session import told
+from mlmd_lineage.spark.spark_tables import SparkTables
+from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_HADOOP = {"s3": "s3a"}
+"""The schemes of object storage that Hadoop's file systems call otherwise."""
+
+
+def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTables:
+    """Return the tables of an archive, of the generation that is asked for.
+
+    Spark reads the Parquet files itself: it does not compare them with the archive's checksums.
+
+    Raises:
+        StoreError: There is no archive, or it cannot be read.
+        ConfigurationError: It lies in a bundle, whose files Spark cannot read one by one.
+    """
+    if store.url is not None and store.url.startswith("http"):
+        message = f"Spark reads no web servers; copy {store.url} to object storage or this machine."
+        raise errors.ConfigurationError(message)
+    reader = ArchiveReader(store)
+    manifest = reader.manifest
+    if store.url is None and not isinstance(reader.files, FolderFiles):
+        message = (
+            f"{store.uri} is a bundle, and Spark reads archives; write one with "
+            f"'mlmd-lineage snapshot {store.uri} DIR'."
+        )
+        raise errors.ConfigurationError(message)
+    base = store.path.as_uri() if store.url is None else _hadoop_url(store.url)
+    with told(f"read {store.uri}"):
+        frames = {
+            name: _parquet(session, name, [f"{base}/{file}" for file in manifest.tables[name]])
+            for name in ALL_TABLES
+        }
+    return SparkTables(
+        session,
+        frames,
+        source=manifest.source,
+        schema_version=manifest.schema_version,
+        taken_at=manifest.taken_at,
+        noted=reader.table_notes(),
+    )
+
+
+def open_parquet(folder: str, session: SparkSession) -> SparkTables:
+    """Return the tables of a folder that has a folder of Parquet files for each of them.
+
+    Such a folder is what ``SparkStore.write_parquet()`` writes; another tool may have written it
+    with MLMD's columns. A table of which there is none is empty.
+
+    Raises:
+        NotAMetadataStoreError: It has none of artifacts, executions or events.
+    """
+    from pyspark.errors import AnalysisException
+
+    base = folder.rstrip("/")
+    frames, missing = {}, []
+    for name in ALL_TABLES:
+        try:
+            frames[name] = _parquet(session, name, [f"{base}/{name}"])
+        except AnalysisException:
+            missing.append(name)
+            frames[name] = session.createDataFrame([], _with_ordinal(name))
+    needed = [name for name in ("Artifact", "Execution", "Event") if name in missing]
+    if needed:
+        message = (
+            f"{folder} is neither an archive, with a {MANIFEST}, nor a folder of MLMD's tables: it "
+            f"holds no {' and no '.join(needed)}."
+        )
+        raise errors.NotAMetadataStoreError(message)
+    return SparkTables(session, frames, source=folder)
+
+
+def is_archive(target: str) -> bool:
+    """Tell whether a folder of this machine or a URL means an archive."""
+    if "://" in target and not target.startswith("file://"):
+        try:
+            _ = ArchiveReader(ArchiveMetadataStore(uri=target)).manifest
+        except errors.NotAMetadataStoreError:
+            return False
+        return True
+    return os.path.exists(os.path.join(target, MANIFEST)) or os.path.isfile(target)  # noqa: PTH110, PTH113, PTH118 - may be a URL
+
+
+def _hadoop_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{_HADOOP.get(scheme, scheme)}://{rest}"
+
+
+def _with_ordinal(table: str) -> str:
+    return schema_of(table) + (f", {ORDINAL} bigint" if table == "EventPath" else "")
+
+
+def _parquet(session: SparkSession, table: str, paths: list[str]) -> DataFrame:
+    from pyspark.sql import functions as f
+
+    found = session.read.schema(schema_of(table)).parquet(*paths)
+    if table != "EventPath":
+        return found
+    # The steps of a path stand beside each other in one file.
+    return found.withColumn(ORDINAL, f.col("_metadata.row_index"))
