@@ -57,13 +57,11 @@ def test_every_name_and_key_that_is_there_is_found(path: str, shared_store: Call
 
 
 @pytest.mark.usefixtures("large")
-@pytest.mark.parametrize("path", STORES)
+@pytest.mark.parametrize("path", [path for path in STORES if "registry" not in path])
 def test_a_name_that_nothing_has_is_told_without_reading_the_store(
     path: str, shared_store: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ):
     store = ml.connect(shared_store(path))
-    if not len(store.frames.executions()):
-        pytest.skip("a store of no execution is small")
     forbid_reading(store, monkeypatch)
     with pytest.raises(errors.NotFoundError, match=r"has no run 'no-such-thing'\."):
         store.get_run("no-such-thing")
