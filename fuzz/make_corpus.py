@@ -418,11 +418,13 @@ def spooled() -> dict[str, bytes]:
     batch = message("PutBatchRequest")()
     batch.artifact_types.add(name="Model")
     batch.artifacts.add(type="Model", uri="model.pkl", external_id="step/model")
+    whole = batch.SerializeToString(deterministic=True)
     state = {"run": "churn", "property": "state", "value": "FAILED"}
     return {
-        "valid-batch": b"\0" + batch.SerializeToString(deterministic=True),
+        "valid-batch": b"\0" + whole,
         "valid-location": b"\2" + json.dumps({"location": "metadata.db"}).encode(),
         "bad-batch": b"\0\xff\xff",
+        "bad-text": b"\0" + whole.replace(b"model.pkl", b"model.pk\xe5"),
         "bad-state": b"\1" + json.dumps({**state, "value": None}).encode(),
         "bad-deep": b"\1" + b"[" * 5_000,
         "bad-run": b"\1" + json.dumps(state).encode(),

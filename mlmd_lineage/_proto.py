@@ -12,7 +12,7 @@ import threading
 from contextvars import ContextVar
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import MLMDLineageError
 
@@ -130,3 +130,33 @@ def _built_pool() -> DescriptorPool:
     for file in files():
         pool.Add(file)
     return pool
+
+
+def field_that_is_not_utf8(message: Any) -> str | None:
+    """Return the name of a text that protobuf had to leave as bytes; None where there is none."""
+    for field, value in message.ListFields():
+        name = f"{field.containing_type.name}.{field.name}"
+        try:
+            texts, messages = _texts_and_messages(field, value)
+        except UnicodeDecodeError:  # of the keys of a map
+            return name
+        if any(isinstance(text, bytes) for text in texts):
+            return name
+        for part in messages:
+            if (found := field_that_is_not_utf8(part)) is not None:
+                return found
+    return None
+
+
+def _texts_and_messages(field: Any, value: Any) -> tuple[list[Any], list[Any]]:
+    """Return the texts and the messages that a field holds, keys of a map included."""
+    from google.protobuf.message import Message
+
+    if field.type == field.TYPE_MESSAGE and field.message_type.GetOptions().map_entry:
+        values = list(value.values())
+        return [*value.keys()], [one for one in values if isinstance(one, Message)]
+    if field.type == field.TYPE_MESSAGE:
+        return [], [value] if isinstance(value, Message) else list(value)
+    if field.type == field.TYPE_STRING:
+        return [value] if isinstance(value, (str, bytes)) else list(value), []
+    return [], []

@@ -31,6 +31,9 @@ PASSWORD = "s3cret:/@%?#"
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+PORTS = 5
+"""How many ports are tried: between its choice and the server's start, anybody may take one."""
+_PORT_TAKEN = "address already in use"
 
 
 class MissingServerError(Exception):
@@ -102,27 +105,30 @@ def mariadb(*, tls: bool = False) -> Iterator[Server]:
             f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n"
             f"GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
         )
-        server = Server("mysql", _free_port(), _connect_mariadb, "`")
+        server = Server("mysql", 0, _connect_mariadb, "`")
         options = ["--skip-ssl"]  # MariaDB 11.4 makes itself a certificate where it has none
         if tls:
             certificate, key = _certify(server, folder, owner)
             options = [f"--ssl-cert={certificate}", f"--ssl-key={key}", f"--ssl-ca={server.ca}"]
-        command = [
-            program,
-            "--no-defaults",
-            f"--datadir={folder / 'data'}",
-            f"--port={server.port}",
-            f"--bind-address={server.host}",
-            f"--socket={folder / 's'}",
-            f"--pid-file={folder / 'pid'}",
-            f"--init-file={grants}",
-            "--skip-name-resolve",
-            # As distributions set it. Compiled in is latin1, up to 11.5.
-            "--character-set-server=utf8mb4",
-            "--collation-server=utf8mb4_general_ci",
-            "--innodb-flush-log-at-trx-commit=0",
-            *options,
-        ]
+
+        def command(port: int) -> list[str | Path]:
+            return [
+                program,
+                "--no-defaults",
+                f"--datadir={folder / 'data'}",
+                f"--port={port}",
+                f"--bind-address={server.host}",
+                f"--socket={folder / 's'}",
+                f"--pid-file={folder / 'pid'}",
+                f"--init-file={grants}",
+                "--skip-name-resolve",
+                # As distributions set it. Compiled in is latin1, up to 11.5.
+                "--character-set-server=utf8mb4",
+                "--collation-server=utf8mb4_general_ci",
+                "--innodb-flush-log-at-trx-commit=0",
+                *options,
+            ]
+
         with _process(command, folder, owner, server):
             yield server
 
@@ -149,9 +155,8 @@ def postgresql(*, tls: bool = False) -> Iterator[Server]:
             folder,
             owner,
         )
-        server = Server("postgresql", _free_port(), _connect_postgresql, '"')
+        server = Server("postgresql", 0, _connect_postgresql, '"')
         settings = {
-            "port": server.port,
             "listen_addresses": server.host,
             "unix_socket_directories": folder,
             "fsync": "off",
@@ -159,8 +164,11 @@ def postgresql(*, tls: bool = False) -> Iterator[Server]:
         if tls:
             certificate, key = _certify(server, folder, owner)
             settings |= {"ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}
-        command = [program, "-D", folder / "data"]
-        command += itertools.chain(*(("-c", f"{key}={value}") for key, value in settings.items()))
+
+        def command(port: int) -> list[str | Path]:
+            given = [f"{key}={value}" for key, value in {"port": port, **settings}.items()]
+            return [program, "-D", folder / "data", *(w for text in given for w in ("-c", text))]
+
         with _process(command, folder, owner, server):
             yield server
 
@@ -288,56 +296,88 @@ def _run(command: Sequence[str | Path], folder: Path, owner: pwd.struct_passwd |
 
 @contextlib.contextmanager
 def _process(
-    command: Sequence[str | Path],
+    command: Callable[[int], Sequence[str | Path]],
     folder: Path,
     owner: pwd.struct_passwd | None,
     server: Server,
 ) -> Iterator[None]:
     """Run the server until the end of the block, however that ends."""
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is pytest's; the server is stopped after the tests
-            **_identity(owner, folder),
-        )
+    process = _started(command, folder, owner, server)
     try:
-        _wait(process, server, log)
         yield
     finally:
-        # PostgreSQL waits on SIGTERM for clients to leave, and on SIGINT sends them away.
-        process.send_signal(2 if server.scheme == "postgresql" else 15)
+        _stop(process, server)
+
+
+def _started(
+    command: Callable[[int], Sequence[str | Path]],
+    folder: Path,
+    owner: pwd.struct_passwd | None,
+    server: Server,
+) -> subprocess.Popen[bytes]:
+    """Start the server on a free port; on another, where somebody else takes it meanwhile."""
+    log = folder / "log"
+    for tries_left in reversed(range(PORTS)):
+        server.port = free_port()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command(server.port),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is pytest's; the server is stopped after the tests
+                **_identity(owner, folder),
+            )
         try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait(process, server, folder)
+        except BaseException as error:
+            _stop(process, server)
+            text = log.read_text(errors="replace").lower()
+            if not (isinstance(error, MissingServerError) and tries_left and _PORT_TAKEN in text):
+                raise
+        else:
+            return process
+    raise AssertionError  # the last try raises or returns
 
 
-def _wait(process: subprocess.Popen[bytes], server: Server, log: Path) -> None:
-    """Wait until the server lets its user in."""
+def _stop(process: subprocess.Popen[bytes], server: Server) -> None:
+    # PostgreSQL waits on SIGTERM for clients to leave, and on SIGINT sends them away.
+    process.send_signal(2 if server.scheme == "postgresql" else 15)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], server: Server, folder: Path) -> None:
+    """Wait until the server lets its user in.
+
+    Another server that has taken the port lets the same user in, so each is asked for its data.
+    """
     name = Path(str(process.args[0])).name  # type: ignore[index]
+    is_mysql = server.scheme == "mysql"
+    asked = "SELECT @@datadir" if is_mysql else "SELECT current_setting('data_directory')"
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None:
         try:
-            server.execute("SELECT 1")
+            [(data,)] = server.execute(asked)
         except Exception as error:
             # Each driver has errors of its own; here all of them mean: not yet.
             if time.monotonic() > deadline:
                 msg = f"{name} did not answer within {START_SECONDS} seconds: {error}"
                 raise MissingServerError(msg) from error
-            time.sleep(0.1)
         else:
-            return
-    msg = f"{name} did not start: {_last_line(log.read_text(errors='replace'))}"
+            if Path(data).resolve() == (folder / "data").resolve():
+                return
+        time.sleep(0.1)
+    msg = f"{name} did not start: {_last_line((folder / 'log').read_text(errors='replace'))}"
     raise MissingServerError(msg)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +84,18 @@ def test_postgresql_offers_tls_or_does_not(
         connect(postgresql_server, postgresql_tls_server.ca)
 
 
-def test_a_server_is_gone_after_its_block():
+def test_a_server_whose_port_is_taken_gets_another_and_is_gone_after_its_block(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))  # it is taken, and nobody answers there
+        ports = iter((other.getsockname()[1], servers.free_port()))
+        monkeypatch.setattr(servers, "free_port", lambda: next(ports))
+        _is_gone_after_its_block()
+    assert next(ports, None) is None
+
+
+def _is_gone_after_its_block() -> None:
     try:
         with servers.postgresql() as server:
             server.execute("SELECT 1")

@@ -67,6 +67,12 @@ class Dialect:
     """
     membership_properties: tuple[str, ...] | None = None
     """The properties that ``claims`` looks at, and those that name runs; None: any of them."""
+    derived_names: tuple[str, ...] | None = None
+    """The types of contexts of whose names and texts a part names a run or a pipeline.
+
+    None: such names may come from anywhere. Known to all are those of contexts, executions and
+    types, and the texts of ``membership_properties`` and of a context's ``pipeline_name``.
+    """
     attributed_types: tuple[str, ...] = ()
     """The types of the contexts whose attributed artifacts ``run`` is given."""
     repeats_are_attempts = True

@@ -34,6 +34,7 @@ class CMF(Dialect):
     name = "cmf"
     platform = "HPE CMF"
     membership_properties = ()
+    derived_names = (_STAGE,)
     outline_properties = (_ORIGINAL_TIME,)
     repeats_are_attempts = False
 

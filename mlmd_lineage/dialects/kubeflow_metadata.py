@@ -33,6 +33,7 @@ class KubeflowMetadata(Dialect):
     name = "kubeflow_metadata"
     platform = "Kubeflow Metadata SDK"
     membership_properties = (_RUN,)
+    derived_names = ()
     outline_properties = ("name", _RUN)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:

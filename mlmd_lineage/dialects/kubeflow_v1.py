@@ -32,6 +32,7 @@ class KubeflowV1(Dialect):
     name = "kubeflow_v1"
     platform = "Kubeflow Pipelines 1"
     membership_properties = ()
+    derived_names = (_RUN,)
     outline_properties = ("component_id",)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:

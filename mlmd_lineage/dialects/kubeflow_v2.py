@@ -36,6 +36,7 @@ class KubeflowV2(Dialect):
     platform = "Kubeflow Pipelines 2"
     original_properties = ("cached_execution_id",)
     membership_properties = ()
+    derived_names = ()
     group_properties = ("parent_dag_id",)
     outline_properties = (
         "cached_execution_id",

@@ -34,6 +34,7 @@ class ModelRegistry(Dialect):
     name = "model_registry"
     platform = "Kubeflow Model Registry"
     membership_properties = ()
+    derived_names = tuple(f"{prefix}ExperimentRun" for prefix in PREFIXES)
     outline_properties = ()
     attributed_types = tuple(f"{prefix}ExperimentRun" for prefix in PREFIXES)
 

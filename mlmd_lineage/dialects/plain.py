@@ -32,6 +32,7 @@ class Plain(Dialect):
     name = "plain"
     platform = "other code"
     membership_properties = ()
+    derived_names = ()
     outline_properties = _NAMES
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...]:

@@ -25,6 +25,7 @@ class Recorded(Dialect):
     name = "recorded"
     platform = "mlmd_lineage"
     membership_properties = ()
+    derived_names = ()
     outline_properties = (
         names.ITERATION,
         names.STARTED,

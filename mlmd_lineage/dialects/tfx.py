@@ -44,6 +44,7 @@ class TFX(Dialect):
     name = "tfx"
     platform = "TFX"
     membership_properties: tuple[str, ...] = ()
+    derived_names: tuple[str, ...] = ()
     outline_properties: tuple[str, ...] = ("component_id",)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:

@@ -70,37 +70,7 @@ def parse_request(method: str, data: bytes) -> Any:
     except (DecodeError, RuntimeError):
         message = f"The bytes of the call are not a serialized {name}."
         raise StatusError(StatusCode.INVALID_ARGUMENT, message) from None
-    if not data.isascii() and (field := _field_that_is_not_utf8(request)):
+    if not data.isascii() and (field := _proto.field_that_is_not_utf8(request)):
         message = f"The field {field} of the {name} is not valid UTF-8."
         raise StatusError(StatusCode.INVALID_ARGUMENT, message)
     return request
-
-
-def _field_that_is_not_utf8(message: Any) -> str | None:
-    """Return the name of a text that protobuf had to leave as bytes; None where there is none."""
-    for field, value in message.ListFields():
-        name = f"{field.containing_type.name}.{field.name}"
-        try:
-            texts, messages = _texts_and_messages(field, value)
-        except UnicodeDecodeError:  # of the keys of a map
-            return name
-        if any(isinstance(text, bytes) for text in texts):
-            return name
-        for part in messages:
-            if (found := _field_that_is_not_utf8(part)) is not None:
-                return found
-    return None
-
-
-def _texts_and_messages(field: Any, value: Any) -> tuple[list[Any], list[Any]]:
-    """Return the texts and the messages that a field holds, keys of a map included."""
-    from google.protobuf.message import Message
-
-    if field.type == field.TYPE_MESSAGE and field.message_type.GetOptions().map_entry:
-        values = list(value.values())
-        return [*value.keys()], [one for one in values if isinstance(one, Message)]
-    if field.type == field.TYPE_MESSAGE:
-        return [], [value] if isinstance(value, Message) else list(value)
-    if field.type == field.TYPE_STRING:
-        return [value] if isinstance(value, (str, bytes)) else list(value), []
-    return [], []

@@ -77,3 +77,8 @@ def message(name: str) -> type[Any]:
     """
     package = _proto.WRITING if name.startswith("PutBatch") else _proto.WIRE
     return _proto.message(name, package)
+
+
+def is_utf8(put: Any) -> bool:
+    """Return whether all texts of a message are; protobuf leaves others as bytes."""
+    return _proto.field_that_is_not_utf8(put) is None

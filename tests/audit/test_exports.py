@@ -329,11 +329,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", self.server.url)
+            self.end_headers()
+            return
         refused = len(self.server.events) >= self.server.most
         if not refused:
             self.server.events.append(json.loads(raw))
         self.send_response(422 if refused else 201)
         self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -347,6 +356,8 @@ def test_events_are_sent_to_an_endpoint():
         assert endpoint.events == document["events"]
     with Endpoint(most=2) as endpoint, pytest.raises(errors.ConfigurationError, match="took 2 of"):
         open_lineage.send(document, endpoint.url)
+    with Endpoint() as endpoint, pytest.raises(errors.ConfigurationError, match="failed: 302"):
+        open_lineage.send(document, endpoint.url.replace("/api/v1/lineage", "/moved"))
     with pytest.raises(errors.ConfigurationError, match="took 0 of"):
         open_lineage.send(document, "http://127.0.0.1:9/")
     with pytest.raises(errors.ConfigurationError, match="https://"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 import mlmd_lineage as ml
 from mlmd_lineage import deadline, errors
 from mlmd_lineage.explorer import api
+from mlmd_lineage.explorer.web import connections
 from mlmd_lineage.explorer.web.security import HEADERS, Gate
 from mlmd_lineage.explorer.web.server import ExplorerServer, application, bind
 
@@ -196,6 +198,26 @@ def running(store: ml.Store) -> Iterator[Callable[..., ExplorerServer]]:
     for server, thread in servers:
         server.stop()
         thread.join(waiting.LONG)
+
+
+def test_a_request_that_does_not_come_whole_is_not_waited_for(
+    running: Callable[..., ExplorerServer], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connections, "SECONDS", 0.05)
+    server = running()
+    address = ("127.0.0.1", server.port)
+    with socket.create_connection(address, timeout=waiting.LONG) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("text", ["[" * 15_000, '{"text": "\\ud800"}', "[]", "{", '"x"'])
+def test_parameters_that_no_method_can_take_are_refused(inside: TestClient, text: str):
+    answer = inside.get("/api/search", params={"q": text})
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "The parameter q of the request is no JSON object.",
+    )
 
 
 def test_a_question_ends_when_its_page_leaves(

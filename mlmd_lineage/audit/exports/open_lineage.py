@@ -199,13 +199,14 @@ def send(document: Mapping[str, Any], url: str) -> int:
     if not url.startswith(("https://", "http://")):
         message = "An OpenLineage endpoint has an address that begins with https:// or http://."
         raise errors.ConfigurationError(message)
+    opener = urllib.request.build_opener(_NoRedirects)
     sent = 0
     for event in document["events"]:
         body = json.dumps(event, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - the scheme was checked
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
+            with opener.open(request, timeout=_SECONDS):
                 sent += 1
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
@@ -218,6 +219,14 @@ def send(document: Mapping[str, Any], url: str) -> int:
             )
             raise errors.ConfigurationError(message) from None
     return sent
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Refuses to be sent elsewhere: urllib would ask there without the event, and call it sent."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+        return
 
 
 def event_lines(document: Mapping[str, Any]) -> Iterator[str]:

@@ -128,6 +128,7 @@ def _parameters(request: Request) -> dict[str, Any]:
     text = request.query_params.get("q", "{}")
     try:
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # no store takes half of a surrogate pair
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -204,6 +205,8 @@ class ExplorerServer:
     ) -> None:
         import uvicorn
 
+        from mlmd_lineage.explorer.web.connections import TimedConnection
+
         self._socket = bind(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared
@@ -215,6 +218,8 @@ class ExplorerServer:
             access_log=False,  # its lines would hold the token
             server_header=False,
             lifespan="off",
+            http=TimedConnection,
+            ws="none",
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)

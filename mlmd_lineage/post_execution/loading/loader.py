@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.post_execution.loading import absent_names
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import StoreImage, read_tables
@@ -57,6 +58,7 @@ def pipeline(reader: Reader, name: str, lineage: LineageQueries | None) -> Pipel
     run_index = reader.ask(lambda session: _part(session, name, lineage))
     keys = _pipelines_named(run_index, name) if run_index is not None else []
     if run_index is None or not keys:
+        _check_present(reader, "pipeline", name)
         run_index = whole(_tables(reader), lineage)
         keys = _pipelines_named(run_index, name)
     if not keys:
@@ -75,12 +77,26 @@ def run(reader: Reader, name: str, lineage: LineageQueries | None) -> PipelineRu
     run_index = reader.ask(lambda session: _part(session, name, lineage, of_run=True))
     keys = _runs_named(run_index, name) if run_index is not None else []
     if run_index is None or not keys:
+        _check_present(reader, "run", name)
         run_index = whole(_tables(reader), lineage)
         keys = _runs_named(run_index, name)
     if not keys:
         held = [entry.name for entry in run_index.membership.runs.values()]
         raise _not_found(run_index, "run", name, held)
     return PipelineRunView(run_index, _one("run", name, keys))
+
+
+def _check_present(reader: Reader, what: str, name: str) -> None:
+    """Raise an error where it is known without reading the store that nothing is named so."""
+    known_dialects = dialects()
+
+    def ask(session: Session) -> str | None:
+        near = absent_names.suggestion(session, name, known_dialects)
+        return None if near is None else f"{session.source} has no {what} {name!r}.{near}"
+
+    message = reader.ask(ask)
+    if message is not None:
+        raise errors.NotFoundError(message)
 
 
 def _tables(reader: Reader) -> Tables:

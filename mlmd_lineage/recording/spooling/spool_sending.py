@@ -20,7 +20,7 @@ from mlmd_lineage.recording.spooling.spool import read_entry
 from mlmd_lineage.recording.store_access import KINDS, found_types
 from mlmd_lineage.recording.store_rows import custom_properties, external_ids, rows, type_ids
 from mlmd_lineage.snapshot.enums import TypeKind
-from mlmd_lineage.writing.writer import message
+from mlmd_lineage.writing.writer import is_utf8, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,15 +83,22 @@ def _decoded(entry: Path) -> Any:
     data = read_entry(entry)
     with contextlib.suppress(DecodeError, ValueError, RecursionError):
         if entry.suffix == ".batch":
-            return message("PutBatchRequest").FromString(data)
+            batch = message("PutBatchRequest").FromString(data)
+            if is_utf8(batch):
+                return batch
+            raise _damaged(entry)
         state = json.loads(data)
         is_text = isinstance(state, dict) and all(
             isinstance(state.get(name), str) for name in _STATE_TEXTS
         )
         if is_text and isinstance(state.get("value"), (bool, int, float, str)):
             return state
+    raise _damaged(entry)
+
+
+def _damaged(entry: Path) -> errors.ConfigurationError:
     told = f"{entry} is damaged. Move it away; what was kept after it can be sent then."
-    raise errors.ConfigurationError(told)
+    return errors.ConfigurationError(told)
 
 
 def _send_batch(access: StoreAccess, request: Any) -> None:
