@@ -18,7 +18,7 @@ from mlmd_lineage.stores import ArchiveMetadataStore, SQLiteMetadataStore
 from mlmd_lineage.stores.archive import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from store_questions import Target
@@ -128,7 +128,8 @@ class _Archive:
     def __init__(self, folder: Path) -> None:
         self._target = snapshot(folder).save(folder / "archive")
         self._manifest: dict[str, Any] = json.loads((self._target / MANIFEST).read_bytes())
-        self._kept = {path.name: path.read_bytes() for path in self._target.glob("*.parquet")}
+        names = set(self._manifest["files"]) - {self._manifest["checksums"]}
+        self._kept = {name: (self._target / name).read_bytes() for name in names}
         self._blocks = {name: archive_writer.kept(self._target / name)[1] for name in self._kept}
         tables = {f"{name}.parquet" for name in ALL_TABLES}
         self.indexes = sorted(name for name in self._kept if name not in tables)
@@ -138,8 +139,9 @@ class _Archive:
         for name, held in {**self._kept, changed: content}.items():
             (self._target / name).write_bytes(held)
         described, blocks = archive_writer.kept(self._target / changed)
-        files: dict[str, Mapping[str, Any]] = {**self._manifest["files"]}
+        files: dict[str, dict[str, Any]] = {**self._manifest["files"]}
         files[changed] = {**files[changed], **described}
+        files[changed].pop("keys", None)  # so that its rows are looked at
         of_files = {**self._blocks, changed: blocks}
         name = self._manifest["checksums"]
         assert name.startswith(CHECKSUMS)

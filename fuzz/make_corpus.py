@@ -342,13 +342,23 @@ def indexes(folder: Path) -> dict[str, bytes]:
 
     folder.mkdir()
     archive = archive_targets.snapshot(folder).save(folder / "archive")
-    names = sorted(path.name for path in archive.glob("*.parquet"))
+    names = sorted(path.name for path in archive.iterdir() if path.suffix in {".parquet", ".arrow"})
     names = [name for name in names if name.removesuffix(".parquet") not in ALL_TABLES]
-    tables = {name: pq.read_table(archive / name) for name in names}
+    tables = {
+        name: pa.ipc.open_file(archive / name).read_all()
+        if name.endswith(".arrow")
+        else pq.read_table(archive / name)
+        for name in names
+    }
 
     def index(name: str, table: pa.Table) -> bytes:
         written = pa.BufferOutputStream()
-        pq.write_table(table.replace_schema_metadata(tables[name].schema.metadata), written)
+        made = table.replace_schema_metadata(tables[name].schema.metadata)
+        if name.endswith(".arrow"):
+            with pa.ipc.new_file(written, made.schema) as file:
+                file.write_table(made)
+        else:
+            pq.write_table(made, written)
         return bytes([names.index(name)]) + written.getvalue().to_pybytes()
 
     def changed(name: str, column: str, change: Callable[[list[int]], list[int]]) -> bytes:
@@ -359,8 +369,8 @@ def indexes(folder: Path) -> dict[str, bytes]:
 
     events, graph, nodes = (
         "Event.by_artifact_id.parquet",
-        "graph.edges.parquet",
-        "graph.nodes.parquet",
+        "graph.incoming.arrow",
+        "graph.nodes.arrow",
     )
     held = tables[events].num_rows
     return {
@@ -372,9 +382,9 @@ def indexes(folder: Path) -> dict[str, bytes]:
         "bad-rows-negative": changed(events, "row", lambda rows: [-1 - row for row in rows]),
         "bad-order": changed(events, "artifact_id", lambda ids: ids[::-1]),
         "bad-fewer-rows": index(events, tables[events].slice(1)),
-        "odd-neighbours-beyond": changed(graph, "in_neighbour", lambda held: [2**30] * len(held)),
-        "odd-edges-twice": changed(graph, "out_edge", lambda held: [0] * len(held)),
-        "odd-edges-to-themselves": changed(graph, "in_neighbour", lambda held: [0] * len(held)),
+        "odd-neighbours-beyond": changed(graph, "neighbour", lambda held: [2**30] * len(held)),
+        "odd-edges-twice": changed(graph, "edge", lambda held: [0] * len(held)),
+        "odd-edges-to-themselves": changed(graph, "neighbour", lambda held: [0] * len(held)),
         "odd-counts": changed(nodes, "incoming", lambda held: [2**31 - 1] * len(held)),
         "odd-counts-negative": changed(nodes, "outgoing", lambda held: [-1] * len(held)),
         "odd-ids": changed(nodes, "id", lambda held: [2**62] * len(held)),
