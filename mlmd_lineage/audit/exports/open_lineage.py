@@ -224,7 +224,7 @@ def send(document: Mapping[str, Any], url: str) -> int:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Refuses to be sent elsewhere: urllib would ask there without the event, and call it sent."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         """Follow none."""
         return
 
