@@ -21,6 +21,7 @@ MAX_BYTES = 1 << 30
 """How many bytes are read at most where nothing else is said: 1 GiB."""
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _NO_FILES = ("/proc", "/sys", "/dev")
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - below /dev, but a place of ordinary files in memory
 _LISTED = 10
 _CHUNK = 1 << 20
 
@@ -177,7 +178,8 @@ class LocalFiles:
             yield from _bounded(file, path, self._max_bytes)
 
     def _check(self, path: str) -> None:
-        if any(path == folder or path.startswith(f"{folder}/") for folder in _NO_FILES):
+        system = any(path == folder or path.startswith(f"{folder}/") for folder in _NO_FILES)
+        if system and not path.startswith(_SHARED_MEMORY):
             message = f"{path} is no file of data, but a device or the system's own"
             raise UnreadableError(message)
         if self._root is not None and not (
