@@ -68,8 +68,12 @@ def archive_index(folder: Path) -> Iterator[Target]:
             for node in ("artifact/1", "artifact/2", "execution/1"):
                 _ = made.upstream(node).nodes, made.downstream(node).to_pandas()
 
+        def few_hops() -> None:
+            for node in ("artifact/1", "artifact/2", "execution/1"):
+                _ = store.upstream(node, max_hops=3).nodes, store.downstream(node, max_hops=3).nodes
+
         # First what needs the index, then what holds tables as a whole already.
-        return refusals(*others, graph, walk, whole, walk)
+        return refusals(few_hops, *others, graph, walk, whole, walk)
 
     yield read
 

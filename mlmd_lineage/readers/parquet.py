@@ -321,7 +321,10 @@ def reading(path: Place) -> Iterator[None]:
     except PermissionError:
         message = f"{path} may not be read by this user."
         raise errors.StorePermissionError(message) from None
-    except (OSError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
+    except (
+        *(OSError, LookupError, TypeError, ValueError),
+        *(RecursionError, MemoryError, OverflowError),
+    ) as error:
         what = type(error).__name__
         message = f"{path} cannot be read ({what}). Restore the archive from a copy."
         raise errors.DamagedStoreError(message) from None
