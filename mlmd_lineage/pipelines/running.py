@@ -104,7 +104,7 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
 
     Raises:
         ConfigurationError: The orchestrator runs no pipelines of this library, or this one cannot
-            be handed to other processes.
+            be sent to other processes.
     """
     orchestrator = stack.orchestrator
     if type(orchestrator).run is BaseOrchestrator.run:

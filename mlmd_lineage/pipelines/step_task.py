@@ -102,7 +102,7 @@ class PipelineStepTask:
             parameters = json.dumps(self._call.parameters)
         except (TypeError, ValueError) as error:
             message = (
-                f"The parameters of the pipeline {self._call.pipeline.name!r} cannot be handed to "
+                f"The parameters of the pipeline {self._call.pipeline.name!r} cannot be sent to "
                 f"another machine: {error}. Give texts, numbers, lists and dicts."
             )
             raise errors.ConfigurationError(message) from None
