@@ -40,6 +40,7 @@ from mlmd_lineage.post_execution.loading.store_image import (
     StoreImage,
     read_tables,
 )
+from mlmd_lineage.post_execution.loading.step_images import step_image
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.post_execution.loading.run_assembly import Run
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry, RunMembership
+    from mlmd_lineage.post_execution.loading.step_images import Part
     from mlmd_lineage.snapshot.tables import Tables
 
 _OFFERED = (
@@ -183,7 +185,7 @@ class StoreFrames(Frames):
         """
         with within(timeout):
             rows = []
-            for run_index, entry, run in self._runs():
+            for run_index, entry, run in self._runs("steps"):
                 for number, step in run.steps.items():
                     record = step.record
                     rows.append(
@@ -223,7 +225,7 @@ class StoreFrames(Frames):
         """
         with within(timeout):
             rows = []
-            for run_index, entry, run in self._runs():
+            for run_index, entry, run in self._runs("parameters"):
                 for step in run.steps.values():
                     own = of_attempt(run_index, entry, step)
                     rows += [(*own, *item) for item in sorted(step.record.parameters.items())]
@@ -249,7 +251,7 @@ class StoreFrames(Frames):
         """
         with within(timeout):
             rows: list[tuple[Any, ...]] = []
-            for run_index, entry, run in self._runs():
+            for run_index, entry, run in self._runs(None if read_artifacts else "metrics"):
                 for step in run.steps.values():
                     if not step.record.is_dag:  # a group passes on the outputs of its steps
                         own = of_attempt(run_index, entry, step)
@@ -351,9 +353,17 @@ class StoreFrames(Frames):
         keys = _all_runs(membership) if choose is None else choose(membership)
         return membership, {key: _outline(run) for key, run in _assembled(run_index, keys)}
 
-    def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
-        """Yield all runs, by pipelines; the memory of those before is freed at intervals."""
-        run_index = self._run_index()
+    def _runs(self, part: Part | None) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
+        """Yield all runs, by pipelines; the memory of those before is freed at intervals.
+
+        They hold what one frame needs, or all of it.
+        """
+        names, image = needed_properties(dialects()), None
+        if part is not None and names is not None:
+            image = step_image(
+                self._read_properties, part, dialects(), names, writing_types=self._writing_types
+            )
+        run_index = self._run_index() if image is None else RunIndex(image, dialects())
         for key, run in _assembled(run_index, _all_runs(run_index.membership)):
             yield run_index, run_index.membership.runs[key], run
 
