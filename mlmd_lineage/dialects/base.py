@@ -170,8 +170,10 @@ class Dialect:
                 for name, index in self.keys(event):
                     found.setdefault(name, []).append((index, event.id, event.artifact_id))
         return {
-            name: tuple(dict.fromkeys(artifact for _, _, artifact in sorted(found[name])))
-            for name in sorted(found)
+            name: (places[0][2],)
+            if len(places) == 1
+            else tuple(dict.fromkeys([artifact for _, _, artifact in sorted(places)]))
+            for name, places in sorted(found.items())
         }
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:

@@ -26,6 +26,7 @@ from mlmd_lineage.post_execution.frame_rows import (
     of_run,
     row_frame,
 )
+from mlmd_lineage.post_execution.loading.row_values import without_gc
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.run_outlines import (
     MAKER_TABLES,
@@ -34,13 +35,13 @@ from mlmd_lineage.post_execution.loading.run_outlines import (
     needed_properties,
 )
 from mlmd_lineage.post_execution.loading.run_outlines import TABLES as OUTLINE_TABLES
+from mlmd_lineage.post_execution.loading.step_images import step_image
 from mlmd_lineage.post_execution.loading.store_image import (
     ATTRIBUTION,
     TABLES,
     StoreImage,
     read_tables,
 )
-from mlmd_lineage.post_execution.loading.step_images import step_image
 from mlmd_lineage.snapshot.frames import Frames
 from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
 
@@ -183,7 +184,7 @@ class StoreFrames(Frames):
         Args:
             timeout: How many seconds the answer may take; None for no limit.
         """
-        with within(timeout):
+        with within(timeout), without_gc():
             rows = []
             for run_index, entry, run in self._runs("steps"):
                 for number, step in run.steps.items():
@@ -223,7 +224,7 @@ class StoreFrames(Frames):
         Args:
             timeout: How many seconds the answer may take; None for no limit.
         """
-        with within(timeout):
+        with within(timeout), without_gc():
             rows = []
             for run_index, entry, run in self._runs("parameters"):
                 for step in run.steps.values():
@@ -249,7 +250,7 @@ class StoreFrames(Frames):
                 that cannot be read has the value NA.
             timeout: How many seconds the answer may take; None for no limit.
         """
-        with within(timeout):
+        with within(timeout), without_gc():
             rows: list[tuple[Any, ...]] = []
             for run_index, entry, run in self._runs(None if read_artifacts else "metrics"):
                 for step in run.steps.values():
@@ -356,7 +357,8 @@ class StoreFrames(Frames):
     def _runs(self, part: Part | None) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
         """Yield all runs, by pipelines; the memory of those before is freed at intervals.
 
-        They hold what one frame needs, or all of it.
+        They hold what one frame needs, or all of it; for metrics, they are those that took or made
+        an artifact that may hold any.
         """
         names, image = needed_properties(dialects()), None
         if part is not None and names is not None:
@@ -364,7 +366,14 @@ class StoreFrames(Frames):
                 self._read_properties, part, dialects(), names, writing_types=self._writing_types
             )
         run_index = self._run_index() if image is None else RunIndex(image, dialects())
-        for key, run in _assembled(run_index, _all_runs(run_index.membership)):
+        keys = _all_runs(run_index.membership)
+        if image is not None and part == "metrics":
+            membership = run_index.membership
+            read_by = [dialects()[number] for number in sorted(membership.possible_readers())]
+            runs_of = membership.runs_by_execution
+            measured = {k for n in image.show_measured(read_by) for k in runs_of.get(n, ())}
+            keys = [key for key in keys if key in measured]
+        for key, run in _assembled(run_index, keys):
             yield run_index, run_index.membership.runs[key], run
 
 

@@ -18,7 +18,9 @@ from mlmd_lineage.snapshot.selected_properties import of_names
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ArtifactFacts
@@ -33,18 +35,56 @@ _TABLES = (*MAKER_TABLES, "EventPath")
 class StepImage(StoreImage):
     """A store's executions as dialects are shown them, with some of the artifacts only."""
 
-    def __init__(
-        self, tables: Tables, artifacts: Array, *, writing_types: frozenset[int] = frozenset()
-    ) -> None:
-        """Keep the tables, and show of the artifacts only those with these ids."""
+    def __init__(self, tables: Tables, *, writing_types: frozenset[int] = frozenset()) -> None:
+        """Keep the tables, and show none of the artifacts."""
         super().__init__(tables, writing_types=writing_types)
-        self._shown = frozenset(artifacts.tolist())
+        self._all_tables = tables
+        self._shown: frozenset[int] = frozenset()
+        self._keep_paths(np.zeros(0, np.int64))
 
-    def artifacts(self, ids: Collection[int]) -> dict[int, ArtifactFacts]:  # type: ignore[override]
+    def artifacts(self, ids: Iterable[int]) -> dict[int, ArtifactFacts]:
         """Return those of some artifacts that are shown, by their ids."""
-        if not self._shown:
-            return {}
-        return super().artifacts(self._shown.intersection(ids))
+        return super().artifacts(self._shown.intersection(ids)) if self._shown else {}
+
+    def show_measured(self, dialects: Sequence[Dialect]) -> list[int]:
+        """Show the artifacts that may hold metrics; return the executions with events on them.
+
+        It has to be called before any execution is decoded.
+
+        Args:
+            dialects: The dialects by which the executions are read.
+        """
+        shown = self._measured(dialects)
+        self._shown = frozenset(shown.tolist())
+        events = self.tables["Event"]
+        of_shown = np.isin(arrays.to_numpy(events["artifact_id"]), shown)
+        self._keep_paths(arrays.to_numpy(events["id"])[of_shown])
+        owners = arrays.to_numpy(events["execution_id"])[of_shown]
+        numbers: list[int] = np.unique(owners).tolist()
+        return numbers
+
+    def _measured(self, dialects: Sequence[Dialect]) -> Array:
+        """Return the ids of the artifacts that may hold metrics, by their types or properties."""
+        artifacts = self.tables["Artifact"]
+        ids, types = arrays.to_numpy(artifacts["id"]), arrays.to_numpy(artifacts["type_id"])
+        kinds = {number: self.type_of(number) for number in np.unique(types).tolist()}
+        measuring = [n for n, kind in kinds.items() if any(d.may_measure(*kind) for d in dialects)]
+        names = {name for dialect in dialects for name in dialect.metric_properties}
+        named = of_names(self.tables["ArtifactProperty"].select(["artifact_id", "name"]), names)
+        return np.union1d(ids[np.isin(types, measuring)], arrays.to_numpy(named["artifact_id"]))
+
+    def _keep_paths(self, events: Array) -> None:
+        """Keep the paths of some events, and of those that have several keys.
+
+        How many keys an event has tells how often its artifact was taken; what its only key is
+        matters only where the artifact is shown.
+        """
+        paths = self._all_tables["EventPath"]
+        owners = arrays.to_numpy(paths["event_id"])
+        keys = ~arrays.to_numpy(paths["is_index_step"]).astype(bool)
+        found, counts = np.unique(owners[keys], return_counts=True)
+        kept = np.isin(owners, np.union1d(found[counts > 1], events))
+        self.tables = _changed(self.tables, "EventPath", paths.filter(arrays.from_numpy(kept)))
 
 
 def step_image(
@@ -54,7 +94,7 @@ def step_image(
     names: Mapping[str, Collection[str]],
     *,
     writing_types: frozenset[int] = frozenset(),
-) -> StoreImage | None:
+) -> StepImage | None:
     """Return the part of a store that a frame is made from; None where it needs all of it.
 
     >>> step_image(read, "steps", dialects(), needed_properties(dialects()))
@@ -67,28 +107,20 @@ def step_image(
         writing_types: Types that write artifacts, though no event here says so.
     """
     owned = names["ExecutionProperty"]
-    selected = {} if part == "parameters" else {"ExecutionProperty": owned}
-    artifact_names = {"ArtifactProperty": (ORIGINAL, SOURCE)}
-    if part == "metrics":
-        tables = read((*_TABLES, "ArtifactProperty"), selected)
-    else:
-        tables = read((*_TABLES, "ArtifactProperty"), selected | artifact_names)
+    selected: dict[str, Collection[str]] = (
+        {} if part == "parameters" else {"ExecutionProperty": owned}
+    )
+    few = {} if part == "metrics" else {"ArtifactProperty": (ORIGINAL, SOURCE)}
+    tables = read((*_TABLES, "ArtifactProperty"), {**selected, **few})
     types = dict(zip(*(tables["Type"][c].to_pylist() for c in ("id", "name")), strict=True))
     if part != "steps" and not _of_attributed(dialects).isdisjoint(types.values()):
         return None
     if part == "parameters" and not _of_parameters(dialects).isdisjoint(types.values()):
         return None
-    shown = _measured(tables, dialects) if part == "metrics" else np.zeros(0, np.int64)
-    changed = {"EventPath": _needed_paths(tables, shown)}
     if selected:
-        changed["ExecutionProperty"] = of_names(tables["ExecutionProperty"], owned)
-    kept = Tables(
-        {name: tables[name] for name in (*_TABLES, "ArtifactProperty")} | changed,
-        schema_version=tables.schema_version,
-        source=tables.source,
-        taken_at=tables.taken_at,
-    )
-    return StepImage(kept, shown, writing_types=writing_types)
+        held = of_names(tables["ExecutionProperty"], owned)
+        tables = _changed(tables, "ExecutionProperty", held)
+    return StepImage(tables, writing_types=writing_types)
 
 
 def _of_attributed(dialects: Sequence[Dialect]) -> set[str]:
@@ -99,30 +131,11 @@ def _of_parameters(dialects: Sequence[Dialect]) -> set[str]:
     return {name for dialect in dialects for name in dialect.parameter_types}
 
 
-def _measured(tables: Tables, dialects: Sequence[Dialect]) -> Array:
-    """Return the ids of the artifacts that may hold metrics, by their types or properties."""
-    image = StoreImage(tables)
-    artifacts = tables["Artifact"]
-    ids, types = arrays.to_numpy(artifacts["id"]), arrays.to_numpy(artifacts["type_id"])
-    kinds = {number: image.type_of(number) for number in np.unique(types).tolist()}
-    measuring = [n for n, kind in kinds.items() if any(d.may_measure(*kind) for d in dialects)]
-    names = {name for dialect in dialects for name in dialect.metric_properties}
-    named = of_names(tables["ArtifactProperty"].select(["artifact_id", "name"]), names)
-    return np.union1d(ids[np.isin(types, measuring)], arrays.to_numpy(named["artifact_id"]))
-
-
-def _needed_paths(tables: Tables, shown: Array) -> Any:
-    """Return the paths of events with several keys, and of those of the artifacts shown.
-
-    How many keys an event has tells from how many steps an artifact was taken; of one key the
-    name is only looked at where the artifact is.
-    """
-    paths, events = tables["EventPath"], tables["Event"]
-    owners = arrays.to_numpy(paths["event_id"])
-    keys = ~arrays.to_numpy(paths["is_index_step"]).astype(bool)
-    several, counts = np.unique(owners[keys], return_counts=True)
-    needed = several[counts > 1]
-    if len(shown):
-        of_shown = np.isin(arrays.to_numpy(events["artifact_id"]), shown)
-        needed = np.union1d(needed, arrays.to_numpy(events["id"])[of_shown])
-    return paths.filter(arrays.from_numpy(np.isin(owners, needed)))
+def _changed(tables: Tables, name: str, table: pa.Table) -> Tables:
+    kept = (*_TABLES, "ArtifactProperty")
+    return Tables(
+        {**{each: tables[each] for each in kept}, name: table},
+        schema_version=tables.schema_version,
+        source=tables.source,
+        taken_at=tables.taken_at,
+    )
