@@ -368,10 +368,7 @@ class StoreFrames(Frames):
         run_index = self._run_index() if image is None else RunIndex(image, dialects())
         keys = _all_runs(run_index.membership)
         if image is not None and part == "metrics":
-            membership = run_index.membership
-            read_by = [dialects()[number] for number in sorted(membership.possible_readers())]
-            runs_of = membership.runs_by_execution
-            measured = {k for n in image.show_measured(read_by) for k in runs_of.get(n, ())}
+            measured = image.show_measured(run_index.membership, dialects())
             keys = [key for key in keys if key in measured]
         for key, run in _assembled(run_index, keys):
             yield run_index, run_index.membership.runs[key], run

@@ -56,7 +56,18 @@ def check(store: Store, monkeypatch: pytest.MonkeyPatch) -> bool:
         patch.setattr(RunIndex, "run", lambda index, key: assembled.append(key) or run(index, key))
         for name, frame in every_frame(store).items():
             pd.testing.assert_frame_equal(frame, whole[name], obj=name)
+    check_rows(store, monkeypatch)
     return not assembled
+
+
+def check_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare the frames of steps, parameters and metrics in both ways."""
+    found = store.frames
+    for frame in (found.steps, found.parameters, found.metrics):
+        with monkeypatch.context() as patch:
+            patch.setattr(frames, "needed_properties", lambda _: None)
+            whole = frame()
+        pd.testing.assert_frame_equal(frame(), whole, obj=frame.__name__)
 
 
 @pytest.mark.parametrize("path", STORES)

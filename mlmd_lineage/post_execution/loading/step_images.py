@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ArtifactFacts
+    from mlmd_lineage.post_execution.loading.run_membership import RunMembership
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Read: TypeAlias = Callable[[Collection[str], Mapping[str, Collection[str]]], Tables]
@@ -46,22 +47,22 @@ class StepImage(StoreImage):
         """Return those of some artifacts that are shown, by their ids."""
         return super().artifacts(self._shown.intersection(ids)) if self._shown else {}
 
-    def show_measured(self, dialects: Sequence[Dialect]) -> list[int]:
-        """Show the artifacts that may hold metrics; return the executions with events on them.
+    def show_measured(self, membership: RunMembership, dialects: Sequence[Dialect]) -> set[str]:
+        """Show the artifacts that may hold metrics; return the runs with events on them.
 
         It has to be called before any execution is decoded.
 
         Args:
-            dialects: The dialects by which the executions are read.
+            membership: Which executions belong to which runs.
+            dialects: The dialects, in the order in which they are tried.
         """
-        shown = self._measured(dialects)
+        shown = self._measured([dialects[number] for number in membership.possible_readers()])
         self._shown = frozenset(shown.tolist())
         events = self.tables["Event"]
         of_shown = np.isin(arrays.to_numpy(events["artifact_id"]), shown)
         self._keep_paths(arrays.to_numpy(events["id"])[of_shown])
-        owners = arrays.to_numpy(events["execution_id"])[of_shown]
-        numbers: list[int] = np.unique(owners).tolist()
-        return numbers
+        owners = np.unique(arrays.to_numpy(events["execution_id"])[of_shown]).tolist()
+        return {key for n in owners for key in membership.runs_by_execution.get(n, ())}
 
     def _measured(self, dialects: Sequence[Dialect]) -> Array:
         """Return the ids of the artifacts that may hold metrics, by their types or properties."""
@@ -107,17 +108,18 @@ def step_image(
         writing_types: Types that write artifacts, though no event here says so.
     """
     owned = names["ExecutionProperty"]
-    selected: dict[str, Collection[str]] = (
-        {} if part == "parameters" else {"ExecutionProperty": owned}
-    )
-    few = {} if part == "metrics" else {"ArtifactProperty": (ORIGINAL, SOURCE)}
-    tables = read((*_TABLES, "ArtifactProperty"), {**selected, **few})
+    selected: dict[str, Collection[str]] = {}
+    if part != "parameters":
+        selected["ExecutionProperty"] = owned
+    if part != "metrics":
+        selected["ArtifactProperty"] = (ORIGINAL, SOURCE)
+    tables = read((*_TABLES, "ArtifactProperty"), selected)
     types = dict(zip(*(tables["Type"][c].to_pylist() for c in ("id", "name")), strict=True))
     if part != "steps" and not _of_attributed(dialects).isdisjoint(types.values()):
         return None
     if part == "parameters" and not _of_parameters(dialects).isdisjoint(types.values()):
         return None
-    if selected:
+    if part != "parameters":
         held = of_names(tables["ExecutionProperty"], owned)
         tables = _changed(tables, "ExecutionProperty", held)
     return StepImage(tables, writing_types=writing_types)
