@@ -194,9 +194,11 @@ class TestNames:
         plain = stores.new_store(tmp_path / "m.db")
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.db"))
         plain.rename(path)
+        from mlmd_lineage.readers.base import Selection
         from mlmd_lineage.readers.sqlite import session as sqlite_session
 
-        assert sqlite_session.read(path, 1.0, ["Artifact"])["Artifact"].num_rows == 3
+        read = sqlite_session.read(path, 1.0, Selection(["Artifact"])).tables
+        assert read["Artifact"].num_rows == 3
 
     @posix_only
     def test_two_slashes_are_no_host(self, tmp_path: Path):
