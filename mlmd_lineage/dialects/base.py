@@ -63,8 +63,13 @@ class Dialect:
     """The properties of executions that ``claims`` and ``outline`` look at; None: any of them.
 
     ``NAME*`` stands for all whose names begin so. Where they are known, whole frames are made
-    without reading the others.
+    without reading the others; then those are among them that ``details`` makes a step's names
+    and its original of.
     """
+    parameter_types: tuple[str, ...] = ()
+    """The types of the artifacts whose properties ``details`` takes as parameters of steps."""
+    metric_properties: tuple[str, ...] = ()
+    """The properties of which an artifact with metrics has one, where its type does not tell."""
     membership_properties: tuple[str, ...] | None = None
     """The properties that ``claims`` looks at, and those that name runs; None: any of them."""
     derived_names: tuple[str, ...] | None = None
@@ -165,13 +170,23 @@ class Dialect:
                 for name, index in self.keys(event):
                     found.setdefault(name, []).append((index, event.id, event.artifact_id))
         return {
-            name: tuple(dict.fromkeys(artifact for _, _, artifact in sorted(found[name])))
-            for name in sorted(found)
+            name: (places[0][2],)
+            if len(places) == 1
+            else tuple(dict.fromkeys([artifact for _, _, artifact in sorted(places)]))
+            for name, places in sorted(found.items())
         }
 
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
         """Return what the platform says about an artifact."""
         return ArtifactRecord(name=artifact.name, properties=merged(artifact))
+
+    def may_measure(self, type_name: str, base_type: str | None) -> bool:
+        """Tell whether ``artifact`` may find metrics in artifacts of a type.
+
+        It is asked only of dialects that name their ``outline_properties``.
+        """
+        del type_name, base_type
+        return False
 
     def run(
         self,

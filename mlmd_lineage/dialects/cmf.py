@@ -98,6 +98,11 @@ class CMF(Dialect):
             created=_original_time(internal),
         )
 
+    def may_measure(self, type_name: str, base_type: str | None) -> bool:
+        """Tell whether a type is that of metrics."""
+        del base_type
+        return type_name in _METRICS
+
 
 def _without_hash(name: str, uri: str | None) -> str:
     """Return a name without the artifact's hash, which is its URI, and what follows it."""

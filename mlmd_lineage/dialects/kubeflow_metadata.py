@@ -35,6 +35,7 @@ class KubeflowMetadata(Dialect):
     membership_properties = (_RUN,)
     derived_names = ()
     outline_properties = ("name", _RUN)
+    parameter_types = (_MODEL,)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the workspace, whose runs the executions' properties tell."""
@@ -75,6 +76,11 @@ class KubeflowMetadata(Dialect):
             properties={**properties, **_meta(found)},
             metrics=scalars(values) if is_metrics else {},
         )
+
+    def may_measure(self, type_name: str, base_type: str | None) -> bool:
+        """Tell whether a type is that of metrics."""
+        del base_type
+        return type_name == _METRICS
 
 
 def _short(type_name: str) -> str:

@@ -27,6 +27,7 @@ _INPUT, _OUTPUT = "input:", "output:"
 LOGS = "executor-logs"
 ROOT = "root"
 _LARGEST = 1 << 63
+_METRICS = _SCALARS, _CLASSIFICATION = "Metrics", "ClassificationMetrics"
 
 
 class KubeflowV2(Dialect):
@@ -142,6 +143,11 @@ class KubeflowV2(Dialect):
             metrics=_metrics(last_part(artifact.type), properties),
         )
 
+    def may_measure(self, type_name: str, base_type: str | None) -> bool:
+        """Tell whether a type is that of metrics."""
+        del base_type
+        return last_part(type_name) in _METRICS
+
     def run(
         self,
         identity: RunIdentity,
@@ -158,9 +164,9 @@ class KubeflowV2(Dialect):
 
 
 def _metrics(kind: str, properties: Mapping[str, Any]) -> dict[str, float | int | bool]:
-    if kind == "Metrics":
+    if kind == _SCALARS:
         return scalars(properties)
-    if kind == "ClassificationMetrics":
+    if kind == _CLASSIFICATION:
         return _confusion_matrix(properties.get("confusionMatrix"))
     return {}
 

@@ -70,6 +70,11 @@ class ModelRegistry(Dialect):
             metrics={str(name): value} if is_number else {},  # type: ignore[dict-item]
         )
 
+    def may_measure(self, type_name: str, base_type: str | None) -> bool:
+        """Tell whether a type is that of a metric."""
+        del base_type
+        return kind_of(type_name) == "Metric"
+
     def run(
         self,
         identity: RunIdentity,

@@ -73,14 +73,17 @@ class Plain(Dialect):
     def artifact(self, artifact: ArtifactFacts) -> ArtifactRecord:
         """Return an artifact; the numbers among the properties of metrics are its metrics."""
         properties = merged(artifact)
-        is_metrics = METRICS_BASE_TYPE in {artifact.base_type, artifact.type} or (
-            last_part(artifact.type) == "Metrics"
-        )
+        is_metrics = self.may_measure(artifact.type, artifact.base_type)
         return ArtifactRecord(
             name=artifact.name or properties.get("display_name") or properties.get("name"),
             properties=properties,
             metrics=scalars(properties) if is_metrics else {},
         )
+
+    def may_measure(self, type_name: str, base_type: str | None) -> bool:
+        """Tell whether a type, or what it extends, is that of metrics."""
+        is_metrics = METRICS_BASE_TYPE in {base_type, type_name}
+        return is_metrics or last_part(type_name) == "Metrics"
 
 
 def _like(context: ContextFacts, words: Sequence[str]) -> bool:

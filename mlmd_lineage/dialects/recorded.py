@@ -32,9 +32,11 @@ class Recorded(Dialect):
         names.FINISHED,
         names.STEP_ID,
         names.PARENT,
+        names.CACHED_FROM,
         names.ENCODED,
         PIECES,
     )
+    metric_properties = (names.METRICS, names.ENCODED)
 
     def identify_runs(self, contexts: Sequence[ContextFacts]) -> tuple[RunIdentity, ...] | None:
         """Return the run whose context says that it is of this format."""

@@ -26,6 +26,7 @@ from mlmd_lineage.post_execution.frame_rows import (
     of_run,
     row_frame,
 )
+from mlmd_lineage.post_execution.loading.row_values import without_gc
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.run_outlines import (
     MAKER_TABLES,
@@ -34,6 +35,7 @@ from mlmd_lineage.post_execution.loading.run_outlines import (
     needed_properties,
 )
 from mlmd_lineage.post_execution.loading.run_outlines import TABLES as OUTLINE_TABLES
+from mlmd_lineage.post_execution.loading.step_images import step_image
 from mlmd_lineage.post_execution.loading.store_image import (
     ATTRIBUTION,
     TABLES,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.post_execution.loading.run_assembly import Run
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry, RunMembership
+    from mlmd_lineage.post_execution.loading.step_images import Part
     from mlmd_lineage.snapshot.tables import Tables
 
 _OFFERED = (
@@ -181,9 +184,9 @@ class StoreFrames(Frames):
         Args:
             timeout: How many seconds the answer may take; None for no limit.
         """
-        with within(timeout):
+        with within(timeout), without_gc():
             rows = []
-            for run_index, entry, run in self._runs():
+            for run_index, entry, run in self._runs("steps"):
                 for number, step in run.steps.items():
                     record = step.record
                     rows.append(
@@ -221,9 +224,9 @@ class StoreFrames(Frames):
         Args:
             timeout: How many seconds the answer may take; None for no limit.
         """
-        with within(timeout):
+        with within(timeout), without_gc():
             rows = []
-            for run_index, entry, run in self._runs():
+            for run_index, entry, run in self._runs("parameters"):
                 for step in run.steps.values():
                     own = of_attempt(run_index, entry, step)
                     rows += [(*own, *item) for item in sorted(step.record.parameters.items())]
@@ -247,9 +250,9 @@ class StoreFrames(Frames):
                 that cannot be read has the value NA.
             timeout: How many seconds the answer may take; None for no limit.
         """
-        with within(timeout):
+        with within(timeout), without_gc():
             rows: list[tuple[Any, ...]] = []
-            for run_index, entry, run in self._runs():
+            for run_index, entry, run in self._runs(None if read_artifacts else "metrics"):
                 for step in run.steps.values():
                     if not step.record.is_dag:  # a group passes on the outputs of its steps
                         own = of_attempt(run_index, entry, step)
@@ -351,10 +354,23 @@ class StoreFrames(Frames):
         keys = _all_runs(membership) if choose is None else choose(membership)
         return membership, {key: _outline(run) for key, run in _assembled(run_index, keys)}
 
-    def _runs(self) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
-        """Yield all runs, by pipelines; the memory of those before is freed at intervals."""
-        run_index = self._run_index()
-        for key, run in _assembled(run_index, _all_runs(run_index.membership)):
+    def _runs(self, part: Part | None) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
+        """Yield all runs, by pipelines; the memory of those before is freed at intervals.
+
+        They hold what one frame needs, or all of it; for metrics, they are those that took or made
+        an artifact that may hold any.
+        """
+        names, image = needed_properties(dialects()), None
+        if part is not None and names is not None:
+            image = step_image(
+                self._read_properties, part, dialects(), names, writing_types=self._writing_types
+            )
+        run_index = self._run_index() if image is None else RunIndex(image, dialects())
+        keys = _all_runs(run_index.membership)
+        if image is not None and part == "metrics":
+            measured = image.show_measured(run_index.membership, dialects())
+            keys = [key for key in keys if key in measured]
+        for key, run in _assembled(run_index, keys):
             yield run_index, run_index.membership.runs[key], run
 
 

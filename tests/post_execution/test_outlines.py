@@ -56,7 +56,18 @@ def check(store: Store, monkeypatch: pytest.MonkeyPatch) -> bool:
         patch.setattr(RunIndex, "run", lambda index, key: assembled.append(key) or run(index, key))
         for name, frame in every_frame(store).items():
             pd.testing.assert_frame_equal(frame, whole[name], obj=name)
+    check_rows(store, monkeypatch)
     return not assembled
+
+
+def check_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare the frames of steps, parameters and metrics in both ways."""
+    found = store.frames
+    for frame in (found.steps, found.parameters, found.metrics):
+        with monkeypatch.context() as patch:
+            patch.setattr(frames, "needed_properties", lambda _: None)
+            whole = frame()
+        pd.testing.assert_frame_equal(frame(), whole, obj=frame.__name__)
 
 
 @pytest.mark.parametrize("path", STORES)
@@ -69,12 +80,50 @@ def test_on_stores_of_every_platform(
 class Dice(random.Random):
     """Chooses what a store holds."""
 
+    models = False
+    """Whether there are models of the Kubeflow Metadata SDK, which hold parameters of steps."""
+
     def some(self, *values: Any) -> Any:
         return self.choice(values)
 
     def maybe(self, properties: dict[str, Any]) -> dict[str, Any]:
         """Return some of some properties."""
         return {name: value for name, value in properties.items() if self.random() < 0.6}
+
+
+def _artifact(made: Made, dice: Dice) -> int:
+    """Add an artifact that may hold metrics, or parameters of the step that made it."""
+    return made.artifact(
+        dice.some(
+            "Data",
+            "Metrics",
+            "Step_Metrics",
+            "system.Metrics",
+            "system.Model",
+            "kubeflow.org/alpha/metrics",
+            *(["kubeflow.org/alpha/model"] if dice.models else []),
+        ),
+        name=dice.some(None, "named"),
+        custom=dice.maybe(
+            {
+                "accuracy": dice.some(0.5, "0.5", 1),
+                "values": '{"auc": 1.5}',
+                "ALL_META": '{"hyperparameters": {"depth": 3}}',
+                names.METRICS: '["accuracy"]',
+                names.ENCODED: json.dumps({names.METRICS: {"json": True}}),
+            }
+        ),
+    )
+
+
+def _events(made: Made, dice: Dice) -> dict[str, dict[str, Any]]:
+    """Return inputs, of which some are taken twice, and outputs of an execution."""
+    known = [row["id"] for row in made.rows["Artifact"]] or [_artifact(made, dice)]
+    taken = {key: dice.some(*known) for key in ("data", "base")}
+    return {
+        "inputs": dice.maybe(taken),
+        "outputs": {key: _artifact(made, dice) for key in dice.maybe({"b": 1, "a": 2})},
+    }
 
 
 def _kubeflow(made: Made, dice: Dice, number: int) -> None:
@@ -101,7 +150,7 @@ def _kubeflow(made: Made, dice: Dice, number: int) -> None:
                 }
             )
             | ({} if parent is None else {"parent_dag_id": parent}),
-            outputs={"data": made.artifact("system.Dataset")} if dice.random() < 0.5 else None,
+            **_events(made, dice),
         )
         if is_group:
             groups.append(dice.some(execution, str(execution), execution + 1))
@@ -132,9 +181,11 @@ def _recorded(made: Made, dice: Dice, number: int) -> None:
                     names.STARTED: "2024-05-01T10:00:00.250Z",
                     names.FINISHED: dice.some("2024-05-01T11:00:00.000Z", "soon"),
                     names.ENCODED: json.dumps({"rate": {"json": True}}),
+                    names.CACHED_FROM: step,
                     "rate": "[1]",
                 }
             ),
+            **_events(made, dice),
         )
 
 
@@ -156,7 +207,7 @@ def _tfx(made: Made, dice: Dice, number: int) -> None:
             properties=dice.maybe(own),
             custom=dice.some({}, {}, zenml, {"zenml-odd": 1}),
             inputs={"examples": artifact},
-            outputs={"model": dice.some(artifact, made.artifact("Model"))},
+            outputs={"model": dice.some(artifact, _artifact(made, dice))},
             output_type=dice.some(4, 4, 6, 7, 9),
         )
         if dice.random() < 0.3:
@@ -191,7 +242,7 @@ def _others(made: Made, dice: Dice, number: int) -> None:
                     "display_name": "",
                 }
             ),
-            outputs={"out": made.artifact("Data")} if dice.random() < 0.5 else None,
+            **_events(made, dice),
         )
 
 
@@ -199,6 +250,7 @@ def _others(made: Made, dice: Dice, number: int) -> None:
 @pytest.mark.slow
 def test_on_stores_made_at_random(seed: int, monkeypatch: pytest.MonkeyPatch):
     made, dice = Made(), Dice(seed)
+    dice.models = seed % 4 == 0
     for number in range(12):
         dice.some(_kubeflow, _kubeflow, _recorded, _tfx, _others)(made, dice, number)
     check(made.store(), monkeypatch)

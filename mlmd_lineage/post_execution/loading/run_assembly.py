@@ -10,7 +10,7 @@ from mlmd_lineage.post_execution.loading import run_statuses
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ExecutionFacts
@@ -105,16 +105,26 @@ def _publishers(
     found: dict[tuple[int, int], set[int]] = {}
     for step, artifact, time, number, keys in taken:
         others = [p for p in published.get(artifact, ()) if p[2] != step]
-        for resolved in (False, True):
+        kinds = [others]
+        if len(others) > 1:
+            kinds = [[p for p in others if p[3] == resolved] for resolved in (False, True)]
+        for same in kinds:
             if len(found.get((step, artifact), ())) >= keys:
                 continue
-            same = [p for p in others if p[3] == resolved]
-            before = [p for p in same if p[:2] < (time, number)] or [
-                p for p in same if p[1] < number
-            ]
-            if before:
-                found.setdefault((step, artifact), set()).add(max(before)[2])
+            last = _last_before(same, time, number)
+            if last is not None:
+                found.setdefault((step, artifact), set()).add(last)
     return {pair: tuple(sorted(steps)) for pair, steps in found.items()}
+
+
+def _last_before(
+    published: Sequence[tuple[int, int, int, bool]], time: int, number: int
+) -> int | None:
+    """Return the step that published last before an event, by the time or else by its number."""
+    before = [p for p in published if p[:2] < (time, number)] or [
+        p for p in published if p[1] < number
+    ]
+    return max(before)[2] if before else None
 
 
 def _parents(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import deadline
+from mlmd_lineage.dialects.base import Dialect
 from mlmd_lineage.dialects.records import RunIdentity
 from mlmd_lineage.dialects.user_dialect import UserDialect
 from mlmd_lineage.post_execution.loading.context_sets import ExecutionRuns
@@ -17,7 +18,6 @@ from mlmd_lineage.post_execution.loading.context_sets import ExecutionRuns
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from mlmd_lineage.dialects.base import Dialect
     from mlmd_lineage.dialects.facts import ContextFacts
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
@@ -130,7 +130,23 @@ class RunMembership:
 
     def readers(self, execution: int) -> Iterator[int]:
         """Yield the numbers of the dialects that know an execution's contexts, in their order."""
-        number = self._sets.number_of(execution) or 0
+        yield from self._readers_of_set(self._sets.number_of(execution) or 0)
+
+    def possible_readers(self) -> set[int]:
+        """Return the numbers of the dialects of which one reads each execution.
+
+        Those are for each set of contexts the ones that know them, up to the first that claims
+        whatever it knows.
+        """
+        found: set[int] = set()
+        for number in list(self._readers):
+            for reader in self._readers_of_set(number):
+                found.add(reader)
+                if type(self._dialects[reader]).claims is Dialect.claims:
+                    break
+        return found
+
+    def _readers_of_set(self, number: int) -> Iterator[int]:
         known = self._readers.setdefault(number, [0])
         at = 0
         while at < len(known):

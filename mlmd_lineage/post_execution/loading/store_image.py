@@ -56,6 +56,7 @@ TABLES = (
 )
 """The tables that the views are made from."""
 ATTRIBUTION = "Attribution"
+_EVENT_TYPES = len(EventType)
 
 
 def read_tables(read: Callable[[Collection[str]], Tables], dialects: Sequence[Dialect]) -> Tables:
@@ -303,17 +304,19 @@ class StoreImage:
                 custom_properties=custom,
                 contexts=self.contexts_of(number),
                 events=tuple(
-                    EventFacts(
-                        id=event[0],
-                        artifact_id=event[1],
-                        type=event[3] or 0,
-                        time=event[4] or 0,
-                        role=role_rules.ROLES[event[5]],
-                        keys=path_keys(paths.get(event[0], ())),
-                        artifact=artifacts.get(event[1]),
-                    )
-                    for event in sorted(events.get(number, ()))
-                    if 0 < (event[3] or 0) < len(EventType)
+                    [
+                        EventFacts(
+                            event[0],
+                            event[1],
+                            event[3] or 0,
+                            event[4] or 0,
+                            role_rules.ROLES[event[5]],
+                            path_keys(paths[event[0]]) if event[0] in paths else (),
+                            artifacts.get(event[1]),
+                        )
+                        for event in sorted(events.get(number, ()))
+                        if 0 < (event[3] or 0) < _EVENT_TYPES
+                    ]
                 ),
                 type_has_outputs=row[1] in self.writing_types,
             )
