@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmd_lineage import errors
+from mlmd_lineage.config.web_redirects import OtherServerError
 from mlmd_lineage.readers.archive_files import check_size
 from mlmd_lineage.stores import object_storage
 
@@ -103,6 +104,12 @@ class RemoteArchiveFiles:
         except PermissionError:
             message = f"{where} may not be read with these credentials."
             failure = errors.StorePermissionError(message)
+        except OtherServerError:
+            message = (
+                f"{where} is not read: its server redirects to another one, which may not get what "
+                "register_scheme() was given for the first. Give the URL that it redirects to."
+            )
+            failure = errors.UnreachableError(message)
         except Exception as error:  # noqa: BLE001 - each filesystem has errors of its own
             what = type(error).__name__
             if "Credential" in what or "Auth" in what:
