@@ -120,6 +120,8 @@ def write_generation(
     earlier = previous[1] if previous is not None else []
     writer = ArchiveWriter(folder, previous[0] if previous is not None else None)
     writer.write(tables)
+    if not writer.is_new:
+        return False
     checksums = writer.write_checksums()
     parts = {
         "checksums": checksums,
@@ -129,7 +131,7 @@ def write_generation(
     }
     number = {"format_version": INDEXED, "generation": len(earlier) + 1, "earlier": earlier}
     _write_manifest(tables, folder, number, parts)
-    return writer.is_new
+    return True
 
 
 def manifest(tables: Tables, first: dict[str, Any], last: dict[str, Any]) -> bytes:

@@ -46,6 +46,8 @@ PART_KEYS = 1 << 16
 
 So rows that are added at the end of a table, or changed, leave its other files as they were.
 """
+LEAST_ROWS = 1 << 16
+"""A later generation merges a smaller last file of a table with the rows added after it."""
 _FEWEST_ROWS = 8_192
 _FEWEST_NODES = 2_048
 """As ``_FEWEST_ROWS``, of nodes: their texts take the longest to decode."""

@@ -11,18 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlmd_lineage.snapshot import archive_indexes, arrays
+from mlmd_lineage.snapshot import archive_indexes, archive_reuse, arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
     CHECKSUMS,
     DIGEST_BYTES,
     GRAPH_BUILDER,
     GRAPH_SUFFIX,
+    INDEXED,
     INDEXES,
     SUFFIX,
     encodings,
     group_rows,
-    part_bounds,
     part_name,
     plausible_rows,
 )
@@ -51,6 +51,9 @@ class Previous(NamedTuple):
     """The files of each table."""
     files: Mapping[str, dict[str, Any]]
     checksums: Mapping[str, bytes]
+    folder: Path
+    is_current: bool
+    """Whether it is of the present format; otherwise none of its files are kept."""
 
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Previous:
@@ -63,7 +66,13 @@ class Previous(NamedTuple):
             end = start + DIGEST_BYTES * -(-files[name]["bytes"] // BLOCK_BYTES)
             checksums[name] = raw[start:end]
             start = end
-        return cls(manifest["tables"], files, checksums)
+        is_current = manifest["format_version"] == INDEXED
+        return cls(manifest["tables"], files, checksums, folder, is_current)
+
+    def files_of(self, table: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the files of a table that may be kept, and what the manifest says of them."""
+        found = [(name, self.files[name]) for name in self.tables[table]]
+        return [(n, described) for n, described in found if self.is_current and "keys" in described]
 
 
 class ArchiveWriter:
@@ -86,11 +95,13 @@ class ArchiveWriter:
         self._checksums: dict[str, bytes] = {}
 
     def write(self, tables: Tables) -> None:
-        """Write all files but the manifest."""
+        """Write all files but the manifest; no graph where the tables are as they were."""
         for name in ALL_TABLES:
             self._write_table(name, tables[name])
         if self._previous is not None:
             self.is_new |= self.tables != self._previous.tables
+        if not self.is_new:
+            return
         module, _, builder = GRAPH_BUILDER.partition(":")
         graph = getattr(importlib.import_module(module), builder)(tables)
         for name, (schema, batches) in graph.items():
@@ -113,14 +124,18 @@ class ArchiveWriter:
 
     def _write_table(self, name: str, table: pa.Table) -> None:
         self.tables[name] = []
-        for number, (start, end) in enumerate(part_bounds(table.column(0))):
-            part = table.slice(start, end - start)
+        known = self._previous.files if self._previous is not None else {}
+        files = self._previous.files_of(name) if self._previous is not None else []
+        for number, bounds in enumerate(archive_reuse.parts(table.column(0), files)):
+            part = table.slice(bounds.start, bounds.end - bounds.start)
             if number:  # the notes on a table are in its first file
                 part = part.replace_schema_metadata()
             # Rows are ordered by their owners, so that those of a file are among themselves.
-            file = self._add(part_name(name, number), part, canonical_order(name, part))
+            order = canonical_order(name, part)
+            file = self._kept(bounds.file, part, order)
+            if file is None:
+                file = self._add(part_name(name, number), part, order)
             self.tables[name].append(file)
-            known = self._previous.files if self._previous is not None else {}
             self.is_new |= file not in known
             for index in INDEXES.values():
                 if index.table != name:
@@ -130,6 +145,17 @@ class ArchiveWriter:
                 else:
                     built = archive_indexes.build(index, part)
                     self._write_file(index.file(file), built, None)
+
+    def _kept(self, file: str | None, table: pa.Table, order: arrays.Numbers | None) -> str | None:
+        """Take up a file of the generation before if it holds some rows, and return its name."""
+        if file is None or self._previous is None:
+            return None
+        if self._previous.files[file]["rows"] != table.num_rows:
+            return None
+        if not archive_reuse.holds(self._previous.folder / file, table, order):
+            return None
+        self._keep(file)
+        return file
 
     def _add(self, name: str, table: pa.Table, order: arrays.Numbers | None = None) -> str:
         """Write a file unless the generation before has it, and return its name."""

@@ -6,13 +6,20 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 import sqlite_stores
 
 import mlmd_lineage as ml
-from mlmd_lineage.snapshot import archive, archive_generations, archive_layout
+from mlmd_lineage.snapshot import (
+    archive,
+    archive_generations,
+    archive_layout,
+    archive_reuse,
+    archive_writer,
+)
 from mlmd_lineage.snapshot.snapshot import Snapshot
-from mlmd_lineage.snapshot.tables import ALL_TABLES, Tables
+from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +37,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("_MOST_ROWS", 20),
         ("PART_ROWS", 50),
         ("PART_KEYS", 16),
+        ("LEAST_ROWS", 20),
     ):
         monkeypatch.setattr(archive_layout, name, value)
 
@@ -107,6 +115,88 @@ def test_every_generation_is_the_store_as_it_was(
         ml.connect(folder, as_of="2023-12-31").snapshot()
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_rows_that_are_added_leave_the_files_before(
+    shared_store: Callable[[str], Path], tmp_path: Path
+):
+    path, folder = shared_store("tfx_local.db"), tmp_path / "archive"
+    saved, files = [], []
+    for day in range(4):
+        sqlite_stores.change(
+            path,
+            "INSERT INTO Artifact (type_id, uri, state, name, create_time_since_epoch,"  # noqa: S608 - numbers
+            f" last_update_time_since_epoch) SELECT type_id, uri, 2, 'of {day}, ' || id, {day}, 0"
+            " FROM Artifact WHERE name IS NULL OR name NOT LIKE 'of %' LIMIT 15",
+        )
+        found = ml.connect(path).snapshot()
+        at = dt.datetime(2024, 2, 1 + day, tzinfo=dt.timezone.utc)
+        tables = {name: found[name] for name in found.names}
+        saved.append(Snapshot.of(Tables(tables, source=found.source, taken_at=at)))
+        saved[-1].save(folder, update=True)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        files.append(manifest["tables"])
+        assert files[-1]["Event"] == files[0]["Event"]
+    for snapshot in saved:
+        same(ml.connect(folder, as_of=snapshot.taken_at).snapshot(), snapshot)
+    assert files[-1]["Artifact"][0] == files[-2]["Artifact"][0]
+    assert len(files[-1]["Artifact"]) < len(saved)
+    uris = saved[-1].artifacts["uri"].to_pylist()
+    for uri in {uri for uri in uris if uri and uris.count(uri) == 1}:
+        assert ml.connect(folder).find_node(uri) == ml.connect(path).find_node(uri)
+
+
+@pytest.mark.parametrize(
+    ("column", "changed_to", "is_kept"),
+    [
+        ("double_value", 0.0, True),
+        ("double_value", -0.0, False),
+        ("double_value", None, False),
+        ("artifact_id", 8, False),
+        ("string_value", "", False),
+    ],
+)
+def test_a_file_is_kept_only_for_rows_that_are_equal_to_the_bit(
+    column: str,
+    changed_to: Any,
+    is_kept: bool,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
+):
+    row = dict.fromkeys(SCHEMAS["ArtifactProperty"].names)
+    row |= {"artifact_id": 7, "name": "loss", "is_custom_property": True, "double_value": 0.0}
+    schema = SCHEMAS["ArtifactProperty"]
+    path = tmp_path / "ArtifactProperty.parquet"
+    archive_writer.write_parquet(pa.Table.from_pylist([row], schema), path, None)
+    other = pa.Table.from_pylist([row | {column: changed_to}], schema)
+    assert archive_reuse.holds(path, other, None) is is_kept
+    noted = other.replace_schema_metadata({"mlmd_lineage.notes": "[]"})
+    assert not archive_reuse.holds(path, noted, None)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert not archive_reuse.holds(path, other, None)
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([1, 2, 3, 9, 10], [(0, 3, "a"), (3, 5, "b")]),
+        ([1, 3, 9], [(0, 2, "a"), (2, 3, "b")]),
+        ([9, 10, 11, 12], [(0, 2, "b"), (2, 4, None)]),
+        ([1, 2, 3, 9, 10, 10], [(0, 3, "a"), (3, 6, "b")]),
+        ([1, 2, 3, 9, 10, 11, 12, 13], [(0, 3, "a"), (3, 8, None)]),
+        ([1, 2, 3, 4, 9, 10, 11], [(0, 4, "a"), (4, 6, "b"), (6, 7, None)]),
+        ([11, 12], [(0, 2, None)]),
+        ([], [(0, 0, None)]),
+    ],
+    ids=["same", "fewer", "first-gone", "last-grew", "merged", "between", "all-gone", "none"],
+)
+def test_rows_stay_with_the_file_of_their_ids(
+    ids: list[int], expected: list[tuple[int, int, str | None]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(archive_layout, "LEAST_ROWS", 1)
+    files = [("a", {"keys": [1, 3], "rows": 99}), ("b", {"keys": [9, 10], "rows": 4})]
+    column = pa.chunked_array([ids], pa.int64())
+    assert archive_reuse.parts(column, files) == expected
+
+
 def test_a_store_that_did_not_change_adds_nothing(
     shared_store: Callable[[str], Path], tmp_path: Path
 ):
@@ -180,6 +270,57 @@ def test_only_archives_with_generations_are_updated(shared_stores: Path, tmp_pat
     with pytest.raises(ml.errors.ConfigurationError, match="as_of is for archives"):
         ml.connect(shared_stores / "tfx_local.db", as_of="2024-01-01")
     assert ml.connect(shared_stores / "tfx_local.db").generations() == ()
+
+
+def test_a_generation_added_to_format_2_is_of_format_3(
+    shared_store: Callable[[str], Path], tmp_path: Path
+):
+    path = shared_store("tfx_local.db")
+    first = taken(path, 0)
+    folder = first.save(tmp_path / "archive")
+    as_format_2(folder)
+    same(ml.connect(folder).snapshot(), first)
+    second = taken(path, 1)
+    second.save(folder, update=True)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["format_version"] == archive_layout.INDEXED
+    assert all(
+        "keys" in manifest["files"][file]
+        for [file] in manifest["tables"].values()
+        if manifest["files"][file]["rows"]
+    )
+    same(ml.connect(folder).snapshot(), second)
+    same(ml.connect(folder, as_of=DAYS[0]).snapshot(), first)
+    number = second.artifacts["id"].to_pylist()[-1]
+    for saved in (ml.connect(folder), ml.connect(folder, as_of=DAYS[0])):
+        assert saved.upstream(number).nodes.equals(ml.connect(path).upstream(number).nodes)
+
+
+def as_format_2(folder: Path) -> None:
+    """Make an archive one of format 2: its graph in Parquet files, and no keys of files."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for file in manifest.pop("graph").values():
+        (folder / file).unlink()
+        del manifest["files"][file]
+    manifest["graph"] = {}
+    for name in ("graph.edges", "graph.nodes"):
+        manifest["graph"][name] = f"{name}.parquet"
+        table = pa.table({"id": pa.array([1, 2], pa.int64())})
+        archive_writer.write_parquet(table, folder / f"{name}.parquet", None)
+        described = archive_writer.kept(folder / f"{name}.parquet")[0]
+        manifest["files"][f"{name}.parquet"] = {"rows": 2, **described}
+    sums = {
+        name: archive_writer.kept(folder / name)[1]
+        for name in manifest["files"]
+        if name != manifest["checksums"]
+    }
+    (folder / manifest["checksums"]).write_bytes(b"".join(sums[name] for name in sorted(sums)))
+    described = archive_writer.kept(folder / manifest["checksums"])[0]
+    manifest["files"][manifest["checksums"]] = {"rows": 0, **described}
+    for of in manifest["files"].values():
+        of.pop("keys", None)
+    path.write_text(json.dumps(manifest | {"format_version": archive_layout.PARQUET_GRAPH}))
 
 
 @pytest.mark.parametrize("name", ["../Event.parquet", "/etc/passwd", ".hidden", "a/b", "", 5])
