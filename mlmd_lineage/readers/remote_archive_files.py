@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmd_lineage import errors
-from mlmd_lineage.config.web_redirects import OtherServerError
 from mlmd_lineage.readers.archive_files import check_size
 from mlmd_lineage.stores import object_storage
 
@@ -104,7 +103,7 @@ class RemoteArchiveFiles:
         except PermissionError:
             message = f"{where} may not be read with these credentials."
             failure = errors.StorePermissionError(message)
-        except OtherServerError:
+        except object_storage.OtherServerError:
             message = (
                 f"{where} is not read: its server redirects to another one, which may not get what "
                 "register_scheme() was given for the first. Give the URL that it redirects to."
