@@ -1,4 +1,4 @@
-"""The scope of an audit: one lineage, with the rows that checks need to know around it."""
+"""The scope of an audit: one lineage, with the surrounding rows that its checks need."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def serve(  # noqa: PLR0913 - each stands alone
         ConfigurationError: What it needs is not installed, or the port is taken.
     """
     from mlmd_lineage.explorer import addresses, static_files
-    from mlmd_lineage.explorer.web.serving import explorer_server
+    from mlmd_lineage.explorer.web.server_start import explorer_server
 
     if not static_files.is_built():
         raise static_files.missing()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
 from mlmd_lineage.explorer.methods import (
-    columns,
     comparison,
     export,
+    large_scene,
     lineage,
     node,
     overview,
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.explorer.explored_store import ExploredStore
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "columns": columns.columns,
-    "statuses": columns.statuses,
+    "columns": large_scene.columns,
+    "statuses": large_scene.statuses,
     "overview": overview.overview,
     "pipeline": pipeline.pipeline,
     "metrics": pipeline.metrics,

@@ -1,4 +1,4 @@
-"""The check of the parameters that a method is given by a page.
+"""Checks the parameters that a page sends with a method.
 
 >>> checked("node", node, {"key": "artifact/46"})
 {'key': 'artifact/46'}

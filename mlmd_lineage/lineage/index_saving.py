@@ -1,4 +1,4 @@
-"""Saves the index of a lineage graph as Arrow record batches, so that an archive holds it.
+"""Saves the index of a lineage graph as Arrow record batches for an archive.
 
 Nodes stand in blocks of 4,096, artifacts before executions, each kind by its ids. Three files
 have one record batch for each block. ``graph.nodes``::

@@ -1,7 +1,7 @@
 """The roles of events in lineage: who made an artifact, and who only claims it.
 
 The words are those of MLMD's events and of the platforms that write them: a cached execution
-claims the outputs of an earlier one, a resolver hands on artifacts that others made, and an
+claims the outputs of an earlier one, a resolver passes on artifacts that others made, and an
 output may never have come to be. See ``Event.Type`` in MLMD's ``metadata_store.proto``.
 """
 
@@ -33,7 +33,7 @@ ROLES = ("uses", "produces", "reuses", "internal", "resolves", "pending", "phant
 - ``produces``: an execution that was not cached wrote it (OUTPUT, DECLARED_OUTPUT);
 - ``reuses``: a cached execution claims what another one produced;
 - ``internal``: an input that is the platform's own affair (INTERNAL_INPUT);
-- ``resolves``: a resolver hands it on (INTERNAL_OUTPUT of what another execution produced);
+- ``resolves``: a resolver passes it on (INTERNAL_OUTPUT of what another execution produced);
 - ``pending``: an output that was announced (PENDING_OUTPUT);
 - ``phantom``: an output without a state, of an execution that has not finished;
 - ``later``: an execution that was not cached wrote it again, after an execution of the graph had

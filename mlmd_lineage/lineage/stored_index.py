@@ -1,11 +1,10 @@
-"""The index of a lineage graph as an archive holds it, of which a walk reads what it meets.
+"""Reads the index of a lineage graph from an archive: of its blocks those that a walk reaches.
 
 ``index_saving`` describes the files. They are divided into blocks of nodes: a walk is repeated
 until no node that it reached is in a block that was not read, so that an answer costs the blocks
 that it touches. Whoever asks for an array of all nodes or edges has all of them read.
 
-The C code that walks over the arrays trusts them, so that whatever lies out of bounds is refused
-here.
+Each block is checked by ``stored_blocks`` when it is read.
 """
 
 from __future__ import annotations
@@ -13,12 +12,13 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage import deadline, errors
+from mlmd_lineage import deadline
 from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage import stored_blocks
 from mlmd_lineage.lineage.bfs import Scratch, Walker, sparse_zeros
 from mlmd_lineage.lineage.index import Edges, Index
 from mlmd_lineage.lineage.index_saving import (
@@ -34,12 +34,9 @@ from mlmd_lineage.lineage.index_saving import (
 )
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.readers.base import GraphProvider
-from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    import pyarrow as pa
 
     from mlmd_lineage.lineage.question import Question
     from mlmd_lineage.readers.base import GraphFile, Reader
@@ -96,12 +93,12 @@ class StoredIndex(Index):
 
     def __init__(self, files: Mapping[str, GraphFile], layout: Layout) -> None:
         """Read what is told of the blocks."""
-        _check_layout(layout)
+        stored_blocks.check_layout(layout)
         for name, schema in schemas(layout).items():
             if not files[name].schema.equals(schema):
-                _refuse(f"{name} has other columns than it should")
-        blocks = _columns(files[BLOCKS].batch(0))
-        _check_blocks(layout, blocks)
+                stored_blocks.refuse(f"{name} has other columns than it should")
+        blocks = stored_blocks.columns(files[BLOCKS].batch(0))
+        stored_blocks.check_blocks(layout, blocks)
         self._layout = layout
         self._blocks = blocks
         self._file = files[NODES]
@@ -240,7 +237,7 @@ class StoredIndex(Index):
                 continue
             deadline.check()
             start, end = number * BLOCK, min((number + 1) * BLOCK, self.nodes)
-            found = _columns(self._file.batch(number))
+            found = stored_blocks.columns(self._file.batch(number))
             self._check_nodes(found, start, end)
             self._ids[start:end] = found["id"]
             self._part.type_ids[start:end] = found["type_id"]
@@ -256,7 +253,7 @@ class StoredIndex(Index):
         """The columns of all nodes."""
         with self._lock:
             deadline.check()
-            found = _columns(self._file.all())
+            found = stored_blocks.columns(self._file.all())
             self._check_nodes(found, 0, self.nodes)
             return {
                 "artifact_ids": found["id"][: self.artifacts],
@@ -271,33 +268,33 @@ class StoredIndex(Index):
     def _check_nodes(self, found: dict[str, Array], start: int, end: int) -> None:
         """Check the nodes from one position to another, and sum the differences of their ids."""
         if len(found["id"]) != end - start:
-            _refuse("a block does not have the nodes that it says")
-        ids = found["id"] = _summed(found["id"], self._blocks["id"][start // BLOCK])
+            stored_blocks.refuse("a block does not have the nodes that it says")
+        ids = found["id"] = stored_blocks.summed(found["id"], self._blocks["id"][start // BLOCK])
         cut = min(max(self.artifacts - start, 0), len(ids))
         first = self._layout.first_ids
         kinds = ((ids[:cut], 0, start), (ids[cut:], 1, start + cut - self.artifacts))
         for part, kind, before in kinds:
             if (np.diff(part) <= 0).any():
-                _refuse("its ids are not in order")
-            # As they are in order, the first and the last tell of all.
+                stored_blocks.refuse("its ids are not in order")
+            # As they are in order, the first and the last are enough.
             if first is not None and len(part):
                 least = first[kind] + before
                 if part[0] != least or part[-1] != least + len(part) - 1:
-                    _refuse("its ids are not those that it says")
+                    stored_blocks.refuse("its ids are not those that it says")
         if found["only_cached"][cut:].any():
-            _refuse("an execution is no artifact")
+            stored_blocks.refuse("an execution is no artifact")
         for name in ("incoming", "outgoing"):
-            _check_bounds(name, found[name], np.int32, self.size + 1)
+            stored_blocks.check_bounds(name, found[name], np.int32, self.size + 1)
 
     def _read_block(self, direction: _Direction, number: int) -> None:
         """Read the edges of a block of nodes."""
         counts = self._counts[number][direction is self._directions[True]]
         first = number * BLOCK
-        found = _columns(direction.file.batch(number))
+        found = stored_blocks.columns(direction.file.batch(number))
         start, end = direction.starts[number : number + 2].tolist()
         offsets = start + np.cumsum(counts, dtype=np.int64)
         if len(found["edge"]) != end - start or offsets[-1] != end:
-            _refuse("its nodes have other edges than there are")
+            stored_blocks.refuse("its nodes have other edges than there are")
         self._take(direction, found, number)
         whole = direction.edges
         whole.offsets[first] = start
@@ -316,16 +313,16 @@ class StoredIndex(Index):
             deadline.check()
             direction = self._directions[up]
             counts = self._whole_nodes["incoming" if up else "outgoing"]
-            found = _columns(direction.file.all())
+            found = stored_blocks.columns(direction.file.all())
             offsets = np.zeros(self.nodes + 1, np.int64)
             np.cumsum(counts, out=offsets[1:])
             if len(found["edge"]) != self.size or offsets[-1] != self.size:
-                _refuse("its nodes have other edges than there are")
+                stored_blocks.refuse("its nodes have other edges than there are")
             self._take(direction, found, 0)
             is_there = np.zeros(self.size, bool)
             is_there[found["edge"]] = True
             if not is_there.all():
-                _refuse("an edge is missing")
+                stored_blocks.refuse("an edge is missing")
             made = Edges.of_parts(
                 offsets.astype(np.int32),
                 found["neighbour"],
@@ -341,84 +338,20 @@ class StoredIndex(Index):
         """Check the edges of blocks, the first of which has a number, and sum their differences."""
         for name in ("neighbour", "edge"):
             before = direction.before[name][number]
-            found[name] = _summed(found[name], found[name].dtype.type(before))
-        _check_bounds("neighbour", found["neighbour"], np.int32, self.nodes)
-        _check_bounds("edge", found["edge"], np.int32, self.size)
-        _check_bounds("role", found["role"], np.uint8, len(ROLES))
+            found[name] = stored_blocks.summed(found[name], found[name].dtype.type(before))
+        stored_blocks.check_bounds("neighbour", found["neighbour"], np.int32, self.nodes)
+        stored_blocks.check_bounds("edge", found["edge"], np.int32, self.size)
+        stored_blocks.check_bounds("role", found["role"], np.uint8, len(ROLES))
         if self._layout.timed:
-            _check_bounds("passes", found["passes"], np.int32, 2**31)
+            stored_blocks.check_bounds("passes", found["passes"], np.int32, 2**31)
         if direction is not self._directions[True]:
             return
         kept = (("order", self._part.orders), ("event_row", self._part._event_rows))  # noqa: SLF001 - a part of this
         for name, values in kept:
             if values is not None:
-                _check_bounds(name, found[name], np.int32, 2**31)
+                stored_blocks.check_bounds(name, found[name], np.int32, 2**31)
                 values[found["edge"]] = found[name]
 
 
 def _remade(parts: dict[str, Any]) -> Index:
     return Index.of_parts(**parts)
-
-
-def _check_layout(layout: Layout) -> None:
-    """Refuse a layout that cannot be.
-
-    Raises:
-        DamagedStoreError: It is one.
-    """
-    numbers: tuple[Any, ...] = (layout.artifacts, layout.nodes, layout.edges)
-    is_right = all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers)
-    first: Any = layout.first_ids
-    if first is not None:
-        is_right &= len(first) == 2 and all(
-            isinstance(number, int) and -(2**62) < number < 2**62 for number in first
-        )
-    if not is_right or layout.artifacts > layout.nodes:
-        _refuse("it does not tell what it holds")
-
-
-def _check_blocks(layout: Layout, blocks: Mapping[str, Array]) -> None:
-    """Refuse blocks that cannot be.
-
-    Raises:
-        DamagedStoreError: They are such.
-    """
-    for name, values in blocks.items():
-        if len(values) != 1 - (-layout.nodes // BLOCK):
-            _refuse("it does not have the blocks that it says")
-        if name != "id":
-            _check_bounds(name, values, np.int64, 2**31)
-    for name in ("incoming", "outgoing"):
-        starts = blocks[name]
-        if starts[0] != 0 or starts[-1] != layout.edges or (np.diff(starts) < 0).any():
-            _refuse("its blocks are not in order")
-
-
-def _columns(part: pa.RecordBatch | pa.Table) -> dict[str, Array]:
-    """Return columns without nulls."""
-    if any(column.null_count for column in part.columns):
-        _refuse("a number is missing")
-    return {
-        name: arrays.to_numpy(column)
-        for name, column in zip(part.schema.names, part.columns, strict=True)
-    }
-
-
-def _summed(differences: Array, before: Any) -> Array:
-    """Return numbers that are given by their differences."""
-    made = np.cumsum(differences, dtype=differences.dtype)
-    if before:
-        made += before
-    return made
-
-
-def _check_bounds(name: str, values: Array, kind: Any, bound: int) -> None:
-    if values.dtype != kind or (
-        len(values) and not 0 <= int(values.min()) <= int(values.max()) < bound
-    ):
-        _refuse(f"{name} is out of bounds")
-
-
-def _refuse(what: str) -> NoReturn:
-    message = f"The lineage graph of the archive is damaged: {what}. Restore it from a copy."
-    raise errors.DamagedStoreError(message)

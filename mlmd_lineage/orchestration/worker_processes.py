@@ -70,14 +70,14 @@ class Worker:
         """Have it run a step.
 
         Raises:
-            ConfigurationError: The process could not be started, or the step not be handed over.
+            ConfigurationError: The process could not be started, or the step not be sent to it.
         """
         self._await_start()
         try:
             self.connection.send(task)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             message = (
-                f"The step {task.name!r} cannot be handed to another process: {error}. Use jobs=1."
+                f"The step {task.name!r} cannot be sent to another process: {error}. Use jobs=1."
             )
             raise errors.ConfigurationError(message) from error
         self._task = task

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.orchestration.tasks import RunTasks
 from mlmd_lineage.orchestration.worker_processes import refuse_start_in_worker
-from mlmd_lineage.pipelines import by_value
+from mlmd_lineage.pipelines import pipeline_serialization
 from mlmd_lineage.pipelines.progress import reporter
 from mlmd_lineage.pipelines.references import found_reference_to
 from mlmd_lineage.pipelines.step_execution import PipelineValueSaver, RunSettings
@@ -104,7 +104,7 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
 
     Raises:
         ConfigurationError: The orchestrator runs no pipelines of this library, or this one cannot
-            be handed to other processes.
+            be sent to other processes.
     """
     orchestrator = stack.orchestrator
     if type(orchestrator).run is BaseOrchestrator.run:
@@ -116,7 +116,7 @@ def _check_orchestrator(stack: Stack, call: PipelineCall, jobs: int | None) -> N
         raise errors.ConfigurationError(message)
     is_parallel = isinstance(orchestrator, LocalOrchestrator) and (jobs or orchestrator.jobs) > 1
     if is_parallel and found_reference_to(call.pipeline) is None:
-        by_value.serialized(call.pipeline)
+        pipeline_serialization.serialized(call.pipeline)
 
 
 def _check_parameters(call: PipelineCall) -> None:

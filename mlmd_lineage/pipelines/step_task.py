@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.config import user_code
 from mlmd_lineage.orchestration.tasks import StepOutcome
-from mlmd_lineage.pipelines import by_value, component_copies
+from mlmd_lineage.pipelines import component_serialization, pipeline_serialization
 from mlmd_lineage.pipelines.pipeline_call import PipelineCall
 from mlmd_lineage.pipelines.references import find_pipeline, found_reference_to, reference_to
 from mlmd_lineage.pipelines.step_execution import RunSettings, execute
@@ -69,7 +69,8 @@ class PipelineStepTask:
         reference: tuple[Any, ...] | None = found_reference_to(pipeline)
         source = None
         if reference is None:
-            find, reference = by_value.deserialized, (by_value.serialized(pipeline),)
+            find = pipeline_serialization.deserialized
+            reference = (pipeline_serialization.serialized(pipeline),)
             # Of code that no file holds, only this process can read the source.
             source = source_parts(self._planned.step.function)
         return _task, (
@@ -84,8 +85,8 @@ class PipelineStepTask:
                 recorder=None,
                 source=source,
             ),
-            component_copies.serialized(settings.store.metadata_store),
-            component_copies.serialized(settings.artifact_store),
+            component_serialization.serialized(settings.store.metadata_store),
+            component_serialization.serialized(settings.artifact_store),
         )
 
     def command(self) -> Sequence[str]:
@@ -101,7 +102,7 @@ class PipelineStepTask:
             parameters = json.dumps(self._call.parameters)
         except (TypeError, ValueError) as error:
             message = (
-                f"The parameters of the pipeline {self._call.pipeline.name!r} cannot be handed to "
+                f"The parameters of the pipeline {self._call.pipeline.name!r} cannot be sent to "
                 f"another machine: {error}. Give texts, numbers, lists and dicts."
             )
             raise errors.ConfigurationError(message) from None
@@ -149,8 +150,8 @@ def _task(  # noqa: PLR0913, PLR0917 - what another process needs
     """Return a task in the process to which it was sent."""
     settings = dataclasses.replace(
         settings,
-        store=Store(component_copies.deserialized(metadata_store)),
-        artifact_store=component_copies.deserialized(artifact_store),
+        store=Store(component_serialization.deserialized(metadata_store)),
+        artifact_store=component_serialization.deserialized(artifact_store),
     )
     call = PipelineCall(find(*reference), parameters)
     return PipelineStepTask(call, name, settings)

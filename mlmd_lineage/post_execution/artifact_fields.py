@@ -115,12 +115,12 @@ class ArtifactFields(BaseView):
 
     @property
     def parent_step_id(self) -> int | None:
-        """The id of the step of the same run that handed it on: for an output, its own step."""
+        """The id of the step of the same run that passed it on: for an output, its own step."""
         return None if self._step is None else self._step.handed_on(self.id)
 
     @property
     def is_cached(self) -> bool:
-        """Whether another step than the one that hands it on in this run made it."""
+        """Whether another step than the one that passes it on in this run made it."""
         maker = self._run_index.producer(self.id)
         return maker is not None and maker != self.parent_step_id
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.base_view import moment, table
-from mlmd_lineage.post_execution.loading.run_index import RunIndex
-from mlmd_lineage.post_execution.loading.run_readers import (
+from mlmd_lineage.post_execution.loading.run_dialects import (
     MEMBERSHIP_TABLES,
     membership_properties,
     readers,
 )
+from mlmd_lineage.post_execution.loading.run_index import RunIndex
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
 from mlmd_lineage.readers.base import Selected, Selection, Selector
 from mlmd_lineage.snapshot import arrays, imported

@@ -175,7 +175,7 @@ class StepFields(BaseView):
 
     @property
     def parents_step_ids(self) -> tuple[int, ...]:
-        """The ids of the steps of the same run that handed it its inputs, in order."""
+        """The ids of the steps of the same run that passed it its inputs, in order."""
         return self._step.parents
 
     @property

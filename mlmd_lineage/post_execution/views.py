@@ -128,9 +128,9 @@ class PipelineView(PipelineFields):
             message = f"runs is the text {runs!r}; give a list of runs or of their names."
             raise errors.ConfigurationError(message)
         keys = {(self.get_run(run) if isinstance(run, str) else run).node_key for run in runs}
-        strangers = keys - set(self._run_index.runs_of(self._key))
-        if strangers:
-            named = ", ".join(sorted(strangers))
+        unknown = keys - set(self._run_index.runs_of(self._key))
+        if unknown:
+            named = ", ".join(sorted(unknown))
             message = f"The pipeline {self.name!r} has no run {named}."
             raise errors.NotFoundError(message)
         return keys
@@ -263,7 +263,7 @@ class StepView(StepFields):
 
     @property
     def parent_steps(self) -> tuple[StepView, ...]:
-        """The steps of the same run that handed it its inputs, in the order of their ids."""
+        """The steps of the same run that passed it its inputs, in the order of their ids."""
         return tuple(StepView(self._run_index, number, self._run) for number in self._step.parents)
 
     @property
@@ -336,7 +336,7 @@ class ArtifactView(ArtifactFields):
     def producer_step(self) -> StepView | None:
         """The step that really made it, in whatever run; None where nobody did.
 
-        A cached step only claims what another made, and a resolver hands it on.
+        A cached step only claims what another made, and a resolver passes it on.
 
         Raises:
             NotLoadedError: The step was read for the sake of another run, and who made its

@@ -1,6 +1,6 @@
 """Files of an archive or a bundle: those of a folder, or the members of a zip file.
 
-A zip file of a stranger is read with care: only members that are stored, not compressed, as all of
+An untrusted zip file is read with care: only members that are stored, not compressed, as all of
 a bundle's are. So no member can be larger in memory than on the disk.
 """
 

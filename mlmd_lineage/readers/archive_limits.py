@@ -1,4 +1,4 @@
-"""Limits on the Parquet files of an archive, so that a stranger's takes no more memory than ours.
+"""Limits on the Parquet files of an archive, so that reading an untrusted one takes bounded memory.
 
 ``docs/snapshots.md`` names them.
 """

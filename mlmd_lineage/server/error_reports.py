@@ -22,7 +22,7 @@ _INTERNAL_CODES = {
     StatusCode.UNAVAILABLE,
     StatusCode.DATA_LOSS,
 }
-"""Status codes with which MLMD's library hands on the message of a database or its driver."""
+"""Status codes with which MLMD's library passes on the message of a database or its driver."""
 _STORE_FAILURES = (
     (
         errors.LockedStoreError,

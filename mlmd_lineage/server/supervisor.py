@@ -5,7 +5,7 @@ gives them the store's password without writing it anywhere; the supervisor has 
 imports neither gRPC nor ``ml_metadata``, which do not work after a fork.
 
 Workers run the gRPC server. Our own engine answers within them; for MLMD's library there is one
-worker, and native processes that the supervisor hands over to it.
+worker, and native processes that the supervisor assigns to it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _ServerProcess:
     process: Any
     pipe: Any
     channel: socket.socket | None = None
-    """The end of a native process's socket that is handed over to the worker."""
+    """The end of a native process's socket that is sent to the worker."""
     is_native: bool = False
     is_ready: bool = False
 

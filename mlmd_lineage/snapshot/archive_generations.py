@@ -82,7 +82,7 @@ def _newest(target: Path) -> tuple[bytes, Previous, list[dict[str, Any]]]:
             "sha256": hashlib.sha256(raw).hexdigest(),
         }
         return raw, Previous.of(target, content), [*content["earlier"], named]
-    except (KeyError, TypeError, ValueError, FileNotFoundError):
+    except (KeyError, TypeError, ValueError, AttributeError, FileNotFoundError):
         message = f"{target / MANIFEST} lacks what a manifest has; restore the archive from a copy."
         raise errors.ConfigurationError(message) from None
 

@@ -57,8 +57,18 @@ class Previous(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Previous:
-        """Return the generation that a manifest describes."""
+        """Return the generation that a manifest describes.
+
+        Raises:
+            KeyError, TypeError, ValueError: The manifest lacks what it should have.
+        """
         files = dict(manifest["files"])
+        for file in (file for files_then in manifest["tables"].values() for file in files_then):
+            first, last = files[file].get("keys", (0, 0))
+            is_number = all(isinstance(n, int) for n in (files[file]["rows"], first, last))
+            if not is_number or "/" in file or os.sep in file:
+                message = "no description of a file"
+                raise ValueError(message)
         names = sorted(name for name in files if not name.startswith(CHECKSUMS))
         raw = (folder / manifest["checksums"]).read_bytes()
         checksums, start = {}, 0

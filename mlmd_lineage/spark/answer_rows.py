@@ -1,4 +1,4 @@
-"""Rows of answers as Arrow record batches, with the types that Spark is told."""
+"""Rows of answers as Arrow record batches, with the columns and types of Spark's schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings of a store: the checks of one machine, on parts that hold whatever they compare.
+"""Findings of a store: each task checks a part of it, which has all rows that a check compares.
 
 No check looks further than at one node, what is tied to it and their types. So the parts are those
 of nodes taken by their ids, however large the components are: artifacts with their events and

@@ -1,4 +1,4 @@
-"""Frames of runs, steps, parameters and metrics: the code of one machine on parts of a store.
+"""Frames of runs, steps, parameters and metrics, made by ``post_execution`` from parts of a store.
 
 A part has whole runs, and all that is in one context with them: the runs of a pipeline. Its rows
 are made as on one machine; the order of the pipelines among each other is found at the end.

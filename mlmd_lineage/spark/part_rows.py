@@ -1,4 +1,4 @@
-"""The rows that parts of a store consist of, packed: those of their nodes, and what these need."""
+"""Selects the rows of parts of a store: those of their nodes, and those that these refer to."""
 
 from __future__ import annotations
 

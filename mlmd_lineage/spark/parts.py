@@ -1,4 +1,4 @@
-"""Parts of a store that a task answers from alone: components, several together where small.
+"""Divides a store into parts, each for one task: connected components, small ones together.
 
 Whatever is asked, a task has all rows that its answer depends on, so that our own code for one
 machine answers there. Which rows these are is said by the edges that keep nodes together.

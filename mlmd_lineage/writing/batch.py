@@ -1,4 +1,8 @@
-"""Putting a batch: types, nodes and edges of all kinds in one transaction."""
+"""Putting a batch: types, nodes and edges of all kinds in one transaction.
+
+The database assigns the ids of new nodes, which ``new_nodes`` inserts; the events of the batch get
+them here.
+"""
 
 from __future__ import annotations
 

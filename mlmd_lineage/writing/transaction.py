@@ -1,4 +1,4 @@
-"""One open transaction of a writer, with what it has learned of the store."""
+"""An open transaction of a writer, and the types and nodes that it knows to be in the store."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class LoadedType(NamedTuple):
     name: str
 
 
-class Learned:
-    """What transactions learned of a store; it holds while no other connection changes the store.
+class KnownRows:
+    """Types and nodes that transactions found; valid until another connection changes the store.
 
     Attributes:
         types: Types by their ids.
@@ -60,7 +60,7 @@ class Learned:
         self.nodes: dict[str, set[int]] = {"Artifact": set(), "Execution": set(), "Context": set()}
 
     def clear(self) -> None:
-        """Forget all of it."""
+        """Drop all of them."""
         self.types.clear()
         for found in self.nodes.values():
             found.clear()
@@ -83,14 +83,14 @@ class Transaction:
         created: The ids of the nodes that it has inserted, by the names of their tables.
     """
 
-    def __init__(self, session: WriteSession, now: int, learned: Learned | None = None) -> None:
+    def __init__(self, session: WriteSession, now: int, known: KnownRows | None = None) -> None:
         """Take over an open transaction.
 
         Args:
             session: Its statements.
             now: The time of all that it writes.
-            learned: What an earlier transaction learned, where no other connection has changed
-                the store since; it is kept up with this one.
+            known: The rows that an earlier transaction found, where no other connection has
+                changed the store since; those of this one are added.
         """
         self.session = session
         self.now = now
@@ -99,8 +99,8 @@ class Transaction:
             "Execution": set(),
             "Context": set(),
         }
-        self._learned = Learned() if learned is None else learned
-        self._types = self._learned.types
+        self._known_rows = KnownRows() if known is None else known
+        self._types = self._known_rows.types
         self._absent: set[int] = set()
 
     def load_types(self, ids: Collection[int]) -> None:
@@ -171,10 +171,10 @@ class Transaction:
         asked = set(ids)
         if not asked:
             return asked
-        known = (asked & self.created[table]) | (asked & self._learned.nodes[table])
+        known = (asked & self.created[table]) | (asked & self._known_rows.nodes[table])
         if len(known) == len(asked):
             return known
         rows = self.session.fetch(table, ("id",), "id", asked - known)
         found = {number for (number,) in rows}
-        self._learned.keep(table, found)
+        self._known_rows.keep(table, found)
         return known | found

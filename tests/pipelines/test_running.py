@@ -353,7 +353,7 @@ def test_code_that_cannot_be_handed_to_other_processes_is_refused_before_it_runs
     def local() -> int:
         return int(lock.locked())
 
-    with pytest.raises(ml.errors.ConfigurationError, match=r"'single' cannot be handed.*lock"):
+    with pytest.raises(ml.errors.ConfigurationError, match=r"'single' cannot be sent.*lock"):
         one_step(local).run(jobs=2, run_name="never")
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
     with pytest.raises(ml.errors.ConfigurationError, match=r"mlmd-lineage\[notebook\]"):

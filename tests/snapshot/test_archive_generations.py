@@ -296,6 +296,19 @@ def test_a_generation_added_to_format_2_is_of_format_3(
         assert saved.upstream(number).nodes.equals(ml.connect(path).upstream(number).nodes)
 
 
+@pytest.mark.parametrize("keys", [None, 5, [1], ["1", "2"]])
+def test_a_generation_is_not_added_to_what_is_no_manifest(
+    shared_stores: Path, tmp_path: Path, keys: Any
+):
+    snapshot = ml.connect(shared_stores / "tfx_local.db").snapshot()
+    path = snapshot.save(tmp_path / "archive") / "manifest.json"
+    content = json.loads(path.read_text())
+    content["files"]["Event.parquet"]["keys"] = keys
+    path.write_text(json.dumps(content))
+    with pytest.raises(ml.errors.ConfigurationError, match="lacks what a manifest has"):
+        snapshot.save(path.parent, update=True)
+
+
 def as_format_2(folder: Path) -> None:
     """Make an archive one of format 2: its graph in Parquet files, and no keys of files."""
     path = folder / "manifest.json"

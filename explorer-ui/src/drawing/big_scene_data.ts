@@ -1,4 +1,4 @@
-/** A scene of many nodes as columns, as mlmd_lineage/explorer/methods/columns.py sends it. */
+/** A scene of many nodes as columns, as mlmd_lineage/explorer/methods/large_scene.py sends it. */
 
 import type { Params, Role, SceneMethod, Status } from "../protocol.ts";
 

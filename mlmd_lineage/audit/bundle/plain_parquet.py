@@ -1,4 +1,4 @@
-"""Parquet files whose bytes depend on nothing but the rows in them.
+"""Writes Parquet files whose bytes depend only on their rows.
 
 Each release of a library writes the same rows as other bytes: it names itself in the footer, keeps
 other statistics, and compresses in another way. So the files of a bundle are written here, in the

@@ -1,4 +1,4 @@
-"""Bundles: a lineage with all of its records, to be verified without the store.
+"""Saves a bundle: a lineage with all of its records, to be verified without the store.
 
 ``docs/bundles.md`` is the guide, ``docs/bundle-format.md`` the specification.
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _CHOOSERS = frozenset({"Resolver", "ResolverNode"})
-"""The short names of execution types that may rightly find nothing to hand on."""
+"""The short names of execution types that may rightly find nothing to pass on."""
 _NAMES = frozenset({"task_name", "component_id", "display_name"})
 """The properties that name the step where many steps share one type, as in Kubeflow."""
 _PARAMETERS = frozenset({"inputs", "outputs"})

@@ -1,4 +1,4 @@
-"""Entries of a ledger and what they say, and the report on a store that is compared with one."""
+"""Entries of a ledger, and the report on a store that is compared with one."""
 
 from __future__ import annotations
 

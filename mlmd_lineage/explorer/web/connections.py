@@ -1,4 +1,4 @@
-"""The connections of the explorer's server, which end where a request does not come whole in time.
+"""Connections of the explorer's server, closed where a request is not complete in time.
 
 Uvicorn closes a connection that is idle after an answer, but waits without end for the rest of a
 request, so that a program of the same machine could hold all connections that the server may have.

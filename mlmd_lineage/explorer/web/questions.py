@@ -1,4 +1,4 @@
-"""Questions of pages, each answered in a thread of its own and cancelled when its page leaves."""
+"""Runs the methods that pages ask for in threads, and cancels those whose page has disconnected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events by which a walk came to artifacts: after which of them it may follow the most others."""
+"""The event by which a walk reached each artifact: the one after which most others may follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contexts of some nodes, fetched with all that hold those contexts."""
+"""Fetches the contexts of nodes, the parents of these contexts, and the memberships."""
 
 from __future__ import annotations
 

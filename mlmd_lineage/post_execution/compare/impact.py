@@ -106,7 +106,7 @@ class Impact:
         whether a model that it deploys came from the artifact; if not, the artifact had a part
         only in deciding on the deployment, such as by a baseline model; NA where it took no
         model), ``through_cache`` (whether its run took something on that way from a cache),
-        ``reused_by`` (the names of the runs in which a cached step handed it out again).
+        ``reused_by`` (the names of the runs in which a cached step returned it again).
         """
         return self._frame.copy()
 

@@ -84,7 +84,7 @@ class RunColumns:
 
     def _of_step(self, path: str, step: Step, made: set[int]) -> Iterator[tuple[str, Any]]:
         record = step.record
-        # What a group was given it hands on to its steps; that of the root is the run's own.
+        # What a group was given it passes on to its steps; that of the root is the run's own.
         if record.is_root or not record.is_dag:
             yield from self._parameters(path, step)
         if record.is_dag:
@@ -109,7 +109,7 @@ class RunColumns:
         return f"{key} ({told})" if told else key
 
     def _made_in(self, steps: Any) -> set[int]:
-        """Return the artifacts that steps of a run made, or handed out from a cache."""
+        """Return the artifacts that steps of a run made, or returned from a cache."""
         numbers = [step.record.id for step in steps]
         return {
             event.artifact_id

@@ -1,4 +1,4 @@
-"""Names that no run or pipeline of a large store has, found without reading the store.
+"""Checks that no run or pipeline of a large store has a name, without reading the store.
 
 Most runs and pipelines are named as their contexts are. Others take their names from executions,
 types or texts, and each dialect says from which; where one of these fits a name, the whole store

@@ -1,4 +1,4 @@
-"""The sets of contexts that executions belong to, each found once.
+"""The distinct sets of contexts that executions belong to.
 
 The executions of a run share their contexts, so that a store has far fewer sets than executions.
 """

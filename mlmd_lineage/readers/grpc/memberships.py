@@ -284,7 +284,7 @@ class Neighbours:
         )
 
     def _keep(self, graph: Any) -> int:
-        """Hand on the memberships of nodes that were not met before; return how many these are."""
+        """Pass on the memberships of nodes that were not met before; return how many these are."""
         met = answered = 0
         for kind in self._kinds:
             contexts, nodes = pairs_in(graph, kind)

@@ -186,7 +186,7 @@ def _rare(what: str) -> int:
 
 
 def texts(table: str, rows: Iterable[Row]) -> list[Row]:
-    """Return rows with texts in place of their bytes, as a session hands them out."""
+    """Return rows with texts in place of their bytes, as a session returns them."""
     names = SCHEMAS[table].names
     raw = {names.index(name) for name in ("byte_value", "proto_value") if name in names}
     return [

@@ -56,7 +56,7 @@ def spellings(texts: Collection[int | str]) -> list[int | str]:
 
 
 def readable(value: Any) -> Any:
-    """Return the text that a driver's bytes are; what is not bytes is handed back as it is."""
+    """Return the text that a driver's bytes are; what is not bytes is returned as it is."""
     if not isinstance(value, bytes):
         return value
     return once_encoded(value.decode(errors="backslashreplace"))

@@ -19,7 +19,7 @@ _BATCH_ROWS = 65536
 _ATTEMPTS = 3
 
 CAUTION = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
-"""For files from strangers: https://www.sqlite.org/security.html"""
+"""For untrusted files: https://www.sqlite.org/security.html"""
 
 
 class Connection:

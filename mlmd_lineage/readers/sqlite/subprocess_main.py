@@ -115,7 +115,7 @@ def _read(path: Path, busy_timeout: float, names: tuple[str, ...], file: int) ->
         except OSError as error:
             message = (
                 f"{path} was read, and its columns could not be written to a temporary file: "
-                f"{error.strerror or error}. Make room in {tempfile.gettempdir()}."
+                f"{error.strerror or error}. Free some space in {tempfile.gettempdir()}."
             )
             raise errors.ReadError(message) from None
     return tables.names, tables.schema_version, tables.taken_at

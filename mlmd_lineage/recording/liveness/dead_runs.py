@@ -1,4 +1,4 @@
-"""Runs and steps that are RUNNING in the store, and whose process gives no sign of life."""
+"""Runs and steps that are RUNNING in the store, but have no recent heartbeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sign of life of running steps and runs: their time of last update, set again and again."""
+"""The heartbeat of running steps and runs: their time of last update, written at intervals."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class ServerWriter(SQLWriter, Generic[C, S]):
     def create(self) -> bool:
         """Make MLMD's tables where there are none; return whether that was so."""
         failure: errors.StoreError
-        self.close()  # what was learned of the tables before is not so any more
+        self.close()  # what was read of the tables before is outdated
         try:
             connection, _ = self.open()
             try:

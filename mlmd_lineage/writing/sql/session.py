@@ -1,4 +1,4 @@
-"""The statements of one open transaction, as every database has them."""
+"""The statements of an open transaction on any database, among them inserts that return new ids."""
 
 from __future__ import annotations
 

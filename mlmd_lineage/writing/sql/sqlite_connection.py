@@ -18,7 +18,7 @@ from mlmd_lineage.writing.conflicts import NodesExistError
 from mlmd_lineage.writing.sql import versions
 from mlmd_lineage.writing.sql.sqlite_session import SQLiteWriteSession
 from mlmd_lineage.writing.sql.writer import method_of, put_in
-from mlmd_lineage.writing.transaction import Learned, RaceLostError, Transaction
+from mlmd_lineage.writing.transaction import KnownRows, RaceLostError, Transaction
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -67,7 +67,7 @@ class SQLiteWriteConnection:
         self._guard = Interruptible(self._connection)
         self._session = SQLiteWriteSession(self._connection, str(path))
         self._data_version: int | None = None
-        self._learned = Learned()
+        self._known_rows = KnownRows()
 
     def close(self) -> None:
         """Close it, and remove the journal that it kept."""
@@ -119,11 +119,11 @@ class SQLiteWriteConnection:
                 with self._guard.statement():
                     version = self._look_at_changes()
                     now = int(time.time() * 1000)
-                    transaction = Transaction(self._session, now, self._learned)
+                    transaction = Transaction(self._session, now, self._known_rows)
                     answer = put_in(transaction, request)
                 files.patiently(lambda: self._connection.execute("COMMIT"), busy_timeout)
                 for table, created in transaction.created.items():
-                    self._learned.keep(table, created)
+                    self._known_rows.keep(table, created)
                 self._data_version = version
             finally:
                 if self._connection.in_transaction:
@@ -133,7 +133,7 @@ class SQLiteWriteConnection:
         return answer
 
     def _look_at_changes(self) -> int:
-        """Check the schema, and forget what was learned, where another has changed the file.
+        """Check the schema, and drop the known rows, where another has changed the file.
 
         Returns:
             The number of the file's state, to be kept once the transaction is committed.
@@ -141,7 +141,7 @@ class SQLiteWriteConnection:
         # https://www.sqlite.org/pragma.html#pragma_data_version
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._data_version:
-            self._learned.clear()
+            self._known_rows.clear()
             self._check_version()
         self._data_version = None  # what a transaction learns that fails does not hold
         return version

@@ -1,4 +1,4 @@
-"""The explorer's server, where what it needs is installed."""
+"""Creates the explorer's server, or says which packages have to be installed for it."""
 
 from __future__ import annotations
 

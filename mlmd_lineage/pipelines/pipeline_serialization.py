@@ -1,4 +1,4 @@
-"""Pipelines that no module holds, handed to other processes by value, with cloudpickle.
+"""Serializes pipelines that other processes cannot import, with cloudpickle.
 
 A pipeline of a notebook, a prompt or a function cannot be imported. cloudpickle serializes its
 functions with the functions, classes and values that they use.
@@ -22,14 +22,14 @@ def serialized(pipeline: PipelineFunction) -> bytes:
 
     Raises:
         ConfigurationError: cloudpickle is not installed, or something that it uses cannot be
-            handed to another process.
+            sent to another process.
     """
     try:
         import cloudpickle
     except ImportError:
         message = (
             f"Other processes cannot import the pipeline {pipeline.name!r}, which is defined in a "
-            "notebook, at a prompt or within a function. Install cloudpickle, which hands it to "
+            "notebook, at a prompt or within a function. Install cloudpickle, which sends it to "
             "them (pip install 'mlmd-lineage[notebook]'), define it in a module, or use jobs=1."
         )
         raise errors.ConfigurationError(message) from None
@@ -37,7 +37,7 @@ def serialized(pipeline: PipelineFunction) -> bytes:
         return bytes(cloudpickle.dumps(pipeline))
     except Exception as error:  # what a value's own __reduce__ raises
         message = (
-            f"The pipeline {pipeline.name!r} cannot be handed to other processes, as something "
+            f"The pipeline {pipeline.name!r} cannot be sent to other processes, as something "
             f"that its functions use cannot: {user_code.described(error)}. Open connections and "
             "locks within the step that uses them, or use jobs=1."
         )

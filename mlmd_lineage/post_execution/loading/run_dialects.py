@@ -1,4 +1,4 @@
-"""The dialects that read the first executions of runs, found without their steps.
+"""Finds the dialects of runs by their first executions, without loading their steps.
 
 That takes the contexts of executions and few of their properties.
 """

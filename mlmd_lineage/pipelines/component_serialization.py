@@ -1,4 +1,4 @@
-"""Copies of a stack's components for other processes, with their secrets.
+"""Serializes a stack's components for other processes, with their secrets.
 
 A component that is pickled leaves its secrets behind. A process that was started here needs them,
 and gets them over a pipe.
