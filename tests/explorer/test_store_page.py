@@ -20,7 +20,7 @@ import waiting
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.explorer import static_files
-from mlmd_lineage.explorer.web import serving
+from mlmd_lineage.explorer.web import server_start
 from mlmd_lineage.lineage.render import explorer_page
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def test_the_command_prints_an_address_that_lets_in(tfx: ml.Store, monkeypatch: 
     monkeypatch.setattr(static_files, "is_built", lambda: True)
     monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)) or True)
     made: list[Any] = []
-    make = serving.explorer_server
+    make = server_start.explorer_server
 
     def remember(*arguments: Any, **options: Any) -> Any:
         made.append(make(*arguments, **options))
@@ -175,7 +175,7 @@ def test_the_command_prints_an_address_that_lets_in(tfx: ml.Store, monkeypatch: 
             answers.append(client.get(led_to[0]).status_code)
         made[0].stop()
 
-    monkeypatch.setattr(serving, "explorer_server", remember)
+    monkeypatch.setattr(server_start, "explorer_server", remember)
     done = terminal.invoke("explore", tfx.location, "artifact/11", "--direction", "both")
     assert done.exit_code == 0
     assert answers == [200]
