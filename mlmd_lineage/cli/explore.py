@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from mlmd_lineage import errors
 from mlmd_lineage.cli.common import output
+from mlmd_lineage.cli.common.browser import open_privately
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.option_groups import with_groups
 from mlmd_lineage.cli.common.options import NODE_HELP, StoreOptions
@@ -156,6 +156,6 @@ def serve(  # noqa: PLR0913 - each stands alone
     if host not in _LOOPBACK:
         output.write("Other machines can reach it, without encryption; the token lets them in.")
     output.write("Press Ctrl-C to end.")
-    if browser:
-        webbrowser.open(url)
+    if browser and not open_privately(url, server.port, server):
+        output.write("No browser was opened; open the address in one.")
     server.run()

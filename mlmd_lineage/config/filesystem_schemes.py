@@ -25,6 +25,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.config.json_text import JSONTextError, parse_json
 from mlmd_lineage.config.owned_files import read_owned
+from mlmd_lineage.config.web_redirects import web_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +108,8 @@ def list_place(path: str, options: Mapping[str, Any]) -> None:
         path: The folder or bucket, with its scheme.
         options: The filesystem's arguments.
     """
-    _places[f"{path.rstrip('/')}/"] = FilesystemScheme(path.partition("://")[0], dict(options))
+    protocol = path.partition("://")[0]
+    _places[f"{path.rstrip('/')}/"] = FilesystemScheme(protocol, web_options(protocol, options))
 
 
 def filesystem_scheme(scheme: str, uri: str = "") -> FilesystemScheme | None:
@@ -187,4 +189,4 @@ def _checked(scheme: str, given: Mapping[str, Any], where: str) -> FilesystemSch
             "whoever wrote them."
         )
         raise errors.ConfigurationError(message)
-    return FilesystemScheme(str(protocol), options)
+    return FilesystemScheme(str(protocol), web_options(str(protocol), options))

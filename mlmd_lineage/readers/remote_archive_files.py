@@ -103,6 +103,12 @@ class RemoteArchiveFiles:
         except PermissionError:
             message = f"{where} may not be read with these credentials."
             failure = errors.StorePermissionError(message)
+        except object_storage.OtherServerError:
+            message = (
+                f"{where} is not read: its server redirects to another one, which may not get what "
+                "register_scheme() was given for the first. Give the URL that it redirects to."
+            )
+            failure = errors.UnreachableError(message)
         except Exception as error:  # noqa: BLE001 - each filesystem has errors of its own
             what = type(error).__name__
             if "Credential" in what or "Auth" in what:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mlmd_lineage import errors
-from mlmd_lineage.config import filesystem_schemes
+from mlmd_lineage.config import filesystem_schemes, web_redirects
 from mlmd_lineage.config.filesystem_schemes import FilesystemScheme
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "https", "http")
 ``https`` is one, as an archive's URL is the user's own; that of an artifact was written by others.
 """
 _WEB = ("http", "https")
+OtherServerError = web_redirects.OtherServerError
+"""What such a filesystem raises where a server redirects to another one."""
 
 
 def is_object_url(text: str) -> bool:

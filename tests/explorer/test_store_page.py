@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import stat
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import httpx
 import pytest
@@ -15,12 +20,10 @@ import waiting
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.explorer import static_files
-from mlmd_lineage.explorer.web import serving
+from mlmd_lineage.explorer.web import server_start
 from mlmd_lineage.lineage.render import explorer_page
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from browser import Browser
 
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
@@ -149,9 +152,9 @@ def test_both_directions_are_one_graph(tfx: ml.Store, tmp_path: Path):
 def test_the_command_prints_an_address_that_lets_in(tfx: ml.Store, monkeypatch: pytest.MonkeyPatch):
     opened: list[str] = []
     monkeypatch.setattr(static_files, "is_built", lambda: True)
-    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)) or True)
     made: list[Any] = []
-    make = serving.explorer_server
+    make = server_start.explorer_server
 
     def remember(*arguments: Any, **options: Any) -> Any:
         made.append(make(*arguments, **options))
@@ -160,20 +163,27 @@ def test_the_command_prints_an_address_that_lets_in(tfx: ml.Store, monkeypatch: 
         return made[0]
 
     answers: list[int] = []
+    led_to: list[str] = []
 
     def ask() -> None:
         waiting.until(lambda: made and made[0].started and opened, "the server")
+        file = Path(url2pathname(urlsplit(opened[0]).path))
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)] == [0o600, 0o700]
+        [link] = re.findall('href="(.*)"', file.read_text(encoding="utf-8"))
+        led_to.append(html.unescape(link))
         with httpx.Client() as client:
-            answers.append(client.get(opened[0]).status_code)
+            answers.append(client.get(led_to[0]).status_code)
         made[0].stop()
 
-    monkeypatch.setattr(serving, "explorer_server", remember)
+    monkeypatch.setattr(server_start, "explorer_server", remember)
     done = terminal.invoke("explore", tfx.location, "artifact/11", "--direction", "both")
     assert done.exit_code == 0
     assert answers == [200]
-    assert opened[0] in done.stdout
-    assert opened[0].endswith("#/lineage/artifact:11?direction=both&hops=all")
-    assert opened[0].startswith("http://127.0.0.1:")
+    assert "token=" not in opened[0]
+    assert made[0].gate.token not in opened[0]
+    assert led_to[0] in done.stdout
+    assert led_to[0].endswith("#/lineage/artifact:11?direction=both&hops=all")
+    assert led_to[0].startswith("http://127.0.0.1:")
 
 
 def test_a_direction_that_is_none_is_refused(tfx: ml.Store):

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from made_runs import Made
 
 import mlmd_lineage as ml
 from mlmd_lineage.readers.remote_archive_files import RemoteArchiveFiles
@@ -143,6 +144,73 @@ def test_no_server_is_there():
         pass
     with pytest.raises(ml.errors.UnreachableError, match="does not answer"):
         ml.connect(f"{url}/archive").upstream(5)
+
+
+class Redirecting(http.server.BaseHTTPRequestHandler):
+    """Redirects to another server, and notes the headers that it gets."""
+
+    target = ""
+    got: list[dict[str, str]]
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Redirect, or say that there is nothing."""
+        self.got.append({name.lower(): value for name, value in self.headers.items()})
+        self.send_response(302 if self.target else 404)
+        if self.target:
+            self.send_header("Location", self.target + self.path)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET  # noqa: N815 - the library's name
+
+
+@contextlib.contextmanager
+def redirecting(target: str = "") -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Run a server that redirects; yield its URL, and the headers that it got."""
+    got: list[dict[str, str]] = []
+    handler = type("Handler", (Redirecting,), {"target": target, "got": got})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", got
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"X-Api-Key": "kept-secret"}},
+        {"client_kwargs": {"headers": {"X-Api-Key": "kept-secret"}}},
+        {"client_kwargs": {"cookies": {"session": "kept-secret"}}},
+    ],
+)
+def test_given_headers_go_to_no_other_server(options: dict[str, Any]):
+    made = Made()
+    with redirecting() as (other, got_there), redirecting(other) as (url, got):
+        model = made.artifact("Model", uri=f"{url}/model.json")
+        made.execution("T", [made.context("Run", "r")], outputs={"model": model})
+        unregister = ml.register_scheme("http", "http", **options)
+        try:
+            with pytest.raises(ml.errors.UnreachableError, match="redirects to another") as caught:
+                ml.connect(f"{url}/archive").upstream(5)
+            with pytest.raises(ml.errors.ArtifactReadError):
+                made.store().get_run("r").steps[0].output.read()
+        finally:
+            unregister()
+    assert any("kept-secret" in " ".join(headers.values()) for headers in got)
+    assert got_there == []
+    assert "kept-secret" not in str(caught.value)
+
+
+def test_redirects_are_followed_where_nothing_was_given(archive: Path):
+    with served(archive.parent) as (other, _), redirecting(other) as (url, _):
+        assert len(ml.connect(f"{url}/archive").lineage()) == len(ml.connect(archive).lineage())
 
 
 def test_a_part_that_was_changed_on_its_way_is_refused(archive: Path, tmp_path: Path):
