@@ -8,6 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors, termination
+from mlmd_lineage.config import folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,10 +59,9 @@ def explained(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        message = (
-            f"{path} cannot be read or written: {reason}. MLMD_LINEAGE_CONFIG may name another "
-            "configuration folder."
-        )
+        message = f"{path} cannot be read or written: {reason}."
+        if path.absolute().is_relative_to(folders.config_folder()):
+            message += f" {folders.CONFIG_VARIABLE} may name another configuration folder."
         raise errors.StorePermissionError(message) from None
 
 
@@ -76,15 +76,24 @@ def refuse_link(path: Path) -> None:
         raise errors.StorePermissionError(message)
 
 
+def _refuse_special(path: Path) -> None:
+    """Refuse what is there and is no file, such as a pipe or a device: it would be replaced."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        message = f"{path} is {kind}, and is not replaced; name a file."
+        raise errors.StorePermissionError(message)
+
+
 def write_whole(path: Path, data: bytes, *, mode: int = _READABLE) -> None:
     """Write a file so that every reader sees it as it was before or as it is after, never half.
 
     Raises:
-        StorePermissionError: It cannot be written, or is a link.
+        StorePermissionError: It cannot be written, or is a link, a folder, a pipe or a device.
     """
     with explained(path), termination.as_exception():
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_link(path)
+        _refuse_special(path)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:

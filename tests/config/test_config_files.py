@@ -240,6 +240,19 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path):
         subprocess.run([shutil.which("umount") or "umount", str(disk)], check=True)
 
 
+@POSIX
+def test_only_a_file_is_replaced(tmp_path: Path):
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for path, kind in ((pipe, "no regular file"), (folder, "a folder")):
+        with pytest.raises(ml.errors.StorePermissionError, match=f"is {kind}") as refused:
+            atomic_files.write_whole(path, b"new")
+        assert "MLMD_LINEAGE_CONFIG" not in str(refused.value), "it is no configuration"
+    assert pipe.is_fifo()
+    assert not list(folder.iterdir())
+
+
 # TLS material
 
 
