@@ -178,7 +178,7 @@ class TestFailures:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
         try:
-            with pytest.raises(errors.ReadError, match=r"temporary file: File too large\. Make"):
+            with pytest.raises(errors.ReadError, match=r"temporary file: File too large\. Free"):
                 SubprocessReader(path, 1).read(ALL_TABLES)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
