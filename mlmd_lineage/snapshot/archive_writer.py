@@ -15,7 +15,6 @@ from mlmd_lineage.snapshot import archive_indexes, archive_reuse, arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
     CHECKSUMS,
-    DIGEST_BYTES,
     GRAPH_BUILDER,
     GRAPH_SUFFIX,
     INDEXED,
@@ -50,7 +49,6 @@ class Previous(NamedTuple):
     tables: Mapping[str, list[str]]
     """The files of each table."""
     files: Mapping[str, dict[str, Any]]
-    checksums: Mapping[str, bytes]
     folder: Path
     is_current: bool
     """Whether it is of the present format; otherwise none of its files are kept."""
@@ -63,21 +61,14 @@ class Previous(NamedTuple):
             KeyError, TypeError, ValueError: The manifest lacks what it should have.
         """
         files = dict(manifest["files"])
-        for file in (file for files_then in manifest["tables"].values() for file in files_then):
-            first, last = files[file].get("keys", (0, 0))
-            is_number = all(isinstance(n, int) for n in (files[file]["rows"], first, last))
+        for file, described in files.items():
+            first, last = described.get("keys", (0, 0))
+            is_number = all(isinstance(n, int) for n in (described["rows"], first, last))
             if not is_number or "/" in file or os.sep in file:
                 message = "no description of a file"
                 raise ValueError(message)
-        names = sorted(name for name in files if not name.startswith(CHECKSUMS))
-        raw = (folder / manifest["checksums"]).read_bytes()
-        checksums, start = {}, 0
-        for name in names:
-            end = start + DIGEST_BYTES * -(-files[name]["bytes"] // BLOCK_BYTES)
-            checksums[name] = raw[start:end]
-            start = end
         is_current = manifest["format_version"] == INDEXED
-        return cls(manifest["tables"], files, checksums, folder, is_current)
+        return cls(manifest["tables"], files, folder, is_current)
 
     def files_of(self, table: str) -> list[tuple[str, Mapping[str, Any]]]:
         """Return the files of a table that may be kept, and what the manifest says of them."""
@@ -92,7 +83,7 @@ class ArchiveWriter:
         tables: The files of each table.
         graph: The files of the graph's index.
         files: What the manifest says of each file.
-        is_new: Whether a file of a table had to be written.
+        is_new: Whether a file of a table or its index had to be written.
     """
 
     def __init__(self, folder: Path, previous: Previous | None = None) -> None:
@@ -150,11 +141,10 @@ class ArchiveWriter:
             for index in INDEXES.values():
                 if index.table != name:
                     continue
-                if index.file(file) in known:
-                    self._keep(index.file(file))
-                else:
+                if not self._keep(index.file(file)):
                     built = archive_indexes.build(index, part)
                     self._write_file(index.file(file), built, None)
+                    self.is_new = True
 
     def _kept(self, file: str | None, table: pa.Table, order: arrays.Numbers | None) -> str | None:
         """Take up a file of the generation before if it holds some rows, and return its name."""
@@ -164,8 +154,7 @@ class ArchiveWriter:
             return None
         if not archive_reuse.holds(self._previous.folder / file, table, order):
             return None
-        self._keep(file)
-        return file
+        return file if self._keep(file) else None
 
     def _add(self, name: str, table: pa.Table, order: arrays.Numbers | None = None) -> str:
         """Write a file unless the generation before has it, and return its name."""
@@ -181,19 +170,31 @@ class ArchiveWriter:
         known = [n for n, kept_then in self._previous.files.items() if kept_then == described]
         path = self._folder / file
         if known:
-            path.unlink()
-            self._keep(known[0])
+            if self._keep(known[0]):
+                path.unlink()
+            else:  # it was damaged, and gets the bytes back that its manifest says
+                path.replace(self._folder / known[0])
+                self.files[known[0]], self._checksums[known[0]] = described, checksums
+                self.is_new = True
             return known[0]
         file = f"{name}.{described['sha256'][:_DIGITS]}{path.suffix}"
         path.replace(self._folder / file)
         self.files[file], self._checksums[file] = described, checksums
         return file
 
-    def _keep(self, file: str) -> None:
-        """Take up a file of the generation before."""
-        assert self._previous is not None
-        self.files[file] = self._previous.files[file]
-        self._checksums[file] = self._previous.checksums[file]
+    def _keep(self, file: str) -> bool:
+        """Take up a file of the generation before, if it is there as its manifest says."""
+        if self._previous is None or file not in self._previous.files:
+            return False
+        try:
+            found, checksums = digests_of(self._previous.folder / file)
+        except OSError:
+            return False
+        described = self._previous.files[file]
+        if any(described.get(name) != value for name, value in found.items()):
+            return False
+        self.files[file], self._checksums[file] = described, checksums
+        return True
 
     def _write_file(self, file: str, table: pa.Table, order: arrays.Numbers | None) -> None:
         path = self._folder / file
@@ -220,13 +221,19 @@ class ArchiveWriter:
 
 def kept(path: Path) -> tuple[dict[str, Any], bytes]:
     """Have the disk keep a file; return what the manifest says of its bytes, and its checksums."""
-    whole, blocks, size = hashlib.sha256(), [], 0
     with path.open("r+b") as file:
+        os.fsync(file.fileno())
+    return digests_of(path)
+
+
+def digests_of(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return what the manifest says of a file's bytes, and the checksums of its blocks."""
+    whole, blocks, size = hashlib.sha256(), [], 0
+    with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             whole.update(block)
             blocks.append(hashlib.sha256(block).digest())
             size += len(block)
-        os.fsync(file.fileno())
     return {"bytes": size, "sha256": whole.hexdigest()}, b"".join(blocks)
 
 

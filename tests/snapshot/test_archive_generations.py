@@ -207,6 +207,26 @@ def test_a_store_that_did_not_change_adds_nothing(
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("file", ["Event.parquet", "Event.by_*", "checksums*"])
+def test_a_damaged_file_is_written_again_by_the_next_update(
+    file: str, part: float, shared_store: Callable[[str], Path], tmp_path: Path
+):
+    path = shared_store("tfx_local.db")
+    folder = taken(path, 0).save(tmp_path / "archive")
+    damaged = next(folder.glob(file))
+    content = bytearray(damaged.read_bytes())
+    content[int(len(content) * part)] ^= 1
+    damaged.write_bytes(content)
+    if file.startswith("checksums"):  # they go with a generation, and this one changed nothing else
+        changed(path)
+    saved = taken(path, 1)
+    saved.save(folder, update=True)
+    same(ml.connect(folder).snapshot(), saved)
+    found = ml.connect(folder).upstream("artifact/43")
+    assert found.nodes.equals(ml.connect(path).upstream("artifact/43").nodes)
+
+
 @pytest.mark.parametrize("step", ["write_generation", "_publish", "manifest"])
 def test_an_update_that_is_interrupted_leaves_the_last_generation(
     step: str, shared_store: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
