@@ -321,10 +321,13 @@ def reading(path: Place) -> Iterator[None]:
     except PermissionError:
         message = f"{path} may not be read by this user."
         raise errors.StorePermissionError(message) from None
-    except (
-        *(OSError, LookupError, TypeError, ValueError),
-        *(RecursionError, MemoryError, OverflowError),
-    ) as error:
+    except MemoryError:
+        message = (
+            f"{path} cannot be read, as it says that it holds more than there is memory for. Give "
+            "the process more memory; if it was damaged, restore the archive from a copy."
+        )
+        raise errors.DamagedStoreError(message) from None
+    except (OSError, LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
         what = type(error).__name__
         message = f"{path} cannot be read ({what}). Restore the archive from a copy."
         raise errors.DamagedStoreError(message) from None
