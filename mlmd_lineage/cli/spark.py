@@ -84,14 +84,14 @@ class ResultOptions(TableOptions):
 
     def write(self, rows: DataFrame, what: str, shown: tuple[str, ...]) -> None:
         """Print rows, or have Spark write them."""
-        from mlmd_lineage.spark.session import told
+        from mlmd_lineage.spark.session import explained
 
         if self.parquet is not None:
-            with progress(f"Writing {self.parquet}"), told(f"write {self.parquet}"):
+            with progress(f"Writing {self.parquet}"), explained(f"write {self.parquet}"):
                 rows.write.parquet(self.parquet)
             output.write(f"Wrote {self.parquet}.")
             return
-        with progress("Asking Spark"), told("answer"):
+        with progress("Asking Spark"), explained("answer"):
             frame = rows.toArrow().to_pandas()
         print_frame(frame.set_index(frame.columns[0]), self, what, shown=shown)
 

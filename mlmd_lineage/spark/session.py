@@ -83,7 +83,7 @@ def _check_java() -> None:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
     """Say in one of our errors why Spark could not do something, without its stack traces.
 
     Raises:

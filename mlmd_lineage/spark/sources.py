@@ -10,7 +10,7 @@ from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
-from mlmd_lineage.spark.session import told
+from mlmd_lineage.spark.session import explained
 from mlmd_lineage.spark.spark_tables import SparkTables
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
 
@@ -42,7 +42,7 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         )
         raise errors.ConfigurationError(message)
     base = store.path.as_uri() if store.url is None else _hadoop_url(store.url)
-    with told(f"read {store.uri}"):
+    with explained(f"read {store.uri}"):
         frames = {
             name: _parquet(session, name, [f"{base}/{file}" for file in manifest.tables[name]])
             for name in ALL_TABLES
