@@ -13,6 +13,19 @@ from mlmd_lineage.stores import SQLiteMetadataStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+STORES_WITH_RUNS = (
+    "kfp1_emulated.db",
+    "kfp2_emulated.db",
+    "tfx_local.db",
+    "zenml_0132.db",
+    "real/cmf_getting_started.db",
+    "real/model_registry.db",
+    "real/tfx_dead_runs.db",
+    "real/tfx_interactive.db",
+    "real/tfx_phantoms_v6.db",
+    "real/tfx_sepsis_2022_06.db",
+)
+"""Shared stores of every platform."""
 EXECUTION, ARTIFACT, CONTEXT = 0, 1, 2
 INPUT, OUTPUT = 3, 4
 COMPLETE, FAILED, CACHED = 3, 4, 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from made_stores import STORES_WITH_RUNS
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
@@ -13,19 +14,6 @@ from mlmd_lineage.post_execution.loading import absent_names
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-STORES = (
-    "kfp1_emulated.db",
-    "kfp2_emulated.db",
-    "tfx_local.db",
-    "zenml_0132.db",
-    "real/cmf_getting_started.db",
-    "real/model_registry.db",
-    "real/tfx_dead_runs.db",
-    "real/tfx_interactive.db",
-    "real/tfx_phantoms_v6.db",
-    "real/tfx_sepsis_2022_06.db",
-)
 
 
 @pytest.fixture
@@ -43,7 +31,7 @@ def forbid_reading(store: ml.Store, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("large")
-@pytest.mark.parametrize("path", STORES)
+@pytest.mark.parametrize("path", STORES_WITH_RUNS)
 def test_every_name_and_key_that_is_there_is_found(path: str, shared_store: Callable[[str], Path]):
     store = ml.connect(shared_store(path))
     runs, pipelines = store.frames.runs(), store.frames.pipelines()
@@ -57,7 +45,7 @@ def test_every_name_and_key_that_is_there_is_found(path: str, shared_store: Call
 
 
 @pytest.mark.usefixtures("large")
-@pytest.mark.parametrize("path", [path for path in STORES if "registry" not in path])
+@pytest.mark.parametrize("path", [path for path in STORES_WITH_RUNS if "registry" not in path])
 def test_a_name_that_nothing_has_is_told_without_reading_the_store(
     path: str, shared_store: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ):

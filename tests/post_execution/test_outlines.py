@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from made_runs import Made
+from made_stores import STORES_WITH_RUNS
 
 import mlmd_lineage as ml
 from mlmd_lineage.post_execution import frames
@@ -20,19 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlmd_lineage import Store
-
-STORES = (
-    "kfp1_emulated.db",
-    "kfp2_emulated.db",
-    "tfx_local.db",
-    "zenml_0132.db",
-    "real/cmf_getting_started.db",
-    "real/model_registry.db",
-    "real/tfx_dead_runs.db",
-    "real/tfx_interactive.db",
-    "real/tfx_phantoms_v6.db",
-    "real/tfx_sepsis_2022_06.db",
-)
 
 
 def every_frame(store: Store) -> dict[str, pd.DataFrame]:
@@ -70,7 +58,7 @@ def check_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         pd.testing.assert_frame_equal(frame(), whole, obj=frame.__name__)
 
 
-@pytest.mark.parametrize("path", STORES)
+@pytest.mark.parametrize("path", STORES_WITH_RUNS)
 def test_on_stores_of_every_platform(
     path: str, shared_store: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ):

@@ -26,8 +26,8 @@ _FEW = 2_000
 """Up to how many executions a store is read whole, so that an error says all that there is."""
 _COMPARED = 5_000
 """How many of the newest contexts' names are compared to find near ones."""
-_NAME, _TYPE, _TEXT = 2, 1, 5
-"""The places of a context's name and type, and of a property's text, in their rows."""
+_NAME, _TEXT = 2, 5
+"""The places of a context's name, and of a property's text, in their rows."""
 
 
 def suggestion(session: Session, name: str, dialects: Sequence[Dialect]) -> str | None:
