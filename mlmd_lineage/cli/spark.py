@@ -92,7 +92,9 @@ class ResultOptions(TableOptions):
             output.write(f"Wrote {self.parquet}.")
             return
         with progress("Asking Spark"), explained("answer"):
-            frame = rows.toArrow().to_pandas()
+            frame = rows.toArrow().to_pandas(integer_object_nulls=True)
+        # What is not there is None, in texts too, of which pandas makes NaN.
+        frame = frame.astype(object).where(frame.notna(), None)
         print_frame(frame.set_index(frame.columns[0]), self, what, shown=shown)
 
 

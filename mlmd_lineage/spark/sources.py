@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlmd_lineage import errors
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
+from mlmd_lineage.readers.sqlite.files import MAGIC
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
 from mlmd_lineage.spark.session import explained
@@ -84,6 +85,25 @@ def open_parquet(folder: str, session: SparkSession) -> SparkTables:
         )
         raise errors.NotAMetadataStoreError(message)
     return SparkTables(session, frames, source=folder)
+
+
+def refuse_sqlite(target: str) -> None:
+    """Refuse an SQLite file, which one machine reads.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    path = target.removeprefix("file://")
+    if not os.path.isfile(path):  # noqa: PTH113 - may be a URL
+        return
+    with open(path, "rb") as file:  # noqa: PTH123 - likewise
+        is_sqlite = file.read(len(MAGIC)) == MAGIC
+    if is_sqlite:
+        message = (
+            f"{target} is an SQLite file, which one machine reads. Save it as an archive with "
+            f"'mlmd-lineage snapshot {target} DIR', and ask that."
+        )
+        raise errors.ConfigurationError(message)
 
 
 def is_archive(target: str) -> bool:

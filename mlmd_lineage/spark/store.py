@@ -77,10 +77,11 @@ def connect(  # noqa: PLR0913 - each stands alone
         options: Options for Spark's JDBC source and for the driver.
 
     Raises:
-        ConfigurationError: pyspark, Java or the driver is missing.
+        ConfigurationError: pyspark, Java or the driver is missing, or it is an SQLite file.
         StoreError: There is no archive and no such folder.
     """
     text = os.fspath(target)
+    sources.refuse_sqlite(text)
     spark = session_of(session, [jars] if isinstance(jars, str) else jars)
     if text.startswith(_DATABASES):
         tables = jdbc.open_database(

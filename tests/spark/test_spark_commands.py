@@ -13,7 +13,7 @@ from unittest import mock
 import merged_stores
 import pytest
 
-from mlmd_lineage import cli, errors
+from mlmd_lineage import cli, errors, spark
 from mlmd_lineage.spark import session
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,8 @@ def test_impact(star: Path, capsys: pytest.CaptureFixture[str]):
     rows = json.loads(text)
     assert len([row for row in rows if row["kind"] == "model"]) == 20
     assert {row["start"] for row in rows} == {"artifact/1"}
+    assert {row["name"] for row in rows} == {None}
+    assert all(isinstance(row["hops"], int) for row in rows)
 
 
 @pytest.mark.long
@@ -69,6 +71,13 @@ def test_the_examples_of_the_guide_run(tmp_path: Path, monkeypatch: pytest.Monke
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert blocks
     exec(compile("".join(blocks), "spark.md", "exec"), {"__name__": "guide"})  # noqa: S102 - our own
+
+
+def test_an_sqlite_file_is_one_machines(tmp_path: Path):
+    path = tmp_path / "metadata.db"
+    shutil.copyfile(ROOT / "mlmd_lineage" / "data" / "tfx_local.db", path)
+    with pytest.raises(errors.ConfigurationError, match=r"one machine reads.*snapshot"):
+        spark.connect(path)
 
 
 def test_pyspark_is_missing(monkeypatch: pytest.MonkeyPatch):

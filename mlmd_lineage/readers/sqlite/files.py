@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAGIC = b"SQLite format 3\x00"
+MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
 """The length of a file's header."""
 _WAL_FORMAT = 2
@@ -165,7 +165,7 @@ def is_whole(header: bytes, size: int) -> bool:
     """Tell whether a file is a whole one with a rollback journal, by its header and its size."""
     return (
         len(header) == HEADER_BYTES
-        and header.startswith(_MAGIC)
+        and header.startswith(MAGIC)
         and _WAL_FORMAT not in header[18:20]
         and size >= _expected_size(header)
     )
@@ -206,7 +206,7 @@ def _header(real: Path, path: Path) -> tuple[bytes, int]:
     if not header:
         message = f"{path} is empty: 0 bytes. MLMD has not written to it yet, or a copy failed."
         raise errors.NotAMetadataStoreError(message)
-    if not header.startswith(_MAGIC):
+    if not header.startswith(MAGIC):
         message = (
             f"{path} is not an SQLite database, or it is encrypted. Give the path of MLMD's own "
             "file."
