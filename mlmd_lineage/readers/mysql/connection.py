@@ -258,7 +258,10 @@ class _Connection(pymysql.Connection):
     def _create_ssl_ctx(self, settings: ssl.SSLContext | dict[str, Any]) -> ssl.SSLContext:
         # Where a store says nothing of TLS, PyMySQL uses it if the server offers it and verifies
         # nothing; but it reads all authorities of the system, which takes 40 ms each time.
-        return settings if isinstance(settings, ssl.SSLContext) else _unverified()
+        if isinstance(settings, ssl.SSLContext) or any(settings.values()):
+            made: ssl.SSLContext = super()._create_ssl_ctx(settings)  # type: ignore[misc]  # private
+            return made
+        return _unverified()
 
     def pin(self, key: bytes) -> None:
         """Take this key only."""
