@@ -6,8 +6,12 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlmd_lineage import errors
+from mlmd_lineage import errors, termination
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _READABLE = 0o666
 
@@ -19,7 +23,7 @@ def write_file(path: str | os.PathLike[str], text: str) -> Path:
         ConfigurationError: The file cannot be written.
     """
     target = Path(path)
-    try:
+    with _explained(target), termination.as_exception():
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
@@ -32,8 +36,14 @@ def write_file(path: str | os.PathLike[str], text: str) -> Path:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
+    return target
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         message = f"{target} cannot be written: {reason}. Give a file in a folder that is there."
         raise errors.ConfigurationError(message) from None
-    return target

@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlmd_lineage import errors, termination
+from mlmd_lineage import deadline, errors, termination
 from mlmd_lineage.snapshot.archive_layout import (
     FORMAT,
     INDEXED,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.snapshot.tables import Tables
+
+
+_GROUP = 1 << 20
+"""How many rows a row group has that pyarrow writes by itself."""
 
 
 def save(tables: Tables, directory: str | os.PathLike[str], *, indexes: bool = True) -> Path:
@@ -94,14 +99,23 @@ def write(tables: Tables, folder: Path, *, indexes: bool = True) -> None:
     files = {}
     for name in ALL_TABLES:
         path = folder / f"{name}{SUFFIX}"
+        deadline.check()
         table = canonical(name, tables[name])
         for plain in (False, True):
-            pq.write_table(table, path, compression="zstd", **encodings(table.schema, plain=plain))
+            _write_plain(table, path, encodings(table.schema, plain=plain))
             if table.num_rows <= plausible_rows(path.stat().st_size):
                 break
         described, _ = kept(path)
         files[path.name] = {"rows": table.num_rows, "sha256": described["sha256"]}
     _write_manifest(tables, folder, {"format_version": TABLES_ONLY}, {"files": files})
+
+
+def _write_plain(table: pa.Table, path: Path, encoding: dict[str, Any]) -> None:
+    """Write a table as ``pq.write_table()`` does, which nothing could end in the middle."""
+    with pq.ParquetWriter(path, table.schema, compression="zstd", **encoding) as writer:
+        for start in range(0, max(table.num_rows, 1), _GROUP):
+            deadline.check()
+            writer.write_table(table.slice(start, _GROUP), row_group_size=_GROUP)
 
 
 def write_generation(

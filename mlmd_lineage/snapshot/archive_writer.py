@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlmd_lineage import deadline
 from mlmd_lineage.snapshot import archive_indexes, archive_reuse, arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
@@ -231,6 +232,7 @@ def digests_of(path: Path) -> tuple[dict[str, Any], bytes]:
     whole, blocks, size = hashlib.sha256(), [], 0
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
+            deadline.check()
             whole.update(block)
             blocks.append(hashlib.sha256(block).digest())
             size += len(block)

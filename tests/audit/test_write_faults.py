@@ -6,15 +6,21 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 
 import mlmd_lineage as ml
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
+from mlmd_lineage.audit.ledger import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,3 +132,60 @@ def test_what_is_there_is_old_or_new(
                 write(path, store)
         assert count(path, store) == before
         assert set(tmp_path.iterdir()) == there
+
+
+TERMINATED = """
+import os, signal, sys
+from pathlib import Path
+import mlmd_lineage as ml
+
+folder, store = Path(sys.argv[1]), ml.connect(sys.argv[2])
+rename, replace = Path.rename, Path.replace
+
+def killing(path, target):
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError("it goes on")
+
+Path.rename = Path.replace = killing
+for write in (
+    lambda: ml.Ledger(folder / "ledger").add(store, snapshot=True),
+    lambda: ml.save_bundle(store.upstream("artifact/5"), folder / "a.bundle", store=store),
+    lambda: store.dossier("artifact/5").save(folder / "a.html"),
+    lambda: store.snapshot().save(folder / "archive"),
+):
+    try:
+        write()
+    except SystemExit as error:
+        print(error.code)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX knows them")
+def test_what_is_terminated_leaves_nothing(tmp_path: Path):
+    arguments = [sys.executable, "-c", TERMINATED, str(tmp_path), str(DEMO_STORE)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(128 + signal.SIGTERM)] * 4, done.stderr
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert left <= {"ledger", ".entries.jsonl.lock"}
+
+
+def test_an_interrupt_ends_the_thread_that_writes_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Only the main thread gets Ctrl-C, and waits for the other."""
+    is_writing = threading.Event()
+
+    def write(*_: Any, **__: Any) -> None:
+        is_writing.set()
+        waiting.until(lambda: deadline.remaining() == 0)
+        deadline.check()
+
+    def interrupted(*_: Any) -> None:
+        assert is_writing.wait(waiting.LONG)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger.archive, "write", write)
+    monkeypatch.setattr(ledger.store_state, "state_of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ml.Ledger(tmp_path / "ledger").add(ml.connect(DEMO_STORE), snapshot=True)
+    assert {path.name for path in (tmp_path / "ledger").iterdir()} <= {".entries.jsonl.lock"}

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlmd_lineage import errors
+from mlmd_lineage import errors, termination
 from mlmd_lineage.audit import signing
 from mlmd_lineage.audit.bundle import layout, plain_parquet, time_stamps
 from mlmd_lineage.audit.bundle.closed_lineage import closed_lineage
@@ -213,24 +213,24 @@ def _summary(manifest: bytes) -> dict[str, Any]:
 
 def _written(target: Path, files: Mapping[str, bytes]) -> None:
     """Write files below a path, or the one of no name as it; all or nothing."""
-    draft = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        for name, content in files.items():
-            path = draft / "bundle" / name if name else draft / "bundle"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        (draft / "bundle").rename(target)
+        with termination.as_exception():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            try:
+                for name, content in files.items():
+                    path = draft / "bundle" / name if name else draft / "bundle"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with path.open("wb") as file:
+                        file.write(content)
+                        file.flush()
+                        os.fsync(file.fileno())
+                (draft / "bundle").rename(target)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         message = f"The bundle {target} could not be written: {error.strerror or error}."
         raise errors.ConfigurationError(message) from None
-    finally:
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _digest(content: bytes) -> str:

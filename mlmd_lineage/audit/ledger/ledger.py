@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import concurrent.futures
 import contextlib
+import contextvars
 import hashlib
 import os
 import shutil
@@ -17,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors, termination
 from mlmd_lineage.audit import signing
 from mlmd_lineage.audit.ledger import state_changes, state_files, store_state
 from mlmd_lineage.audit.ledger.entries import (
@@ -29,7 +30,6 @@ from mlmd_lineage.audit.ledger.entries import (
 )
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.config.atomic_files import locked, write_whole
-from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive
@@ -87,12 +87,13 @@ class Ledger:
             StoreError: The store cannot be read.
         """
         signer = None if key is None else signing.signer_for(key, public_key)
-        with locked(self.path / ENTRIES), within(timeout):
+        with locked(self.path / ENTRIES), deadline.within(timeout):
             # Read under the lock: rows that were read before another entry would lack its own.
             tables = store.snapshot()
-            with self._draft() as draft, concurrent.futures.ThreadPoolExecutor(1) as pool:
-                # The snapshot is written while the rows are hashed.
-                saved = pool.submit(_save_snapshot, tables, draft) if snapshot else None
+            with (
+                self._draft() as draft,
+                _saved(tables, draft, wanted=snapshot) as saved,
+            ):
                 report, state = self._report(tables, None, signer)
                 if report.problems:
                     message = (
@@ -134,7 +135,7 @@ class Ledger:
         if not os.path.lexists(self.path / ENTRIES):
             message = f"There is no ledger {self.path}; 'ledger add' begins one."
             raise errors.NotFoundError(message)
-        with within(timeout):
+        with deadline.within(timeout):
             for _ in range(_MOST_CHECKS):
                 entries = self._entries()
                 report, _ = self._report(store.snapshot(), public)
@@ -263,16 +264,16 @@ class Ledger:
         Raises:
             ConfigurationError: It cannot be written.
         """
-        draft = None
         try:
-            draft = Path(tempfile.mkdtemp(prefix=".state.", dir=self.path))
-            yield draft
+            with termination.as_exception():
+                draft = Path(tempfile.mkdtemp(prefix=".state.", dir=self.path))
+                try:
+                    yield draft
+                finally:
+                    shutil.rmtree(draft, ignore_errors=True)
         except OSError as error:
             message = f"The ledger {self.path} cannot be written: {error.strerror or error}."
             raise errors.ConfigurationError(message) from None
-        finally:
-            if draft is not None:
-                shutil.rmtree(draft, ignore_errors=True)
 
     def _keep(self, number: int, draft: Path, content: Mapping[str, bytes]) -> dict[str, str]:
         """Keep a draft with an entry, and return its files with their SHA-256.
@@ -326,6 +327,24 @@ class Ledger:
 
 _UNUSABLE = (errors.MLMDLineageError, OSError, ValueError, KeyError, TypeError)
 """The errors of files that were kept with an entry and were changed."""
+
+
+@contextlib.contextmanager
+def _saved(
+    tables: Tables, draft: Path, *, wanted: bool
+) -> Iterator[concurrent.futures.Future[dict[str, bytes]] | None]:
+    """Write a snapshot into a folder, if it is wanted, while the body hashes the rows."""
+    if not wanted:
+        yield None
+        return
+    # An interrupt, which only this thread gets, ends what the other does.
+    with deadline.Deadline() as limit, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        in_context = contextvars.copy_context().run
+        try:
+            yield pool.submit(in_context, _save_snapshot, tables, draft)
+        except BaseException:
+            limit.cancel()
+            raise
 
 
 def _save_snapshot(tables: Tables, draft: Path) -> dict[str, bytes]:

@@ -84,12 +84,10 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, for no longer than ``--timeout`` allows."""
-        timeout = ctx.params.get("timeout")
-        if timeout is None:
-            return super().invoke(ctx)
-        from mlmd_lineage.deadline import Deadline
+        from mlmd_lineage import deadline, termination
 
-        with Deadline(timeout):
+        # What is temporary is removed when a command is told to end, too.
+        with termination.as_exception(), deadline.within(ctx.params.get("timeout")):
             return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
