@@ -55,6 +55,7 @@ TOP_LEVEL = [
 
 SNAPSHOT = {
     "deadline",
+    "untrusted_text",
     "snapshot",
     "snapshot.arrays",
     "snapshot.enums",
@@ -69,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "deadline": {"errors"},
     "termination": set(),
     "compiled": set(),
+    "untrusted_text": set(),
     "_proto": {"errors"},
     "config": {"errors", "termination"},
     "stores": {"errors", "_proto", "config"},
@@ -82,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deadline",
         "errors",
         "termination",
+        "untrusted_text",
         "stores",
         "snapshot.arrays",
         "snapshot.enums",
@@ -129,7 +132,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "readers.sql",
     },
     "lineage": {*SNAPSHOT, "errors", "compiled", "deadline", "readers.base", "filters"},
-    "record_format": {"errors"},
+    "record_format": {"errors", "untrusted_text"},
     "dialects": {*SNAPSHOT, "errors", "config", "record_format"},
     "materializers": {"errors", "config"},
     "kubeflow": {*SNAPSHOT, "errors", "termination", "stores", "readers", "readers.base"},
@@ -151,6 +154,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audit": {
         *SNAPSHOT,
         "errors",
+        "termination",
         "compiled",
         "config",
         "stores",
@@ -275,6 +279,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pipelines",
         "post_execution",
         "errors",
+        "termination",
         "explorer",
         "deadline",
         "kubeflow",

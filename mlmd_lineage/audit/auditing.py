@@ -17,6 +17,7 @@ from mlmd_lineage.audit.settings import check_names, read_settings
 from mlmd_lineage.config import user_code
 from mlmd_lineage.post_execution.loading import node_resolution
 from mlmd_lineage.snapshot.snapshot import Snapshot
+from mlmd_lineage.untrusted_text import int64_of
 
 if TYPE_CHECKING:
     import os
@@ -126,5 +127,10 @@ def _observations(
 
 def _order(observation: Observation) -> tuple[str, int, str, str]:
     kind, _, number = observation.node.partition("/")
-    known = int(number) if number.isascii() and number.isdigit() else -1
-    return kind, known, observation.message, json_text(observation.evidence)
+    known = int64_of(number)
+    return (
+        kind,
+        -1 if known is None else known,
+        observation.message,
+        json_text(observation.evidence),
+    )

@@ -21,6 +21,7 @@ from mlmd_lineage.dialects.records import (
 )
 from mlmd_lineage.dialects.statuses import STATUSES
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, ExecutionState, name_of
+from mlmd_lineage.untrusted_text import json_of, may_hold_halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -274,15 +275,13 @@ def from_json(value: Any) -> Any:
         return value
     try:
         found, end = _scan(value, 0)
-        return found if end == len(value) else json.loads(value)
+        if end == len(value) and not may_hold_halves(value):
+            return found
     except (StopIteration, ValueError, RecursionError):
-        return _from_spaced_json(value)
-
-
-def _from_spaced_json(value: str) -> Any:
+        pass
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return json_of(value)
+    except ValueError:
         return value
 
 

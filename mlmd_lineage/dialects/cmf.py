@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage.dialects.base import Dialect, first, merged, scalars, split_properties
 from mlmd_lineage.dialects.platform_properties import is_internal
 from mlmd_lineage.dialects.records import ArtifactRecord, RunIdentity, StepOutline
+from mlmd_lineage.untrusted_text import int64_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,10 +112,7 @@ def _without_hash(name: str, uri: str | None) -> str:
 
 def _original_time(properties: Mapping[str, Any]) -> int | None:
     """Return when a CMF client recorded something; MLMD's own time is that of the last push."""
-    try:
-        return int(properties[_ORIGINAL_TIME])
-    except (KeyError, TypeError, ValueError):
-        return None
+    return int64_of(properties.get(_ORIGINAL_TIME))
 
 
 def _number(value: Any) -> Any:

@@ -14,6 +14,7 @@ from mlmd_lineage.dialects.base import Dialect, first, last_part, merged, scalar
 from mlmd_lineage.dialects.kubeflow_v2_outputs import with_group_outputs
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, RunIdentity
 from mlmd_lineage.snapshot.imported import IMPORTED_PREFIX
+from mlmd_lineage.untrusted_text import int64_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +27,6 @@ RUNS = ("system.PipelineRun", "kfp.PipelineRun")
 _INPUT, _OUTPUT = "input:", "output:"
 LOGS = "executor-logs"
 ROOT = "root"
-_LARGEST = 1 << 63
 _METRICS = _SCALARS, _CLASSIFICATION = "Metrics", "ClassificationMetrics"
 
 
@@ -197,11 +197,8 @@ def _parent(properties: Mapping[str, Any]) -> int | None:
 
 def _number(value: Any, *, zero: bool = False) -> int | None:
     """Return an id or a count, which may be kept as a text; None where there is none."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if (number or zero) and abs(number) < _LARGEST else None
+    number = int64_of(value)
+    return number if number or (zero and number is not None) else None
 
 
 def _parameters(properties: Mapping[str, Any], struct: str, prefix: str) -> dict[str, Any]:

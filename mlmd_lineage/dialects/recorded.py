@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.base import Dialect, first, merged
 from mlmd_lineage.dialects.records import ArtifactRecord, RunDetails, RunIdentity
 from mlmd_lineage.record_format import names
 from mlmd_lineage.record_format.properties import PIECES, decode
+from mlmd_lineage.untrusted_text import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,8 +169,8 @@ def _milliseconds(text: Any) -> int | None:
 
 def _process(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (TypeError, ValueError):
+        found = json_of(text)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import TypeAlias
 
-_KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]+)")
+_KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]{1,20})")
+"""Ids are 64-bit integers, which have up to 20 characters."""
+_LARGEST = 10**20
 _NAMED = 5  # how many nodes an error names
 KINDS = ("artifact", "execution", "context")
 """The kinds of nodes, as keys have them."""
@@ -60,12 +62,24 @@ def parse(node: object) -> tuple[str, int]:
         if found is not None:
             return found
     elif isinstance(node, SupportsIndex) and not isinstance(node, bool):
-        return "artifact", operator.index(node)
+        return "artifact", checked_id(operator.index(node))
     elif isinstance(node, HasNodeKey):
         return parse(node.node_key)
     said = node.split("/", maxsplit=1)[0] if isinstance(node, str) else ""
     near = errors.did_you_mean(said, KINDS)
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
+    raise errors.ConfigurationError(message)
+
+
+def checked_id(number: int) -> int:
+    """Return an id, unless it has so many digits that no store has it and no message shows it.
+
+    Raises:
+        ConfigurationError: It has.
+    """
+    if abs(number) < _LARGEST:
+        return number
+    message = "MLMD's ids are 64-bit integers, and this one is far larger."
     raise errors.ConfigurationError(message)
 
 

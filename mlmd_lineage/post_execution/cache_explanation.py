@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlmd_lineage import errors
 from mlmd_lineage.deadline import within
 from mlmd_lineage.record_format import names
+from mlmd_lineage.untrusted_text import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,7 +217,7 @@ def _parts(view: StepView) -> Mapping[str, str] | None:
     found: Any = view.internal_properties.get(names.CACHE_PARTS)
     if isinstance(found, str):
         try:
-            found = json.loads(found)
+            found = json_of(found)
         except ValueError:
             return None
     return found if isinstance(found, dict) else None

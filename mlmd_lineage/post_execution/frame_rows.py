@@ -152,6 +152,18 @@ def of_attempt(run_index: RunIndex, entry: RunEntry, step: Step | None) -> tuple
     return (*own, *of_run(run_index, entry))
 
 
+def _array(values: list[Any], dtype: Any) -> Any:
+    """Return values as an array; halves of surrogate pairs, which Arrow refuses, as escapes."""
+    try:
+        return pd.array(values, dtype)
+    except UnicodeEncodeError:
+        shown = [
+            value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+            for value in values
+        ]
+        return pd.array(shown, dtype)
+
+
 def row_frame(rows: list[tuple[Any, ...]], dtypes: dict[str, Any], index: str = "") -> pd.DataFrame:
     """Return rows as a frame with these columns and dtypes, one of which may be its index."""
     held: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(dtypes)
@@ -163,6 +175,6 @@ def row_frame(rows: list[tuple[Any, ...]], dtypes: dict[str, Any], index: str = 
         elif dtype is object:
             made[name] = pd.Series(list(values), dtype=object)
         else:
-            made[name] = pd.array(list(values), dtype)
+            made[name] = _array(list(values), dtype)
     frame = pd.DataFrame(made)
     return frame.set_index(index) if index else frame

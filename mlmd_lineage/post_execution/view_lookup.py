@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
+from mlmd_lineage.lineage import keys
 from mlmd_lineage.post_execution.base_view import BaseView
+from mlmd_lineage.untrusted_text import int64_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,10 +58,12 @@ def execution_id(step: object) -> int:
     Raises:
         ConfigurationError: It is neither.
     """
+    if isinstance(step, int) and not isinstance(step, bool):
+        return keys.checked_id(step)
     text = str(step)
-    number = text.removeprefix("execution/")
-    if isinstance(step, (str, int)) and not isinstance(step, bool) and number.isdecimal():
-        return int(number)
+    number = int64_of(text.removeprefix("execution/"))
+    if isinstance(step, str) and number is not None:
+        return number
     if text.startswith("artifact/"):
         message = f"{text} is an artifact; get_artifact() gives one."
         raise errors.ConfigurationError(message)
@@ -77,8 +81,9 @@ def artifact_id(key: str) -> int:
         ConfigurationError: It is another node's.
     """
     kind, _, number = key.partition("/")
-    if kind == "artifact":
-        return int(number)
+    found = int64_of(number)
+    if kind == "artifact" and found is not None:
+        return found
     message = f"{key} is no artifact; get_step() gives a step."
     raise errors.ConfigurationError(message)
 

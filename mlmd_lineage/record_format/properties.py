@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlmd_lineage.record_format import names
 from mlmd_lineage.record_format.typed_json import UnrecordableValueError, dumps, loads, scalar
+from mlmd_lineage.untrusted_text import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +120,7 @@ def decode(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     specs: Any = {}
     if isinstance(text, str):
         try:
-            specs = json.loads("".join(_held_pieces(properties, names.ENCODED)))
+            specs = json_of("".join(_held_pieces(properties, names.ENCODED)), halves=True)
         except ValueError:
             specs = {}
     if not isinstance(specs, dict):

@@ -16,6 +16,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
+from mlmd_lineage.untrusted_text import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ def loads(text: str) -> Any:
     Raises:
         ValueError: It is no such text.
     """
-    return _restored(json.loads(text))
+    return _restored(json_of(text, halves=True))
 
 
 def scalar(value: Any) -> Any:

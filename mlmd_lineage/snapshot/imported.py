@@ -7,13 +7,13 @@ property ``kfp_history_original``; its name begins with ``kfp-history-`` unless 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.untrusted_text import int64_of, json_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,16 +51,18 @@ def original_of(custom_properties: Mapping[str, Any]) -> Original | None:
     if not isinstance(text, str):
         return None
     try:
-        held = json.loads(text)
-        name = held.get("name")
+        held = json_of(text)
+        name, held_id = held.get("name"), int64_of(held["id"])
+        if held_id is None:
+            return None
         return Original(
             str(custom_properties.get(SOURCE) or ""),
-            int(held["id"]),
+            held_id,
             name if isinstance(name, str) and name else None,
-            int(held.get("create_time_since_epoch") or 0),
-            int(held.get("last_update_time_since_epoch") or 0),
+            int64_of(held.get("create_time_since_epoch")) or 0,
+            int64_of(held.get("last_update_time_since_epoch")) or 0,
         )
-    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+    except (AttributeError, LookupError, ValueError):
         return None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.explorer.scenes import scene_json
 from mlmd_lineage.explorer.times import milliseconds
+from mlmd_lineage.lineage import keys
 from mlmd_lineage.snapshot.json_values import json_value
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def _keys(found: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
 
 
 def _scene(view: PipelineRunView, expand: Sequence[str], *, fold: bool) -> dict[str, Any]:
-    opened = {int(key.partition("/")[2]) for key in expand if key.startswith("execution/")}
+    named = filter(None, map(keys.parse_text, expand))
+    opened = {number for kind, number in named if kind == "execution"}
     scene = view.scene(fold=fold, opened=opened)
     width, height = scene_json.place(scene)
     ids = [box.key for box in scene.boxes]

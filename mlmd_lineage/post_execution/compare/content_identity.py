@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.dialects.platform_properties import VOLATILE_PROPERTIES
+from mlmd_lineage.untrusted_text import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -100,7 +100,7 @@ def _walk(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _opened(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return json_of(value, halves=True)
+        except ValueError:
             return value
     return value

@@ -13,6 +13,7 @@ from mlmd_lineage.snapshot.tables import (
     Tables,
 )
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, TEXT_STATES
+from mlmd_lineage.untrusted_text import int64_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -92,8 +93,8 @@ class FetchedRows:
             or_run_id: Where there is none, look for it in the property ``run_id``, too.
         """
         kind, _, number = name.partition("/")
-        if kind == "context" and number.isascii() and number.isdigit():
-            found = self._ask("Context", "id", [int(number)])
+        if kind == "context" and (context := int64_of(number)) is not None:
+            found = self._ask("Context", "id", [context])
             return [row[0] for row in found]
         types = [
             row[0] for row in self._rows["Type"].values() if row[3] == KINDS["context"].type_kind
@@ -286,8 +287,9 @@ def _named(properties: Iterable[Row], names: Collection[str]) -> set[int]:
     for row in properties:
         if row[1] in names:
             for value in row[3:6]:
-                if str(value).isascii() and str(value).isdigit():
-                    found.add(int(value))
+                number = int64_of(value)
+                if number is not None:
+                    found.add(number)
     return found
 
 

@@ -15,6 +15,7 @@ from mlmd_lineage.recording.clock import iso, now
 from mlmd_lineage.recording.recorder import HEARTBEAT
 from mlmd_lineage.recording.store_rows import custom_properties, rows, type_ids
 from mlmd_lineage.snapshot.enums import ExecutionState, TypeKind
+from mlmd_lineage.untrusted_text import json_of
 from mlmd_lineage.writing.writer import message
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ def _current(
 
 def _process(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (TypeError, ValueError):
+        found = json_of(text)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
