@@ -10,7 +10,6 @@ Each block is checked by ``stored_blocks`` when it is read.
 from __future__ import annotations
 
 import functools
-import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from mlmd_lineage.lineage.index_saving import (
 )
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.readers.base import GraphProvider
+from mlmd_lineage.untrusted_text import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -58,7 +58,7 @@ def read(reader: Reader) -> StoredIndex | None:
     if files is None or not {BLOCKS, NODES, INCOMING, OUTGOING} <= files.keys():
         return None
     try:
-        layout = Layout(**json.loads((files[BLOCKS].schema.metadata or {}).get(LAYOUT_KEY, b"")))
+        layout = Layout(**json_of((files[BLOCKS].schema.metadata or {}).get(LAYOUT_KEY, b"")))
     except (ValueError, TypeError):
         return None
     return StoredIndex(files, layout) if layout.version == VERSION else None

@@ -11,6 +11,7 @@ import pyarrow as pa
 from mlmd_lineage import errors
 from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
 from mlmd_lineage.readers.archive_rows import LazyRowGroups, RowGroups, TableParts
+from mlmd_lineage.readers.arrow_file import ArrowFile
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
@@ -77,15 +78,9 @@ class ArchiveLookup:
         """Return the columns of a table as its first file has them, with what is noted there."""
         return self._table(table).schema
 
-    def graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
+    def graph(self, name: str) -> ArrowFile:
         """Return a file of the graph's index."""
-        return pa.ipc.open_file(self._block_file(name))
-
-    def whole_graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
-        """Return a file of the graph's index, all of which was read."""
-        file = self._block_file(name)
-        file.prefetch([(0, file.size())])
-        return pa.ipc.open_file(pa.py_buffer(file.read()))
+        return ArrowFile(self._files.path / name, self._block_file(name))
 
     def at(self, table: str, rows: arrays.Numbers) -> pa.Table:
         """Return rows of a table by their numbers, which are in order."""

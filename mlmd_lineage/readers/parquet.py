@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import hashlib
 import os
+import struct
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from mlmd_lineage.readers.archive_files import Place
+    from mlmd_lineage.readers.arrow_file import ArrowFile
     from mlmd_lineage.readers.base import Generation
     from mlmd_lineage.stores import ArchiveMetadataStore, KubeflowArchiveMetadataStore
 
@@ -198,7 +200,7 @@ class ArchiveReader:
             for name, file in self.manifest.graph.items():
                 path = self.files.path / file
                 with reading(path):
-                    found[name] = ArchiveGraphFile(path, self._lookup, file, self._lock)
+                    found[name] = ArchiveGraphFile(path, self._lookup.graph(file), self._lock)
             return found
 
     @staticmethod
@@ -219,19 +221,14 @@ class ArchiveGraphFile:
 
     Args:
         path: Where it is.
-        lookup: What reads it.
-        name: Its name.
+        file: The file.
         lock: Held while it is read, as the blocks that are kept belong to all files.
     """
 
-    def __init__(
-        self, path: Place, lookup: ArchiveLookup, name: str, lock: threading.RLock
-    ) -> None:
+    def __init__(self, path: Place, file: ArrowFile, lock: threading.RLock) -> None:
         self._path = path
-        self._lookup = lookup
-        self._name = name
+        self._file = file
         self._lock = lock
-        self._file = lookup.graph(name)
 
     @property
     def schema(self) -> pa.Schema:
@@ -245,7 +242,7 @@ class ArchiveGraphFile:
             DamagedStoreError: It is not what the archive's checksums say, or no such batch.
         """
         with self._lock, reading(self._path):
-            found = self._file.get_batch(number)
+            found = self._file.batch(number)
             found.validate(full=True)
             return found
 
@@ -256,7 +253,7 @@ class ArchiveGraphFile:
             DamagedStoreError: They are not what the archive's checksums say.
         """
         with self._lock, reading(self._path):
-            found = self._lookup.whole_graph(self._name).read_all()
+            found = self._file.all()
             found.validate(full=True)
             return found
 
@@ -308,6 +305,18 @@ class ArchiveSession:
         return list(rows_of(self._reader.rows_at(table, rows[first])))
 
 
+_DAMAGED = (
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+    OverflowError,
+    struct.error,
+    pa.ArrowException,
+)
+
+
 @contextlib.contextmanager
 def reading(path: Place) -> Iterator[None]:
     """Say of a file that cannot be read that its archive was damaged."""
@@ -327,7 +336,7 @@ def reading(path: Place) -> Iterator[None]:
             "the process more memory; if it was damaged, restore the archive from a copy."
         )
         raise errors.DamagedStoreError(message) from None
-    except (OSError, LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
+    except _DAMAGED as error:
         what = type(error).__name__
         message = f"{path} cannot be read ({what}). Restore the archive from a copy."
         raise errors.DamagedStoreError(message) from None

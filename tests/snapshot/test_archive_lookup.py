@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import hashlib
 import json
 import pickle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +20,17 @@ import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.graph_tables import GraphTables
 from mlmd_lineage.lineage.stored_index import StoredIndex
+from mlmd_lineage.readers import arrow_file, parquet
+from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive, archive_layout, archive_writer
+from mlmd_lineage.snapshot.archive_layout import BLOCK_BYTES
 from mlmd_lineage.snapshot.snapshot import Snapshot
 from mlmd_lineage.snapshot.tables import ALL_TABLES, SCHEMAS, Tables, empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 CHAINS, LENGTH = 50, 80
 
@@ -408,6 +412,62 @@ def test_a_graph_that_nobody_wrote_is_refused(
     ask = store.lineage if whole else functools.partial(store.upstream, 5 * CHAINS + 7)
     with pytest.raises(ml.errors.DamagedStoreError, match="damaged"):
         ask().to_pandas()
+
+
+@pytest.mark.parametrize("name", ["blocks", "nodes", "incoming"])
+def test_a_graph_of_few_bytes_takes_little_memory(folder: Path, tmp_path: Path, name: str):
+    """Zstandard makes a ten thousandth of zeros, and Arrow takes the memory of all of them."""
+    rows, file = 4_000_000, f"graph.{name}.arrow"
+
+    def bomb(path: Path) -> None:
+        with pa.ipc.open_file(path) as opened:
+            schema = opened.schema
+        zeros = [pa.array(np.zeros(rows, f.type.to_pandas_dtype()), f.type) for f in schema]
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with (
+            pa.OSFile(str(path), "wb") as sink,
+            pa.ipc.new_file(sink, schema, options=options) as w,
+        ):
+            w.write_batch(pa.record_batch(zeros, schema=schema))
+        assert path.stat().st_size < 100_000
+
+    store = ml.connect(changed_file(folder, tmp_path / "copy", file, bomb))
+    before = pa.total_allocated_bytes()
+    for ask in (store.lineage, functools.partial(store.upstream, 5 * CHAINS + 7)):
+        with pytest.raises(ml.errors.DamagedStoreError, match=r"not plausible|damaged"):
+            ask().to_pandas()
+        assert pa.total_allocated_bytes() - before < 10_000_000
+
+
+@pytest.mark.parametrize("at", [-10, -14, -40, -60, -100, -200, 8, 12, 40, 100, 300])
+@pytest.mark.parametrize("number", [b"\xff" * 4, b"\0" * 4, b"\x7f\0\0\0", b"\0\0\0\x7f"])
+def test_arrow_files_with_any_lengths_are_refused_or_read(at: int, number: bytes):
+    sink = pa.BufferOutputStream()
+    batch = pa.record_batch({"id": np.arange(1000), "role": np.zeros(1000, np.uint8)})
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+        writer.write_batch(batch)
+    raw = bytearray(sink.getvalue().to_pybytes())
+    assert arrow_file.ArrowFile(Path("a"), memory_file(bytes(raw))).all().num_rows == 2000
+    start = at % len(raw)
+    raw[start : start + 4] = number
+    with contextlib.suppress(ml.errors.DamagedStoreError), parquet.reading(Path("a")):
+        file = arrow_file.ArrowFile(Path("a"), memory_file(bytes(raw)))
+        assert file.all().num_rows <= 2000
+        for each in range(2):
+            assert file.batch(each).num_rows <= 1000
+
+
+def memory_file(raw: bytes) -> BlockFile:
+    class Files(FolderFiles):
+        def read_range(self, name: str, start: int, length: int) -> bytes:
+            del name
+            return raw[start : start + length]
+
+    blocks = [raw[at : at + BLOCK_BYTES] for at in range(0, len(raw), BLOCK_BYTES)]
+    digests = b"".join(hashlib.sha256(block).digest() for block in blocks)
+    return BlockFile(Files(Path("x")), "a", len(raw), digests, BoundedCache(1 << 20))
 
 
 def test_an_edge_that_is_there_twice_is_refused(folder: Path, tmp_path: Path):
