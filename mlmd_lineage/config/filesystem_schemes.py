@@ -25,7 +25,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.config.json_text import JSONTextError, parse_json
 from mlmd_lineage.config.owned_files import read_owned
-from mlmd_lineage.config.web_redirects import web_options
+from mlmd_lineage.config.web_sessions import web_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

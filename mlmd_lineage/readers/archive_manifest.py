@@ -124,6 +124,9 @@ def _manifest(content: dict[str, Any], *, indexed: bool, graph: bool) -> Manifes
             start += DIGEST_BYTES * -(-size // BLOCK_BYTES)
     taken_at = _moment(content["taken_at"])
     tables = content["tables"] if indexed else {name: [f"{name}{SUFFIX}"] for name in ALL_TABLES}
+    if any(len(set(named)) < len(named) for named in tables.values()):
+        message = "a table has a file twice"
+        raise ValueError(message)
     earlier = [
         Generation(
             int(of["generation"]),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mlmd_lineage import errors
-from mlmd_lineage.config import filesystem_schemes, web_redirects
+from mlmd_lineage.config import filesystem_schemes, web_sessions
 from mlmd_lineage.config.filesystem_schemes import FilesystemScheme
 
 if TYPE_CHECKING:
@@ -23,8 +23,12 @@ SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "https", "http")
 ``https`` is one, as an archive's URL is the user's own; that of an artifact was written by others.
 """
 _WEB = ("http", "https")
-OtherServerError = web_redirects.OtherServerError
+OtherServerError = web_sessions.OtherServerError
 """What such a filesystem raises where a server redirects to another one."""
+SILENCE = web_sessions.SILENCE
+"""How many seconds a web server may send nothing."""
+TooMuchSentError = web_sessions.TooMuchSentError
+"""What it raises where a server sends more than was asked for."""
 
 
 def is_object_url(text: str) -> bool:
@@ -75,7 +79,9 @@ def filesystem(url: str) -> tuple[Any, str]:
     import fsspec
 
     name, _, rest = url.partition("://")
-    scheme = filesystem_schemes.filesystem_scheme(name, url) or FilesystemScheme(name.lower())
+    scheme = filesystem_schemes.filesystem_scheme(name, url) or FilesystemScheme(
+        name.lower(), web_sessions.web_options(name.lower(), {})
+    )
     try:
         made = fsspec.get_filesystem_class(scheme.protocol)(**scheme.options)
     except (ImportError, ValueError):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import gzip
 import http.server
+import json
 import re
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 from made_runs import Made
 
 import mlmd_lineage as ml
+from mlmd_lineage.config import web_sessions
 from mlmd_lineage.readers.remote_archive_files import RemoteArchiveFiles
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 
@@ -144,6 +150,98 @@ def test_no_server_is_there():
         pass
     with pytest.raises(ml.errors.UnreachableError, match="does not answer"):
         ml.connect(f"{url}/archive").upstream(5)
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Sends what nobody asked for, or stops in the middle of an answer."""
+
+    protocol_version = "HTTP/1.1"
+    stops: threading.Event
+    endless = True
+    compressed = False
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Send spaces without end, or one of them."""
+        self.send_response(206)
+        self.send_header("Content-Length", str(1 << 40))
+        if self.compressed:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        part = gzip.compress(b" " * (1 << 20)) if self.compressed else b" " * (1 << 20)
+        with contextlib.suppress(OSError):
+            self.wfile.write(part if self.endless else b" ")
+            while self.endless and not self.stops.is_set():
+                self.wfile.write(part)
+        self.stops.wait(waiting.LONG)
+
+
+@contextlib.contextmanager
+def hostile(**settings: Any) -> Iterator[str]:
+    """Run a hostile server; yield the URL of an archive there."""
+    stops = threading.Event()
+    handler = type("Handler", (Hostile,), {**settings, "stops": stops})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/archive"
+        finally:
+            stops.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_server_that_sends_without_end(*, compressed: bool):
+    with (
+        hostile(compressed=compressed) as url,
+        waiting.ends_early(),
+        pytest.raises(ml.errors.StoreError, match=r"more than"),
+    ):
+        ml.connect(url).snapshot()
+
+
+def test_a_server_that_stops_in_the_middle_of_an_answer():
+    with (
+        hostile(endless=False) as url,
+        waiting.ends_early(),
+        pytest.raises(ml.errors.DeadlineExceededError),
+        ml.Deadline(0.5),
+    ):
+        ml.connect(url).snapshot()
+
+
+def test_a_question_to_a_silent_server_is_cancelled():
+    with hostile(endless=False) as url, ml.Deadline() as limit:
+        timer = threading.Timer(0.2, limit.cancel)
+        timer.start()
+        with waiting.ends_early(), pytest.raises(ml.errors.CancelledError):
+            ml.connect(url).snapshot()
+
+
+@pytest.mark.parametrize("protocol", ["http", "https"])
+@pytest.mark.parametrize("options", [{}, {"headers": {"X-Api-Key": "kept-secret"}}])
+def test_a_server_may_be_silent_for_a_minute(protocol: str, options: dict[str, Any]):
+    async def timeout() -> Any:
+        session = await web_sessions.web_options(protocol, options)["get_client"]()
+        await session.close()
+        return session.timeout
+
+    found = asyncio.run(timeout())
+    assert (found.total, found.sock_connect, found.sock_read) == (None, 60, 60)
+
+
+def test_a_file_that_a_manifest_names_many_times_is_not_read(archive: Path, tmp_path: Path):
+    copy = tmp_path / "archive"
+    shutil.copytree(archive, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["tables"]["Artifact"] = ["Artifact.parquet"] * 2
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ml.errors.DamagedStoreError, match="lacks what a manifest has"):
+        ml.connect(copy).snapshot()
 
 
 class Redirecting(http.server.BaseHTTPRequestHandler):
