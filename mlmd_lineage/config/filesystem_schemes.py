@@ -109,7 +109,9 @@ def list_place(path: str, options: Mapping[str, Any]) -> None:
         options: The filesystem's arguments.
     """
     protocol = path.partition("://")[0]
-    _places[f"{path.rstrip('/')}/"] = FilesystemScheme(protocol, web_options(protocol, options))
+    extra = _BUILT_IN[protocol].extra if protocol in _BUILT_IN else None
+    made = FilesystemScheme(protocol, web_options(protocol, options), extra)
+    _places[f"{path.rstrip('/')}/"] = made
 
 
 def filesystem_scheme(scheme: str, uri: str = "") -> FilesystemScheme | None:

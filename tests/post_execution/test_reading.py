@@ -18,6 +18,7 @@ from made_runs import Made
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
+from mlmd_lineage.config import filesystem_schemes
 from mlmd_lineage.post_execution.materializers import register_materializer
 from mlmd_lineage.testing import InMemoryStore
 
@@ -142,13 +143,17 @@ def test_what_minio_needs_is_said(monkeypatch: pytest.MonkeyPatch):
         artifact("minio://bucket/x.json").read()
 
 
-def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("listed", [False, True], ids=["", "in an artifact store"])
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, *, listed: bool):
     def missing(protocol: str) -> None:
         message = f"Install {protocol}fs"
         raise ImportError(message)
 
     monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    monkeypatch.setattr(filesystem_schemes, "_places", {})  # other tests list theirs
     for uri, extra in (("s3://b/x", "s3"), ("gs://b/x", "gcs"), ("az://b/x", "azure")):
+        if listed:
+            filesystem_schemes.list_place(uri.removesuffix("/x"), {})
         with pytest.raises(
             errors.ArtifactReadError, match=rf"pip install 'mlmd-lineage\[{extra}\]'"
         ):
