@@ -109,9 +109,10 @@ def list_place(path: str, options: Mapping[str, Any]) -> None:
         options: The filesystem's arguments.
     """
     protocol = path.partition("://")[0]
-    extra = _BUILT_IN[protocol].extra if protocol in _BUILT_IN else None
-    made = FilesystemScheme(protocol, web_options(protocol, options), extra)
-    _places[f"{path.rstrip('/')}/"] = made
+    built_in = _BUILT_IN.get(protocol.lower(), FilesystemScheme(protocol))
+    _places[f"{path.rstrip('/')}/"] = dataclasses.replace(
+        built_in, protocol=protocol, options=web_options(protocol, options)
+    )
 
 
 def filesystem_scheme(scheme: str, uri: str = "") -> FilesystemScheme | None:
