@@ -13,6 +13,7 @@ import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import pytest
 import waiting
 from made_runs import Made
@@ -242,6 +243,17 @@ def test_a_file_that_a_manifest_names_many_times_is_not_read(archive: Path, tmp_
     (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ml.errors.DamagedStoreError, match="lacks what a manifest has"):
         ml.connect(copy).snapshot()
+
+
+@pytest.mark.parametrize(("scheme", "extra"), [("https", "http"), ("gs", "gcs")])
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, scheme: str, extra: str):
+    def missing(protocol: str) -> None:
+        message = f"Install what reads {protocol}"
+        raise ImportError(message)
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    with pytest.raises(ml.errors.ConfigurationError, match=rf"mlmd-lineage\[{extra}\]"):
+        ml.connect(f"{scheme}://files.example/archive").upstream(5)
 
 
 class Redirecting(http.server.BaseHTTPRequestHandler):
