@@ -79,7 +79,9 @@ def contents(  # noqa: PLR0913 - each stands alone
     written = (materializer or "").partition("@")[0].rpartition(".")[2]
     if names is not None and file is None:
         if written == "NumpyMaterializer" and {_ZENML_ARRAY, _ZENML_SHAPE} <= set(names):
-            return _zenml_array(files.read(_ZENML_ARRAY), files.read(_ZENML_SHAPE))
+            raw = files.read(_ZENML_ARRAY)
+            check_parquet(_ZENML_ARRAY, raw, max_bytes)
+            return _zenml_array(raw, files.read(_ZENML_SHAPE))
         file = next((name for name in _ZENML_FILES.get(written, ()) if name in names), None)
         file = file if file is not None else _only_name(names)
     elif names is None:
@@ -125,7 +127,7 @@ class _Decoder:
             (kind for start, kind in _STARTS.items() if raw.startswith(start)), None
         )
         if kind == "parquet":
-            self._check_parquet(path, raw)
+            check_parquet(path, raw, self._max_bytes)
         if kind in _READERS:
             return _READERS[kind](raw)
         if kind == "numpy":
@@ -143,19 +145,7 @@ class _Decoder:
         return f"register a materializer for {self._type_name!r}"
 
     def _too_large(self, path: str) -> UnreadableError:
-        message = (
-            f"{path} holds more than {self._max_bytes:,} bytes when it is unpacked. Use "
-            "read(max_bytes=...) for more"
-        )
-        return UnreadableError(message)
-
-    def _check_parquet(self, path: str, raw: bytes) -> None:
-        import pyarrow.parquet as pq
-
-        metadata = pq.ParquetFile(io.BytesIO(raw)).metadata
-        sizes = (metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-        if sum(sizes) > self._max_bytes:
-            raise self._too_large(path)
+        return _too_large(path, self._max_bytes)
 
     def _numpy(self, path: str, raw: bytes) -> Any:
         import numpy as np
@@ -194,6 +184,8 @@ class _Decoder:
             if len(members) != 1:
                 message = f"its archive holds {len(members)} files"
                 raise UnreadableError(message)
+            if members[0].size > self._max_bytes:  # a sparse file has more than its archive
+                raise self._too_large(members[0].name)
             held = archive.extractfile(members[0])
             assert held is not None  # it is a file
             return members[0].name, held.read()
@@ -215,6 +207,26 @@ _READERS: dict[str | None, Callable[[bytes], Any]] = {
     "parquet": _table,
     "bytes": bytes,
 }
+
+
+def check_parquet(path: str, raw: bytes, max_bytes: int) -> None:
+    """Refuse a Parquet file that takes far more memory than it has bytes.
+
+    Raises:
+        UnreadableError: It takes more than ``max_bytes``.
+    """
+    from mlmd_lineage.post_execution import parquet_sizes
+
+    if parquet_sizes.exceeds(raw, max_bytes):
+        raise _too_large(path, max_bytes)
+
+
+def _too_large(path: str, max_bytes: int) -> UnreadableError:
+    message = (
+        f"{path} holds more than {max_bytes:,} bytes when it is unpacked. Use "
+        "read(max_bytes=...) for more"
+    )
+    return UnreadableError(message)
 
 
 def check_pickle(*, runs_code: bool, allow_pickle: bool) -> None:

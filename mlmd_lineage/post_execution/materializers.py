@@ -19,12 +19,15 @@ from mlmd_lineage.post_execution.artifact_files import MAX_BYTES, UnreadableErro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mlmd_lineage.post_execution.artifact_files import ArtifactFiles
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
     # What it is called with is an ArtifactView, whose module is above this one.
     Materializer: TypeAlias = Callable[[Any], Any]
 
 _materializers: dict[str, Materializer] = {}
+_PARQUET = b"PAR1"
+"""What a Parquet file begins with."""
 
 
 def register_materializer(type_name: str, function: Materializer) -> Callable[[], None]:
@@ -114,7 +117,7 @@ def read(
         known = choice.materializer_named(artifact.materializer or "")
         if known is not None and file is None and (names := files.names()) is not None:
             artifact_formats.check_pickle(runs_code=known.RUNS_CODE, allow_pickle=allow_pickle)
-            return storage.load(known, names, files.read)
+            return storage.load(known, names, _bounded(files, max_bytes))
         return artifact_formats.contents(
             files,
             file=file,
@@ -131,6 +134,24 @@ def read(
         raise _unreadable(artifact, "there is nothing at its URI") from error
     except Exception as error:  # each driver and each format's library has errors of its own
         raise _unreadable(artifact, _said(error)) from error
+
+
+def _bounded(files: ArtifactFiles, max_bytes: int) -> Callable[[str], bytes]:
+    """Return a function that reads files of a folder, together no more than some bytes."""
+    left = max_bytes
+
+    def read(name: str) -> bytes:
+        nonlocal left
+        raw = files.read(name)
+        left -= len(raw)
+        if left < 0:
+            message = f"its files hold more than {max_bytes:,} bytes. Use read(max_bytes=...)"
+            raise UnreadableError(message)
+        if raw.startswith(_PARQUET):
+            artifact_formats.check_parquet(name, raw, max_bytes)
+        return raw
+
+    return read
 
 
 def _called(name: str, artifact: ReadableArtifact) -> Any:

@@ -164,7 +164,8 @@ class _Table:
             return None
         at = self._at + offset
         (distance,) = struct.unpack_from("<I", self.data, at)
-        return at + int(distance)
+        found: int = at + distance
+        return found
 
 
 def _refuse(what: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from made_runs import Made
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
 from mlmd_lineage.config import filesystem_schemes
+from mlmd_lineage.post_execution import materializers
 from mlmd_lineage.post_execution.materializers import register_materializer
 from mlmd_lineage.testing import InMemoryStore
 
@@ -204,6 +208,62 @@ def test_large_files_are_refused_before_they_are_read(tmp_path: Path):
     assert artifact(tmp_path / "x.txt").read(max_bytes=5) == "12345"
     with pytest.raises(errors.ArtifactReadError, match="5 bytes, and 4 are read"):
         artifact(tmp_path / "x.txt").read(max_bytes=4)
+
+
+@pytest.mark.parametrize("materializer", [None, "DataFrameMaterializer", "zenml.NumpyMaterializer"])
+@pytest.mark.parametrize("kind", ["nulls", "texts", "lists"])
+def test_parquet_of_few_bytes_takes_little_memory(
+    tmp_path: Path, kind: str, materializer: str | None
+):
+    """Equal values take a few bytes, however many they are."""
+    rows, text = 1_000_000, "x" * 2_000
+    column: Any = {
+        "nulls": lambda: pa.nulls(rows * 20, pa.int64()),
+        "texts": lambda: pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text]),
+        "lists": lambda: pa.array([[text] * 1000]).take(pa.array(np.zeros(100, np.int32))),
+    }[kind]()
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    table = pa.table({"a": column})
+    pq.write_table(table, folder / "data.parquet", store_schema=False)
+    (folder / "shape.json").write_text('{"a": 1}')
+    assert (folder / "data.parquet").stat().st_size < 500_000
+    if materializer == "DataFrameMaterializer":
+        materializer = f"mlmd_lineage.materializers.built_in.{materializer}"
+    found = materializers.DescribedArtifact("artifact/1", "D", None, materializer, str(folder))
+    before = pa.total_allocated_bytes()
+    with pytest.raises(errors.ArtifactReadError, match="when it is unpacked"):
+        materializers.read(
+            found, file=None if materializer else "data.parquet", max_bytes=100_000_000
+        )
+    assert pa.total_allocated_bytes() - before < 50_000_000
+
+
+def test_a_sparse_file_in_an_archive_is_refused(tmp_path: Path):
+    """A member of a tar file may have more bytes than the archive."""
+    size = 3_000_000_000
+
+    def number(value: int) -> bytes:
+        return b"\x80" + value.to_bytes(11, "big")
+
+    header = bytearray(tarfile.TarInfo("data.json").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386:410] = number(size) + number(0)
+    header[483:495] = number(size)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "x.tgz").write_bytes(gzip.compress(bytes(header) + bytes(1024)))
+    with pytest.raises(errors.ArtifactReadError, match="when it is unpacked"):
+        artifact(tmp_path / "x.tgz").read()
+
+
+def test_files_of_a_materializer_have_one_limit_together(tmp_path: Path):
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_text("x" * 50)
+    name = "mlmd_lineage.materializers.built_in.TextMaterializer"
+    found = materializers.DescribedArtifact("artifact/1", "D", None, name, str(tmp_path))
+    with pytest.raises(errors.ArtifactReadError, match="its files hold more than 100 bytes"):
+        materializers.read(found, max_bytes=100)
 
 
 def test_what_unpacks_to_more_is_refused(tmp_path: Path):
