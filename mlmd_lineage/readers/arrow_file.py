@@ -90,7 +90,7 @@ class ArrowFile:
             (length,) = struct.unpack_from("<i", tail)
             if not 0 <= length <= _MOST_FOOTER_BYTES:
                 _refuse("its footer has no plausible length")
-            footer = _Table.root(self._read(size - len(tail) - length, length))
+            footer = _FlatBufferTable.root(self._read(size - len(tail) - length, length))
             self._batches = [
                 struct.unpack_from("<qi4xq", footer.data, at)
                 for at in footer.structs(_BATCHES_OF_FOOTER, 24)
@@ -105,7 +105,7 @@ class ArrowFile:
         message = self._read(start, length)
         # Since Arrow 0.15 there are four bytes of continuation before the length.
         before = 8 if message[:_NO_CONTINUATION] == b"\xff" * 4 else _NO_CONTINUATION
-        batch = _Table.root(message[before:]).table(_HEADER_OF_MESSAGE)
+        batch = _FlatBufferTable.root(message[before:]).table(_HEADER_OF_MESSAGE)
         if batch is None or batch.table(_COMPRESSION_OF_BATCH) is None:
             return body
         total = 0
@@ -124,7 +124,7 @@ class ArrowFile:
         return self._file.read(length)
 
 
-class _Table:
+class _FlatBufferTable:
     """A table of a FlatBuffer."""
 
     def __init__(self, data: bytes, at: int) -> None:
@@ -135,14 +135,14 @@ class _Table:
         (self._size,) = struct.unpack_from("<H", data, self._fields)
 
     @classmethod
-    def root(cls, data: bytes) -> _Table:
+    def root(cls, data: bytes) -> _FlatBufferTable:
         """Return the table that a FlatBuffer holds."""
         return cls(data, struct.unpack_from("<I", data)[0])
 
-    def table(self, field: int) -> _Table | None:
+    def table(self, field: int) -> _FlatBufferTable | None:
         """Return the table that a field refers to, None where there is none."""
         at = self._referred(field)
-        return None if at is None else _Table(self.data, at)
+        return None if at is None else _FlatBufferTable(self.data, at)
 
     def structs(self, field: int, size: int) -> range:
         """Return where the structs of a vector begin, each of a size."""

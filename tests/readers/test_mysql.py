@@ -16,7 +16,7 @@ import sqlite_stores
 import waiting
 from server_stores import Database, assert_same, secrets_in
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.mysql import connection as mysql_connection
 from mlmd_lineage.readers.mysql import packets, reader, row_decoder
 from mlmd_lineage.readers.mysql.double_encoding import once_encoded, spellings
@@ -532,6 +532,57 @@ def test_a_server_that_stops_answering():
         pytest.raises(errors.ReadError, match=r"sent nothing for 0\.5 seconds"),
     ):
         MySQLReader(store_at(port, read_timeout=0.5)).read()
+
+
+@pytest.mark.parametrize("logins", [0, 1, 2])
+def test_a_question_to_a_server_that_sends_a_byte_at_a_time_ends(logins: int):
+    """Each byte comes in time, the answer never: in the login, and after it."""
+    left = threading.Event()
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while not left.is_set():
+                    connection, _ = listener.accept()
+                    threading.Thread(target=drip, args=[connection], daemon=True).start()
+
+        def drip(connection: socket.socket) -> None:
+            with contextlib.suppress(OSError), connection:
+                connection.sendall(packet(0, GREETING))
+                for number in range(logins):
+                    connection.recv(10_000)
+                    connection.sendall(packet(1 if number else 2, LOGGED_IN))
+                connection.recv(10_000)
+                head = (1 << 20).to_bytes(3, "little")
+                connection.sendall(head + (b"\1" if logins else b"\2"))
+                while not left.wait(0.05):
+                    connection.sendall(b"x")
+
+        threading.Thread(target=serve, daemon=True).start()
+        store = store_at(
+            listener.getsockname()[1], read_timeout=waiting.LONG, connect_timeout=waiting.LONG
+        )
+        try:
+            with (
+                waiting.ends_early(),
+                pytest.raises(errors.DeadlineExceededError),
+                deadline.Deadline(0.5),
+            ):
+                MySQLReader(store).read()
+            if logins < 2:
+                hasty = store.model_copy(update={"connect_timeout": 0.5})
+                with waiting.ends_early(), pytest.raises(errors.UnreachableError, match="answer"):
+                    MySQLReader(hasty).read()
+        finally:
+            left.set()
+
+
+def test_a_server_sends_little_before_the_login():
+    with (
+        impostor(b"x" * (9 << 20), b"x" * (9 << 20)) as (port, _),
+        pytest.raises(errors.StoreError),
+    ):
+        MySQLReader(store_at(port)).read()
 
 
 class TestKeysThatServersSend:

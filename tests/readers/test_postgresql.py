@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import waiting
 from server_stores import Database, secrets_in
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.postgresql import reader
 from mlmd_lineage.snapshot.snapshot import Snapshot
+from mlmd_lineage.stores import PostgreSQLMetadataStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import servers
-
-    from mlmd_lineage.stores import PostgreSQLMetadataStore
 
 
 @pytest.fixture
@@ -231,3 +233,50 @@ def test_tables_in_two_cases(database: Database):
         found = database.reader(table_case=case)
         assert found.read()["Artifact"]["uri"].to_pylist() == [uri]
         assert [row[2] for row in found.ask(lambda s: s.fetch("Artifact", {}))] == [uri]
+
+
+LOGGED_IN = (
+    b"R\0\0\0\x08\0\0\0\0"
+    b"S\0\0\0\x19server_version\x0014.00\0"
+    b"K\0\0\0\x0c\0\0\0\1\0\0\0\1"
+    b"Z\0\0\0\x05I"
+)
+
+
+@pytest.mark.parametrize("limit", ["deadline", "read_timeout"])
+def test_a_server_that_stops_answering_what_the_driver_asks(limit: str):
+    """The driver asks for all types as soon as it is logged in, and sets itself no limit."""
+    left = threading.Event()
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(10_000)
+                    connection.sendall(LOGGED_IN)
+                    left.wait(waiting.LONG)
+
+        threading.Thread(target=serve, daemon=True).start()
+        store = PostgreSQLMetadataStore(
+            host="127.0.0.1",
+            port=listener.getsockname()[1],
+            database="d",
+            username="u",
+            sslmode="disable",
+            read_timeout=waiting.LONG if limit == "deadline" else 0.5,
+            connect_timeout=waiting.LONG if limit == "deadline" else 0.5,
+        )
+        try:
+            if limit == "deadline":
+                with (
+                    waiting.ends_early(),
+                    pytest.raises(errors.DeadlineExceededError),
+                    deadline.Deadline(0.5),
+                ):
+                    reader.PostgreSQLReader(store).read()
+            else:
+                with waiting.ends_early(), pytest.raises(errors.ReadError, match="sent nothing"):
+                    reader.PostgreSQLReader(store).read()
+        finally:
+            left.set()

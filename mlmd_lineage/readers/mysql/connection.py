@@ -10,12 +10,13 @@ import ipaddress
 import socket
 import ssl
 import struct
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.constants import CR, ER
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.answer_size import ROW, AnswerSize
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mlmd_lineage.stores import MySQLMetadataStore
 
 _STOP_SECONDS = 1.0
+_MOST_LOGIN = 16
+"""How many MiB a server may send until a user is logged in."""
 
 # What an error's number means: ours, and the rest of the sentence that begins with the store.
 # https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
@@ -101,18 +104,23 @@ def begin_question(connection: Connection[Any], store: MySQLMetadataStore) -> No
 def stop(store: MySQLMetadataStore, connection: Connection[Any]) -> None:
     """End the statement that runs on a connection: ``KILL QUERY``, which needs no privilege."""
     link: Any = connection  # what is private has no types
-    killer: Any = None
+    # A server that does not answer, or a byte at a time, is not waited for.
+    cut = threading.Timer(_STOP_SECONDS, _cut, [link._sock])
+    cut.daemon = True
+    cut.start()
+    killer: Any = opened(store)
     try:
-        killer = opened(store)
         with killer.cursor() as cursor:
             cursor.execute(f"KILL QUERY {int(link.thread_id())}")
     finally:
-        if killer is not None:
-            killer.close()
-        # A server that does not answer is not waited for.
-        link._read_timeout = _STOP_SECONDS
-        if link._sock is not None:
-            link._sock.settimeout(_STOP_SECONDS)
+        killer.close()
+
+
+def _cut(link: socket.socket | None) -> None:
+    """End a connection, also where another thread waits for what it sends."""
+    if link is not None:
+        with contextlib.suppress(OSError):  # it has ended
+            link.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
@@ -165,13 +173,15 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
         defer_connect=True,
     )
     failure: errors.StoreError
+    limit = deadline.Deadline(store.connect_timeout)
     try:
         link = socket.create_connection((store.address, store.port), store.connect_timeout)
         try:
             connection.is_local = _is_local(link)
             if store.server_public_key is not None:
                 connection.pin(store.server_public_key.read_bytes())
-            _log_in(connection, link, store)
+            with limit, limit.stopping(lambda: _cut(link)):
+                _log_in(connection, link, store)
         except BaseException:
             link.close()
             raise
@@ -179,7 +189,7 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
         failure = error
     except (pymysql.Error, OSError) as error:
         # PyMySQL says no more than that the connection is lost.
-        timed_out = "timed out" in str(error)
+        timed_out = "timed out" in str(error) or limit.remaining == 0
         failure = explained(TimeoutError() if timed_out else error, store)
     except RuntimeError:
         failure = errors.AuthenticationError(
@@ -190,6 +200,7 @@ def opened(store: MySQLMetadataStore) -> Connection[Any]:
         failure = errors.ReadError(type(error).__name__)
     else:
         return connection
+    deadline.check()
     if isinstance(failure, errors.ReadError):
         failure = errors.UnreachableError(
             f"{store.location()} closed the connection before the login. Check that this is the "
@@ -207,6 +218,7 @@ def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore
     connection: Any = new  # what is private has no types
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.size = AnswerSize(store.location(), _MOST_LOGIN)
     try:
         # As bytes, which MLMD sends too; and never as an argument, which a traceback may show.
         if store.password is not None:
@@ -214,6 +226,7 @@ def _log_in(new: Connection[Any], link: socket.socket, store: MySQLMetadataStore
         connection.connect(link)
     finally:
         connection.password = b""
+    connection.size = None
     # From here on a pause means that the server is at work, or stalled.
     connection._read_timeout = store.read_timeout
 

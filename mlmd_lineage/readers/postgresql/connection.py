@@ -15,7 +15,7 @@ import pyarrow as pa
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 
-from mlmd_lineage import errors
+from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
     LostConnectionError,
@@ -113,13 +113,46 @@ def opened(store: PostgreSQLMetadataStore) -> dbapi.Connection:
     """
     failure: errors.StoreError
     try:
-        # The password stands in no variable, which a traceback may show.
-        return dbapi.connect(_parameters(store), autocommit=True)
+        return _opened(store)
     except Error as error:
         failure = _refused(error, store)
-    except BaseException as error:  # noqa: BLE001 - an interrupt, whose frames hold the parameters
-        raise error.with_traceback(None) from None
+    except Empty:
+        deadline.check()
+        failure = stalled(store.location(), store.read_timeout)
     raise failure
+
+
+def _opened(store: PostgreSQLMetadataStore) -> dbapi.Connection:
+    """Connect in another thread: the driver asks for all types, and waits without end for them.
+
+    Raises:
+        queue.Empty: The server sends nothing any more.
+    """
+    made: SimpleQueue[dbapi.Connection | BaseException] = SimpleQueue()
+    is_given_up = threading.Event()
+
+    def connect() -> None:
+        try:
+            # The password stands in no variable, which a traceback may show.
+            connection = dbapi.connect(_parameters(store), autocommit=True)
+        except BaseException as error:  # noqa: BLE001 - it is raised in the other thread
+            made.put(error.with_traceback(None))
+            return
+        if is_given_up.is_set():
+            connection.close()
+        else:
+            made.put(connection)
+
+    # A daemon: where the server has stopped answering, nothing ends it.
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        found = made.get(timeout=_patience(store.connect_timeout + store.read_timeout))
+    except BaseException:
+        is_given_up.set()
+        raise
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 class Stalled:
@@ -173,7 +206,7 @@ def fetched(
     other_thread.start()
     found = []
     try:
-        while (item := received.get(timeout=read_timeout)) is not None:
+        while (item := received.get(timeout=_patience(read_timeout))) is not None:
             if isinstance(item, BaseException):
                 raise item
             if isinstance(item, pa.RecordBatch):
@@ -194,6 +227,12 @@ def fetched(
             cursor.close()
     schema, *batches = found
     return pa.Table.from_batches(batches, schema)
+
+
+def _patience(read_timeout: float) -> float:
+    """Return for how long to wait: where the question has ended, for the cancelled statement."""
+    left = deadline.remaining()
+    return read_timeout if left is None else min(read_timeout, left + 4 * _CANCEL_SECONDS)
 
 
 class StalledError(Exception):
