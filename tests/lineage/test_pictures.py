@@ -234,6 +234,17 @@ def test_png_is_an_image_of_twice_the_size(tfx: ml.Store):
     assert abs(int.from_bytes(image[16:20], "big") - 2 * wide) <= 2
 
 
+def test_png_has_so_many_pixels_at_most(tfx: ml.Store, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("resvg_py")
+    trace = tfx.upstream("artifact/11")
+    wide, high = map(float, trace.to_svg().split('viewBox="')[1].split('"')[0].split()[2:])
+    monkeypatch.setattr(png, "MOST_PIXELS", int(wide * high) + 1)
+    assert abs(int.from_bytes(trace.to_png()[16:20], "big") - wide) <= 2
+    monkeypatch.setattr(png, "MOST_PIXELS", int(wide * high) - 1)
+    with pytest.raises(errors.ConfigurationError, match=r"pixels.*SVG or HTML"):
+        trace.to_png()
+
+
 def test_png_says_what_is_missing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "resvg_py", None)
     with pytest.raises(errors.ConfigurationError, match=r"mlmd-lineage\[png\]"):

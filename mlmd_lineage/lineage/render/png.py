@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 from mlmd_lineage import errors
@@ -10,15 +11,19 @@ from mlmd_lineage import errors
 _FAMILY = "DejaVu Sans"
 SCALE = 2
 """How many pixels of the image a pixel of the drawing takes, so that it is sharp on paper."""
+MOST_PIXELS = 1 << 26
+"""How many pixels an image may have, each of which takes four bytes."""
+_SIZE = re.compile(r'<svg [^>]*?viewBox="[-0-9.]+ [-0-9.]+ ([0-9.]+) ([0-9.]+)"')
 
 
 def png(picture: str) -> bytes:
     """Return an SVG image as a PNG image with a white background, twice its size.
 
-    Text is set in DejaVu Sans, which matplotlib brings, so that it looks alike everywhere.
+    One that would have very many pixels has its own size. Text is set in DejaVu Sans, which
+    matplotlib brings, so that it looks alike everywhere.
 
     Raises:
-        ConfigurationError: The extra ``png`` is not installed.
+        ConfigurationError: The extra ``png`` is not installed, or the image has too many pixels.
     """
     try:
         import resvg_py
@@ -29,13 +34,30 @@ def png(picture: str) -> bytes:
     made = resvg_py.svg_to_bytes(
         svg_string=text,
         background="#ffffff",
-        zoom=SCALE,
+        zoom=_scale(picture),
         skip_system_fonts=True,
         font_files=_fonts(),
         font_family=_FAMILY,
         sans_serif_family=_FAMILY,
     )
     return bytes(made)
+
+
+def _scale(picture: str) -> int:
+    """Return how many pixels of the image a pixel of the drawing takes.
+
+    Raises:
+        ConfigurationError: There would be too many.
+    """
+    size = _SIZE.search(picture)
+    pixels = 1.0 if size is None else float(size[1]) * float(size[2])
+    if pixels > MOST_PIXELS:
+        message = (
+            f"The picture would have {pixels:,.0f} pixels, and a PNG image may have "
+            f"{MOST_PIXELS:,}. Ask for less, fold it, or write SVG or HTML."
+        )
+        raise errors.ConfigurationError(message)
+    return SCALE if pixels * SCALE**2 <= MOST_PIXELS else 1
 
 
 def _fonts() -> list[str]:
