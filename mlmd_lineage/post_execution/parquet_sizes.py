@@ -27,25 +27,21 @@ def exceeds(raw: bytes, most: int) -> bool:
         pa.ArrowException, OSError: It is damaged.
     """
     metadata = pq.ParquetFile(io.BytesIO(raw)).metadata
+    # Of its columns nothing is asked: where they are damaged, the process would end.
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    if sum(group.total_byte_size for group in groups) > most:
+    size = sum(group.total_byte_size for group in groups)
+    if size > most or metadata.num_rows * metadata.num_columns * _VALUE > most:
         return True
-    chunks = [group.column(n) for group in groups for n in range(group.num_columns)]
-    if sum(chunk.num_values for chunk in chunks) * _VALUE > most:
-        return True
-    longest: dict[str, int] = {}
-    for chunk in chunks:
-        if chunk.physical_type == "BYTE_ARRAY":
-            # Each of its values is at most as long as all of its bytes.
-            size = chunk.num_values * chunk.total_uncompressed_size
-            name = chunk.path_in_schema
-            longest[name] = longest.get(name, 0) + size
-    if sum(longest.values()) <= most:
+    columns = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+    is_nested = any(column.max_repetition_level for column in columns)
+    # Each text is at most as long as all of them together.
+    if not texts or (metadata.num_rows * size <= most and not is_nested):
         return False
-    file = pq.ParquetFile(io.BytesIO(raw), read_dictionary=list(longest))
+    file = pq.ParquetFile(io.BytesIO(raw), read_dictionary=texts)
     total = 0
     for number in range(file.num_row_groups):
-        for column in file.read_row_group(number, columns=list(longest)).columns:
+        for column in file.read_row_group(number, columns=texts).columns:
             total += sum(map(_text_bytes, column.chunks))
             if total > most:
                 return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pyarrow.parquet as pq
 
     from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
 
@@ -178,8 +180,7 @@ class RowGroups:
         group = self._file.metadata.row_group(number)
         found = []
         for name in self._names:
-            column = group.column(self._columns[name])
-            statistics = column.statistics
+            statistics = self._statistics(group, self._columns[name])
             if (
                 statistics is None
                 or not statistics.has_null_count
@@ -200,7 +201,7 @@ class RowGroups:
             for number in range(metadata.num_row_groups):
                 if self._starts[number] == self._starts[number + 1]:
                     continue
-                found = metadata.row_group(number).column(at).statistics
+                found = self._statistics(metadata.row_group(number), at)
                 if found is None or not found.has_min_max or not isinstance(found.min, int):
                     self._refuse(f"it does not say the bounds of {column}")
                 groups.append(number)
@@ -211,6 +212,17 @@ class RowGroups:
                 self._refuse(f"its row groups are not ordered by {column}")
             self._bounds[column] = made
         return self._bounds[column]
+
+    def _statistics(self, group: pq.RowGroupMetaData, at: int) -> Any:
+        """Return what a row group says of a column; None where it says nothing.
+
+        Where its type is another than the schema's, the process would end: the driver raises in C++
+        what nothing catches.
+        """
+        column = group.column(at)
+        if column.physical_type != self._file.metadata.schema.column(at).physical_type:
+            self._refuse("a column is of another type than it says")
+        return column.statistics
 
     def _refuse(self, what: str) -> NoReturn:
         message = f"{self._where} is damaged: {what}. Restore the archive from a copy."

@@ -68,8 +68,11 @@ class Previous(NamedTuple):
             if not is_number or "/" in file or os.sep in file:
                 message = "no description of a file"
                 raise ValueError(message)
-        is_current = manifest["format_version"] == INDEXED
-        return cls(manifest["tables"], files, folder, is_current)
+        tables = {table: list(manifest["tables"][table]) for table in ALL_TABLES}
+        if not files.keys() >= {file for named in tables.values() for file in named}:
+            message = "a table has a file that is not described"
+            raise ValueError(message)
+        return cls(tables, files, folder, manifest["format_version"] == INDEXED)
 
     def files_of(self, table: str) -> list[tuple[str, Mapping[str, Any]]]:
         """Return the files of a table that may be kept, and what the manifest says of them."""

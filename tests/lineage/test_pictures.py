@@ -234,6 +234,14 @@ def test_png_is_an_image_of_twice_the_size(tfx: ml.Store):
     assert abs(int.from_bytes(image[16:20], "big") - 2 * wide) <= 2
 
 
+def test_no_text_of_dot_is_longer_than_graphviz_takes():
+    store = InMemoryStore()
+    made = store.put_artifact("D", uri="\N{ROCKET}" * 30_000, properties={"text": "x" * 30_000})
+    store.put_execution("T" * 30_000, outputs={"o" * 30_000: made})
+    texts = re.findall(r'"((?:[^"\\]|\\.)*)"', store.lineage().to_dot())
+    assert 0 < max(len(text.encode()) for text in texts) <= 16_384
+
+
 def test_png_has_so_many_pixels_at_most(tfx: ml.Store, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("resvg_py")
     trace = tfx.upstream("artifact/11")
