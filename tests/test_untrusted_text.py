@@ -43,7 +43,6 @@ def test_a_store_of_such_texts_is_read(path: Path, text: str, tmp_path: Path):
     for frame in (store.frames.runs, store.frames.steps, store.frames.parameters):
         frame()
     assert store.upstream("artifact/2").to_json()
-    assert store.dossier("artifact/2").to_json()
 
 
 def test_halves_of_surrogate_pairs_that_a_program_recorded_show_as_their_escapes(tmp_path: Path):
