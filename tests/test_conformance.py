@@ -328,6 +328,7 @@ def test_the_graphs_are_the_same(case: Case):
 
 
 @pytest.mark.parametrize("way", ["upstream", "downstream"])
+@pytest.mark.slow
 def test_live_answers_are_those_from_memory(case: Case, way: str):
     questions = arguments(case)
     if case.flavor == "sqlite":

@@ -65,6 +65,7 @@ def budget() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_the_budget_counts_time_memory_and_errors(budget: ModuleType):
     held: list[bytes] = []
 
@@ -90,6 +91,7 @@ def test_the_budget_counts_time_memory_and_errors(budget: ModuleType):
     assert budget.measure(wrong, b"").problem.startswith("OverflowError at test_fuzz_corpus.py:")
 
 
+@pytest.mark.slow
 def test_a_run_finds_a_problem_and_keeps_the_input(tmp_path: Path):
     """Hypothesis runs a target for a second, in a copy with a defect."""
     copy = tmp_path / "fuzz"

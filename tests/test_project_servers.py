@@ -84,6 +84,7 @@ def test_postgresql_offers_tls_or_does_not(
         connect(postgresql_server, postgresql_tls_server.ca)
 
 
+@pytest.mark.slow
 def test_a_server_whose_port_is_taken_gets_another_and_is_gone_after_its_block(
     monkeypatch: pytest.MonkeyPatch,
 ):

@@ -302,7 +302,7 @@ class Trace(LineageGraph):
         return graph_tables.PartTables(whole, index.artifact_ids, index.execution_ids, rows)
 
     def complete_tables(self, more: Mapping[str, pa.Table], load: graph_tables.Load) -> None:
-        """Take up tables of this trace's nodes and events that were fetched after its walk."""
+        """Add tables of this trace's nodes and events that were fetched after its walk."""
         self.__dict__["tables"] = graph_tables.GraphTables(
             Tables(
                 {name: self.tables[name] for name in graph_tables.NODE_TABLES} | dict(more),

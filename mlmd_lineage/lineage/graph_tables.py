@@ -120,7 +120,7 @@ class GraphTables:
         self._held["Execution"] = executions.set_column(at, "last_known_state", states)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Read what is read late, as a reader cannot follow into another process."""
+        """Read what is read late, as a reader cannot be pickled."""
         for names in _TOGETHER:
             if self._load is not None:
                 _ = self[names[0]]

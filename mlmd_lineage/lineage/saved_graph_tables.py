@@ -51,7 +51,7 @@ class SavedGraphTables:
         return GraphTables.read(self._reader, properties=self._properties)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Read everything, as a reader cannot follow into another process."""
+        """Read everything, as a reader cannot be pickled."""
         return _itself, (self._whole,)
 
     def __contains__(self, table: object) -> bool:
@@ -108,7 +108,7 @@ class SavedPartTables:
             return self._held[table]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Read everything, as a reader cannot follow into another process."""
+        """Read everything, as a reader cannot be pickled."""
         for table in (*NODE_TABLES, *ALL_TABLES):
             if table not in PROPERTY_TABLES or table in self:
                 _ = self[table]

@@ -148,7 +148,7 @@ class StoredIndex(Index):
         return vars(self)[name]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Read everything, as a file cannot follow into another process."""
+        """Read everything, as an open file cannot be pickled."""
         names = (*_OF_NODES, *_OF_INCOMING, *_OF_OUTGOING)
         parts = {name.removeprefix("_"): getattr(self, name) for name in names}
         return _remade, (parts,)

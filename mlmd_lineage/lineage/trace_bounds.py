@@ -92,7 +92,7 @@ class _Ways:
         """For each artifact the paths: how many edges may follow, and the distance on it."""
 
     def add(self, at: Array, owner: Array) -> None:
-        """Take up edges from executions to artifacts, all of which were reached."""
+        """Add edges from executions to artifacts, all of which were reached."""
         passes, neighbours = self._edges.passes, self._edges.neighbours
         assert passes is not None
         for edge, number in zip(at.tolist(), owner.tolist(), strict=True):

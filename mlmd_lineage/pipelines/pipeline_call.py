@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
-from mlmd_lineage.pipelines import planning
+from mlmd_lineage.pipelines import current_plan
 from mlmd_lineage.pipelines.plan import Plan
 from mlmd_lineage.post_execution.artifact_files import MAX_BYTES
 
@@ -53,7 +53,7 @@ class PipelineFunction:
         Raises:
             ConfigurationError: They are not those of the pipeline, or another one is planned.
         """
-        if planning.CURRENT.get() is not None:
+        if current_plan.CURRENT.get() is not None:
             message = (
                 f"The pipeline {self.name!r} is called within another one. Call its steps there, "
                 "or its function."

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlmd_lineage import errors
-from mlmd_lineage.pipelines import planning
+from mlmd_lineage.pipelines import current_plan
 from mlmd_lineage.pipelines.signatures import checked
 from mlmd_lineage.post_execution.views import ArtifactView
 from mlmd_lineage.recording.sources import Source
@@ -105,11 +105,11 @@ class Plan:
 
     def __enter__(self) -> Self:
         """Plan the calls of steps, rather than run them."""
-        self._token = planning.CURRENT.set(self)
+        self._token = current_plan.CURRENT.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        planning.CURRENT.reset(self._token)
+        current_plan.CURRENT.reset(self._token)
 
     def add(self, step: PipelineStep[Any, Any], given: inspect.BoundArguments) -> Any:
         """Plan a call, and return references to its outputs in the shape of what it returns.

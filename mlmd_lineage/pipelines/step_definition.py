@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from mlmd_lineage import errors
-from mlmd_lineage.pipelines import planning
+from mlmd_lineage.pipelines import current_plan
 from mlmd_lineage.pipelines.signatures import StepSignature
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class PipelineStep(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function; in a pipeline, plan the step."""
-        plan = planning.CURRENT.get()
+        plan = current_plan.CURRENT.get()
         if plan is None:
             return self.function(*args, **kwargs)
         try:

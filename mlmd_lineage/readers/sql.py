@@ -31,7 +31,7 @@ class SQLSession:
     source: str
     layout: DatabaseSchema
     dialect = "sqlite"
-    """Which SQL the database speaks: ``sqlite``, ``mysql`` or ``postgresql``."""
+    """The SQL dialect of the database: ``sqlite``, ``mysql`` or ``postgresql``."""
     placeholder = "%s"
     base64_protos = True
 

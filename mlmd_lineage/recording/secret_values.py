@@ -1,4 +1,4 @@
-"""Parameters that look like secrets, by their names or their values."""
+"""Recognizes parameters that look like secrets, by their names or values, and masks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives: snapshots as Parquet files, which last without their database.
+"""Writes archives: snapshots as Parquet files, which are read without the database.
 
 A folder holds Parquet files for each of MLMD's tables, with MLMD's own column names, indexes of
 some columns, and ``manifest.json``: the format's version, the schema's version, when and from where

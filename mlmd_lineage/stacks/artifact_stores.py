@@ -139,7 +139,7 @@ class LocalArtifactStore(BaseArtifactStore):
 
 
 class S3ArtifactStore(BaseArtifactStore):
-    """A bucket of S3, or of anything that speaks its protocol.
+    """A bucket of S3, or of anything with the same protocol.
 
     Fields:
         path: ``s3://BUCKET/FOLDER``.

@@ -1,4 +1,4 @@
-"""Inserting new artifacts, executions and contexts: columns of theirs and of their properties."""
+"""New artifacts, executions and contexts: their checks, and the columns that are inserted."""
 
 from __future__ import annotations
 

@@ -145,6 +145,7 @@ def test_a_dossier_is_part_of_its_bundle(tmp_path: Path, keys: tuple[Path, Path]
     assert content(tmp_path / "again.bundle") == files
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_found(bundle: Path):
     # The seed is fixed: which bits are flipped is chosen once, and not anew in each run.
     chosen = random.Random(14)  # noqa: S311 - nothing is kept secret
@@ -160,6 +161,7 @@ def test_every_flipped_bit_is_found(bundle: Path):
     assert ml.verify_bundle(bundle).ok
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_zip_file_is_found(zipped: Path):
     chosen = random.Random(15)  # noqa: S311 - nothing is kept secret
     raw = zipped.read_bytes()

@@ -299,6 +299,7 @@ def test_it_prints_on_paper(browser: Browser, tmp_path: Path):
     assert sizes == {(0, 0, 595, 842), (0, 0, 842, 595)}  # A4, and across for the picture
 
 
+@pytest.mark.slow
 def test_what_has_lost_its_row_is_said_to(tmp_path: Path):
     odd_stores.odd(tmp_path / "odd.db")
     store = ml.connect(tmp_path / "odd.db")

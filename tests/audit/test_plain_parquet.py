@@ -32,6 +32,7 @@ def read(raw: bytes) -> pa.Table:
     st.lists(st.tuples(*(st.none() | values for _, values in COLUMNS.values())), max_size=40),
     st.integers(0, 40),
 )
+@pytest.mark.slow
 def test_a_reader_reads_what_was_written(rows: list[tuple[object, ...]], start: int):
     schema = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()])
     table = pa.table(

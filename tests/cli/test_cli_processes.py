@@ -171,6 +171,7 @@ def test_an_interrupt_at_a_question_is_one_line(
     assert "Traceback" not in left["shown"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_quiet(tmp_path: Path, env: dict[str, str]):
     # A store that never answers. A signal that comes just before one long sleep would not end it.
     (tmp_path / "sitecustomize.py").write_text(
@@ -209,6 +210,7 @@ def test_names_that_are_no_text_are_told(tmp_path: Path, env: dict[str, str]):
     assert left["errors"].count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_demo_is_short_and_its_commands_run(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     lines = terminal.invoke("demo").stdout.splitlines()

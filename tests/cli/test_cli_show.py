@@ -70,6 +70,7 @@ def test_an_execution_is_shown_with_its_step_and_every_event():
     ]
 
 
+@pytest.mark.slow
 def test_every_event_of_every_node_is_shown():
     frame = mlmd_lineage.connect(STORE).frames.events()
     for number in (1, 22, 25, 30):

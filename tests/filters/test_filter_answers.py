@@ -190,6 +190,7 @@ def test_answers_on_real_stores_are_those_of_mlmd(name: str, shared_store: Calla
     assert_answers(reader_for(store), expected(name))
 
 
+@pytest.mark.slow
 def test_archives_and_snapshots_answer_as_their_store(tmp_path: Path):
     path = filter_stores.made(tmp_path / "m.db")
     snapshot = ml.connect(path).snapshot()

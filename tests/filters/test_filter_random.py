@@ -69,6 +69,7 @@ def snapshot(path: Path) -> Snapshot:
 
 @given(CHOSEN)
 @settings(max_examples=50, deadline=None)
+@pytest.mark.slow
 def test_what_is_written_is_read(chosen: tuple[NodeKind, Any]):
     _, said = chosen
     assert parse(written(said)) == said
@@ -88,6 +89,7 @@ def test_sqlite_answers_as_looking_at_every_row_does(reader: Reader, chosen: tup
 
 @given(CHOSEN)
 @settings(max_examples=30, deadline=None)
+@pytest.mark.slow
 def test_tables_answer_as_looking_at_every_row_does(
     snapshot: Snapshot, chosen: tuple[NodeKind, Any]
 ):

@@ -74,6 +74,7 @@ def test_real_stores_lose_what_is_foretold(path: Path):
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.01, 0.03, 0.08, 0.2]), st.booleans())
+@pytest.mark.slow
 def test_generated_stores_lose_what_is_foretold(seed: int, traps: float, with_rows: bool):  # noqa: FBT001 - a parameter
     made = history_stores.HistoryMaker(random.Random(seed), traps)  # noqa: S311 - it decides about stores
     check = assert_foretold(made.store.snapshot(), made.rows if with_rows else None)

@@ -88,6 +88,7 @@ def test_an_archive_is_described_and_saved(tmp_path: Path):
 # Imported nodes
 
 
+@pytest.mark.slow
 def test_imported_nodes_show_what_they_were(tmp_path: Path):
     before = ml.connect(EMULATED)
     graph = archives.imported(archives.graph_of(before.snapshot()), SOURCE)

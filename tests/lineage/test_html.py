@@ -327,6 +327,7 @@ def test_rare_types_are_summed_up() -> None:
     assert len(rows) == 1 + 12 + 1
 
 
+@pytest.mark.slow
 def test_a_large_graph_can_be_drawn_when_asked_for() -> None:
     start = time.process_time()
     text = html.svg(chain(1_500), fold=False)

@@ -167,6 +167,7 @@ def test_an_error_names_the_ids_of_the_store_and_not_those_of_an_answer():
     assert "ids from" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_looking_for_what_is_near_ends():
     """Letters that repeat are the dearest to compare; a store can hold any number of them."""
     name = "ab" * 90

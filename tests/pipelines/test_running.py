@@ -307,6 +307,7 @@ def test_a_failed_step_is_not_reused(home: Path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.slow
 def test_independent_steps_run_side_by_side_and_a_killed_one_has_failed(home: Path):
     with pytest.raises(
         ml.errors.PipelineFailedError, match="die: its process was ended by SIGKILL"
@@ -326,6 +327,7 @@ def test_independent_steps_run_side_by_side_and_a_killed_one_has_failed(home: Pa
     assert "SIGKILL" in run.get_step("die").internal_properties["__error__"]
 
 
+@pytest.mark.slow
 def test_a_pipeline_of_no_module_is_handed_to_other_processes_with_its_code(home: Path):
     del home
     factor = 6

@@ -59,6 +59,7 @@ def check_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("path", STORES_WITH_RUNS)
+@pytest.mark.slow
 def test_on_stores_of_every_platform(
     path: str, shared_store: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ):

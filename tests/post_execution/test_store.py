@@ -39,6 +39,7 @@ def test_a_step_comes_with_its_run(tfx: ml.Store):
 @pytest.mark.parametrize(
     "name", ["tfx_local.db", "kfp2_emulated.db", "zenml_0132.db", "real/cmf_getting_started.db"]
 )
+@pytest.mark.slow
 def test_each_step_and_artifact_is_found_alone(shared_store: Callable[[str], Path], name: str):
     store = ml.connect(shared_store(name))
     steps = store.frames.steps()

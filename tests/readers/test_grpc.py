@@ -132,6 +132,7 @@ class TestReading:
         assert snapshot.artifact_properties.num_rows == 2 * LENGTH
         assert max(sizes[10:]) * len(text) < 4 << 20
 
+    @pytest.mark.slow
     def test_a_property_of_50_mb(self, store: ml.Store, fake: Fake):
         text = "y" * (50 << 20)
         fake.nodes["Artifact"][7].custom_properties["huge"].string_value = text

@@ -116,6 +116,7 @@ def test_a_lost_table_has_no_nodes(path: Path, table: str):
     assert listed == []
 
 
+@pytest.mark.slow
 def test_a_long_value_among_nulls_takes_no_more_memory_than_it_has(path: Path):
     """Arrow reserves memory for each row as if its text were as long as the mean of the others."""
     with stores.connected(path) as connection:
@@ -156,6 +157,7 @@ ml.connect(sys.argv[1]).snapshot()
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_terminated_leaves_no_copy(path: Path, tmp_path: Path):
     folder = tmp_path / "temporary"
     folder.mkdir()

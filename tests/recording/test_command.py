@@ -71,6 +71,7 @@ def test_a_command_is_recorded(store: ml.Store):
     assert "hidden" not in internal["__cache_parts__"]["command"]
 
 
+@pytest.mark.slow
 def test_a_command_is_not_run_again_for_the_same(store: ml.Store):
     options = ("--input", "data=train.csv", "--output", "model=model.pkl", "--cache", "--explain")
 
@@ -152,6 +153,7 @@ def test_a_signal_while_the_command_starts_is_passed_on(
     assert store.get_run("r").status == "canceled"
 
 
+@pytest.mark.slow
 def test_a_signal_is_passed_on_and_recorded(store: ml.Store):
     words = ["run", "--store", "store.db", "--pipeline", "p", "--step", "s", "--run", "r", "--"]
     process = subprocess.Popen(
@@ -168,6 +170,7 @@ def test_a_signal_is_passed_on_and_recorded(store: ml.Store):
     assert store.get_run("r").status == "canceled"
 
 
+@pytest.mark.slow
 def test_the_doctor_asks_and_records_that_the_dead_have_failed(store: ml.Store):
     code = (
         "import os, signal, mlmd_lineage as ml\n"

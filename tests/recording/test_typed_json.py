@@ -68,6 +68,7 @@ def test_a_value_comes_back_as_it_was(value: Any):
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(max_size=12), VALUES | st.text(min_size=600), max_size=6))
+@pytest.mark.slow
 def test_properties_come_back_as_they_were(values: dict[str, Any]):
     properties = encode(values, {"__own__": 1})
     for name, value in properties.items():

@@ -122,7 +122,7 @@ def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.parametrize("kind", ["Artifact", "Execution", "Context"])
-@pytest.mark.parametrize("size", [1, 9, 100])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.slow), 9, 100])
 def test_pages_make_the_whole_list(reading: Reading, kind: str, size: int):
     numbers = reading.tables[kind]["id"].to_pylist()
     for order in service_requests.orders(size):

@@ -83,6 +83,7 @@ def test_create_leaves_a_store_alone_and_refuses_other_databases(path: Path, tmp
     assert sqlite_stores.state_of(other) == before
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read_back_with_every_digit(tmp_path: Path):
     with (
         served(tmp_path / "new.db", "--create", "--workers", "2", without_mlmd=True) as service,

@@ -54,6 +54,7 @@ def test_the_same_snapshot_gives_the_same_bytes(archive: Path, tmp_path: Path):
     assert digests(again) == digests(archive)
 
 
+@pytest.mark.slow
 def test_an_archive_needs_no_database_driver(archive: Path):
     code = (
         "import sys\n"

@@ -77,6 +77,7 @@ def same(one: Snapshot, other: Snapshot) -> None:
 
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("name", ["tfx_local", "zenml_0132"])
+@pytest.mark.slow
 def test_every_generation_is_the_store_as_it_was(
     name: str, shared_store: Callable[[str], Path], tmp_path: Path
 ):
@@ -116,6 +117,7 @@ def test_every_generation_is_the_store_as_it_was(
 
 
 @pytest.mark.usefixtures("small_parts")
+@pytest.mark.slow
 def test_rows_that_are_added_leave_the_files_before(
     shared_store: Callable[[str], Path], tmp_path: Path
 ):

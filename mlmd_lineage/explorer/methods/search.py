@@ -61,7 +61,7 @@ def _rank(hit: Hit) -> tuple[bool, bool, int]:
 
 
 def _answer(store: ExploredStore, found: list[Hit], limit: int) -> dict[str, Any]:
-    """Return the first hits, called as their platforms call them."""
+    """Return the first hits, with the names that their platforms give them."""
     hits = found[:limit]
     nodes = [hit["key"] for hit in hits if hit["kind"] in {"artifact", "execution"}]
     names = labels(store, nodes)["labels"]

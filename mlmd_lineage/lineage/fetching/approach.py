@@ -25,7 +25,7 @@ class Approach:
         self._improved: set[int] = set()
 
     def note(self, row: Row) -> None:
-        """Take up an event by which the walk came to an artifact."""
+        """Add an event by which the walk reached an artifact."""
         if row[1] in self._starts:
             return
         known = self.best.get(row[1])

@@ -255,7 +255,7 @@ class RunMembership:
     def _put_executions(
         self, identities: dict[int, tuple[RunIdentity, ...]], places: Array, own: set[int]
     ) -> None:
-        """Take up the runs of all executions.
+        """Add the runs of all executions.
 
         Args:
             identities: The runs of each set.
@@ -330,7 +330,7 @@ class RunMembership:
         return f"context/{number}{suffix}"
 
     def _put_empty(self, number: int) -> None:
-        """Take up a run that has no execution yet, or a pipeline that has no run."""
+        """Add a run that has no execution yet, or a pipeline that has no run."""
         context = self._store_image.context(number)
         if context is None:
             return

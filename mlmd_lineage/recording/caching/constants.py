@@ -1,4 +1,7 @@
-"""The text of a constant: the same for equal values, another for others, in every process."""
+"""Constants that a step's code uses, as texts for its digest: in every process the same text.
+
+Equal values of one type have the same text, others another.
+"""
 
 from __future__ import annotations
 

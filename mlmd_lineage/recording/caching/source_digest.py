@@ -65,7 +65,7 @@ class _Source:
             self._waiting.pop()()
 
     def _add(self, name: str, value: Any) -> None:
-        """Take up what a name leads to, unless it was already."""
+        """Include what a name refers to, unless it is included already."""
         if isinstance(value, types.ModuleType) or id(value) in self._seen:
             return
         if isinstance(value, functools.partial):
@@ -145,7 +145,7 @@ class _Source:
         closure: Mapping[str, Any],
         scope: Mapping[str, Any],
     ) -> None:
-        """Take up what a name with attributes leads to: ``helpers.clean``."""
+        """Include what a name with attributes refers to: ``helpers.clean``."""
         first, *attributes = chain
         module = scope.get("__name__")
         inside = "" if module == self._root.__module__ else f"{module}."

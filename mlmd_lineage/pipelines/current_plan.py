@@ -1,4 +1,4 @@
-"""The plan that is being made, while a pipeline's function runs."""
+"""The plan to which a call of a step is added, while a pipeline's function runs."""
 
 from __future__ import annotations
 
