@@ -383,7 +383,11 @@ class Index:
 
 
 def walker(
-    edges: Edges, node_types: Array, scratch: Scratch, present: Array | None = None
+    edges: Edges,
+    node_types: Array,
+    scratch: Scratch,
+    present: Array | None = None,
+    kinds: int | None = None,
 ) -> Walker:
     """Return what walks along edges; see ``Walker``."""
     return Walker(
@@ -394,6 +398,7 @@ def walker(
         scratch=scratch,
         passes=edges.passes,
         present=present,
+        kinds=kinds,
     )
 
 

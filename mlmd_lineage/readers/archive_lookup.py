@@ -79,7 +79,9 @@ class ArchiveLookup:
 
     def graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
         """Return a file of the graph's index."""
-        return pa.ipc.open_file(self._block_file(name))
+        # Arrow's threads would each have to wait for Python to read a file of ours.
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        return pa.ipc.open_file(self._block_file(name), options=options)
 
     def whole_graph(self, name: str) -> pa.ipc.RecordBatchFileReader:
         """Return a file of the graph's index, all of which was read."""
