@@ -8,14 +8,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
@@ -75,7 +76,7 @@ def load_sqlite(path: Path, executions: int) -> None:
         connection.execute("BEGIN")
         for batch in shape.rows(executions, types):
             for table, rows in batch.items():
-                connection.executemany(_insert(table), rows)
+                _insert(connection, table, rows)
         connection.execute("COMMIT")
         for _, sql in indexes:
             connection.execute(sql)
@@ -83,10 +84,19 @@ def load_sqlite(path: Path, executions: int) -> None:
     partial.replace(path)
 
 
-def _insert(table: str) -> str:
+def _insert(
+    connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]], together: int = 50
+) -> None:
+    """Insert rows, so many with each statement: that takes three quarters of the time."""
     columns = shape.COLUMNS[table]
-    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
+    row = f"({', '.join('?' * len(columns))})"
+    values = ", ".join([row] * together)
+    many = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}"  # noqa: S608 - names of ours
+    end = len(rows) - len(rows) % together
+    parts = (rows[start : start + together] for start in range(0, end, together))
+    connection.executemany(many, (tuple(chain.from_iterable(part)) for part in parts))
+    if together > 1:
+        _insert(connection, table, rows[end:], 1)
 
 
 def holds_rows(url: str, executions: int) -> bool:

@@ -11,7 +11,6 @@ import contextlib
 import threading
 from contextvars import ContextVar
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import MLMDLineageError
@@ -100,6 +99,8 @@ def files() -> Iterable[FileDescriptorProto]:
     Raises:
         MLMDLineageError: The installation lacks them.
     """
+    from importlib import resources
+
     from google.protobuf import descriptor_pb2
 
     try:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mlmd_lineage.deadline import within
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from mlmd_lineage.kubeflow.run_names import RunNames
     from mlmd_lineage.lineage.graph import LineageGraph, Trace
     from mlmd_lineage.lineage.graph_base import GraphBase
-    from mlmd_lineage.lineage.graph_data import Labeler
+    from mlmd_lineage.lineage.graph_data import GraphData, Labeler
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
+    from mlmd_lineage.lineage.render.node_labels import NodeLabel
     from mlmd_lineage.post_execution.compare.impact import Impact
     from mlmd_lineage.post_execution.compare.lineage_diff import LineageDiff
     from mlmd_lineage.readers.base import Reader
@@ -166,13 +167,17 @@ class StoreLineage(abc.ABC):
 
     def _labeled(self, graph: _Graph) -> _Graph:
         """Return a graph that asks this store for the names of its nodes."""
-        graph.use_labeler(self.labeler())
+        graph.use_labeler(self._labels)
         graph.use_explorer(self._explored)
         return graph
 
     @abc.abstractmethod
     def _explored(self, graph: GraphBase, height: int) -> Any:
         """Return a widget that shows one of this store's graphs."""
+
+    def _labels(self, graph: GraphData) -> Mapping[str, NodeLabel]:
+        """Return the names of a graph's nodes; what finds them is imported only then."""
+        return self.labeler()(graph)
 
     def labeler(self) -> Labeler:
         """Return what finds the names of the nodes of this store's graphs; it is not public."""

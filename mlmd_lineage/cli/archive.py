@@ -49,6 +49,12 @@ def _snapshot(
             help="DIR may be an archive: what changed is added as its newest generation.",
         ),
     ] = False,
+    other_source: Annotated[
+        bool,
+        typer.Option(
+            "--other-source", help="With --update: DIR may be an archive of another store."
+        ),
+    ] = False,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +80,7 @@ def _snapshot(
     with progress(f"Reading {store.location}"):
         snapshot = store.snapshot()
     with progress(f"Writing {folder}"):
-        snapshot.save(folder, update=update)
+        snapshot.save(folder, update=update, other_source=other_source)
     newest = connect(Path(folder)).generations()[-1]
     if newest.taken_at != snapshot.taken_at:
         output.write(f"Nothing changed since generation {newest.number} of {folder}.")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+_FEW_NODES = 1 << 18
+_MOST_PARTS = 16
+
 
 class Edges:
     """Each node's edges in one direction.
@@ -45,17 +48,24 @@ class Edges:
             limits: By what each node's edges are ordered, and for each edge its ``passes``;
                 without, they stand in the order of the events.
         """
-        self.passes = None
-        if limits is None:
-            self.edges = np.argsort(at, kind="stable").astype(np.int32)
-        else:
-            order, passes = limits
-            self.edges = np.lexsort((order, at)).astype(np.int32)
-            self.passes = passes[self.edges]
+        order, passes = (None, None) if limits is None else limits
+        self.edges = np.empty(len(at), np.int32)
+        self.offsets = np.zeros(nodes + 1, np.int32)
+        # What sorts takes several times the memory of what it is given, so it is given parts.
+        together = max(_FEW_NODES, -(-nodes // _MOST_PARTS))
+        start = 0
+        for first in range(0, nodes, together):
+            end = min(first + together, nodes)
+            rows = np.flatnonzero((at >= first) & (at < end))
+            owners = at[rows] - np.int32(first)
+            keys = (owners,) if order is None else (order[rows], owners)
+            self.edges[start : start + len(rows)] = rows[np.lexsort(keys)]
+            counts = np.bincount(owners, minlength=end - first)
+            self.offsets[first + 1 : end + 1] = start + np.cumsum(counts)
+            start += len(rows)
+        self.passes = None if passes is None else passes[self.edges]
         self.neighbours = other[self.edges]
         self.roles = roles[self.edges]
-        self.offsets = np.zeros(nodes + 1, np.int32)
-        np.cumsum(np.bincount(at, minlength=nodes), out=self.offsets[1:])
 
     @classmethod
     def of_parts(
@@ -85,7 +95,11 @@ class Edges:
 
 
 def walker(
-    edges: Edges, node_types: Array, scratch: Scratch, present: Array | None = None
+    edges: Edges,
+    node_types: Array,
+    scratch: Scratch,
+    present: Array | None = None,
+    kinds: int | None = None,
 ) -> Walker:
     """Return what walks along edges; see ``Walker``."""
     return Walker(
@@ -96,6 +110,7 @@ def walker(
         scratch=scratch,
         passes=edges.passes,
         present=present,
+        kinds=kinds,
     )
 
 

@@ -11,6 +11,7 @@ import ctypes
 import functools
 import mmap
 import operator
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,10 @@ def sparse_zeros(count: int, kind: Any) -> Array:
     size = count * np.dtype(kind).itemsize
     if not size:
         return np.zeros(count, kind)
-    memory = mmap.mmap(-1, size)
+    if sys.platform == "win32":
+        memory = mmap.mmap(-1, size)
+    else:  # pages of private memory that are only read share one of zeros
+        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with contextlib.suppress(OSError):  # of a kernel that has none
             memory.madvise(mmap.MADV_NOHUGEPAGE)
@@ -83,6 +87,7 @@ class Walker:
             it: the first so many. Without, all may.
         present: For each block of nodes whether its edges are there; a node of another block is
             reached, and not passed. Without, all are.
+        kinds: How many types there are; without, they are counted.
         plain: Never use what is compiled.
     """
 
@@ -96,6 +101,7 @@ class Walker:
         scratch: Scratch,
         passes: Array | None = None,
         present: Array | None = None,
+        kinds: int | None = None,
         plain: bool = False,
     ) -> None:
         """Take the graph as arrays: numbers of 32 bits, roles of 8."""
@@ -133,7 +139,9 @@ class Walker:
                 *addresses, *([part.ctypes.data for part in limits] or nothing), address
             )
             self._point = _address
-        self._no_flags = np.zeros(int(node_types.max(initial=0)) + 1, np.uint8)
+        if kinds is None:
+            kinds = int(node_types.max(initial=0)) + 1
+        self._no_flags = np.zeros(kinds, np.uint8)
         self._no_flags_point = self._point(self._no_flags)
 
     def walk(

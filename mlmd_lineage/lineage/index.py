@@ -78,7 +78,9 @@ class Index:
             if limits is not None:
                 self.orders = orders
                 upwards, downwards = limits
+            del is_input, artifacts, limits
         self.incoming = Edges(targets, sources, roles, self.nodes, upwards)
+        del upwards
         self.outgoing = Edges(sources, targets, roles, self.nodes, downwards)
         self._event_rows = event_rows
 

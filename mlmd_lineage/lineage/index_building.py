@@ -33,8 +33,10 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     events = tables["Event"]
     _release_memory()
     types = _small(events["type"])
-    event_rows = np.flatnonzero((types > 0) & (types < len(EventType))).astype(np.int32)
-    if len(event_rows) < len(types):
+    is_edge = (types > 0) & (types < len(EventType))
+    event_rows = None
+    if not is_edge.all():
+        event_rows = np.flatnonzero(is_edge).astype(np.int32)
         events, types = events.take(arrays.from_numpy(event_rows)), types[event_rows]
     artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
     execution_ids, executions, no_execution = _numbered(tables["Execution"], events["execution_id"])
@@ -61,6 +63,9 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
         claimed = index.artifact_ids[index.only_cached]
         only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
     executions += np.int32(len(artifact_ids))
+    sources = np.where(is_input, artifacts, executions)
+    targets = np.where(is_input, executions, artifacts)
+    del artifacts, executions, is_input, is_edge, types  # for what comes takes the most memory
     _release_memory()
     return Index(
         artifact_ids=artifact_ids,
@@ -72,9 +77,9 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
                 _spread(_type_ids(tables["Execution"]), no_execution, -1),
             ]
         ),
-        event_rows=None if len(event_rows) == tables["Event"].num_rows else event_rows,
-        sources=np.where(is_input, artifacts, executions),
-        targets=np.where(is_input, executions, artifacts),
+        event_rows=event_rows,
+        sources=sources,
+        targets=targets,
         roles=roles,
         orders=orders,
         only_cached=only_cached,

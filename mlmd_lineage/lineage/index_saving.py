@@ -39,12 +39,12 @@ from mlmd_lineage.lineage import index_building
 from mlmd_lineage.lineage.bfs import BLOCK_BITS
 from mlmd_lineage.lineage.graph_tables import GraphTables
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.lineage.index import Index
-    from mlmd_lineage.snapshot.tables import Tables
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,7 +94,7 @@ class Layout:
 
 def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
     """Return the files' schemas and record batches for the graph of a snapshot."""
-    index = index_building.build(GraphTables(tables))
+    index = index_building.build(_TablesToSave(tables))
     layout = Layout(
         version=VERSION,
         nodes=index.nodes,
@@ -114,6 +114,18 @@ def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordB
         OUTGOING: _edges(index, found[OUTGOING], up=False),
     }
     return {name: (schema, batches[name]) for name, schema in found.items()}
+
+
+class _TablesToSave(GraphTables):
+    """The tables of a snapshot; its events, of which there are the most, are not copied."""
+
+    def __init__(self, tables: Tables) -> None:
+        rest = {name: tables[name] for name in tables.names if name != "Event"}
+        super().__init__(Tables(rest, source=tables.source))
+        self._events = tables["Event"]
+
+    def __getitem__(self, table: str) -> pa.Table:
+        return self._events if table == "Event" else super().__getitem__(table)
 
 
 def schemas(layout: Layout) -> dict[str, pa.Schema]:

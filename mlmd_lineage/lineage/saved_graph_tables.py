@@ -10,7 +10,6 @@ from mlmd_lineage.lineage.fetching.memberships import contexts_of
 from mlmd_lineage.lineage.graph_tables import NODE_TABLES, GraphTables, PartTables
 from mlmd_lineage.readers.base import GraphProvider
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS, PROPERTY_TABLES, Tables
 
 if TYPE_CHECKING:
@@ -122,22 +121,18 @@ class SavedPartTables:
         for name, ids in self.members.items():
             kind = KINDS[name]
             if table == kind.properties and self._properties:
-                return {table: self._fetch(table, {kind.id_column: ids})}
+                return {table: self._reader.rows_with(table, {kind.id_column: ids})}
         if table == "EventPath":
             events = arrays.to_numpy(self["Event"]["id"]).tolist()
-            return {table: self._fetch(table, {"event_id": events})}
+            return {table: self._reader.rows_with(table, {"event_id": events})}
         if table == "ContextProperty" and self._properties:
             contexts = arrays.to_numpy(self["Context"]["id"]).tolist()
-            return {table: self._fetch(table, {"context_id": contexts})}
+            return {table: self._reader.rows_with(table, {"context_id": contexts})}
         if table in _OF_CONTEXTS:
             found = self._reader.ask(lambda session: contexts_of(session, self.members))
             return {name: found[name] for name in _OF_CONTEXTS}
         made = self._nodes
         return {name: made[name] for name in NODE_TABLES} | {table: made[table]}
-
-    def _fetch(self, table: str, where: dict[str, Any]) -> pa.Table:
-        rows = self._reader.ask(lambda session: session.fetch(table, where))
-        return table_from_rows(table, rows)
 
     @functools.cached_property
     def _nodes(self) -> GraphTables:
@@ -145,7 +140,7 @@ class SavedPartTables:
         tables = {name: self._types[name] for name in _TYPE_TABLES}
         tables["Event"] = self._reader.rows_at("Event", self.event_rows)
         for name, ids in self.members.items():
-            tables[KINDS[name].table] = self._fetch(KINDS[name].table, {"id": ids})
+            tables[KINDS[name].table] = self._reader.rows_with(KINDS[name].table, {"id": ids})
         made = GraphTables(
             Tables(tables, source=self.source, schema_version=self.schema_version), is_whole=False
         )

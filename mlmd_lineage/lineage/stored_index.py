@@ -132,7 +132,7 @@ class StoredIndex(Index):
         nodes = self._layout.nodes
         scratch = Scratch(nodes, self._layout.edges if self._layout.timed else 0, sparse=True)
         types = sparse_zeros(nodes, np.int32)
-        out, into = (walker(d.edges, types, scratch, d.present) for d in self._directions)
+        out, into = (walker(d.edges, types, scratch, d.present, kinds=1) for d in self._directions)
         return out, into
 
     def __getattr__(self, name: str) -> Any:

@@ -38,6 +38,7 @@ def opened(file: io.RawIOBase | pa.NativeFile, texts: Collection[str]) -> pq.Par
     return pq.ParquetFile(
         file,
         read_dictionary=list(texts),
+        pre_buffer=False,  # Arrow's threads would each have to wait for Python to read the file
         thrift_string_size_limit=_MOST_FOOTER_BYTES,
         thrift_container_size_limit=_MOST_FOOTER_ITEMS,
     )
@@ -75,6 +76,8 @@ def check_texts(where: str, table: pa.Table, size: int) -> None:
     Raises:
         DamagedStoreError: They would.
     """
+    if sum(map(_most_bytes, table.columns)) <= _FEW_BYTES:
+        return
     needed = sum(_decoded_bytes(column) for column in table.columns)
     if needed > _FEW_BYTES + _MOST_RATIO * size:
         message = (
@@ -88,6 +91,15 @@ def is_text(kind: pa.DataType) -> bool:
     """Tell whether a column holds texts."""
     of = (pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string)
     return any(test(kind) for test in of)
+
+
+def _most_bytes(column: pa.ChunkedArray) -> int:
+    """Return how many bytes the texts of a column would take if each were the longest."""
+    total = 0
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type) and len(chunk.dictionary):
+            total += len(chunk) * arrays.longest(chunk.dictionary)
+    return total
 
 
 def _decoded_bytes(column: pa.ChunkedArray) -> int:

@@ -68,7 +68,8 @@ class RowGroups:
         archive_limits.check_rows(where, self._file.metadata.num_rows, rows, self._bytes)
         self._cache = cache
         metadata = self._file.metadata
-        sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        self._groups_said = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+        sizes = [group.num_rows for group in self._groups_said]
         self._starts = np.concatenate([[0], np.cumsum(np.array(sizes, np.int64))])
         if min(sizes, default=0) < 0 or self._starts[-1] != rows:
             self._refuse("its row groups do not have the rows that it says")
@@ -146,7 +147,7 @@ class RowGroups:
 
     def _place(self, number: int) -> tuple[int, int]:
         """Return where a row group begins and ends in its file."""
-        group = self._file.metadata.row_group(number)
+        group = self._groups_said[number]
         columns = [group.column(n) for n in range(group.num_columns)]
         starts = [
             min(filter(None, (c.dictionary_page_offset, c.data_page_offset)), default=0)
@@ -177,7 +178,7 @@ class RowGroups:
 
     def _with_values(self, number: int) -> list[str]:
         """Return the columns that are not null in all rows of a row group."""
-        group = self._file.metadata.row_group(number)
+        group = self._groups_said[number]
         found = []
         for name in self._names:
             statistics = self._statistics(group, self._columns[name])
@@ -196,16 +197,15 @@ class RowGroups:
 
     def _bounds_of(self, column: str) -> _Bounds:
         if column not in self._bounds:
-            metadata, at = self._file.metadata, self._columns[column]
-            groups, least, greatest = [], [], []
-            for number in range(metadata.num_row_groups):
-                if self._starts[number] == self._starts[number + 1]:
-                    continue
-                found = self._statistics(metadata.row_group(number), at)
-                if found is None or not found.has_min_max or not isinstance(found.min, int):
+            at = self._columns[column]
+            groups = np.flatnonzero(np.diff(self._starts)).tolist()
+            least, greatest = [], []
+            for number in groups:
+                found = self._statistics(self._groups_said[number], at)
+                first = found.min if found is not None and found.has_min_max else None
+                if not isinstance(first, int):
                     self._refuse(f"it does not say the bounds of {column}")
-                groups.append(number)
-                least.append(found.min)
+                least.append(first)
                 greatest.append(found.max)
             made = _Bounds(*(np.array(part, np.int64) for part in (groups, least, greatest)))
             if (made.least > made.greatest).any() or (made.greatest[:-1] > made.least[1:]).any():

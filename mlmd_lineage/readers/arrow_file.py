@@ -44,7 +44,8 @@ class ArrowFile:
     def __init__(self, where: Place, file: BlockFile) -> None:
         self._where = where
         self._file = file
-        self._reader = pa.ipc.open_file(file)
+        # Arrow's threads would each have to wait for Python to read a file of ours.
+        self._reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(use_threads=False))
         self._batches: list[tuple[int, int, int]] | None = None
         """Where each batch begins, how long its message is, and how long its body."""
 

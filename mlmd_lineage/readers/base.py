@@ -248,6 +248,9 @@ class GraphProvider(Reader, Protocol):
     def stored_graph(self) -> Mapping[str, GraphFile] | None:
         """Return the index's files; None where the store does not hold them."""
 
+    def rows_with(self, table: str, where: Mapping[str, Collection[int | str]]) -> pa.Table:
+        """Return the rows of a table that have some values in some columns, in their order."""
+
     def rows_at(self, table: str, rows: Any) -> pa.Table:
         """Return rows of a table by their numbers: an array of integers, in any order."""
 

@@ -178,6 +178,13 @@ class ArchiveReader:
                 return self._lookup.columns(name, wanted_columns)
         return self.table(name).select(wanted_columns)
 
+    def rows_with(self, table: str, where: Where) -> pa.Table:
+        """Return the rows that have some values in some columns, with their schema's types."""
+        with self._lock:
+            found = self.rows(table, where)
+            with reading(self.files.path / f"{table}.parquet"):
+                return _typed(table, found).combine_chunks()
+
     def rows_at(self, table: str, rows: arrays.Numbers) -> pa.Table:
         """Return some rows of a table by their numbers, which may be in any order."""
         with self._lock:
@@ -358,15 +365,7 @@ def _parquet_table(path: Place, raw: bytes, name: str, rows: int) -> pa.Table:
 def as_schema(name: str, table: pa.Table) -> pa.Table:
     """Return a table with its schema's types, names as dictionaries, and the notes on it."""
     found = notes.notes_of(table)
-    columns = {}
-    for field in SCHEMAS[name]:
-        column = table[field.name]
-        if not pa.types.is_dictionary(field.type):
-            column = arrays.decoded(column)
-        elif not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        columns[field.name] = column.cast(field.type)
-    made = pa.table(columns, schema=SCHEMAS[name])
+    made = _typed(name, table)
     for field in SCHEMAS[name]:
         if is_key(name, field.name) and made[field.name].null_count:
             names, whole = made.column_names, made.combine_chunks()
@@ -377,3 +376,16 @@ def as_schema(name: str, table: pa.Table) -> pa.Table:
             made = notes.joined(parts)
             break
     return ordered(name, notes.noted(made, found))
+
+
+def _typed(name: str, table: pa.Table) -> pa.Table:
+    """Return a table with its schema's types."""
+    columns = {}
+    for field in SCHEMAS[name]:
+        column = table[field.name]
+        if not pa.types.is_dictionary(field.type):
+            column = arrays.decoded(column)
+        elif not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        columns[field.name] = column if column.type == field.type else column.cast(field.type)
+    return pa.table(columns, schema=SCHEMAS[name])

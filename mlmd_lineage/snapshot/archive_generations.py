@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors, termination
-from mlmd_lineage.snapshot import archive
+from mlmd_lineage.snapshot import archive, archive_source
 from mlmd_lineage.snapshot.archive_layout import FORMAT, INDEXED, PARQUET_GRAPH
 from mlmd_lineage.snapshot.archive_writer import Previous
 from mlmd_lineage.stores.archive import MANIFEST
@@ -26,22 +26,31 @@ if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import Tables
 
 
-def update(tables: Tables, directory: str | os.PathLike[str]) -> Path:
+def update(
+    tables: Tables, directory: str | os.PathLike[str], *, other_source: bool = False
+) -> Path:
     """Add tables to an archive as its newest generation; see ``Snapshot.save``.
 
     What can be read changes at once, when the manifest is replaced as the last step. An update
     that was interrupted before may leave files that no manifest names.
 
+    Args:
+        tables: The tables.
+        directory: The archive, or a new folder.
+        other_source: They may be of another store than those in the archive.
+
     Raises:
-        ConfigurationError: The folder is no archive with generations, or cannot be written, or
-            another process added a generation meanwhile.
+        ConfigurationError: The folder is no archive with generations, or one of another store, or
+            cannot be written, or another process added a generation meanwhile.
     """
     target = Path(directory).expanduser().absolute()
     try:
         is_new = not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir()))
         if is_new:
             return archive.save(tables, directory)
-        raw, previous, earlier = _newest(target)
+        raw, previous, earlier, source = _newest(target)
+        if not other_source:
+            archive_source.check(tables, target, previous, source)
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
         message = f"{target} cannot be written: {error.strerror}."
@@ -58,8 +67,11 @@ def update(tables: Tables, directory: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _newest(target: Path) -> tuple[bytes, Previous, list[dict[str, Any]]]:
-    """Return the newest generation: its manifest, its files, and what names it and those before."""
+def _newest(target: Path) -> tuple[bytes, Previous, list[dict[str, Any]], str]:
+    """Return the newest generation: its manifest, its files, what names it and those before.
+
+    The last is the store of which it was taken.
+    """
     content: Any = None
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         raw = (target / MANIFEST).read_bytes()
@@ -81,7 +93,8 @@ def _newest(target: Path) -> tuple[bytes, Previous, list[dict[str, Any]]]:
             "manifest": f"manifest.{number:06}.json",
             "sha256": hashlib.sha256(raw).hexdigest(),
         }
-        return raw, Previous.of(target, content), [*content["earlier"], named]
+        source = str(content["source"])
+        return raw, Previous.of(target, content), [*content["earlier"], named], source
     except (KeyError, TypeError, ValueError, AttributeError, FileNotFoundError):
         message = f"{target / MANIFEST} lacks what a manifest has; restore the archive from a copy."
         raise errors.ConfigurationError(message) from None

@@ -10,6 +10,9 @@ import pyarrow as pa
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.archive_layout import ROW, TableIndex, text_key
 
+_TOGETHER = 1 << 16
+"""How many texts are looked at together."""
+
 
 def build(index: TableIndex, table: pa.Table) -> pa.Table:
     """Return an index of a column: its values in order, and in which rows they stand.
@@ -36,7 +39,7 @@ def build(index: TableIndex, table: pa.Table) -> pa.Table:
 
 def _text_keys(column: pa.ChunkedArray) -> tuple[arrays.Numbers, arrays.Numbers]:
     """Return what stands for each text of a column, and the rows that have one."""
-    keys: list[int] = []
+    keys = [np.empty(0, np.int64)]
     for chunk in column.chunks:
         texts = chunk.drop_null()
         if not len(texts):
@@ -45,6 +48,7 @@ def _text_keys(column: pa.ChunkedArray) -> tuple[arrays.Numbers, arrays.Numbers]
         _, starts, data = texts.buffers()
         offsets = np.frombuffer(starts, width)[texts.offset : texts.offset + len(texts) + 1]
         content = memoryview(data or b"").cast("B")
-        bounds = offsets.tolist()
-        keys += [text_key(content[a:b]) for a, b in itertools.pairwise(bounds)]
-    return np.array(keys, np.int64), np.flatnonzero(arrays.to_numpy(column.is_valid()))
+        for start in range(0, len(texts), _TOGETHER):
+            bounds = itertools.pairwise(offsets[start : start + _TOGETHER + 1].tolist())
+            keys.append(np.fromiter((text_key(content[a:b]) for a, b in bounds), np.int64))
+    return np.concatenate(keys), np.flatnonzero(arrays.to_numpy(column.is_valid()))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -173,13 +172,24 @@ def decoded(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
         kind = column.type.value_type
         return pa.chunked_array([decoded(chunk) for chunk in column.chunks], kind)
     names = column.dictionary
-    needed = pc.sum(pc.binary_length(names)).as_py() or 0
+    starts = _offsets(names)
+    needed = int(starts[-1]) - int(starts[0])
     if needed <= _FEW_BYTES * max(len(names), 1):
         return column.cast(names.type)
     texts = names.to_pylist()
     return from_values(
         [None if at is None else texts[at] for at in column.indices.to_pylist()], names.type
     )
+
+
+def longest(texts: pa.Array) -> int:
+    """Return how many bytes the longest of some texts has.
+
+    >>> longest(from_values(["a", None, "abc"], pa.string()))
+    3
+    """
+    starts = _offsets(texts)
+    return int(np.diff(starts).max(initial=0))
 
 
 def scalar(value: Any, kind: pa.DataType) -> pa.Scalar:
@@ -233,6 +243,15 @@ def _flags(bits: pa.Buffer, offset: int, length: int) -> Flags:
 
 def _bits(flags: Flags) -> pa.Buffer:
     return pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+def _offsets(texts: pa.Array) -> Numbers:
+    """Return where each of some texts begins among their bytes, and where the last one ends."""
+    starts = texts.buffers()[1]
+    if starts is None:
+        return np.zeros(1, np.int64)
+    size = np.int64 if _is_large(texts.type) else np.int32
+    return np.frombuffer(starts, size)[texts.offset : texts.offset + len(texts) + 1]
 
 
 def _has_offsets(kind: pa.DataType) -> bool:

@@ -130,7 +130,13 @@ class Snapshot(Tables):
 
         return Frames.of(self)
 
-    def save(self, directory: str | os.PathLike[str], *, update: bool = False) -> Path:
+    def save(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        update: bool = False,
+        other_source: bool = False,
+    ) -> Path:
         """Write the snapshot as Parquet files, which ``connect(directory)`` opens again.
 
         >>> store.snapshot().save("archive")
@@ -141,17 +147,21 @@ class Snapshot(Tables):
             update: The folder may also be an archive: the snapshot becomes its newest generation.
                 What changed is written, ``connect(directory, as_of=...)`` opens those before.
                 Where nothing changed, there is no new one.
+            other_source: With ``update``, the archive may hold states of another store. Otherwise
+                a snapshot from elsewhere is taken for the same store, moved or restored, where at
+                least half of the first nodes have the same ids, types and creation times.
 
         Returns:
             The folder. The same snapshot always gives the same bytes.
 
         Raises:
-            ConfigurationError: The folder exists and is not empty, or cannot be written.
+            ConfigurationError: The folder exists and is not empty, or cannot be written; or with
+                ``update``, it is an archive of another store.
         """
         from mlmd_lineage.snapshot import archive, archive_generations
 
         if update:
-            return archive_generations.update(self, directory)
+            return archive_generations.update(self, directory, other_source=other_source)
         return archive.save(self, directory)
 
     def __repr__(self) -> str:

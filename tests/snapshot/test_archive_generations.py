@@ -294,6 +294,33 @@ def test_only_archives_with_generations_are_updated(shared_stores: Path, tmp_pat
     assert ml.connect(shared_stores / "tfx_local.db").generations() == ()
 
 
+def test_an_archive_of_another_store_is_not_updated(
+    shared_store: Callable[[str], Path], tmp_path: Path
+):
+    first = taken(shared_store("tfx_local.db"), 0)
+    folder = first.save(tmp_path / "archive")
+    other = taken(shared_store("kfp2_emulated.db"), 1)
+    with pytest.raises(ml.errors.ConfigurationError) as caught:
+        other.save(folder, update=True)
+    assert first.source in str(caught.value)
+    assert other.source in str(caught.value)
+    same(ml.connect(folder).snapshot(), first)
+    other.save(folder, update=True, other_source=True)
+    same(ml.connect(folder).snapshot(), other)
+    same(ml.connect(folder, as_of=DAYS[0]).snapshot(), first)
+
+
+def test_a_store_that_was_moved_is_the_same(shared_store: Callable[[str], Path], tmp_path: Path):
+    path = shared_store("tfx_local.db")
+    folder = taken(path, 0).save(tmp_path / "archive")
+    changed(path)
+    moved = path.rename(tmp_path / "moved.db")
+    second = taken(moved, 1)
+    second.save(folder, update=True)
+    same(ml.connect(folder).snapshot(), second)
+    assert [found.number for found in ml.connect(folder).generations()] == [1, 2]
+
+
 def test_a_generation_added_to_format_2_is_of_format_3(
     shared_store: Callable[[str], Path], tmp_path: Path
 ):

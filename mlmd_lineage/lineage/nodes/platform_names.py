@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage.filters.find import find_ids
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def _with_property(
 
 
 def _nodes(session: Session, kind: NodeKind, where: str) -> dict[str, Row]:
+    from mlmd_lineage.filters.find import find_ids
+
     table = KINDS[kind].table
     ids = find_ids(session, kind, where)
     rows = session.fetch(table, {"id": ids}) if ids else []

@@ -3,6 +3,8 @@
 A node may be named by its key, an artifact's id, a view, a URI, a name, or a type and a name; see
 ``node_lookup``. A run may be named by its view, its key, its name or its id, and stands for the
 executions of its steps.
+
+What reads runs is imported when a run may be meant: a question about one node does without it.
 """
 
 from __future__ import annotations
@@ -12,9 +14,6 @@ from typing import TYPE_CHECKING
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.nodes import node_lookup
-from mlmd_lineage.post_execution.loading import loader
-from mlmd_lineage.post_execution.loading.run_membership import node_of_run
-from mlmd_lineage.post_execution.views import PipelineRunView
 
 if TYPE_CHECKING:
     from mlmd_lineage.readers.base import Reader
@@ -35,11 +34,12 @@ def nodes(reader: Reader, node: keys.Node) -> tuple[str, ...]:
         AmbiguousNameError: A name fits several.
         ConfigurationError: It can mean no node.
     """
-    if isinstance(node, keys.HasNodeKeys):
+    if not isinstance(node, (str, int)) and isinstance(node, keys.HasNodeKeys):
         return node.node_keys
     key = subject(reader, node)
-    run = node_of_run(key)
-    if ":" in key and run is not None:
+    if ":" in key and _node_of_run(key) is not None:
+        from mlmd_lineage.post_execution.loading import loader
+
         return loader.run(reader, key, None).node_keys
     kind, number = keys.parse(key)
     if kind != "context":
@@ -65,7 +65,7 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
         text = str(node).strip()
         key = _run_or_node(reader, text) if runs else node_lookup.find_node(reader, text)
     if key.startswith("context/") and not runs:
-        number = (node_of_run(key) or ("", 0))[1]
+        number = (_node_of_run(key) or ("", 0))[1]
         held = reader.ask(lambda session: node_lookup.members(session, number))
         raise keys.no_lineage_of_contexts(number, held)
     return key
@@ -73,19 +73,29 @@ def subject(reader: Reader, node: keys.Node, *, runs: bool = True) -> str:
 
 def _key_in(node: keys.Node) -> str | None:
     """Return the key that a view, an id or a key is; None for a name."""
-    if isinstance(node, PipelineRunView):
-        return node.node_key
-    if not isinstance(node, str):
+    if not isinstance(node, (str, int)):
+        from mlmd_lineage.post_execution.views import PipelineRunView
+
+        return node.node_key if isinstance(node, PipelineRunView) else keys.key(node)
+    if isinstance(node, int):
         return keys.key(node)
     text = node.strip()
-    if ":" in text and node_of_run(text) is not None:
+    if ":" in text and _node_of_run(text) is not None:
         return text
     if keys.parse_text(text) is not None or text.partition("/")[0] in keys.KINDS:
         return keys.key(text)
     return None
 
 
+def _node_of_run(key: str) -> tuple[str, int] | None:
+    from mlmd_lineage.post_execution.loading.run_membership import node_of_run
+
+    return node_of_run(key)
+
+
 def _run_or_node(reader: Reader, text: str) -> str:
+    from mlmd_lineage.post_execution.loading import loader
+
     if not text:
         raise node_lookup.empty_name()
     found = reader.ask(lambda session: node_lookup.find(session, text))
