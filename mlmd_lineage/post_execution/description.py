@@ -133,7 +133,13 @@ def read(reader: Reader) -> Selected:
     names = membership_properties(dialects())
     if names is not None and isinstance(reader, Selector):
         found = reader.read_selected(
-            Selection(MEMBERSHIP_TABLES, {"ExecutionProperty": names}, _COLUMNS, _COUNTED)
+            Selection(
+                MEMBERSHIP_TABLES,
+                {"ExecutionProperty": names},
+                _COLUMNS,
+                counted=_COUNTED,
+                texts=("ExecutionProperty",),
+            )
         )
         if not any(_originals_in(found.tables, kind) for kind in _IMPORTED):
             return found

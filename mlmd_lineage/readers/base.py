@@ -193,6 +193,8 @@ class Selection(NamedTuple):
     """For some tables the columns that are wanted beside the keys; the others may be null."""
     counted: Collection[str] = ()
     """Tables of nodes or events of which counts are wanted."""
+    texts: Collection[str] = ()
+    """Those tables of properties by name of which only texts are wanted."""
 
 
 class Selected(NamedTuple):

@@ -21,7 +21,12 @@ from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.base import Selected, Selection
 from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.sql_counts import counts_in
-from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
+from mlmd_lineage.readers.sqlite import (
+    arrow_connections,
+    driver_errors,
+    row_counts,
+    typed_values,
+)
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
 from mlmd_lineage.snapshot.finding_codes import FindingCode
@@ -157,11 +162,17 @@ def _parts(
         table = layout.spelling[name]
         bounds = None if layout.is_derived(name) else _row_bounds(connection, table)
         if name in selection.properties and "name" in columns:
-            condition = _named(selection.properties[name])
-            if bounds is not None:
+            conditions = _named(selection.properties[name])
+            index = _text_index(connection, table) if name in selection.texts else None
+            if bounds is None:
+                condition = " OR ".join(conditions)
+            elif index is None:
                 # The names alone are found in the index of the primary key.
-                inner = f"SELECT {bounds[0]} FROM {quoted(table)} WHERE {condition}"  # noqa: S608
-                condition = f"{bounds[0]} IN ({inner})"
+                condition = _among(bounds[0], quoted(table), [" OR ".join(conditions)])
+            else:
+                source = f"{quoted(table)} INDEXED BY {quoted(index)}"
+                texts = [f"string_value IS NOT NULL AND {condition}" for condition in conditions]
+                condition = _among(bounds[0], source, texts)
             parts.append(_Part(name, columns, condition, is_selected=True))
             continue
         if bounds is None:
@@ -176,8 +187,27 @@ def _parts(
     return sorted(parts, key=lambda part: not part.is_selected)
 
 
-def _named(names: Collection[str]) -> str:
-    """Return the condition that a property has one of some names.
+def _among(number: str, source: str, conditions: Sequence[str]) -> str:
+    """Return the condition that a row's number is among those that fit one of some conditions."""
+    found = [f"SELECT {number} FROM {source} WHERE {condition}" for condition in conditions]  # noqa: S608
+    return f"{number} IN ({' UNION '.join(found)})"
+
+
+def _text_index(connection: Connection, table: str) -> str | None:
+    """Return the index by name of those properties that have a text, as MLMD makes it."""
+    literal = sql.literal(table)
+    found = connection.rows(
+        f"SELECT l.name FROM pragma_index_list({literal}) l "  # noqa: S608 - a quoted literal
+        "JOIN pragma_index_info(l.name) i ON i.seqno = 0 AND i.name = 'name' "
+        "JOIN sqlite_master m ON m.type = 'index' AND m.name = l.name "
+        "WHERE l.partial = 1 AND replace(lower(m.sql), '`', '') "
+        "LIKE '%where string_value is not null%'"
+    )
+    return found[0][0] if found else None
+
+
+def _named(names: Collection[str]) -> list[str]:
+    """Return the conditions of which a property with one of some names fits one.
 
     Without a call of a function for each row. A name that is no text, as in a damaged store, fits:
     bytes are greater than all texts (https://www.sqlite.org/datatype3.html#comparisons).
@@ -187,7 +217,7 @@ def _named(names: Collection[str]) -> str:
     for beginning in (name[:-1] for name in names if name.endswith("*")):
         after = beginning[:-1] + chr(ord(beginning[-1]) + 1)
         conditions.append(f"name >= {sql.literal(beginning)} AND name < {sql.literal(after)}")
-    return " OR ".join(conditions)
+    return conditions
 
 
 def _row_bounds(connection: Connection, table: str) -> tuple[str, int, int] | None:
@@ -251,8 +281,17 @@ def _read_parts(
 def _counts(layout: DatabaseSchema, name: str, connection: Connection) -> TableCounts | None:
     """Return how many rows a table has; None where some values are of other types."""
     deadline.check()
+
+    def grouped(source: str, columns: Sequence[str]) -> list[tuple[int, int | None, int]]:
+        groups = row_counts.grouped(connection, f"{source} NOT INDEXED", columns)
+        if groups is None:
+            raise _WidenedError
+        return groups
+
     try:
-        found = counts_in(connection.rows, layout, name, quoted, " NOT INDEXED")
+        found = counts_in(connection.rows, layout, name, quoted, grouped)
+    except _WidenedError:
+        return None
     except (Error, OSError, pa.ArrowException) as error:
         if "mismatch" not in str(error).lower():
             raise
