@@ -18,7 +18,7 @@ from mlmd_lineage.post_execution.loading.context_sets import ExecutionRuns
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from mlmd_lineage.dialects.facts import ContextFacts
+    from mlmd_lineage.dialects.facts import ContextFacts, ExecutionFacts
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -128,9 +128,24 @@ class RunMembership:
             if entry.identity.run is not None and entry.identity.run.id in contexts:
                 yield key
 
-    def readers(self, execution: int) -> Iterator[int]:
-        """Yield the numbers of the dialects that know an execution's contexts, in their order."""
-        yield from self._readers_of_set(self._sets.number_of(execution) or 0)
+    def reader_of(self, execution: ExecutionFacts, contexts: int | None = None) -> int | None:
+        """Return the number of the first dialect that knows an execution's contexts and claims it.
+
+        Args:
+            execution: The execution.
+            contexts: The number of its set of contexts, where that is known.
+        """
+        if contexts is None:
+            contexts = self._sets.number_of(execution.id) or 0
+        known = self._readers.setdefault(contexts, [0])
+        for number in known:
+            if self._dialects[number].claims(execution):
+                return number
+        for number in self._later_readers(contexts, known[-1]):
+            known.append(number)
+            if self._dialects[number].claims(execution):
+                return number
+        return None
 
     def possible_readers(self) -> set[int]:
         """Return the numbers of the dialects of which one reads each execution.
