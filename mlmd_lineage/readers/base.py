@@ -210,8 +210,16 @@ class Selected(NamedTuple):
 class Selector(Reader, Protocol):
     """A reader that reads less than whole tables."""
 
-    def read_selected(self, selection: Selection) -> Selected:
-        """Read a selection in one transaction."""
+    def read_selected(
+        self, selection: Selection, meanwhile: Callable[[Tables], object] | None = None
+    ) -> Selected:
+        """Read a selection in one transaction.
+
+        Args:
+            selection: What to read.
+            meanwhile: Is given the tables when they are there, perhaps while counting goes on; it
+                is called again where the store changed and is read again.
+        """
 
 
 @runtime_checkable

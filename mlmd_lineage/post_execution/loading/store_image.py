@@ -168,9 +168,8 @@ class StoreImage:
             original = original_of(custom) if custom else None
             if original is not None:
                 name, created = original.name, original.created or created
-        found = ContextFacts(
-            number, self.type_of(row[1])[0], name or "", created or 0, properties, parents
-        )
+        kind = (self._types.get(row[1]) or self.type_of(row[1]))[0]
+        found = ContextFacts(number, kind, name or "", created or 0, properties, parents)
         self._contexts[number] = found
         return found
 
@@ -199,7 +198,8 @@ class StoreImage:
         """Return the contexts of a set, in order; those that have no row are left out."""
         contexts = self._sets.get(number)
         if contexts is None:
-            found = [self.context(each) for each in self.context_sets.contexts[number]]
+            known = self._contexts
+            found = [known.get(n) or self.context(n) for n in self.context_sets.contexts[number]]
             contexts = self._sets[number] = tuple([c for c in found if c is not None])
         return contexts
 
