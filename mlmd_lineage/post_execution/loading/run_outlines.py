@@ -112,7 +112,7 @@ class RunOutlines:
             keys: Their keys; None for all.
         """
         entries = self.membership.runs
-        parts = {key: _Part(entries[key]) for key in (self.keys() if keys is None else keys)}
+        parts = {key: _OutlinedRun(entries[key]) for key in (self.keys() if keys is None else keys)}
         wanted = None if keys is None else self._executions_of(keys)
         runs_of, dialect_of = self.membership.runs_by_execution.of, self._index.dialect_of
         with without_gc():
@@ -164,7 +164,7 @@ class RunOutlines:
         return outline_facts(self._tables, self._image, self._names, executions)
 
 
-class _Part:
+class _OutlinedRun:
     """What was found of a run: which dialects read its executions, and their outlines."""
 
     __slots__ = ("entry", "identity", "outlines", "readers")

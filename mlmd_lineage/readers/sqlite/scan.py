@@ -376,4 +376,4 @@ def _batches(
 def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
     if not parts:
         return arrays.empty_table(SCHEMAS[name])
-    return table_building.ordered(name, notes.joined(parts).unify_dictionaries())
+    return table_building.ordered(name, notes.joined(arrays.with_one_dictionary(parts)))
