@@ -1,7 +1,8 @@
 """Writes the kept inputs of fuzzing, ``fuzz/corpus``: small, and each made here.
 
-Names that begin with ``valid`` are accepted, those with ``bad`` refused. An input that a run of
-``scripts/fuzz`` found is made here too, once what it broke is corrected.
+Names that begin with ``valid`` are accepted, those with ``bad`` refused; of ``odd-release``,
+manifests with the digests of what one release of Arrow wrote, each release is to judge. An input
+that a run of ``scripts/fuzz`` found is made here too, once what it broke is corrected.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def manifests(archive: Path) -> dict[str, bytes]:
     manifest |= {"source": "metadata.db", "taken_at": "2026-01-01T00:00:00+00:00"}
     text = json.dumps(manifest).encode()
     return {
-        "valid-manifest": text,
+        "odd-release": text,
         "bad-empty": b"",
         "bad-list": b"[]",
         "bad-deep": b'{"format": ' + b"[" * 5_000,
@@ -407,7 +408,7 @@ def generations(folder: Path) -> dict[str, bytes]:
         return {name: {**file, "bytes": size} for name, file in manifest["files"].items()}
 
     return {
-        "valid-generations": text(),
+        "odd-release": text(),
         "bad-deep": b'{"earlier": ' + b"[" * 5_000,
         "bad-digest": text(earlier=[{**first, "sha256": "0" * 64}]),
         "bad-path": text(earlier=[{**first, "manifest": "../manifest.json"}]),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import importlib
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "mlmd_lineage"
@@ -316,33 +315,32 @@ def name_of(module: Path) -> str:
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
 
-def imports(module: Path, *, hints: bool = True) -> Iterator[str]:
-    """Name the modules of the package that one of them imports, inside functions too."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    left_out = set() if hints else {id(node) for node in type_checking(tree)}
+class Contents(NamedTuple):
+    """What the tests ask of the source of a module."""
+
+    imports: frozenset[str]
+    """The modules of the package that it imports, inside functions too."""
+    classes: tuple[str, ...]
+
+
+@functools.cache  # parsing all of them takes seconds
+def contents(module: Path) -> Contents:
+    """Parse a module."""
     package = ("mlmd_lineage", *module.relative_to(PACKAGE).parent.parts)
-    for node in ast.walk(tree):
-        if id(node) in left_out:
-            continue
-        if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
+    imported: set[str] = set()
+    classes = []
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            classes.append(node.name)
+        elif isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else ()
             origin = ".".join([*start, *([node.module] if node.module else [])])
-            found = [f"{origin}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for dotted in found:
-            first, *parts = dotted.split(".")
-            if first == "mlmd_lineage":
-                yield nearest(parts)
-
-
-def type_checking(tree: ast.Module) -> Iterator[ast.AST]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for statement in node.body:
-                yield from ast.walk(statement)
+            imported.update(f"{origin}.{alias.name}" for alias in node.names)
+    parts = [dotted.split(".") for dotted in imported]
+    ours = frozenset(nearest(names) for first, *names in parts if first == "mlmd_lineage")
+    return Contents(ours, tuple(classes))
 
 
 def nearest(parts: list[str]) -> str:
@@ -385,12 +383,13 @@ def test_the_parts_form_no_circle():
 @pytest.mark.parametrize("module", modules(), ids=name_of)
 def test_imports_go_one_way(module: Path):
     part = part_of(name_of(module))
-    assert {part_of(name) for name in imports(module)} - {part} <= MAY_IMPORT[part]
+    imported = contents(module).imports
+    assert {part_of(name) for name in imported} - {part} <= MAY_IMPORT[part]
 
 
 def test_the_modules_form_no_circle():
     graph = {
-        name_of(module): set(imports(module)) - {name_of(module)}
+        name_of(module): contents(module).imports - {name_of(module)}
         for module in modules()
         if module != PACKAGE / "__init__.py"  # it names the others for its readers' sake
     }
@@ -469,10 +468,5 @@ def test_the_architecture_names_what_there_is(link: tuple[str, str, str]):
 
 
 def test_no_two_classes_have_one_name():
-    names = [
-        node.name
-        for module in modules()
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
-    ]
-    assert sorted({name for name in names if names.count(name) > 1}) == []
+    names = [name for module in modules() for name in contents(module).classes]
+    assert [name for name, count in Counter(names).items() if count > 1] == []

@@ -45,24 +45,34 @@ class FilesystemScheme:
     Attributes:
         protocol: fsspec's name of the filesystem, such as ``s3``.
         options: Its arguments, which may hold secrets and never show.
-        extra: The extra of this library that installs it, where there is one.
     """
 
     protocol: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
-    extra: str | None = None
+
+    @property
+    def extra(self) -> str | None:
+        """The extra of this library that installs it, where there is one."""
+        return _EXTRAS.get(self.protocol.lower())
 
 
+_EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "azure"),
+    **dict.fromkeys(("http", "https"), "http"),
+}
+"""The extra of each of fsspec's protocols that needs one."""
 _BUILT_IN: Mapping[str, FilesystemScheme] = MappingProxyType(
     {
         "file": FilesystemScheme("file"),
-        "s3": FilesystemScheme("s3", extra="s3"),
-        "s3a": FilesystemScheme("s3", extra="s3"),
-        "gs": FilesystemScheme("gcs", extra="gcs"),
-        "gcs": FilesystemScheme("gcs", extra="gcs"),
-        "az": FilesystemScheme("abfs", extra="azure"),
-        "abfs": FilesystemScheme("abfs", extra="azure"),
-        "abfss": FilesystemScheme("abfs", extra="azure"),
+        "s3": FilesystemScheme("s3"),
+        "s3a": FilesystemScheme("s3"),
+        "gs": FilesystemScheme("gcs"),
+        "gcs": FilesystemScheme("gcs"),
+        "az": FilesystemScheme("abfs"),
+        "abfs": FilesystemScheme("abfs"),
+        "abfss": FilesystemScheme("abfs"),
     }
 )
 _registered: dict[str, FilesystemScheme] = {}
@@ -133,7 +143,7 @@ def filesystem_scheme(scheme: str, uri: str = "") -> FilesystemScheme | None:
         if name in found:
             return found[name]
     if name == "minio" and any(os.environ.get(variable) for variable in _ENDPOINTS):
-        return FilesystemScheme("s3", extra="s3")  # which takes the endpoint from there
+        return FilesystemScheme("s3")  # which takes the endpoint from there
     return None
 
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import deadline
-from mlmd_lineage.lineage import index as indexes
 from mlmd_lineage.lineage import stored_blocks
+from mlmd_lineage.lineage.adjacency import Edges, walker
 from mlmd_lineage.lineage.bfs import Scratch, Walker, sparse_zeros
-from mlmd_lineage.lineage.index import Edges, Index
+from mlmd_lineage.lineage.index import Index
 from mlmd_lineage.lineage.index_saving import (
     BLOCK,
     BLOCKS,
@@ -132,7 +132,7 @@ class StoredIndex(Index):
         nodes = self._layout.nodes
         scratch = Scratch(nodes, self._layout.edges if self._layout.timed else 0, sparse=True)
         types = sparse_zeros(nodes, np.int32)
-        out, into = (indexes.walker(d.edges, types, scratch, d.present) for d in self._directions)
+        out, into = (walker(d.edges, types, scratch, d.present) for d in self._directions)
         return out, into
 
     def __getattr__(self, name: str) -> Any:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mlmd_lineage.lineage import index as indexes
+from mlmd_lineage.lineage.adjacency import among
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlmd_lineage.lineage.adjacency import Edges
+    from mlmd_lineage.lineage.index import Index
     from mlmd_lineage.lineage.question import Question
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -34,7 +36,7 @@ class Reached(NamedTuple):
 
 
 def bounds(
-    index: indexes.Index,
+    index: Index,
     reached: Reached,
     question: Question,
     type_flags: dict[int, int],
@@ -53,7 +55,7 @@ def bounds(
     found = reached.nodes
     edges = index.edges(up=up)
     at, owner = edges.of(found)
-    inside = indexes.among(edges.neighbours[at], np.sort(found))
+    inside = among(edges.neighbours[at], np.sort(found))
     followed = (question.roles >> edges.roles[at]) & 1 == 1
     outside = followed & ~inside
     stops = np.isin(index.type_ids[found], _flagged(type_flags, STOP))
@@ -82,7 +84,7 @@ def bounds(
 class _Ways:
     """The paths on which artifacts were reached, and how many edges may be followed after each."""
 
-    def __init__(self, edges: indexes.Edges, reached: Reached, stops: Array) -> None:
+    def __init__(self, edges: Edges, reached: Reached, stops: Array) -> None:
         self._edges = edges
         self._reached = reached
         self._stops = stops

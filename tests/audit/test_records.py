@@ -89,6 +89,7 @@ def test_a_double_reads_back_as_itself(value: float):
 @settings(max_examples=40, derandomize=True, deadline=None)
 def test_a_column_of_doubles_is_written_as_each_of_them(values: list[float]):
     edges = [1e16, 9999999999999998.0, 1e-4, 9.999999999999999e-5, 100.0, -0.0, 1e15, -1e16]
+    edges += [10000000000.5, 9999999999.999998, -123456789012.25, 999999999999999.9]
     column = pa.array([*values, *edges, None], pa.float64())
     texts = [canonical_json.number(value) for value in [*values, *edges]]
     assert doubles(column).to_pylist() == [*texts, None]

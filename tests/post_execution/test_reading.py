@@ -18,6 +18,7 @@ from made_runs import Made
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
+from mlmd_lineage.config import filesystem_schemes
 from mlmd_lineage.post_execution.materializers import register_materializer
 from mlmd_lineage.testing import InMemoryStore
 
@@ -148,7 +149,14 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch):
         raise ImportError(message)
 
     monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
-    for uri, extra in (("s3://b/x", "s3"), ("gs://b/x", "gcs"), ("az://b/x", "azure")):
+    monkeypatch.setattr(filesystem_schemes, "_places", {})
+    filesystem_schemes.list_place("gs://of-an-artifact-store", {"token": "anon"})
+    for uri, extra in (
+        ("s3://b/x", "s3"),
+        ("gs://b/x", "gcs"),
+        ("gs://of-an-artifact-store/x", "gcs"),
+        ("az://b/x", "azure"),
+    ):
         with pytest.raises(
             errors.ArtifactReadError, match=rf"pip install 'mlmd-lineage\[{extra}\]'"
         ):

@@ -9,6 +9,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import pytest
 from made_runs import Made
 
@@ -144,6 +145,17 @@ def test_no_server_is_there():
         pass
     with pytest.raises(ml.errors.UnreachableError, match="does not answer"):
         ml.connect(f"{url}/archive").upstream(5)
+
+
+@pytest.mark.parametrize(("scheme", "extra"), [("https", "http"), ("gs", "gcs")])
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, scheme: str, extra: str):
+    def missing(protocol: str) -> None:
+        message = f"Install what reads {protocol}"
+        raise ImportError(message)
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    with pytest.raises(ml.errors.ConfigurationError, match=rf"mlmd-lineage\[{extra}\]"):
+        ml.connect(f"{scheme}://files.example/archive").upstream(5)
 
 
 class Redirecting(http.server.BaseHTTPRequestHandler):

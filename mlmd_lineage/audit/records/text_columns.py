@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 TEXT = pa.large_string()
 _MOST_WHOLE = 2.0**53
-_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
-"""The bounds between which doubles are written without an exponent."""
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e10
+"""The bounds between which Arrow, as Python, writes doubles without an exponent."""
 
 
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -121,7 +121,8 @@ def _number_texts(values: Array) -> pa.Array:
     """Return doubles as canonical JSON, nearly all by Arrow.
 
     Arrow, as Python, writes the fewest digits that read back as the same double, and of those the
-    nearest; between these bounds neither writes an exponent.
+    nearest; between these bounds neither writes an exponent. Above them Arrow does, and Python not
+    below 1e16.
     """
     size = np.abs(values)
     whole_numbers = (size < _MOST_WHOLE) & (values == np.floor(values))
