@@ -312,8 +312,8 @@ class Store(StoreAudit):
         where = self.location, self.metadata_store.FLAVOR
         with within(timeout):
             if snapshot is None and not findings:
-                found = description.read(self._reader)
-                return description.describe(found.tables, *where, counts=found.counts)
+                (tables, counts), runs = description.read(self._reader)
+                return description.describe(tables, *where, counted=(counts, runs))
             held = self.snapshot() if snapshot is None else snapshot
             return description.describe(held, *where, held.findings if findings else None)
 

@@ -72,10 +72,12 @@ class TFX(Dialect):
         node = first(execution.contexts, _NODE)
         if node is not None:
             return node.name.removeprefix(f"{identity.pipeline_name}.")
-        legacy = first(execution.contexts, _LEGACY_NODE)
-        for properties in (execution.properties, legacy.properties if legacy else {}):
-            if properties.get("component_id"):
-                return str(properties["component_id"])
+        component = execution.properties.get("component_id")
+        if not component:
+            legacy = first(execution.contexts, _LEGACY_NODE)
+            component = legacy and legacy.properties.get("component_id")
+        if component:
+            return str(component)
         return last_part(execution.type)
 
     def details(self, execution: ExecutionFacts) -> dict[str, Any]:

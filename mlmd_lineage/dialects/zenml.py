@@ -34,10 +34,10 @@ class ZenML(TFX):
 
     def claims(self, execution: ExecutionFacts) -> bool:
         """Tell ZenML's executions from TFX's by its own properties, or by its own contexts."""
-        return (
-            any(name.startswith(_PREFIX) for name in execution.custom_properties)
-            or first(execution.contexts, *_CONTEXTS) is not None
-        )
+        for name, value in execution.custom_properties.items():
+            if name.startswith(_PREFIX) and isinstance(value, str):
+                return True
+        return first(execution.contexts, *_CONTEXTS) is not None
 
     def step_name(self, execution: ExecutionFacts, identity: RunIdentity) -> str:
         """Return the name that the step has as an argument of its pipeline.

@@ -6,12 +6,13 @@ import collections
 import dataclasses
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.base_view import moment, table
+from mlmd_lineage.post_execution.loading.row_values import without_gc
 from mlmd_lineage.post_execution.loading.run_dialects import (
     MEMBERSHIP_TABLES,
     membership_properties,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.post_execution.loading.run_membership import RunMembership
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.snapshot.findings import Finding
     from mlmd_lineage.snapshot.tables import NodeSchema, TableCounts, Tables
@@ -128,16 +128,40 @@ def _count(number: int, plural: str) -> str:
     return f"{number:,} {plural[:-1] if number == 1 else plural}"
 
 
-def read(reader: Reader) -> Selected:
-    """Read what a description without findings is made from, in one transaction."""
+class RunCounts(NamedTuple):
+    """How many pipelines and runs a store holds, and how many runs each platform wrote."""
+
+    pipelines: int
+    runs: int
+    platforms: Mapping[str, int]
+
+
+def read(reader: Reader) -> tuple[Selected, RunCounts | None]:
+    """Read what a description without findings is made from, in one transaction.
+
+    The runs are counted while the database counts the rest; None where they are still to count.
+    """
     names = membership_properties(dialects())
     if names is not None and isinstance(reader, Selector):
+        runs: list[RunCounts | None] = []
+
+        def meanwhile(tables: Tables) -> None:
+            is_imported = any(_originals_in(tables, kind) for kind in _IMPORTED)
+            runs[:] = [None if is_imported else _runs_in(tables)]
+
         found = reader.read_selected(
-            Selection(MEMBERSHIP_TABLES, {"ExecutionProperty": names}, _COLUMNS, _COUNTED)
+            Selection(
+                MEMBERSHIP_TABLES,
+                {"ExecutionProperty": names},
+                _COLUMNS,
+                counted=_COUNTED,
+                texts=("ExecutionProperty",),
+            ),
+            meanwhile,
         )
-        if not any(_originals_in(found.tables, kind) for kind in _IMPORTED):
-            return found
-    return Selected(reader.read(), {})
+        if runs[0] is not None:
+            return found, runs[0]
+    return Selected(reader.read(), {}), None
 
 
 def describe(
@@ -145,7 +169,7 @@ def describe(
     location: str,
     flavor: str,
     findings: Iterable[Finding] | None = None,
-    counts: Mapping[str, TableCounts] = MappingProxyType({}),
+    counted: tuple[Mapping[str, TableCounts], RunCounts | None] = (MappingProxyType({}), None),
 ) -> StoreDescription:
     """Return the description of a store.
 
@@ -154,22 +178,24 @@ def describe(
         location: Where the store is.
         flavor: The flavor of the metadata store.
         findings: What is odd in it, if that was looked for.
-        counts: The counts of those tables of nodes and events that are not here.
+        counted: The counts of those tables of nodes and events that are not here, and those of
+            runs, where they are known.
     """
+    counts, runs = counted
     held = {f"{name}s": _counts(tables, kind, counts) for name, kind in KINDS.items()}
     held["events"] = counts.get("Event") or counts_of("Event", tables["Event"])
     times = [time for of_table in held.values() for time in (of_table.first, of_table.last)]
     known = [time for time in times if time is not None]
-    membership, platforms = _platforms(tables)
+    runs = runs or _runs_in(tables)
     codes = None if findings is None else collections.Counter(f.code for f in findings)
     return StoreDescription(
         location=location,
         flavor=flavor,
         schema_version=tables.schema_version,
         counts={name: _total(of_table) for name, of_table in held.items()},
-        platforms=platforms,
-        pipelines=len(membership.pipelines),
-        runs=len(membership.runs),
+        platforms=runs.platforms,
+        pipelines=runs.pipelines,
+        runs=runs.runs,
         first_time=moment(min(known, default=None)),
         last_time=moment(max(known, default=None)),
         types={f"{name}s": _types(held[f"{name}s"], tables, kind) for name, kind in KINDS.items()},
@@ -197,10 +223,16 @@ def _originals_in(tables: Tables, kind: NodeSchema) -> dict[int, imported.Origin
     return imported.originals_in(held)
 
 
-def _platforms(tables: Tables) -> tuple[RunMembership, dict[str, int]]:
+def _runs_in(tables: Tables) -> RunCounts:
+    with without_gc():
+        return _counted_runs(tables)  # what it is made from is freed before the collector comes
+
+
+def _counted_runs(tables: Tables) -> RunCounts:
     index = RunIndex(StoreImage(tables), dialects())
     names = membership_properties(dialects())
-    return index.membership, index.platforms(None if names is None else readers(index, names))
+    platforms = index.platforms(None if names is None else readers(index, names))
+    return RunCounts(len(index.membership.pipelines), len(index.membership.runs), platforms)
 
 
 def _types(counts: TableCounts, tables: Tables, kind: NodeSchema) -> tuple[TypeCount, ...]:

@@ -193,6 +193,8 @@ class Selection(NamedTuple):
     """For some tables the columns that are wanted beside the keys; the others may be null."""
     counted: Collection[str] = ()
     """Tables of nodes or events of which counts are wanted."""
+    texts: Collection[str] = ()
+    """Those tables of properties by name of which only texts are wanted."""
 
 
 class Selected(NamedTuple):
@@ -208,8 +210,16 @@ class Selected(NamedTuple):
 class Selector(Reader, Protocol):
     """A reader that reads less than whole tables."""
 
-    def read_selected(self, selection: Selection) -> Selected:
-        """Read a selection in one transaction."""
+    def read_selected(
+        self, selection: Selection, meanwhile: Callable[[Tables], object] | None = None
+    ) -> Selected:
+        """Read a selection in one transaction.
+
+        Args:
+            selection: What to read.
+            meanwhile: Is given the tables when they are there, perhaps while counting goes on; it
+                is called again where the store changed and is read again.
+        """
 
 
 @runtime_checkable

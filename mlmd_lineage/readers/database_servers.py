@@ -139,9 +139,14 @@ class ServerReader(Generic[C, S]):
         selection = Selection(wanted(tables))
         return self._answered(lambda session: session.read(selection)).tables
 
-    def read_selected(self, selection: Selection) -> Selected:
+    def read_selected(
+        self, selection: Selection, meanwhile: Callable[[Tables], object] | None = None
+    ) -> Selected:
         """Read a selection in one transaction; no writer waits for it."""
-        return self._answered(lambda session: session.read(selection))
+        found = self._answered(lambda session: session.read(selection))
+        if meanwhile is not None:
+            meanwhile(found.tables)
+        return found
 
     def ask(self, question: Callable[[S], T]) -> T:
         """Answer a question in one transaction."""

@@ -192,6 +192,51 @@ def longest(texts: pa.Array) -> int:
     return int(np.diff(starts).max(initial=0))
 
 
+def with_one_dictionary(tables: list[pa.Table]) -> list[pa.Table]:
+    """Return tables of one schema whose dictionary columns share one dictionary each.
+
+    Nobody else may use the tables: their numbers of texts are changed where they lie, where Arrow's
+    ``unify_dictionaries()`` makes new ones of all tables before it lets go of the old.
+    """
+    if not tables:
+        return []
+    places = [at for at, field in enumerate(tables[0].schema) if pa.types.is_dictionary(field.type)]
+    found: dict[int, dict[str, int]] = {at: {} for at in places}
+    for table in tables:
+        for at in places:
+            for chunk in table.column(at).chunks:
+                for text in chunk.dictionary.to_pylist():
+                    found[at].setdefault(text, len(found[at]))
+    kinds = {at: tables[0].schema.field(at).type for at in places}
+    texts = {at: from_values(list(known), kinds[at].value_type) for at, known in found.items()}
+    made = []
+    tables.reverse()
+    while tables:
+        table = tables.pop()
+        for at in places:
+            chunks = [_renumbered(c, found[at], texts[at]) for c in table.column(at).chunks]
+            table = table.set_column(at, table.field(at), pa.chunked_array(chunks, kinds[at]))
+        made.append(table)
+    return made
+
+
+def _renumbered(names: pa.Array, known: dict[str, int], texts: pa.Array) -> pa.Array:
+    """Return an array of a dictionary with another one that has all of its texts."""
+    own = names.dictionary.to_pylist()
+    numbers = [known[text] for text in own]
+    indices = names.indices
+    if numbers != list(range(len(numbers))):
+        new = np.array(numbers, dtype_of(indices.type))
+        data = indices.buffers()[1]
+        if data is not None and data.is_mutable and not indices.null_count:
+            held = np.frombuffer(data, new.dtype)[indices.offset : indices.offset + len(indices)]
+            held[:] = new[held]
+        else:
+            null = ~to_numpy(indices.is_valid()) if indices.null_count else None
+            indices = from_numpy(new[to_numpy(indices)], null)
+    return pa.DictionaryArray.from_arrays(indices, texts)
+
+
 def scalar(value: Any, kind: pa.DataType) -> pa.Scalar:
     """Return a plain value as ``pyarrow.compute`` takes it beside a column."""
     return from_values([value], kind)[0]

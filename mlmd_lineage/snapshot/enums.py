@@ -6,6 +6,7 @@ Stores keep the numbers; people are shown the names.
 from __future__ import annotations
 
 import enum
+import functools
 
 
 class TypeKind(enum.IntEnum):
@@ -76,6 +77,7 @@ PUBLISHED_OUTPUTS = (EventType.DECLARED_OUTPUT, EventType.OUTPUT)
 """The outputs that an execution made and published, not those of the platform or to come."""
 
 
+@functools.lru_cache(256)
 def name_of(kind: type[enum.IntEnum], number: int) -> str:
     """Return the name of a number, ``UNKNOWN(9)`` where MLMD has none for it.
 

@@ -258,6 +258,11 @@ class Tables:
             )
             raise errors.NotLoadedError(message) from None
 
+    def with_tables(self, tables: Mapping[str, pa.Table]) -> Tables:
+        """Return these tables and some more, which may take the place of some."""
+        state = self.schema_version, self.source, self.taken_at
+        return _remade(Tables, {**self._tables, **tables}, *state)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The tables that are there, in the order of ``SCHEMAS``."""

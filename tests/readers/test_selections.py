@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mlmd_lineage.snapshot.tables import Tables
+
 COUNTED = ("Artifact", "Execution", "Context", "Event")
 NAMES = ("component_id", "zenml-*", "checksum_md5", "span")
 
@@ -100,3 +102,44 @@ def test_a_damaged_table_is_read_whole_where_it_cannot_be_counted(
     assert counts.keys() == {"Event"}
     assert tables["Execution"].equals(reader.read(["Execution"])["Execution"])
     assert set(tables["ExecutionProperty"]["execution_id"].to_pylist()) == {3}
+
+
+def test_of_texts_those_of_some_names_are_found_by_their_index(reader: Selector):
+    whole = reader.read(["ExecutionProperty"])["ExecutionProperty"]
+    first, *_, last = sorted({row[1] for row in rows_of(whole) if row[5] is not None})
+    names = (first, f"{last[:4]}*", *NAMES)
+    selection = Selection(
+        ("ExecutionProperty",), {"ExecutionProperty": names}, texts=("ExecutionProperty",)
+    )
+    found = reader.read_selected(selection).tables["ExecutionProperty"]
+    expected = of_names(whole, names)
+    rows = {str(row) for row in rows_of(of_names(found, names))}
+    texts = [row for row in rows_of(expected) if row[5] is not None]
+    assert texts
+    assert {str(row) for row in texts} <= rows <= {str(row) for row in rows_of(expected)}
+
+
+def test_tables_are_given_before_the_counts(reader: Selector):
+    given: list[Tables] = []
+    selection = Selection(("Execution",), counted=("Artifact", "Execution"))
+    tables, counts = reader.read_selected(selection, given.append)
+    assert [one["Execution"] for one in given] == [tables["Execution"]]
+    assert counts.keys() == {"Artifact", "Execution"}
+
+
+@pytest.mark.parametrize("state", ["NULL", "0", "61", "77", "-2"])
+def test_states_that_mlmd_does_not_name_are_counted(
+    tmp_path: Path, shared_store: Callable[[str], Path], state: str
+):
+    path = tmp_path / "states.db"
+    path.write_bytes(shared_store("tfx_local.db").read_bytes())
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE Artifact SET state = {state} WHERE id % 2")  # noqa: S608
+        connection.execute("UPDATE Artifact SET type_id = 70000 WHERE id % 3 = 0")
+        connection.commit()
+    reader = reader_for(SQLiteMetadataStore(uri=str(path)))
+    assert isinstance(reader, Selector)
+    tables, counts = reader.read_selected(Selection((), counted=("Artifact",)))
+    expected = counts_of("Artifact", reader.read(["Artifact"])["Artifact"])
+    found = counts.get("Artifact") or counts_of("Artifact", tables["Artifact"])
+    assert sorted(found.groups, key=str) == sorted(expected.groups, key=str)

@@ -83,3 +83,20 @@ def test_a_snapshot_is_valid_and_the_same_in_an_archive(
     for name in snapshot.names:
         one, other = (canonical(name, held[name]) for held in (again, snapshot))
         assert one.equals(other), name
+
+
+def test_tables_with_dictionaries_of_their_own_share_one():
+    kind = pa.dictionary(pa.int32(), pa.string())
+    texts = [["b", "a", "b"], ["a", "c"], [None, "c", "b"], []]
+    columns = [pa.array(part, pa.string()).dictionary_encode() for part in texts]
+    tables = [
+        pa.table([pa.array(range(len(part)), pa.int64()), column], names=["id", "name"])
+        for part, column in zip(texts, columns, strict=True)
+    ]
+    assert tables[0].schema.field("name").type == kind
+    expected = pa.concat_tables(tables).unify_dictionaries().to_pydict()
+    found = pa.concat_tables(arrays.with_one_dictionary(tables))
+    assert not tables  # they were given away
+    assert found.to_pydict() == expected
+    assert len({tuple(c.dictionary.to_pylist()) for c in found["name"].chunks if len(c)}) == 1
+    found.validate(full=True)

@@ -43,8 +43,9 @@ class ContextSets:
         self.numbers: Array = np.zeros(len(executions), np.int64)
         if not len(executions) or not len(members):
             return
-        order = np.lexsort((contexts, members))
-        members, contexts = members[order], contexts[order]
+        if not _are_ordered(members, contexts):
+            order = np.lexsort((contexts, members))
+            members, contexts = members[order], contexts[order]
         starts = np.flatnonzero(np.append(True, np.diff(members) != 0))
         counts = np.diff(np.append(starts, len(members)))
         is_new = ~_same_as_before(contexts, starts, counts)
@@ -57,6 +58,13 @@ class ContextSets:
     @functools.cached_property
     def _by_execution(self) -> dict[int, int]:
         return dict(zip(self.executions.tolist(), self.numbers.tolist(), strict=True))
+
+    def numbers_of(self, executions: Array) -> Array:
+        """Return for each of some executions the place of its set, 0 for one without a row."""
+        if not len(self.executions):
+            return np.zeros(len(executions), np.int64)
+        at = self.executions.searchsorted(executions).clip(max=len(self.executions) - 1)
+        return np.where(self.executions[at] == executions, self.numbers[at], 0)
 
     def number_of(self, execution: int) -> int | None:
         """Return the place of an execution's set in ``contexts``; None for one without a row."""
@@ -82,6 +90,10 @@ class ExecutionRuns(Mapping[int, "list[str]"]):
             raise KeyError(execution)
         return self.of_set[number]
 
+    def of(self, execution: int, contexts: int) -> list[str]:
+        """Return the keys of an execution that has a row, given the number of its set."""
+        return self.of_execution.get(execution) or self.of_set[contexts]
+
     def __contains__(self, execution: object) -> bool:
         return isinstance(execution, int) and self._sets.number_of(execution) is not None
 
@@ -90,6 +102,12 @@ class ExecutionRuns(Mapping[int, "list[str]"]):
 
     def __len__(self) -> int:
         return len(self._sets.executions)
+
+
+def _are_ordered(members: Array, contexts: Array) -> bool:
+    """Tell whether pairs are in the order of the first column and then of the second."""
+    steps = np.diff(members)
+    return not (steps < 0).any() and not ((steps == 0) & (np.diff(contexts) < 0)).any()
 
 
 def _same_as_before(contexts: Array, starts: Array, counts: Array) -> Array:

@@ -5,7 +5,7 @@ That takes the contexts of executions and few of their properties.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,13 +61,15 @@ def readers(index: RunIndex, names: Collection[str]) -> dict[int, int]:
     table = image.tables["Execution"].select(["id", "type_id"])
     executions = table.filter(arrays.from_numpy(np.isin(arrays.to_numpy(table["id"]), first)))
     found = {}
+    sets = image.context_sets.numbers_of(arrays.to_numpy(executions["id"])).tolist()
+    none: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     with without_gc():
-        for number, type_id in rows_of(executions):
-            declared, custom = values.get(number) or ({}, {})
+        for (number, type_id), contexts in zip(rows_of(executions), sets, strict=True):
+            declared, custom = values.get(number) or none
             kind, base = image.type_of(type_id)
-            contexts = image.contexts_of(number)
+            of_set = image.contexts_of_set(contexts)
             execution = ExecutionFacts(
-                number, kind, base, None, None, 0, 0, declared, custom, contexts, ()
+                number, kind, base, None, None, 0, 0, declared, custom, of_set, ()
             )
-            found[number] = index.dialect_of(execution)
+            found[number] = index.dialect_of(execution, contexts)
     return found

@@ -199,11 +199,16 @@ class RunIndex:
         dialect = self._dialects[self.dialect_of(execution)]
         return dialect.step(execution, identity), dialect
 
-    def dialect_of(self, execution: ExecutionFacts) -> int:
-        """Return the number of the dialect that reads an execution."""
-        for number in self.membership.readers(execution.id):
-            if self._dialects[number].claims(execution):
-                return number
+    def dialect_of(self, execution: ExecutionFacts, contexts: int | None = None) -> int:
+        """Return the number of the dialect that reads an execution.
+
+        Args:
+            execution: The execution.
+            contexts: The number of its set of contexts, where that is known.
+        """
+        number = self.membership.reader_of(execution, contexts)
+        if number is not None:
+            return number
         message = f"No dialect claims execution/{execution.id}; 'plain' has to be the last."
         raise errors.ConfigurationError(message)
 

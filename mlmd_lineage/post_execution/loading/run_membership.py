@@ -18,7 +18,7 @@ from mlmd_lineage.post_execution.loading.context_sets import ExecutionRuns
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from mlmd_lineage.dialects.facts import ContextFacts
+    from mlmd_lineage.dialects.facts import ContextFacts, ExecutionFacts
     from mlmd_lineage.post_execution.loading.store_image import StoreImage
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -100,6 +100,11 @@ class RunMembership:
         self.runs_by_execution = ExecutionRuns(self._sets)
         self.platforms_without_runs: set[int] = set()
         self._readers: dict[int, list[int]] = {}
+        # Most dialects claim whatever they know.
+        self._claims = [
+            None if type(dialect).claims is Dialect.claims else dialect.claims
+            for dialect in dialects
+        ]
         numbers, first = np.unique(self._sets.numbers, return_index=True)
         identities: dict[int, tuple[RunIdentity, ...]] = {}
         for number in numbers.tolist():
@@ -128,9 +133,26 @@ class RunMembership:
             if entry.identity.run is not None and entry.identity.run.id in contexts:
                 yield key
 
-    def readers(self, execution: int) -> Iterator[int]:
-        """Yield the numbers of the dialects that know an execution's contexts, in their order."""
-        yield from self._readers_of_set(self._sets.number_of(execution) or 0)
+    def reader_of(self, execution: ExecutionFacts, contexts: int | None = None) -> int | None:
+        """Return the number of the first dialect that knows an execution's contexts and claims it.
+
+        Args:
+            execution: The execution.
+            contexts: The number of its set of contexts, where that is known.
+        """
+        if contexts is None:
+            contexts = self._sets.number_of(execution.id) or 0
+        known, claims = self._readers.setdefault(contexts, [0]), self._claims
+        for number in known:
+            test = claims[number]
+            if test is None or test(execution):
+                return number
+        for number in self._later_readers(contexts, known[-1]):
+            known.append(number)
+            test = claims[number]
+            if test is None or test(execution):
+                return number
+        return None
 
     def possible_readers(self) -> set[int]:
         """Return the numbers of the dialects of which one reads each execution.
@@ -168,10 +190,11 @@ class RunMembership:
     def age(self, key: str) -> tuple[int, int]:
         """Order runs from the oldest to the newest: by when they were made, then by their ids."""
         run = self.runs[key]
-        first = min(run.executions, default=0)
-        if run.identity.run is None or run.identity.run_property is not None:
-            return self._outlines[first][2], first
-        return run.identity.run.created, run.identity.run.id
+        context = run.identity.run
+        if context is not None and run.identity.run_property is None:
+            return context.created, context.id
+        first = run.executions[0] if run.executions else 0
+        return self._outlines[first][2], first
 
     def first_of(self, pipeline: PipelineEntry, but: Collection[str] = ()) -> tuple[int, int, int]:
         """Order pipelines by what was found first of them: an execution, or else a context.
@@ -240,14 +263,15 @@ class RunMembership:
     @staticmethod
     def _shared_contexts(identities: Iterable[tuple[RunIdentity, ...]]) -> set[int]:
         """Return the contexts that stand for runs of several pipelines."""
-        pipelines: dict[int, str] = {}
+        pipelines: dict[int, int | str] = {}
         shared = set()
         for found in identities:
             for identity in found:
-                if identity.run is not None:
-                    key = _pipeline_key(identity)
-                    if pipelines.setdefault(identity.run.id, key) != key:
-                        shared.add(identity.run.id)
+                run, pipeline = identity.run, identity.pipeline
+                if run is not None:
+                    key = identity.pipeline_name if pipeline is None else pipeline.id
+                    if pipelines.setdefault(run.id, key) != key:
+                        shared.add(run.id)
         return shared
 
     # Entries

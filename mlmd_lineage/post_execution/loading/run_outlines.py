@@ -111,30 +111,25 @@ class RunOutlines:
         Args:
             keys: Their keys; None for all.
         """
-        steps: dict[str, dict[int, StepOutline]] = {
-            key: {} for key in (self.keys() if keys is None else keys)
-        }
-        read_by: dict[str, set[int]] = {key: set() for key in steps}
-        first: dict[str, int] = {}
+        entries = self.membership.runs
+        parts = {key: _OutlinedRun(entries[key]) for key in (self.keys() if keys is None else keys)}
         wanted = None if keys is None else self._executions_of(keys)
+        runs_of, dialect_of = self.membership.runs_by_execution.of, self._index.dialect_of
         with without_gc():
-            for execution in self._facts(wanted):
-                number = self._index.dialect_of(execution)
-                for key in self.membership.runs_by_execution[execution.id]:
-                    if key in steps:
-                        identity = self.membership.runs[key].identity
-                        steps[key][execution.id] = self._dialects[number].outline(
-                            execution, identity
-                        )
-                        read_by[key].add(number)
-                        first.setdefault(key, number)
+            for execution, contexts in self._facts(wanted):
+                number = dialect_of(execution, contexts)
+                dialect = self._dialects[number]
+                for key in runs_of(execution.id, contexts):
+                    part = parts.get(key)
+                    if part is not None:
+                        part.readers[number] = None
+                        part.outlines[execution.id] = dialect.outline(execution, part.identity)
             found = {}
-            for key, outlines in steps.items():
-                entry = self.membership.runs[key]
-                dialect = self._dialects[first.get(key, entry.dialect)]
-                if len(read_by[key]) > 1 and _links(dialect):
+            for key, part in parts.items():
+                dialect = self._dialects[next(iter(part.readers), part.entry.dialect)]
+                if len(part.readers) > 1 and _links(dialect):
                     return None
-                run = _run(entry, outlines, dialect)
+                run = _run(part.entry, part.outlines, dialect)
                 if run is None:
                     return None
                 found[key] = run
@@ -144,9 +139,9 @@ class RunOutlines:
         """Return the key of the innermost run of some executions, and each one's name in it."""
         found = {}
         with without_gc():
-            for execution in self._facts(executions):
-                key = self.membership.runs_by_execution[execution.id][0]
-                dialect = self._dialects[self._index.dialect_of(execution)]
+            for execution, contexts in self._facts(executions):
+                key = self.membership.runs_by_execution.of(execution.id, contexts)[0]
+                dialect = self._dialects[self._index.dialect_of(execution, contexts)]
                 identity = self.membership.runs[key].identity
                 found[execution.id] = key, dialect.step_name(execution, identity)
         return found
@@ -165,8 +160,20 @@ class RunOutlines:
     def _executions_of(self, keys: Collection[str]) -> set[int]:
         return {number for key in keys for number in self.membership.runs[key].executions}
 
-    def _facts(self, executions: Collection[int] | None) -> Iterator[ExecutionFacts]:
+    def _facts(self, executions: Collection[int] | None) -> Iterator[tuple[ExecutionFacts, int]]:
         return outline_facts(self._tables, self._image, self._names, executions)
+
+
+class _OutlinedRun:
+    """What was found of a run: which dialects read its executions, and their outlines."""
+
+    __slots__ = ("entry", "identity", "outlines", "readers")
+
+    def __init__(self, entry: RunEntry) -> None:
+        self.entry = entry
+        self.identity = entry.identity
+        self.outlines: dict[int, StepOutline] = {}
+        self.readers: dict[int, None] = {}
 
 
 def _links(dialect: Dialect) -> bool:

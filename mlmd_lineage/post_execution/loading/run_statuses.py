@@ -59,17 +59,17 @@ def of_run(outlines: Outlines, dialect: Dialect | None, details: RunDetails) -> 
     top = [number for number, outline in outlines.items() if outline.parent_dag not in outlines]
     all_skipped = bool(top) and all(steps[number].status == "canceled" for number in top)
     status = derived_status(
-        (steps[number].status for number in _last_attempts(top, attempts)),
+        [steps[number].status for number in _last_attempts(top, attempts)],
         canceled_is_skipped=skip,
         nothing="completed" if all_skipped else details.status or "running",
     )
     if steps and details.own_status is not None:
         status = derived_status((status, details.own_status), canceled_is_skipped=False)
-    ended = _most(step.finished for step in steps.values())
+    ended = _most([step.finished for step in steps.values()])
     return RunStatuses(
         status=status,
         is_cached=_all_cached([steps[number] for number in top]),
-        started=_least(outline.started for outline in outlines.values()),
+        started=_least([outline.started for outline in outlines.values()]),
         finished=None if status == "running" else ended,
         steps=steps,
         attempts=attempts,
@@ -83,17 +83,17 @@ def _attempts(outlines: Outlines, *, repeats: bool) -> Attempts:
     Attempts at one step have the same name, group and iteration.
     """
     found = dict.fromkeys(outlines, _ONLY)
-    if not repeats:
+    names = {(outline.parent_dag, outline.name, outline.iteration) for outline in outlines.values()}
+    if not repeats or len(names) == len(found):
         return found
     same: dict[tuple[int | None, str, int | None], list[int]] = {}
     for number in sorted(outlines):
         outline = outlines[number]
         key = (outline.parent_dag, outline.name, outline.iteration)
         same.setdefault(key, []).append(number)
-    if len(same) < len(found):
-        for numbers in same.values():
-            for attempt, number in enumerate(numbers, 1):
-                found[number] = attempt, len(numbers)
+    for numbers in same.values():
+        for attempt, number in enumerate(numbers, 1):
+            found[number] = attempt, len(numbers)
     return found
 
 
@@ -114,6 +114,14 @@ def _outcomes(
     skip: bool,
 ) -> dict[int, StepEnd]:
     done: dict[int, StepEnd] = {}
+    if not children:
+        done = {
+            number: StepEnd(outline.status, outline.is_cached, outline.finished)
+            for number, outline in outlines.items()
+            if outline.status is not None
+        }
+        if len(done) == len(outlines):
+            return done
     order = reversed(_from_the_top(outlines, children)) if children else outlines
     for number in order:
         outline = outlines[number]
@@ -136,7 +144,7 @@ def _outcomes(
         )
         finished = outline.finished
         if outline.status is None and status != "running":
-            finished = _most(step.finished for step in inner) or outline.finished
+            finished = _most([step.finished for step in inner]) or outline.finished
         is_cached = outline.is_cached or (bool(inner) and _all_cached(inner))
         done[number] = StepEnd(status, is_cached, finished)
     return done
@@ -153,7 +161,11 @@ def _from_the_top(outlines: Outlines, children: Mapping[int, Sequence[int]]) -> 
 
 def _last_attempts(steps: Iterable[int], attempts: Attempts) -> list[int]:
     """Return the last attempt at each step."""
-    return [number for number in steps if attempts[number][0] == attempts[number][1]]
+    return [
+        number
+        for number in steps
+        if (attempt := attempts[number]) is _ONLY or attempt[0] == attempt[1]
+    ]
 
 
 def _all_cached(steps: Collection[StepEnd]) -> bool:
@@ -163,8 +175,8 @@ def _all_cached(steps: Collection[StepEnd]) -> bool:
 
 
 def _least(times: Iterable[int | None]) -> int | None:
-    return min((time for time in times if time is not None), default=None)
+    return min([time for time in times if time is not None], default=None)
 
 
 def _most(times: Iterable[int | None]) -> int | None:
-    return max((time for time in times if time is not None), default=None)
+    return max([time for time in times if time is not None], default=None)

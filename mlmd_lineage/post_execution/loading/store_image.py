@@ -152,20 +152,24 @@ class StoreImage:
         row = self._context_rows.get(number)
         if row is None or number in self._in_making:
             return None
-        self._in_making.add(number)  # MLMD allows no circle of parents; a damaged store may
-        above = [self.context(parent) for parent in self._context_parents.get(number, ())]
-        parents = tuple([parent for parent in above if parent is not None])
-        self._in_making.discard(number)
-        declared, custom = self._context_values.get(number) or ({}, {})
-        original = original_of(custom) if custom else None
-        found = ContextFacts(
-            id=number,
-            type=self.type_of(row[1])[0],
-            name=(row[2] if original is None else original.name) or "",
-            created=(original and original.created) or row[4] or 0,
-            properties={**custom, **declared},
-            parents=parents,
-        )
+        parents: tuple[ContextFacts, ...] = ()
+        parent_ids = self._context_parents.get(number)
+        if parent_ids:
+            self._in_making.add(number)  # MLMD allows no circle of parents; a damaged store may
+            above = [self.context(parent) for parent in parent_ids]
+            parents = tuple([parent for parent in above if parent is not None])
+            self._in_making.discard(number)
+        name, created = row[2], row[4]
+        properties: dict[str, Any] = {}
+        values = self._context_values.get(number)
+        if values is not None:
+            declared, custom = values
+            properties = {**custom, **declared}
+            original = original_of(custom) if custom else None
+            if original is not None:
+                name, created = original.name, original.created or created
+        kind = (self._types.get(row[1]) or self.type_of(row[1]))[0]
+        found = ContextFacts(number, kind, name or "", created or 0, properties, parents)
         self._contexts[number] = found
         return found
 
@@ -194,7 +198,8 @@ class StoreImage:
         """Return the contexts of a set, in order; those that have no row are left out."""
         contexts = self._sets.get(number)
         if contexts is None:
-            found = [self.context(each) for each in self.context_sets.contexts[number]]
+            known = self._contexts
+            found = [known.get(n) or self.context(n) for n in self.context_sets.contexts[number]]
             contexts = self._sets[number] = tuple([c for c in found if c is not None])
         return contexts
 

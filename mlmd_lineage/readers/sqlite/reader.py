@@ -53,13 +53,18 @@ class SQLiteReader:
         """
         return self.read_selected(Selection(wanted(tables))).tables
 
-    def read_selected(self, selection: Selection) -> Selected:
+    def read_selected(
+        self, selection: Selection, meanwhile: Callable[[Tables], object] | None = None
+    ) -> Selected:
         """Read a selection in one transaction; a writer waits as for whole tables."""
         with locks.taken(self._path, self._busy_timeout) as here:
             if here:
-                return session.read(self._path, self._busy_timeout, selection)
+                return session.read(self._path, self._busy_timeout, selection, meanwhile)
         every = wanted((*selection.tables, *selection.counted))
-        return Selected(SubprocessReader(self._path, self._busy_timeout).read(every), {})
+        found = Selected(SubprocessReader(self._path, self._busy_timeout).read(every), {})
+        if meanwhile is not None:
+            meanwhile(found.tables)
+        return found
 
     def ask(self, question: Callable[[Session], T]) -> T:
         """Answer a question in one transaction; it may be asked again if the store changed."""

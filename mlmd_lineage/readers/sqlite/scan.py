@@ -21,7 +21,13 @@ from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.base import Selected, Selection
 from mlmd_lineage.readers.database_schema import DatabaseSchema
 from mlmd_lineage.readers.sql_counts import counts_in
-from mlmd_lineage.readers.sqlite import arrow_connections, driver_errors, typed_values
+from mlmd_lineage.readers.sqlite import (
+    arrow_connections,
+    driver_errors,
+    row_conditions,
+    row_counts,
+    typed_values,
+)
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
 from mlmd_lineage.snapshot.finding_codes import FindingCode
@@ -51,7 +57,13 @@ _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
 
 
-def read(uri: str, path: Path, busy_timeout: float, selection: Selection) -> Selected:
+def read(
+    uri: str,
+    path: Path,
+    busy_timeout: float,
+    selection: Selection,
+    meanwhile: Callable[[Tables], object] | None = None,
+) -> Selected:
     """Read tables in one transaction from the file that a URI names.
 
     Args:
@@ -59,24 +71,42 @@ def read(uri: str, path: Path, busy_timeout: float, selection: Selection) -> Sel
         path: What to call it.
         busy_timeout: For how many seconds to wait for a lock that another process holds.
         selection: What to read.
+        meanwhile: Is given the tables while counting goes on.
     """
     names = wanted(selection.tables)
+    tables: Tables | None = None
     try:
         with contextlib.ExitStack() as stack:
             connections = arrow_connections.same_state(uri, busy_timeout, stack)
             layout = layout_of(connections[0].rows, str(path))
             parts = _parts(connections[0], layout, names, selection)
-            pieces, counts = _read_parts(connections, layout, parts, selection.counted)
+            with _reading(connections, layout, parts, selection.counted) as (pieces, counting):
+                if meanwhile is not None:
+                    tables = _tables(path, layout, names, pieces)
+                    meanwhile(tables)
+                counts = {name: found.result() for name, found in counting.items()}
             whole = [name for name in selection.counted if counts[name] is None]
             if whole:
                 more = _parts(connections[0], layout, whole, Selection(whole))
-                pieces |= _read_parts(connections, layout, more, ())[0]
-                names = (*names, *(name for name in whole if name not in names))
+                with _reading(connections, layout, more, ()) as (further, _):
+                    pieces |= further
     except (Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, errors.MLMDLineageError):
             raise
         raise driver_errors.explained(error, path) from None
-    tables = Tables(
+    if tables is None:
+        names = (*names, *(name for name in whole if name not in names))
+        tables = _tables(path, layout, names, pieces)
+    elif whole:
+        more_tables = _tables(path, layout, whole, pieces)
+        tables = tables.with_tables({name: more_tables[name] for name in whole})
+    return Selected(tables, {n: found for n, found in counts.items() if found is not None})
+
+
+def _tables(
+    path: Path, layout: DatabaseSchema, names: Sequence[str], pieces: dict[str, list[pa.Table]]
+) -> Tables:
+    return Tables(
         {
             # What the pieces alone hold is freed table by table.
             name: layout.noted(name, _assembled(name, pieces.pop(name, [])))
@@ -87,7 +117,6 @@ def read(uri: str, path: Path, busy_timeout: float, selection: Selection) -> Sel
         schema_version=layout.version,
         source=str(path),
     )
-    return Selected(tables, {n: found for n, found in counts.items() if found is not None})
 
 
 def columns_in(run: Run) -> Mapping[str, Sequence[str]]:
@@ -155,13 +184,15 @@ def _parts(
             continue
         columns = sql.chosen(name, layout.columns[name], selection.columns.get(name))
         table = layout.spelling[name]
-        bounds = None if layout.is_derived(name) else _row_bounds(connection, table)
+        bounds = None if layout.is_derived(name) else row_conditions.row_bounds(connection, table)
         if name in selection.properties and "name" in columns:
-            condition = _named(selection.properties[name])
-            if bounds is not None:
-                # The names alone are found in the index of the primary key.
-                inner = f"SELECT {bounds[0]} FROM {quoted(table)} WHERE {condition}"  # noqa: S608
-                condition = f"{bounds[0]} IN ({inner})"
+            condition = row_conditions.of_names(
+                connection,
+                table,
+                selection.properties[name],
+                bounds and bounds[0],
+                texts=name in selection.texts,
+            )
             parts.append(_Part(name, columns, condition, is_selected=True))
             continue
         if bounds is None:
@@ -176,50 +207,14 @@ def _parts(
     return sorted(parts, key=lambda part: not part.is_selected)
 
 
-def _named(names: Collection[str]) -> str:
-    """Return the condition that a property has one of some names.
-
-    Without a call of a function for each row. A name that is no text, as in a damaged store, fits:
-    bytes are greater than all texts (https://www.sqlite.org/datatype3.html#comparisons).
-    """
-    exact = ", ".join(sql.literal(name) for name in names if not name.endswith("*"))
-    conditions = ["name >= x''", *([f"name IN ({exact})"] if exact else ())]
-    for beginning in (name[:-1] for name in names if name.endswith("*")):
-        after = beginning[:-1] + chr(ord(beginning[-1]) + 1)
-        conditions.append(f"name >= {sql.literal(beginning)} AND name < {sql.literal(after)}")
-    return " OR ".join(conditions)
-
-
-def _row_bounds(connection: Connection, table: str) -> tuple[str, int, int] | None:
-    """Return the name of a table's row numbers, the least of them and the greatest.
-
-    None where there are no rows, or no numbers: a table WITHOUT ROWID, or one whose columns have
-    all three names (https://www.sqlite.org/rowidtable.html).
-    """
-    literal = table.replace("'", "''")
-    columns = connection.rows(f"SELECT lower(name) FROM pragma_table_info('{literal}')")  # noqa: S608
-    taken = {name for (name,) in columns}
-    number = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
-    if number is None:
-        return None
-    try:
-        # Each of the two is a look-up; asked for at once they would be a scan.
-        ((low,),) = connection.rows(f"SELECT MIN({number}) FROM {quoted(table)}")  # noqa: S608
-        ((high,),) = connection.rows(f"SELECT MAX({number}) FROM {quoted(table)}")  # noqa: S608
-    except Error as error:
-        if "no such column" not in str(error):
-            raise
-        return None
-    return None if low is None else (number, low, high)
-
-
-def _read_parts(
+@contextlib.contextmanager
+def _reading(
     connections: list[Connection],
     layout: DatabaseSchema,
     parts: list[_Part],
     counted: Collection[str],
-) -> tuple[dict[str, list[pa.Table]], dict[str, TableCounts | None]]:
-    """Return the pieces of each table, and the counts of some; None where there are none."""
+) -> Iterator[tuple[dict[str, list[pa.Table]], dict[str, Future[TableCounts | None]]]]:
+    """Give the pieces of each table, while counts of some are still being made."""
     free = list(connections)
 
     def with_connection(ask: Callable[[Connection], T]) -> T:
@@ -236,12 +231,12 @@ def _read_parts(
         def begun(ask: Callable[[Connection], T]) -> Future[T]:
             return pool.submit(contextvars.copy_context().run, with_connection, ask)
 
-        counts = {name: begun(functools.partial(_counts, layout, name)) for name in counted}
         running = [begun(functools.partial(_piece, layout, part)) for part in parts]
+        counts = {name: begun(functools.partial(_counts, layout, name)) for name in counted}
         try:
             for part, pieces in zip(parts, running, strict=True):
                 tables.setdefault(part.table, []).extend(pieces.result())
-            return tables, {name: found.result() for name, found in counts.items()}
+            yield tables, counts
         except BaseException:
             limit.cancel()
             pool.shutdown(cancel_futures=True)
@@ -251,8 +246,17 @@ def _read_parts(
 def _counts(layout: DatabaseSchema, name: str, connection: Connection) -> TableCounts | None:
     """Return how many rows a table has; None where some values are of other types."""
     deadline.check()
+
+    def grouped(source: str, columns: Sequence[str]) -> list[tuple[int, int | None, int]]:
+        groups = row_counts.grouped(connection, f"{source} NOT INDEXED", columns)
+        if groups is None:
+            raise _WidenedError
+        return groups
+
     try:
-        found = counts_in(connection.rows, layout, name, quoted, " NOT INDEXED")
+        found = counts_in(connection.rows, layout, name, quoted, grouped)
+    except _WidenedError:
+        return None
     except (Error, OSError, pa.ArrowException) as error:
         if "mismatch" not in str(error).lower():
             raise
@@ -372,4 +376,4 @@ def _batches(
 def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
     if not parts:
         return arrays.empty_table(SCHEMAS[name])
-    return table_building.ordered(name, notes.joined(parts).unify_dictionaries())
+    return table_building.ordered(name, notes.joined(arrays.with_one_dictionary(parts)))

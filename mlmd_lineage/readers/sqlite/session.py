@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.readers.base import Selected, Selection
     from mlmd_lineage.readers.database_schema import DatabaseSchema
+    from mlmd_lineage.snapshot.tables import Tables
 
 T = TypeVar("T")
 
@@ -42,10 +43,15 @@ _layouts: dict[Path, _Known] = {}
 """The layouts of the files that were read last."""
 
 
-def read(path: Path, busy_timeout: float, selection: Selection) -> Selected:
-    """Read a selection in one transaction."""
+def read(
+    path: Path,
+    busy_timeout: float,
+    selection: Selection,
+    meanwhile: Callable[[Tables], object] | None = None,
+) -> Selected:
+    """Read a selection in one transaction; see ``Selector.read_selected``."""
     return files.with_unchanged_file(
-        path, busy_timeout, lambda uri: scan.read(uri, path, busy_timeout, selection)
+        path, busy_timeout, lambda uri: scan.read(uri, path, busy_timeout, selection, meanwhile)
     )
 
 
