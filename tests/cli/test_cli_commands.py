@@ -322,7 +322,9 @@ def test_a_snapshot_answers_as_its_store(tmp_path: Path):
     assert "is not an empty folder" in refused("snapshot", STORE, folder)
     assert run("snapshot", STORE, folder, "--update").stdout.startswith("Nothing changed since")
     [generation] = json.loads(run("generations", folder, "--format", "json").stdout)
+    assert list(generation) == ["generation", "taken_at"]
     assert generation["generation"] == 1
+    assert run("generations", folder).stdout.startswith("generation\ttaken_at\n1\t")
     assert json.loads(run("generations", STORE, "--format", "json").stdout) == []
     again = str(tmp_path / "again")
     said = run("snapshot", folder, again, "--as-of", generation["taken_at"]).stdout

@@ -89,6 +89,7 @@ def test_changes_are_rows(store: Path):
     sqlite_stores.change(store, "UPDATE Execution SET last_known_state = 4 WHERE id = 41")
     [row] = csv.DictReader(io.StringIO(run("changes", store, DEMO, "-f", "csv", code=3)))
     assert (row["kind"], row["record"]) == ("changed", "execution/41")
+    assert list(row) == ["kind", "record", "field", "old", "new"]
     assert json.loads(run("changes", DEMO, DEMO, "-f", "json")) == []
 
 
