@@ -12,7 +12,12 @@ from mlmd_lineage.cli.common import output
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.frames import CSV_SAFE_HELP, write_count, write_plain
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOptions
+from mlmd_lineage.cli.common.options import (
+    NODE_HELP,
+    NodeArgument,
+    QuestionOptions,
+    ReadArtifactsOption,
+)
 from mlmd_lineage.cli.common.output import Format
 from mlmd_lineage.cli.common.pictures import drawing, picture_format
 from mlmd_lineage.cli.common.tables import TableColumn, fitting_widths, print_table
@@ -86,13 +91,14 @@ def _compare(  # noqa: PLR0913 - the options of one question
     only_changes: Annotated[
         bool, typer.Option("--only-changes", help="Only what differs between the runs.")
     ] = False,
+    read_artifacts: ReadArtifactsOption = False,
     options: AnswerOptions,
 ) -> None:
     """Show the runs of a pipeline beside each other: parameters, metrics, inputs."""
     store = target.open()
     with progress(f"Reading {store.location}"):
         compared = store.get_pipeline(pipeline).compare_runs(
-            last=last, runs=run or None, only_changes=only_changes
+            last=last, runs=run or None, only_changes=only_changes, read_artifacts=read_artifacts
         )
         frame = _with_seconds(compared.to_pandas())
     if options.format_ is Format.json:
@@ -103,6 +109,10 @@ def _compare(  # noqa: PLR0913 - the options of one question
         _print_comparison(frame)
     else:
         write_plain(frame)
+    if compared.unread:
+        number, first = len(compared.unread), next(iter(compared.unread.values()))
+        what = "1 artifact" if number == 1 else f"{number:,} artifacts"
+        output.write(f"{what} could not be read. {first}", error=True)
 
 
 def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:

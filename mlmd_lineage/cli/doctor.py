@@ -48,7 +48,8 @@ def _doctor(
     from mlmd_lineage.recording.clock import iso
     from mlmd_lineage.recording.liveness import dead_runs
 
-    with target.open().record_access() as access:
+    store = target.open()
+    with store.record_access() as access:
         found = dead_runs.find(access, after=after)
         rows = [
             {
@@ -63,8 +64,13 @@ def _doctor(
         if not found:
             if format_ is DescriptionFormat.json:
                 output.write_json([])
-            else:
+            elif dead_runs.holds_recorded_runs(access):
                 output.write("All recorded runs have ended, or give signs of life.")
+            else:
+                output.write(
+                    f"{store.location} holds no run that this library recorded. Of those of other "
+                    "platforms, 'mlmd-lineage audit' tells which have not ended."
+                )
             return
         print_rows(rows, format_, "x")
         with deadline.ignored():  # it is the answer that --timeout limits, not who is asked

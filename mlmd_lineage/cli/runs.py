@@ -10,7 +10,7 @@ import typer
 from mlmd_lineage.cli.common.command import Command, examples, progress
 from mlmd_lineage.cli.common.frames import TableOptions, print_frame
 from mlmd_lineage.cli.common.option_groups import with_groups
-from mlmd_lineage.cli.common.options import QuestionOptions
+from mlmd_lineage.cli.common.options import QuestionOptions, ReadArtifactsOption
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -157,12 +157,14 @@ def _metrics(
     target: QuestionOptions,
     run: RunOption = None,
     pipeline: PipelineOption = None,
+    read_artifacts: ReadArtifactsOption = False,
     options: TableOptions,
 ) -> None:
     """List the scalar metrics of all steps, one row a metric."""
     store = target.open()
     with progress(f"Reading {store.location}"):
-        frame = _of(store.frames.metrics(), _keys(store, run, pipeline))
+        found = store.frames.metrics(read_artifacts=read_artifacts)
+        frame = _of(found, _keys(store, run, pipeline))
     _print("metrics", frame.set_index("execution_id"), options)
 
 

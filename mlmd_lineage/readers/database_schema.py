@@ -195,6 +195,8 @@ def _check_columns(
             f"{source} is not an MLMD store: it lacks MLMD's tables (it holds {held}). "
             "Nothing was changed. Check that it is the right database."
         )
+        if not found:
+            message += " 'mlmd-lineage init' makes a new store in an empty one."
         raise errors.NotAMetadataStoreError(message)
     for table, has in columns.items():
         lacking = [c for c in SCHEMAS[table].names if c in TIES and c not in has]

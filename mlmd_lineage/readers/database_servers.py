@@ -25,6 +25,8 @@ COLUMNS_SECONDS = 10
 """For how long a reader that keeps its connections believes that no table was altered."""
 LOCK_SECONDS = 30
 """How long to wait for a table that someone alters."""
+NO_CREDENTIALS = "No password was given: set MLMD_LINEAGE_PASSWORD, or register the store with one"
+"""What to do where a server asks for a password and there is none."""
 
 
 class LostConnectionError(errors.ReadError):

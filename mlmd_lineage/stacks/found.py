@@ -77,7 +77,9 @@ def named(found: dict[str, FoundT], text: str, words: str, seen_from: Layer | No
         what = f"{words} {name!r}"
         raise ambiguous(what, name)
     if not fitting:
-        near = errors.did_you_mean(text, found) or f" There are {', '.join(found)}."
+        names = ", ".join(map(repr, found))
+        all_of_them = f" There {'is' if len(found) == 1 else 'are'} {names}."
+        near = errors.did_you_mean(text, found) or all_of_them
         message = f"No {words} {text!r} is registered.{near}"
         raise errors.NotFoundError(message)
     return fitting[0]

@@ -270,16 +270,21 @@ def _explained(
 def problems_of(fields: Collection[str], error: pydantic.ValidationError) -> str:
     """Turn pydantic's report into sentences that hold no value, as any value may be a secret."""
     problems = []
+    missing: list[str] = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             near = errors.did_you_mean(field, fields)
             problems.append(f"{field!r} is not a field of it (it has {', '.join(fields)}).{near}")
         elif problem["type"] == "missing":
-            problems.append(f"the field {field!r} is required.")
+            missing.append(repr(field))
         else:
             message = problem["msg"].removeprefix("Value error, ")
             problems.append(f"{field}: {message}" if field else message)
+    if len(missing) == 1:
+        problems.append(f"the field {missing[0]} is required.")
+    elif missing:
+        problems.append(f"the fields {', '.join(missing[:-1])} and {missing[-1]} are required.")
     return " ".join(problems)
 
 

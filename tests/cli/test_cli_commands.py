@@ -303,6 +303,12 @@ def test_a_description_lists_findings_with_examples(tmp_path: Path):
     assert " more\n" in printed
 
 
+def test_an_option_that_is_a_format_is_told_as_one():
+    assert "--format json" in refused("upstream", STORE, "43", "--json", code=2)
+    assert "--format csv" in refused("runs", STORE, "--csv", code=2)
+    assert "--format" not in refused("describe", STORE, "--csv", code=2)
+
+
 def test_a_snapshot_answers_as_its_store(tmp_path: Path):
     folder = str(tmp_path / "archive")
     assert run("snapshot", STORE, folder).stdout.startswith("Saved 47 artifacts, 57 executions")
@@ -316,7 +322,9 @@ def test_a_snapshot_answers_as_its_store(tmp_path: Path):
     assert "is not an empty folder" in refused("snapshot", STORE, folder)
     assert run("snapshot", STORE, folder, "--update").stdout.startswith("Nothing changed since")
     [generation] = json.loads(run("generations", folder, "--format", "json").stdout)
+    assert list(generation) == ["generation", "taken_at"]
     assert generation["generation"] == 1
+    assert run("generations", folder).stdout.startswith("generation\ttaken_at\n1\t")
     assert json.loads(run("generations", STORE, "--format", "json").stdout) == []
     again = str(tmp_path / "again")
     said = run("snapshot", folder, again, "--as-of", generation["taken_at"]).stdout

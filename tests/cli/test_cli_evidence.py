@@ -89,6 +89,7 @@ def test_changes_are_rows(store: Path):
     sqlite_stores.change(store, "UPDATE Execution SET last_known_state = 4 WHERE id = 41")
     [row] = csv.DictReader(io.StringIO(run("changes", store, DEMO, "-f", "csv", code=3)))
     assert (row["kind"], row["record"]) == ("changed", "execution/41")
+    assert list(row) == ["kind", "record", "field", "old", "new"]
     assert json.loads(run("changes", DEMO, DEMO, "-f", "json")) == []
 
 
@@ -109,7 +110,8 @@ def test_every_format_is_written(to: str, begins: str, tmp_path: Path):
     said = run("export", DEMO, "artifact/33", "--to", to)
     assert said.startswith(begins)
     path = tmp_path / "export"
-    run("export", DEMO, "artifact/33", "--to", to, "--output", path)
+    done = terminal.invoke("export", str(DEMO), "artifact/33", "--to", to, "--output", str(path))
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"Wrote {path}.\n")
     assert path.read_text(encoding="utf-8").rstrip("\n") == said.rstrip("\n")
     assert "cannot be written" in run("export", DEMO, "33", "--to", to, "-o", path, code=1)
 

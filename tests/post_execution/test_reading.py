@@ -27,6 +27,7 @@ from mlmd_lineage.post_execution.materializers import register_materializer
 from mlmd_lineage.testing import InMemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mlmd_lineage.post_execution.views import ArtifactView
@@ -363,8 +364,25 @@ def test_single_numbers_are_metrics_where_they_are_asked_for(tmp_path: Path):
     read = made.frames.metrics(read_artifacts=True)
     assert read["name"].tolist() == ["accuracy"] * 3
     assert read["value"].fillna(-1).tolist() == [0.5, 0.75, -1]
-    compared = made.get_pipeline("p").compare_runs(read_artifacts=True).to_pandas()
+    comparison = made.get_pipeline("p").compare_runs(read_artifacts=True)
+    compared = comparison.to_pandas()
     assert compared["metrics.evaluator.accuracy"].fillna(-1).tolist() == [0.5, 0.75, -1]
+    [(key, reason)] = comparison.unread.items()
+    assert key == "artifact/3"
+    assert "artifact/3 (DataArtifact)" in reason
+    assert "<p>artifact/3 could not be read</p>" in comparison._repr_html_()
+    assert made.get_pipeline("p").compare_runs().unread == {}
+
+
+def test_a_plot_without_metrics_says_where_they_are(shared_store: Callable[[str], Path]):
+    pipeline = ml.connect(shared_store("zenml_0132.db")).get_pipeline("iris_training")
+    with pytest.raises(errors.ConfigurationError, match=r"read_artifacts=True\) reads them"):
+        pipeline.compare_runs().plot()
+    moved = pipeline.compare_runs(read_artifacts=True)
+    assert len(moved.unread) > 1
+    assert moved.metrics.empty
+    with pytest.raises(errors.ConfigurationError, match=r"could not be read .*nothing at its URI"):
+        moved.plot()
 
 
 def test_folders(tmp_path: Path):

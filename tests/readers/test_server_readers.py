@@ -318,7 +318,7 @@ def test_an_unknown_user_is_an_error(store: Database):
 
 def test_no_password_is_an_error(store: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("MLMD_LINEAGE_PASSWORD", raising=False)
-    with pytest.raises(errors.AuthenticationError, match="No password was given"):
+    with pytest.raises(errors.AuthenticationError, match="set MLMD_LINEAGE_PASSWORD"):
         store.reader(password=None).read()
 
 

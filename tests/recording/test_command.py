@@ -178,6 +178,7 @@ def test_the_doctor_asks_and_records_that_the_dead_have_failed(store: ml.Store):
         "run.step('s').start()\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
+    assert "holds no run that this library recorded" in terminal.invoke("doctor", "store.db").stdout
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([PYTHON, "-c", code], env=env, check=False).returncode == -9
     with store.record("p", "alive") as run, run.step("s"):

@@ -100,7 +100,7 @@ def test_what_is_nearer_counts_more(registry: Registry, monkeypatch: pytest.Monk
         ({"orchestrator": 5}, "this is of type int"),
         ({"metadata_store": "{"}, "JSON of the metadata store cannot be read"),
         ({"metadata_store": {"flavor": "mysq"}}, "Did you mean 'mysql'"),
-        ({"metadata_store": {"flavor": "mysql"}}, "'host' is required"),
+        ({"metadata_store": {"flavor": "mysql"}}, "'host', 'database' and 'username' are required"),
         ({"orchestrator": {"flavor": "kubernetes"}}, "breaks the rule 'local-files'"),
         ({"artifact_store": "s3://b"}, "given as themselves, by name, or as a mapping"),
     ],

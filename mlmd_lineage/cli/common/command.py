@@ -172,7 +172,20 @@ def _clean_usage_errors() -> Iterator[None]:
         if isinstance(message, str):
             clean = without_passwords(message.replace("Value error, ", ""))
             error.__dict__["message"] = printable_lines(clean)
+        _suggest_format(error)
         raise
+
+
+def _suggest_format(error: Exception) -> None:
+    """Have the error of an unknown option such as --json suggest --format json."""
+    name, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if name is None or context is None:
+        return
+    for parameter in context.command.params:
+        if "--format" in parameter.opts:
+            shown, _ = parameter.get_help_record(context)  # --format <table|json>
+            if name.removeprefix("--") in re.findall(r"\w+", shown.partition("--format")[2]):
+                error.__dict__["possibilities"] = [f"--format {name.removeprefix('--')}"]
 
 
 @contextlib.contextmanager

@@ -115,7 +115,7 @@ def write_plain(frame: pd.DataFrame) -> None:
 
 def plain_lines(frame: pd.DataFrame) -> list[str]:
     """Return a frame as lines of columns between tabs, under their names, nothing cut."""
-    flat = frame.reset_index()
+    flat = output.with_key(frame)
     lines = ["\t".join(printable(str(name)) for name in flat.columns)]
     columns = [[plain_value(value) for value in flat[name]] for name in flat.columns]
     lines += ["\t".join(row) for row in zip(*columns, strict=True)]
@@ -133,7 +133,8 @@ def print_on_terminal(frame: pd.DataFrame, of: str = "", *, all_columns: bool = 
     from mlmd_lineage.snapshot.type_names import short_types
 
     short = short_types(frame["type"].dropna()) if "type" in frame else {}
-    columns = [TableColumn(str(frame.index.name), [plain_value(key) for key in frame.index])]
+    keys = [plain_value(key) for key in frame.index]
+    columns = [TableColumn(str(frame.index.name), keys)] if frame.index.name is not None else []
     for name in map(str, frame.columns):
         if not all_columns and (name in _NOT_SHOWN or frame[name].isna().all()):
             continue

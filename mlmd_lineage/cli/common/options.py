@@ -20,6 +20,13 @@ STORE_HELP = (
 )
 NODE_HELP = "artifact/5, execution/3, 5 (an artifact), a URI, a name, Type:name, or a run's name."
 NodeArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NODE", help=NODE_HELP)]
+ReadArtifactsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--read-artifacts",
+        help="Read the artifacts that are a single number each, as ZenML and TFX keep metrics.",
+    ),
+]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,6 +116,11 @@ def write_json_rows(rows: Iterable[Any]) -> None:
     write_json_text("[\n " + ",\n ".join(lines) + "\n]" if lines else "[]")
 
 
+def with_key(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its index as the first column; an index without a name says nothing."""
+    return frame.reset_index(drop=frame.index.name is None)
+
+
 def write_csv(frame: pd.DataFrame, *, safe: bool = False) -> None:
     """Write a frame as CSV; the arguments are those of ``csv_text()``."""
     write_data(csv_text(frame, safe=safe))
@@ -128,7 +133,7 @@ def csv_text(frame: pd.DataFrame, *, safe: bool = False) -> str:
         frame: The frame.
         safe: Put an apostrophe before text that a spreadsheet would take for a formula.
     """
-    flat = frame.reset_index()
+    flat = with_key(frame)
     columns = [[_csv_value(value, safe=safe) for value in flat[name]] for name in flat.columns]
     headings = [_csv_value(str(name), safe=safe) for name in flat.columns]
     written = io.StringIO()
@@ -163,7 +168,7 @@ def _csv_value(value: Any, *, safe: bool) -> Any:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows as JSON has them, the index first."""
-    flat = frame.reset_index()
+    flat = with_key(frame)
     columns: Sequence[list[Any]] = [
         [json_value(value) for value in flat[name]] for name in flat.columns
     ]

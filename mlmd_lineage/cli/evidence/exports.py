@@ -101,6 +101,7 @@ def _export(  # noqa: PLR0913 - the options of one command
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise errors.ConfigurationError(message) from None
+    output.write(f"Wrote {path}.", error=True)
 
 
 def _text(trace: Trace, source: str, to: ExportFormat, version: str) -> str:

@@ -129,7 +129,8 @@ class LineageDiff:
 
     def __repr__(self) -> str:
         first = ", ".join(pair.role for pair in self.first) or "none"
-        return f"<LineageDiff {self.a} {self.b}: {len(self)} differences, first: {first}>"
+        number = "1 difference" if len(self) == 1 else f"{len(self)} differences"
+        return f"<LineageDiff {self.a} {self.b}: {number}, first: {first}>"
 
     def _repr_html_(self) -> str:
         table = self._frame.drop(columns="kind").to_html(index=False, na_rep="")

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mlmd_lineage import errors
+from mlmd_lineage.lineage.render.labels import shortened
 from mlmd_lineage.post_execution.base_view import elapsed, moment
 from mlmd_lineage.post_execution.compare.run_values import (
     RunColumns,
     columns_of_run,
     columns_of_steps,
 )
+from mlmd_lineage.post_execution.step_metrics import is_scalar
 from mlmd_lineage.snapshot.columns import TEXT
 from mlmd_lineage.snapshot.json_values import is_missing, json_value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Sequence
+    from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.post_execution.loading.run_index import RunIndex
 
 _INPUTS = "inputs."
+_LONGEST_SHOWN = 80  # letters of a value in a notebook's table
 
 
 class RunComparison:
@@ -120,6 +124,20 @@ class RunComparison:
         return tuple(row.key for row in self._rows)
 
     @property
+    def unread(self) -> dict[str, str]:
+        """The artifacts that ``read_artifacts`` asks for and that could not be read, and why.
+
+        >>> pipeline.compare_runs(read_artifacts=True).unread
+        {'artifact/8': 'artifact/8 (DataArtifact) at /srv/... cannot be read: ...'}
+
+        Their metrics are NA; a metric that could be read of no run has no column.
+        """
+        found: dict[str, str] = {}
+        for row in self._rows:
+            found |= row.unread
+        return found
+
+    @property
     def metrics(self) -> pd.DataFrame:
         """The columns of ``frame`` that are metrics, under their names without ``metrics.``."""
         found = self._frame.filter(regex=r"^metrics\.")
@@ -158,13 +176,25 @@ class RunComparison:
         if not drawn:
             numbers = [name for name in map(str, whole) if _is_numeric(whole[name])]
             message = (
-                "The runs have no metrics in the store; name columns of numbers to draw, such as "
-                f"{', '.join(map(repr, numbers[:3])) or 'none here'}."
+                f"The runs have no metrics in the store{self._where_metrics_are()}; name columns "
+                f"of numbers to draw, such as {', '.join(map(repr, numbers[:3])) or 'none here'}."
             )
             raise errors.ConfigurationError(message)
         from mlmd_lineage.post_execution.compare.metric_panels import draw
 
         return draw(self.pipeline, whole, drawn, figure)
+
+    def _where_metrics_are(self) -> str:
+        """Return what to say of metrics that are artifacts; nothing where there are none."""
+        if self.unread:
+            reason = next(iter(self.unread.values())).removesuffix(".")
+            return f", and {_unread(self.unread)} ({reason})"
+        index = self._run_index
+        steps = (step.record for key in self._keys for step in index.run(key).steps.values())
+        outputs = ((step, n) for step in steps for some in step.outputs.values() for n in some)
+        if any(is_scalar(index, number, step.dialect) for step, number in outputs):
+            return ", but artifacts that are numbers: compare_runs(read_artifacts=True) reads them"
+        return ""
 
     def to_json(self) -> str:
         """Return the runs as JSON: an array of objects, missing values null."""
@@ -180,7 +210,20 @@ class RunComparison:
         return f"<RunComparison of {self.pipeline!r}: {len(self)} runs>"
 
     def _repr_html_(self) -> str:
-        return str(self._frame.to_html(na_rep=""))
+        shown = self._frame.map(_short)
+        note = f"<p>{html.escape(_unread(self.unread))}</p>" if self.unread else ""
+        return f"{shown.to_html(na_rep='')}{note}"
+
+
+def _short(value: Any) -> Any:
+    return shortened(value, _LONGEST_SHOWN) if isinstance(value, str) else value
+
+
+def _unread(unread: Mapping[str, str]) -> str:
+    """Return that artifacts could not be read, for a sentence."""
+    named = ", ".join(list(unread)[:3])
+    more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
+    return f"{named}{more} could not be read"
 
 
 def _in_order(lists: Sequence[list[str]]) -> list[str]:

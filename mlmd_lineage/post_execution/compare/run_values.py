@@ -55,6 +55,7 @@ class RunColumns:
         found: The values.
         from_outside: The names of the inputs that no step of the run made.
         steps: The paths of its steps.
+        unread: The keys of the artifacts that should have been read and could not be, and why.
         paths: For each value the path of its step.
     """
 
@@ -71,6 +72,7 @@ class RunColumns:
         self.found: dict[str, Any] = {}
         self.from_outside: set[str] = set()
         self.paths: dict[str, str] = {}
+        self.unread: dict[str, str] = {}
         self.steps = frozenset([*steps, ""])
         made = self._made_in(steps.values())
         for path, step in steps.items():
@@ -89,7 +91,8 @@ class RunColumns:
             yield from self._parameters(path, step)
         if record.is_dag:
             return
-        for name, value in metrics_of(self._run_index, record, read_artifacts=self._read).items():
+        metrics = metrics_of(self._run_index, record, read_artifacts=self._read, unread=self.unread)
+        for name, value in metrics.items():
             yield f"metrics.{path}.{name}", value
         for key, artifacts in record.inputs.items():
             column = f"inputs.{path}.{key}"

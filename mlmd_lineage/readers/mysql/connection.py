@@ -20,6 +20,7 @@ from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.answer_size import ROW, AnswerSize
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
+    NO_CREDENTIALS,
     LostConnectionError,
 )
 
@@ -350,7 +351,7 @@ def explained(error: Exception, store: MySQLMetadataStore) -> errors.StoreError:
     where, said = store.location(), _reason(error)
     for numbers, ours, sentence in _MEANINGS:
         if error.args and error.args[0] in numbers:
-            hint = "Check both" if store.password else "No password was given; set one"
+            hint = "Check both" if store.password else NO_CREDENTIALS
             return ours(f"{where} {sentence.format(user=store.username, said=said, hint=hint)}")
     return errors.ReadError(f"Reading {where} failed: {said}.")
 

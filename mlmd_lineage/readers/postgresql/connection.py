@@ -18,6 +18,7 @@ from adbc_driver_postgresql import dbapi
 from mlmd_lineage import deadline, errors
 from mlmd_lineage.readers.database_servers import (
     LOCK_SECONDS,
+    NO_CREDENTIALS,
     LostConnectionError,
     stalled,
 )
@@ -301,7 +302,7 @@ def _refused(error: Error, store: PostgreSQLMetadataStore) -> errors.StoreError:
     rest = sentence.format(
         user=store.username,
         said=_said(text, store),
-        hint="Check both" if store.password else "No password was given; set one",
+        hint="Check both" if store.password else NO_CREDENTIALS,
         timeout=store.connect_timeout,
     )
     return ours(f"{store.location()} {rest}")

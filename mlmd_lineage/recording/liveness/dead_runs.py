@@ -71,6 +71,22 @@ def find(access: StoreAccess, *, after: float | None = None) -> list[DeadNode]:
     return access.ask(lambda session: _find(session, is_dead))
 
 
+def holds_recorded_runs(access: StoreAccess) -> bool:
+    """Return whether any run of a store was recorded by this library.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+
+    def look(session: Session) -> bool:
+        run_types = type_ids(session, TypeKind.CONTEXT_TYPE, names.RUN)
+        runs = [row["id"] for row in rows(session, "Context", {"type_id": run_types})]
+        held = custom_properties(session, "context", runs)
+        return any(names.FORMAT in properties for properties in held.values())
+
+    return access.ask(look)
+
+
 def find_process(access: StoreAccess, run: int, host: str, pid: int) -> list[DeadNode]:
     """Return what one process has begun to record in a run, and not ended; it is known to be gone.
 
