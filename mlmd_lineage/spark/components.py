@@ -70,6 +70,33 @@ def components(edges: DataFrame, *, most_links: int = MOST_LINKS) -> DataFrame:
     return kept(found.select("node", f.coalesce("component", "label").alias("component")))
 
 
+def joined(found: DataFrame, edges: DataFrame) -> DataFrame:
+    """Return the components that some more edges make of those that are known.
+
+    Args:
+        found: Columns ``node`` and ``component``, as ``components()`` returns them.
+        edges: Columns ``u`` and ``v``, far fewer.
+
+    Raises:
+        StoreError: As ``components()`` does.
+    """
+    from pyspark.sql import functions as f
+
+    edges = kept(edges)
+    if edges.isEmpty():
+        return found
+    for end in ("u", "v"):
+        known = found.select(f.col("node").alias(end), f.col("component").alias("known"))
+        named = f.coalesce("known", end).alias(end)
+        edges = edges.join(known, end, "left").select(*(named if c == end else c for c in "uv"))
+    tied = components(edges).withColumnRenamed("component", "tied")
+    known = found.select("node", f.col("component").alias("label"))
+    # What had no edge before is a component of its own until now.
+    new = tied.select("node", f.col("node").alias("label")).join(known, "node", "left_anti")
+    each = known.union(new).join(tied.withColumnRenamed("node", "label"), "label", "left")
+    return kept(each.select("node", f.coalesce("tied", "label").alias("component")))
+
+
 def kept(frame: DataFrame) -> DataFrame:
     """Return rows that are computed now and once, with a plan that only reads them.
 

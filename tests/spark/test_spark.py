@@ -152,9 +152,7 @@ def test_components(spark_store: SparkStore, one_machine: ml.Store):
 
 @pytest.mark.long
 @pytest.mark.parametrize("most_links", [components.MOST_LINKS, 10])
-def test_components_across_partitions(
-    spark_store: SparkStore, spark_session: Any, most_links: int
-):
+def test_components_across_partitions(spark_store: SparkStore, spark_session: Any, most_links: int):
     """Edges of a chain that lie anywhere leave many links, as each task sees few of them."""
     pairs = spark_session.range(0, 2000).selectExpr("id * 7919 % 2003 AS u", "id AS n")
     order = pairs.toArrow().sort_by("n")["u"].to_pylist()
@@ -164,6 +162,23 @@ def test_components_across_partitions(
     assert found.num_rows == len(order)
     assert set(found["component"].to_pylist()) == {min(order)}
     assert edges(spark_store.tables, (EVENTS,)).columns == ["u", "v"]
+
+
+@pytest.mark.long
+def test_components_that_more_edges_join(spark_session: Any):
+    """Those of some edges, and then of others, are those of all of them."""
+    pairs = [(3, 1), (3, 2), (7, 6), (8, 7), (20, 21)]
+    more = [(8, 2), (30, 6), (41, 40)]
+
+    def of(some: list[tuple[int, int]]) -> Any:
+        return spark_session.createDataFrame(some, "u long, v long")
+
+    def rows(frame: Any) -> list[tuple[int, int]]:
+        return sorted(map(tuple, frame.collect()))
+
+    known = components.components(of(pairs))
+    assert rows(components.joined(known, of(more))) == rows(components.components(of(pairs + more)))
+    assert rows(components.joined(known, of(more).where("u < 0"))) == rows(known)
 
 
 def test_labels_of_some_edges():
