@@ -2,7 +2,7 @@
 
     python benchmarks/spark.py                     # S and M: 10 and 100 thousand executions
     python benchmarks/spark.py --size L            # a million
-    python benchmarks/spark.py --size L --times 4  # its tables four times over, with other ids
+    python benchmarks/spark.py --size L --times 4  # its rows four times over, with other ids
 
 Every way of one size is a fresh process. In local mode the driver and its executor are one Java
 process, and tasks run in Python processes below it; the peak of each is looked at every 50 ms.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _APART = 1 << 30
+_KEPT = frozenset({"type_id", "external_id"})
 _STARTS = 100
 _TICKS = os.sysconf("SC_CLK_TCK")
 SPARK_TASKS = ("components", "downstream", "impact", "runs", "steps", "findings")
@@ -52,17 +53,17 @@ def main() -> None:
         _run(way, archive, tasks.split(","), options)
         return
     for size in options.size:
-        archive = _archive(options.cache, size)
+        archive = _archive(options.cache, size, options.times)
         ways = [] if options.no_spark else ["spark"]
-        ways += [] if options.no_one_process or options.times > 1 else ["one process"]
+        ways += [] if options.no_one_process else ["one process"]
         for way in ways:
             command = [sys.executable, __file__, "--run", way, str(archive), ",".join(options.only)]
-            command += ["--times", str(options.times), "--memory", options.memory]
+            command += ["--memory", options.memory]
             print(f"\n{size} x {options.times}, {way}", flush=True)
             subprocess.run(command, check=True)
 
 
-def _archive(cache: Path, size: str) -> Path:
+def _archive(cache: Path, size: str, times: int) -> Path:
     import mlmd_lineage as ml
 
     folder = cache / f"archive_{size}_v{shape.VERSION}"
@@ -72,7 +73,46 @@ def _archive(cache: Path, size: str) -> Path:
             cache.mkdir(parents=True, exist_ok=True)
             sinks.load_sqlite(store, shape.SIZES[size])
         ml.connect(store).snapshot().save(folder)
-    return folder
+    if times == 1:
+        return folder
+    several = cache / f"archive_{size}_v{shape.VERSION}_{times}_times"
+    if not several.exists():
+        _save_several(folder, several, times)
+    return several
+
+
+def _save_several(archive: Path, target: Path, times: int) -> None:
+    """Save an archive that holds the rows of another several times, with ids and names apart."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    import mlmd_lineage as ml
+    from mlmd_lineage.readers.parquet import as_schema
+    from mlmd_lineage.snapshot.tables import Tables
+
+    snapshot = ml.connect(archive).snapshot()
+    made = {}
+    for name in snapshot.names:
+        table = as_schema(name, snapshot[name])
+        if name in {"Type", "TypeProperty", "ParentType"}:
+            made[name] = table
+            continue
+        parts = [table]
+        for number in range(1, times):
+            part = table
+            for at, field in enumerate(table.schema):
+                column = part[field.name]
+                if field.name == "id" or (field.name.endswith("_id") and field.name not in _KEPT):
+                    column = pc.add(column, number * _APART)
+                elif field.name == "name" and "type_id" in table.column_names:
+                    column = pc.binary_join_element_wise(column, f"{number}", "-")
+                else:
+                    continue
+                part = part.set_column(at, field, column.cast(field.type))
+            parts.append(part)
+        made[name] = pa.concat_tables(parts)
+        del table, parts
+    ml.Snapshot.of(Tables(made, source=f"{times} times {archive.name}")).save(target)
 
 
 def _run(way: str, archive: str, tasks: list[str], options: argparse.Namespace) -> None:
@@ -87,6 +127,7 @@ def _run(way: str, archive: str, tasks: list[str], options: argparse.Namespace) 
                 "cpu": round(_cpu() - cpu, 2),
                 "rows": count,
                 **watch.peaks(),
+                "load": round(os.getloadavg()[0], 1),
             }
             print(json.dumps(found), flush=True)
     watch.stop()
@@ -123,8 +164,7 @@ def _on_spark(archive: str, options: argparse.Namespace) -> dict[str, Callable[[
             builder = builder.config(name, value)
         session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
-        store = spark.connect(archive, session=session)
-        held["store"] = spark.SparkStore(_several(store.tables, options.times))
+        held["store"] = spark.connect(archive, session=session)
         return 0
 
     def frame(name: str) -> int:
@@ -146,31 +186,6 @@ def _written(rows: Any) -> int:
     # A count alone would leave columns out.
     kept = rows.localCheckpoint()
     return int(kept.count())
-
-
-def _several(tables: Any, times: int) -> Any:
-    """Return tables several times over, with ids of their own."""
-    import dataclasses
-
-    from pyspark.sql import functions as f
-
-    from mlmd_lineage.spark.packed_rows import TYPE_TABLES
-
-    if times == 1:
-        return tables
-    frames = {}
-    for name, rows in tables.frames.items():
-        whole = rows
-        for number in range(1, 1 if name in TYPE_TABLES else times):
-            shifted = [
-                (f.col(c) + number * _APART).alias(c)
-                if c == "id" or (c.endswith("_id") and c not in {"type_id", "external_id"})
-                else f.col(c)
-                for c in rows.columns
-            ]
-            whole = whole.union(rows.select(*shifted))
-        frames[name] = whole
-    return dataclasses.replace(tables, frames=frames)
 
 
 def _alone(archive: str, _: argparse.Namespace) -> dict[str, Callable[[], int]]:
@@ -205,7 +220,7 @@ def _below() -> dict[int, tuple[str, int, float]]:
                 continue
             name, _, rest = text[text.index("(") + 1 :].rpartition(")")
             fields = rest.split()
-            cpu = sum(map(int, fields[11:13])) / _TICKS
+            cpu = sum(map(int, fields[11:15])) / _TICKS  # with that of children that ended
             number = int(entry.name)
             found[number] = name, int(fields[21]) * 4096 // 1_000_000, cpu
             parents[number] = int(fields[1])

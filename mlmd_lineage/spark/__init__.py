@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
+from mlmd_lineage.spark.opening import connect
 from mlmd_lineage.spark.parts import LARGEST_PART
-from mlmd_lineage.spark.store import SparkStore, connect
+from mlmd_lineage.spark.store import SparkStore
 
 __all__ = ["LARGEST_PART", "SparkStore", "connect"]

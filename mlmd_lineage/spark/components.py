@@ -1,10 +1,12 @@
-"""Connected components by alternating large-star and small-star operations.
+"""Connected components: each task contracts what it reads, and Spark only joins the contractions.
 
-Kiveris, Lattanzi, Mirrokni, Rastogi, Vassilvitskii: Connected Components in MapReduce and Beyond
-(SoCC 2014, https://doi.org/10.1145/2670979.2670997). The number of rounds grows with the logarithm
-of the number of nodes, however deep the graph is. Before the first round, each partition of the
-edges is reduced to a star for each of its own components, which few edges of a store survive, as
-the events of an execution stand beside each other.
+A task gives each node that its edges name a label, the least node that they lead to from there. A
+node that several tasks met has several labels, and these are all that is still to be tied to each
+other: few of them, as the events of an execution stand beside each other. One task does that, or,
+where they are too many, alternating large-star and small-star operations do, whose number of rounds
+grows with the logarithm of the number of nodes, however deep the graph is (Kiveris, Lattanzi,
+Mirrokni, Rastogi, Vassilvitskii: Connected Components in MapReduce and Beyond, SoCC 2014,
+https://doi.org/10.1145/2670979.2670997).
 """
 
 from __future__ import annotations
@@ -24,35 +26,75 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.int64]]
 
-_TOGETHER = 4 << 20
-"""How many edges a task reduces at once."""
+_TOGETHER = 1 << 20
+"""How many edges a task contracts at once, in some 100 MB."""
+MOST_LINKS = 4 << 20
+"""How many labels one task ties to each other."""
 _MOST_ROUNDS = 100
 """Far more than any graph needs: 2 ** 50 nodes in a chain take about 50."""
 
 
-def components(edges: DataFrame) -> DataFrame:
+def components(edges: DataFrame, *, most_links: int = MOST_LINKS) -> DataFrame:
     """Return the component of each node that has an edge: the least node that it leads to.
 
     Args:
         edges: Columns ``u`` and ``v``: integers that stand for nodes.
+        most_links: How many labels one task ties to each other.
 
     Returns:
-        Columns ``node`` and ``component``; each round is kept, so that plans do not grow, on disk
+        Columns ``node`` and ``component``; each step is kept, so that plans do not grow, on disk
         in the folder of ``SparkContext.setCheckpointDir()`` where one is set, else by executors.
 
     Raises:
         StoreError: The rounds came to no end, which only an error of Spark's could cause.
     """
+    from pyspark.sql import functions as f
+
     with without_pandas_warning():
-        stars = kept(edges.mapInArrow(_stars_of_partition, "u long, v long"))
-    for _ in range(_MOST_ROUNDS):
-        if _is_done(stars):
-            roots = stars.select(stars["v"].alias("node"), stars["v"].alias("component"))
-            others = stars.select(stars["u"].alias("node"), stars["v"].alias("component"))
-            return others.union(roots.distinct())
-        stars = kept(_small_star(_large_star(stars)))
-    message = f"The connected components were not found in {_MOST_ROUNDS} rounds."
-    raise errors.StoreError(message)
+        labelled = kept(edges.mapInArrow(_labels_of_partition, "node long, label long"))
+    each = labelled.groupBy("node").agg(f.min("label").alias("least"), f.max("label").alias("most"))
+    each = kept(each)
+    several = each.where("least < most").select("node", "least")
+    links = labelled.join(several, "node").where("label > least")
+    links = kept(links.select(f.col("label").alias("u"), f.col("least").alias("v")).distinct())
+    count = links.count()
+    if not count:
+        return each.select("node", f.col("least").alias("component"))
+    if count <= most_links:
+        with without_pandas_warning():
+            tied = links.coalesce(1).mapInArrow(_labels_of_all, "label long, component long")
+        tied = f.broadcast(kept(tied))
+    else:
+        tied = _contracted(links)
+    found = each.withColumnRenamed("least", "label").join(tied, "label", "left")
+    return kept(found.select("node", f.coalesce("component", "label").alias("component")))
+
+
+def joined(found: DataFrame, edges: DataFrame) -> DataFrame:
+    """Return the components that some more edges make of those that are known.
+
+    Args:
+        found: Columns ``node`` and ``component``, as ``components()`` returns them.
+        edges: Columns ``u`` and ``v``, far fewer.
+
+    Raises:
+        StoreError: As ``components()`` does.
+    """
+    from pyspark.sql import functions as f
+
+    edges = kept(edges)
+    if edges.isEmpty():
+        return found
+    for end in ("u", "v"):
+        known = found.select(f.col("node").alias(end), f.col("component").alias("known"))
+        named = f.coalesce("known", end).alias(end)
+        edges = edges.join(known, end, "left").select(*(named if c == end else c for c in "uv"))
+    tied = components(edges).withColumnRenamed("component", "tied")
+    known = found.select("node", f.col("component").alias("label"))
+    # What had no edge before is a component of its own until now.
+    new = tied.select("node", f.col("node").alias("label")).join(known, "node", "left_anti")
+    each = known.union(new).join(tied.withColumnRenamed("node", "label"), "label", "left")
+    return kept(each.select("node", f.coalesce("tied", "label").alias("component")))
 
 
 def kept(frame: DataFrame) -> DataFrame:
@@ -63,6 +105,23 @@ def kept(frame: DataFrame) -> DataFrame:
     if frame.sparkSession.sparkContext.getCheckpointDir() is not None:
         return frame.checkpoint()
     return frame.localCheckpoint()
+
+
+def _contracted(stars: DataFrame) -> DataFrame:
+    """Return the component of each label that an edge names, by star contraction.
+
+    Args:
+        stars: Columns ``u`` and ``v``, the lesser one.
+
+    Raises:
+        StoreError: The rounds came to no end.
+    """
+    for _ in range(_MOST_ROUNDS):
+        if _is_done(stars):
+            return stars.select(stars["u"].alias("label"), stars["v"].alias("component"))
+        stars = kept(_small_star(_large_star(stars)))
+    message = f"The connected components were not found in {_MOST_ROUNDS} rounds."
+    raise errors.StoreError(message)
 
 
 def _large_star(stars: DataFrame) -> DataFrame:
@@ -97,32 +156,45 @@ def _is_done(stars: DataFrame) -> bool:
     return bool(each.where("out > 1 OR out = 1 AND into = 1").isEmpty())
 
 
-def _stars_of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _labels_of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Label the nodes of a partition, some edges at a time, so that they fit into memory."""
     held: list[tuple[Array, Array]] = []
     count = 0
     for batch in batches:
-        held.append((arrays.to_numpy(batch["u"]), arrays.to_numpy(batch["v"])))
+        held.append(_edges(batch))
         count += batch.num_rows
         if count >= _TOGETHER:
-            reduced = stars(*(np.concatenate(part) for part in zip(*held, strict=True)))
-            held, count = [reduced], 0
-            if len(reduced[0]) > _TOGETHER // 2:  # no room for as many again
-                yield _batch(*reduced)
-                held = []
+            yield _batch(*labels(*_joined(held)), ("node", "label"))
+            held, count = [], 0
     if held:
-        yield _batch(*stars(*(np.concatenate(part) for part in zip(*held, strict=True))))
+        yield _batch(*labels(*_joined(held)), ("node", "label"))
 
 
-def _batch(first: Array, second: Array) -> pa.RecordBatch:
+def _labels_of_all(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    held = [_edges(batch) for batch in batches]
+    if held:
+        yield _batch(*labels(*_joined(held)), ("label", "component"))
+
+
+def _edges(batch: pa.RecordBatch) -> tuple[Array, Array]:
+    return arrays.to_numpy(batch["u"]), arrays.to_numpy(batch["v"])
+
+
+def _joined(held: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    first, second = zip(*held, strict=True)
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _batch(first: Array, second: Array, names: tuple[str, str]) -> pa.RecordBatch:
     columns = [arrays.from_numpy(first), arrays.from_numpy(second)]
-    return pa.RecordBatch.from_arrays(columns, names=["u", "v"])
+    return pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
-def stars(first: Array, second: Array) -> tuple[Array, Array]:
-    """Return edges that tie each node to the least of its component.
+def labels(first: Array, second: Array) -> tuple[Array, Array]:
+    """Return the nodes of some edges, and the least node of the component of each.
 
-    >>> stars(np.array([1, 2]), np.array([2, 3]))
-    (array([2, 3]), array([1, 1]))
+    >>> labels(np.array([1, 2, 5]), np.array([2, 3, 5]))
+    (array([1, 2, 3, 5]), array([1, 1, 1, 5]))
 
     Args:
         first: One end of each edge.
@@ -135,7 +207,7 @@ def stars(first: Array, second: Array) -> tuple[Array, Array]:
         low, high = np.minimum(root[a], root[b]), np.maximum(root[a], root[b])
         open_ = low != high
         if not open_.any():
-            break
+            return nodes, nodes[root]
         a, b = a[open_], b[open_]
         np.minimum.at(root, high[open_], low[open_])
         while True:  # until all nodes name their roots
@@ -143,5 +215,3 @@ def stars(first: Array, second: Array) -> tuple[Array, Array]:
             if (above == root).all():
                 break
             root = above
-    others = np.flatnonzero(root != np.arange(len(nodes)))
-    return nodes[others], nodes[root[others]]

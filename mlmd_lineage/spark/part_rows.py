@@ -8,6 +8,7 @@ from mlmd_lineage.snapshot.enums import OUTPUT_EVENTS
 from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
 from mlmd_lineage.snapshot.tables import KINDS
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
+from mlmd_lineage.spark.components import kept
 from mlmd_lineage.spark.node_numbers import numbers, of_kind
 from mlmd_lineage.spark.packed_rows import MARKS, pack
 
@@ -97,10 +98,10 @@ def contexts_of(tables: SparkTables, nodes: DataFrame) -> list[DataFrame]:
     new = contexts
     while not tables.has_no_parents:
         above = new.join(pairs, "id").select("part", f.col("above").alias("id")).distinct()
-        new = above.join(contexts, ["part", "id"], "left_anti").localCheckpoint()
+        new = kept(above.join(contexts, ["part", "id"], "left_anti"))
         if new.isEmpty():
             break
-        contexts = contexts.union(new).localCheckpoint()
+        contexts = kept(contexts.union(new))
     numbered = contexts.select(numbers("context", f.col("id")).alias("node"), "part")
     made += node_rows(tables, numbered, ("context",))
     children = contexts.select(f.col("id").alias("context_id"), "part")

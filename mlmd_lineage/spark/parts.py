@@ -91,13 +91,12 @@ def with_single_nodes(tables: SparkTables, found: DataFrame, kinds: Sequence[str
     """
     from pyspark.sql import functions as f
 
-    every = None
+    every = found.select("node", "component")
     for kind in kinds:
         own = tables[kind.capitalize()].select(numbers(kind, f.col("id")).alias("node"))
-        every = own if every is None else every.union(own)
-    assert every is not None
-    alone = every.join(found, "node", "left_anti").select("node", f.col("node").alias("component"))
-    return found.union(alone)
+        every = every.union(own.withColumn("component", f.lit(None)))
+    each = every.groupBy("node").agg(f.min("component").alias("component"))
+    return each.select("node", f.coalesce("component", "node").alias("component"))
 
 
 def parts_of(members: DataFrame, largest: int) -> DataFrame:

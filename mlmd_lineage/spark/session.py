@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
@@ -28,6 +29,10 @@ _LOCAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+_LOCAL_JAVA = "-XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile={logging}"
+"""Java's options on this machine: compiling for speed takes longer than most questions do, and
+Spark prints ten lines of its own whenever it starts."""
+_LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def session_of(given: SparkSession | None = None, jars: Collection[str] = ()) -> SparkSession:
@@ -61,8 +66,12 @@ def session_of(given: SparkSession | None = None, jars: Collection[str] = ()) ->
             return SparkSession.builder.getOrCreate()
         _check_java()
         settings = {**_LOCAL, **({"spark.jars": ",".join(jars)} if jars else {})}
+        if "SPARK_CONF_DIR" not in os.environ:
+            java = _LOCAL_JAVA.format(logging=_LOGGING.as_uri())
+            settings["spark.driver.defaultJavaOptions"] = java
         # Without, tasks run in the first python3 on PATH.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = SparkSession.builder
         for name, value in settings.items():
             builder = builder.config(name, value)
@@ -89,12 +98,15 @@ def explained(what: str) -> Iterator[None]:
     Raises:
         StoreError: It could not.
     """
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
     try:
         yield
-    except PySparkException as error:
-        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
+    except (PySparkException, Py4JJavaError) as error:
+        # The text of the second begins with what was called.
+        text = str(getattr(error, "java_exception", None) or error)
+        why = next((line.strip() for line in text.splitlines() if line.strip()), "no reason")
         message = f"Spark could not {what}: {why[:_LONGEST]}"
         raise errors.StoreError(message) from None
 

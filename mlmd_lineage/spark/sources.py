@@ -10,6 +10,7 @@ from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.readers.sqlite.files import MAGIC
 from mlmd_lineage.snapshot.tables import ALL_TABLES
+from mlmd_lineage.spark import remote_tables
 from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
 from mlmd_lineage.spark.session import explained
 from mlmd_lineage.spark.spark_tables import SparkTables
@@ -26,14 +27,12 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
     """Return the tables of an archive, of the generation that is asked for.
 
     Spark reads the Parquet files itself: it does not compare them with the archive's checksums.
+    Where it has no file system for a URL, tasks read them by fsspec, as one machine does.
 
     Raises:
         StoreError: There is no archive, or it cannot be read.
         ConfigurationError: It lies in a bundle, whose files Spark cannot read one by one.
     """
-    if store.url is not None and store.url.startswith("http"):
-        message = f"Spark reads no web servers; copy {store.url} to object storage or this machine."
-        raise errors.ConfigurationError(message)
     reader = ArchiveReader(store)
     manifest = reader.manifest
     if store.url is None and not isinstance(reader.files, FolderFiles):
@@ -43,10 +42,15 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         )
         raise errors.ConfigurationError(message)
     base = store.path.as_uri() if store.url is None else _hadoop_url(store.url)
+    by_spark = store.url is None or (
+        not store.url.startswith("http") and remote_tables.has_hadoop_module(session, base)
+    )
     with explained(f"read {store.uri}"):
         frames = {
-            name: _parquet(session, name, [f"{base}/{file}" for file in manifest.tables[name]])
-            for name in ALL_TABLES
+            name: _parquet(session, name, [f"{base}/{file}" for file in members])
+            if by_spark
+            else remote_tables.table(session, reader.files, name, members)
+            for name, members in ((name, manifest.tables[name]) for name in ALL_TABLES)
         }
     return SparkTables(
         session,
@@ -104,6 +108,21 @@ def refuse_sqlite(target: str) -> None:
             f"'mlmd-lineage snapshot {target} DIR', and ask that."
         )
         raise errors.ConfigurationError(message)
+
+
+def check_there(target: str) -> None:
+    """Refuse a path of this machine where there is nothing.
+
+    Raises:
+        NotAMetadataStoreError: There is nothing.
+    """
+    path = target.removeprefix("file://")
+    if "://" not in path and not os.path.exists(path):  # noqa: PTH110 - may be a URL
+        message = (
+            f"There is no {target}: give the folder or the URL of an archive, or of a folder with "
+            "a folder of Parquet files for each table."
+        )
+        raise errors.NotAMetadataStoreError(message)
 
 
 def is_archive(target: str) -> bool:

@@ -6,19 +6,13 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from mlmd_lineage import errors
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.question import Question
 from mlmd_lineage.post_execution.loading import node_resolution
 from mlmd_lineage.post_execution.models import read_registry
-from mlmd_lineage.readers.registry import reader_for
-from mlmd_lineage.spark import closures, findings, impact, jdbc, saving, sources
-from mlmd_lineage.spark.components import components
+from mlmd_lineage.spark import closures, findings, impact, saving
 from mlmd_lineage.spark.frames import SparkFrames
-from mlmd_lineage.spark.node_numbers import KINDS, LARGEST_ID, number_of
-from mlmd_lineage.spark.packed_rows import MARKS, pack
+from mlmd_lineage.spark.node_numbers import KINDS
 from mlmd_lineage.spark.part_rows import graph_rows
 from mlmd_lineage.spark.parts import (
     EVENTS,
@@ -26,72 +20,21 @@ from mlmd_lineage.spark.parts import (
     MEMBERSHIPS,
     REFERENCES,
     answered,
-    edges,
-    parts_of,
     with_single_nodes,
 )
-from mlmd_lineage.spark.session import session_of
 from mlmd_lineage.spark.spark_tables import SparkReader, SparkTables
-from mlmd_lineage.stores.archive import ArchiveMetadataStore
-from mlmd_lineage.stores.urls import metadata_store_from
+from mlmd_lineage.spark.store_parts import LINEAGE_KINDS, StoreParts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
     from mlmd_lineage.lineage.keys import Node
     from mlmd_lineage.lineage.question import Time
     from mlmd_lineage.readers.base import Reader
     from mlmd_lineage.spark.impact import ImpactAnswers
-
-_NAMED = 5
-_DATABASES = ("mysql://", "mysql+pymysql://", "postgresql://", "postgres://", "sqlite://")
-_OF_NODES = ("artifact", "execution")
-
-
-def connect(  # noqa: PLR0913 - each stands alone
-    target: str | os.PathLike[str],
-    *,
-    session: SparkSession | None = None,
-    largest: int = LARGEST_PART,
-    jars: str | Collection[str] = (),
-    partitions: int | None = None,
-    options: Mapping[str, str] | None = None,
-) -> SparkStore:
-    """Return a store on Apache Spark: an archive, a folder of Parquet files, or a database.
-
-    >>> store = mlmd_lineage.spark.connect("s3://bucket/archive")
-    >>> store.impact(["artifact/1", "artifact/7"]).reached.show()
-
-    Args:
-        target: The folder of an archive, or its URL; or a folder with a folder of Parquet files
-            for each of MLMD's tables, as ``SparkStore.write_parquet()`` writes it; or the URL of a
-            database, ``mysql://`` or ``postgresql://``, as ``mlmd_lineage.connect()`` takes it.
-        session: The Spark session; without, the one that is running, or a new one.
-        largest: How many nodes a component may have; a task holds one in its memory.
-        jars: The file of the database's JDBC driver, for a new session.
-        partitions: How many statements read a table of a database at once; by default as many as
-            Spark has cores.
-        options: Options for Spark's JDBC source and for the driver.
-
-    Raises:
-        ConfigurationError: pyspark, Java or the driver is missing, or it is an SQLite file.
-        StoreError: There is no archive and no such folder.
-    """
-    text = os.fspath(target)
-    sources.refuse_sqlite(text)
-    spark = session_of(session, [jars] if isinstance(jars, str) else jars)
-    if text.startswith(_DATABASES):
-        tables = jdbc.open_database(
-            metadata_store_from(text), spark, partitions=partitions, options=options
-        )
-        return SparkStore(tables, largest=largest)
-    if not sources.is_archive(text):
-        return SparkStore(sources.open_parquet(text, spark), largest=largest)
-    place = ArchiveMetadataStore(uri=text)
-    return SparkStore(sources.open_archive(place, spark), reader_for(place), largest=largest)
 
 
 class SparkStore:
@@ -116,7 +59,7 @@ class SparkStore:
         self.tables = tables
         self.largest = largest
         self._reader: Reader = reader or SparkReader(tables)
-        self._components: dict[tuple[str, ...], DataFrame] = {}
+        self._parts = StoreParts(tables, largest)
 
     # Components
 
@@ -133,14 +76,8 @@ class SparkStore:
             kind = f.element_at(kinds, (f.col(name).bitwiseAND(3) + 1).cast("int"))
             return f.concat_ws("/", kind, f.shiftright(name, 2).cast("string")).alias(name)
 
-        found = with_single_nodes(self.tables, self._components_of((EVENTS,)), _OF_NODES)
+        found = with_single_nodes(self.tables, self._parts.components((EVENTS,)), LINEAGE_KINDS)
         return found.select(key("node"), key("component"))
-
-    def _components_of(self, ties: tuple[str, ...]) -> DataFrame:
-        """Return the components of the nodes that something ties to others, computed once."""
-        if ties not in self._components:
-            self._components[ties] = components(edges(self.tables, ties))
-        return self._components[ties]
 
     # Closures
 
@@ -226,7 +163,7 @@ class SparkStore:
     ) -> DataFrame:
         resolved = closures.ResolvedQuestion.resolved(question, self._reader)
         named = [key for node in _several(nodes) for key in self._nodes(node)]
-        parts, starts = self._parts_of(named, (EVENTS,))
+        parts, starts = self._parts.holding(named, (EVENTS,))
         task = closures.task(self.tables.types, resolved, up=up, together=together)
         return answered([*graph_rows(self.tables, parts), starts], task, closures.COLUMNS)
 
@@ -253,7 +190,7 @@ class SparkStore:
             ConfigurationError: A component is too large.
         """
         named = [self._subject(node) for node in _several(nodes)]
-        parts, starts = self._parts_of(named, (EVENTS, REFERENCES))
+        parts, starts = self._parts.holding(named, (EVENTS, REFERENCES))
         task = impact.task(
             types=self.tables.types,
             models=_names(models),
@@ -271,12 +208,7 @@ class SparkStore:
 
         >>> store.frames.runs().show()
         """
-        return SparkFrames(self.tables, self._run_parts)
-
-    def _run_parts(self) -> DataFrame:
-        found = self._components_of((MEMBERSHIPS, REFERENCES))
-        members = with_single_nodes(self.tables, found, ("execution", "context"))
-        return parts_of(members, self.largest)
+        return SparkFrames(self.tables, self._parts.of_runs)
 
     @property
     def findings(self) -> DataFrame:
@@ -318,7 +250,7 @@ class SparkStore:
             return saving.save(self.tables, directory)
         named = [key for node in _several(nodes) for key in self._nodes(node)]
         ties = (EVENTS, MEMBERSHIPS, REFERENCES) if contexts else (EVENTS, REFERENCES)
-        parts, _ = self._parts_of(named, ties)
+        parts, _ = self._parts.holding(named, ties)
         return saving.save(self.tables, directory, parts, has_contexts=contexts)
 
     def write_parquet(self, folder: str | os.PathLike[str]) -> None:
@@ -341,57 +273,6 @@ class SparkStore:
     def _subject(self, node: Node) -> str:
         return node_resolution.subject(self._reader, node, runs=False)
 
-    def _parts_of(self, named: list[str], ties: tuple[str, ...]) -> tuple[DataFrame, DataFrame]:
-        """Return the parts of the components that hold some nodes, and these as marks.
-
-        Raises:
-            NotFoundError: The store holds no such node.
-        """
-        from pyspark.sql import functions as f
-
-        numbers = {key: _number(key) for key in named}
-        asked = f.broadcast(self._rows(node=numbers.values()))
-        members = self._components_of(ties)
-        found = {row.node: row.component for row in members.join(asked, "node").collect()}
-        alone = [key for key, number in numbers.items() if number not in found]
-        self._check_nodes(alone)
-        wanted = f.broadcast(self._rows(component=found.values()))
-        single = [numbers[key] for key in alone]
-        members = members.join(wanted, "component").select("node", "component")
-        if single:
-            members = members.union(self._rows(node=single, component=single))
-        parts = parts_of(members, self.largest)
-        marks = parts.join(asked, "node", "left_semi")
-        return parts, pack(marks.withColumn("mark", f.lit(None)), MARKS)
-
-    def _rows(self, **columns: Collection[int]) -> DataFrame:
-        """Return distinct rows of integers."""
-        rows = sorted(set(zip(*columns.values(), strict=True)))
-        held = pa.table(
-            [pa.array([row[at] for row in rows], pa.int64()) for at in range(len(columns))],
-            names=list(columns),
-        )
-        return self.tables.session.createDataFrame(held)
-
-    def _check_nodes(self, named: list[str]) -> None:
-        """Refuse nodes that no row has, and no event names.
-
-        Raises:
-            NotFoundError: There are some.
-        """
-        missing = set(named)
-        for kind in _OF_NODES:
-            numbers = [keys.parse(key)[1] for key in named if key.startswith(kind)]
-            if numbers:
-                rows = self.tables[kind.capitalize()]
-                there = rows.where(rows["id"].isin(numbers)).select("id").collect()
-                missing -= {f"{kind}/{row.id}" for row in there}
-        if missing:
-            first = [key for key in dict.fromkeys(named) if key in missing]
-            more = f" and {len(first) - _NAMED:,} more" if len(first) > _NAMED else ""
-            message = f"There is no {', no '.join(first[:_NAMED])}{more} in {self.tables.source}."
-            raise errors.NotFoundError(message)
-
     def __repr__(self) -> str:
         return f"<SparkStore: {self.tables.source}>"
 
@@ -401,12 +282,6 @@ def _several(nodes: Node | Iterable[Node]) -> list[Node]:
     if isinstance(nodes, (str, int, keys.HasNodeKey, keys.HasNodeKeys)):
         return [nodes]
     return list(nodes)
-
-
-def _number(key: str) -> int:
-    kind, number = keys.parse(key)
-    # No row has such an id.
-    return number_of(kind, number) if abs(number) <= LARGEST_ID else -1
 
 
 def _names(types: str | Collection[str] | None) -> list[str] | None:

@@ -151,27 +151,42 @@ def test_components(spark_store: SparkStore, one_machine: ml.Store):
 
 
 @pytest.mark.long
-def test_components_across_partitions(spark_store: SparkStore, spark_session: Any):
-    """Edges of a chain that lie anywhere take several rounds, as each task sees few of them."""
+@pytest.mark.parametrize("most_links", [components.MOST_LINKS, 10])
+def test_components_across_partitions(spark_store: SparkStore, spark_session: Any, most_links: int):
+    """Edges of a chain that lie anywhere leave many links, as each task sees few of them."""
     pairs = spark_session.range(0, 2000).selectExpr("id * 7919 % 2003 AS u", "id AS n")
     order = pairs.toArrow().sort_by("n")["u"].to_pylist()
     chain = spark_session.createDataFrame(list(itertools.pairwise(order)), "u long, v long")
-    found = components.components(chain.repartition(3)).toArrow()
+    found = components.components(chain.repartition(3), most_links=most_links).toArrow()
     assert set(found["node"].to_pylist()) == set(order)
     assert found.num_rows == len(order)
     assert set(found["component"].to_pylist()) == {min(order)}
     assert edges(spark_store.tables, (EVENTS,)).columns == ["u", "v"]
 
 
-def test_stars_of_some_edges():
+@pytest.mark.long
+def test_components_that_more_edges_join(spark_session: Any):
+    """Those of some edges, and then of others, are those of all of them."""
+    pairs = [(3, 1), (3, 2), (7, 6), (8, 7), (20, 21)]
+    more = [(8, 2), (30, 6), (41, 40)]
+
+    def of(some: list[tuple[int, int]]) -> Any:
+        return spark_session.createDataFrame(some, "u long, v long")
+
+    def rows(frame: Any) -> list[tuple[int, int]]:
+        return sorted(map(tuple, frame.collect()))
+
+    known = components.components(of(pairs))
+    assert rows(components.joined(known, of(more))) == rows(components.components(of(pairs + more)))
+    assert rows(components.joined(known, of(more).where("u < 0"))) == rows(known)
+
+
+def test_labels_of_some_edges():
     generator = np.random.default_rng(7)
     first, second = generator.integers(0, 500, (2, 300))
-    made = dict(zip(*(part.tolist() for part in components.stars(first, second)), strict=True))
+    made = dict(zip(*(part.tolist() for part in components.labels(first, second)), strict=True))
     graph = nx.Graph(list(zip(first.tolist(), second.tolist(), strict=True)))
-    expected = {
-        n: min(part) for part in nx.connected_components(graph) for n in part if n != min(part)
-    }
-    assert made == expected
+    assert made == {n: min(part) for part in nx.connected_components(graph) for n in part}
 
 
 def test_impact(spark_store: SparkStore, one_machine: ml.Store):

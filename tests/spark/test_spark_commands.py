@@ -14,7 +14,7 @@ import merged_stores
 import pytest
 
 from mlmd_lineage import cli, errors, spark
-from mlmd_lineage.spark import session
+from mlmd_lineage.spark import opening, session
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +78,12 @@ def test_an_sqlite_file_is_one_machines(tmp_path: Path):
     shutil.copyfile(ROOT / "mlmd_lineage" / "data" / "tfx_local.db", path)
     with pytest.raises(errors.ConfigurationError, match=r"one machine reads.*snapshot"):
         spark.connect(path)
+
+
+def test_a_wrong_path_is_said_before_spark_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(opening, "session_of", pytest.fail)
+    with pytest.raises(errors.NotAMetadataStoreError, match=r"There is no .*nowhere: give"):
+        spark.connect(tmp_path / "nowhere")
 
 
 def test_pyspark_is_missing(monkeypatch: pytest.MonkeyPatch):
