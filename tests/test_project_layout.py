@@ -149,7 +149,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "native": {"errors", "stores", "readers.base"},
     "orchestration": {"errors"},
     "stacks": {"errors", "config", "stores", "orchestration"},
-    "writing": {"errors", "_proto", "deadline", "stores", "readers"},
+    "writing": {"errors", "_proto", "compiled", "deadline", "stores", "readers"},
     "audit": {
         *SNAPSHOT,
         "errors",

@@ -50,9 +50,9 @@ def put_events(
             kinds.append(kind)
             times.append(time)
     except PutRefusedError:
-        _insert_events(transaction, data, paths)  # what is wrong with an event before it counts
+        insert_events(transaction, data, paths)  # what is wrong with an event before it counts
         raise
-    _insert_events(transaction, data, paths)
+    insert_events(transaction, data, paths)
 
 
 def _refused(
@@ -70,10 +70,16 @@ def _refused(
     return PutRefusedError(message)
 
 
-def _insert_events(
+def insert_events(
     transaction: Transaction, data: Mapping[str, Sequence[Any]], paths: Sequence[tuple[int, Any]]
 ) -> None:
-    """Insert events, and the paths of some of them, each with its event's place."""
+    """Insert events that MLMD's rules allow.
+
+    Args:
+        transaction: The open transaction.
+        data: The columns of their table, but for the id.
+        paths: The paths of some of them, each with its event's place.
+    """
     if not data["type"]:
         return
     ids = transaction.session.insert_new("Event", data)

@@ -19,6 +19,7 @@ from mlmd_lineage.readers.grpc.reader import KubeflowReader
 from mlmd_lineage.readers.grpc.status_errors import GRPCStatus, explained
 from mlmd_lineage.writing.grpc_batch import put_batch
 from mlmd_lineage.writing.grpc_lost_answers import can_repeat, written_response
+from mlmd_lineage.writing.put_methods import PutMethods
 from mlmd_lineage.writing.sql.writer import method_of
 from mlmd_lineage.writing.writer import message
 
@@ -56,7 +57,7 @@ def _sleep(seconds: float) -> None:
     time.sleep(seconds if left is None else min(seconds, left))
 
 
-class GRPCWriter:
+class GRPCWriter(PutMethods):
     """Writes to one MLMD service; threads may share it."""
 
     def __init__(self, store: KubeflowMetadataStore) -> None:

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import PutRefusedError
-from mlmd_lineage.writing import edges, types
+from mlmd_lineage.writing import edges, subgraph_columns, types
 from mlmd_lineage.writing.node_checks import check_named
 from mlmd_lineage.writing.node_kinds import ARTIFACT, CONTEXT, EXECUTION
 from mlmd_lineage.writing.nodes import check_all, checked_rows, put_nodes, reuse_contexts
@@ -248,6 +248,13 @@ def _put_members(
 
 
 def _put_lineage_subgraph(transaction: Transaction, request: Any) -> Mapping[str, Any]:
+    subgraph = subgraph_columns.decoded(transaction, request)
+    if subgraph is not None:
+        reuse = request.options.reuse_context_if_already_exist
+        transaction.load_types({context.type_id for context in request.contexts})
+        check_all(transaction, CONTEXT, request.contexts)
+        put_contexts = functools.partial(_put_contexts, transaction, request.contexts, reuse=reuse)
+        return subgraph_columns.put_subgraph(transaction, request, subgraph, put_contexts)
     artifacts, executions = list(request.artifacts), list(request.executions)
     edges_given = _checked_edges(request.event_edges, artifacts, executions)
     nodes = [*artifacts, *executions, *request.contexts]

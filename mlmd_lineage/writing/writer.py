@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mlmd_lineage import _proto
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from google.protobuf.message import Message
@@ -30,6 +31,22 @@ class Writer(Protocol):
             PutRefusedError: MLMD's rules, or what the store can hold, refuse it.
             StoreError: The store cannot be reached or written; nothing was.
             UncertainWriteError: It cannot be known whether it was committed.
+        """
+
+    def put_lineage_subgraph(  # noqa: PLR0913 - the arguments of ml_metadata's client
+        self,
+        executions: Sequence[Message],
+        artifacts: Sequence[Message],
+        contexts: Sequence[Message],
+        event_edges: Iterable[tuple[int | None, int | None, Message]],
+        *,
+        reuse_context_if_already_exist: bool = False,
+        reuse_artifact_if_already_exist_by_external_id: bool = False,
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Put executions, artifacts, contexts and events, as ``ml_metadata``'s client does.
+
+        Returns:
+            The ids of the executions, of the artifacts and of the contexts.
         """
 
     def create(self) -> bool:

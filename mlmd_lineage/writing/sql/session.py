@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mlmd_lineage.writing import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from mlmd_lineage.writing.message_columns import Property
 
     Row = tuple[Any, ...]
     Columns = Mapping[str, Sequence[Any]]
@@ -126,6 +128,27 @@ class WriteSession(ABC):
             owner: The column of the owner's id.
             by_column: The properties with values as ``values.column_and_value`` has them.
         """
+
+    def insert_shapes(
+        self, table: str, owner: str, shapes: Iterable[tuple[Sequence[int], Sequence[Property]]]
+    ) -> None:
+        """Insert properties of nodes that have the same ones.
+
+        Args:
+            table: MLMD's name of the table.
+            owner: The column of the owner's id.
+            shapes: The ids of some nodes, and their properties.
+        """
+        by_column: dict[str, PropertyColumns] = {}
+        for owners, properties in shapes:
+            for found in properties:
+                columns = by_column.setdefault(found.column, PropertyColumns.empty())
+                columns.owners.extend(owners)
+                columns.names.extend([found.name] * len(owners))
+                columns.customs.extend([found.custom] * len(owners))
+                columns.values.extend(found.values)
+        if by_column:
+            self.insert_properties(table, owner, by_column)
 
     @abstractmethod
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import math
 import re
 import sqlite3
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage.errors import AlreadyExistsError, PutRefusedError
 from mlmd_lineage.writing import schema, values
-from mlmd_lineage.writing.sql.session import WriteSession, together
+from mlmd_lineage.writing.sql.session import PropertyColumns, WriteSession, together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from mlmd_lineage.writing.sql.session import Columns, PropertyColumns
+    from mlmd_lineage.writing.message_columns import Property
+    from mlmd_lineage.writing.sql.session import Columns
 
     Row = tuple[Any, ...]
 
@@ -60,18 +62,25 @@ class SQLiteWriteSession(WriteSession):
 
     def _insert(self, verb: str, table: str, data: Columns) -> int:
         """Insert rows, many at a time, which costs less for each; return the id of the last."""
-        names, columns = tuple(data), list(data.values())
-        width, rows = len(columns), len(columns[0])
+        rows = len(next(iter(data.values())))
+        same, other = _columns_of_one_value(data) if rows > _FEW else ((), tuple(data))
+        if not other:
+            same, other = same[:-1], same[-1:]
+        common = [data[name][0] for name in same]
+        width = len(other)
+        values: list[Any] = [None] * (rows * width)
+        for number, name in enumerate(other):
+            values[number::width] = data[name]
         place, last = 0, 0
         try:
             while place < rows:
-                many = _rows_at_once(rows - place, _PARAMETERS // width)
-                values: list[Any] = [None] * (many * width)
-                for number, column in enumerate(columns):
-                    values[number::width] = column[place : place + many]
-                made = self._connection.execute(_inserting(verb, table, names, many), values)
+                many = _rows_at_once(rows - place, (_PARAMETERS - len(same)) // width)
+                end = place + many
+                statement = _inserting(verb, table, same, other, many)
+                parameters = common + values[place * width : end * width]
+                made = self._connection.execute(statement, parameters)
                 last = made.lastrowid or last
-                place += many
+                place = end
         except sqlite3.IntegrityError as error:
             raise _already_exists(error) from None
         return last
@@ -102,6 +111,41 @@ class SQLiteWriteSession(WriteSession):
         for column, found in by_column.items():
             self._insert(_INSERT, table, found.named(owner, column))
 
+    def insert_shapes(
+        self, table: str, owner: str, shapes: Iterable[tuple[Sequence[int], Sequence[Property]]]
+    ) -> None:
+        """Insert properties of nodes that have the same ones: all of a node's together.
+
+        So rows come in the order of the table's primary key, and a node's id and the names of the
+        properties are parameters of a statement once.
+        """
+        others = []
+        for owners, properties in shapes:
+            width = len(properties) + 1
+            most = (_PARAMETERS - len(properties)) // width
+            if not properties or len(owners) < _FEW or most < 1:
+                others.append((owners, properties))
+                continue
+            # In the order of the primary key, where one row goes behind the one before.
+            ordered = sorted(properties, key=lambda found: (found.name, found.custom))
+            names = [found.name for found in ordered]
+            kinds = tuple((found.column, found.custom) for found in ordered)
+            flat: list[Any] = [None] * (width * len(owners))
+            flat[::width] = owners
+            for place, found in enumerate(ordered, 1):
+                flat[place::width] = _stored(found)
+            start = 0
+            try:
+                while start < len(owners):
+                    many = _rows_at_once(len(owners) - start, most)
+                    end = start + many
+                    statement = _inserting_shape(table, owner, kinds, many)
+                    self._connection.execute(statement, names + flat[width * start : width * end])
+                    start = end
+            except sqlite3.IntegrityError as error:
+                raise _already_exists(error) from None
+        super().insert_shapes(table, owner, others)
+
     def is_same(self, stored: Row, given: tuple[str, Any]) -> bool:
         """Tell whether the value columns of a property hold a column's value already."""
         row = self.as_stored(given)
@@ -125,12 +169,83 @@ def _rows_at_once(rows: int, most: int) -> int:
     return rows if rows <= _FEW else 1 << (rows.bit_length() - 1)
 
 
+def _columns_of_one_value(data: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the columns that hold one value in all rows, and those of the others.
+
+    A number that only equals another, as 1 does 1.0, is another value.
+    """
+    same = tuple(
+        name
+        for name, column in data.items()
+        if type(column[0]) is type(column[-1])
+        and not isinstance(column[0], float)
+        and column[0] == column[-1]
+        and set(map(type, column)) == {type(column[0])}
+        and column.count(column[0]) == len(column)
+    )
+    return same, tuple(name for name in data if name not in same)
+
+
 @functools.lru_cache(256)
-def _inserting(verb: str, table: str, columns: tuple[str, ...], rows: int) -> str:
-    """Return the statement that inserts some rows."""
-    listed = ", ".join(schema.quoted("sqlite", name) for name in columns)
-    marks = f"({', '.join('?' * len(columns))})"
-    return f"{verb} INTO `{table}` ({listed}) VALUES {', '.join([marks] * rows)}"
+def _inserting(
+    verb: str, table: str, same: tuple[str, ...], other: tuple[str, ...], rows: int
+) -> str:
+    """Return the statement that inserts some rows.
+
+    Args:
+        verb: How it begins.
+        table: The table.
+        same: The columns that hold one value in all rows: the first parameters.
+        other: The other columns, whose values follow row by row.
+        rows: How many rows there are.
+    """
+    listed = ", ".join(schema.quoted("sqlite", name) for name in (*same, *other))
+    if same:
+        common = [f"?{number}" for number in range(1, len(same) + 1)]
+        number = itertools.count(len(same) + 1)
+        marks = [
+            f"({', '.join([*common, *(f'?{next(number)}' for _ in other)])})" for _ in range(rows)
+        ]
+    else:
+        marks = [f"({', '.join('?' * len(other))})"] * rows
+    return f"{verb} INTO `{table}` ({listed}) VALUES {', '.join(marks)}"
+
+
+@functools.lru_cache(256)
+def _inserting_shape(
+    table: str, owner: str, kinds: tuple[tuple[str, bool], ...], owners: int
+) -> str:
+    """Return the statement that inserts the same properties of some nodes.
+
+    Args:
+        table: The table.
+        owner: The column of the node's id.
+        kinds: The column of each property's value, and whether it is custom.
+        owners: How many nodes there are.
+
+    Its parameters are the names of the properties, and for each node its id and the values.
+    """
+    columns = sorted({column for column, _ in kinds})
+    listed = ", ".join(f"`{name}`" for name in (owner, "name", "is_custom_property", *columns))
+    number = itertools.count(len(kinds) + 1)
+    rows = []
+    for _ in range(owners):
+        node = next(number)
+        for name, (held, custom) in enumerate(kinds, 1):
+            value = f"?{next(number)}"
+            cells = ", ".join(value if column == held else "NULL" for column in columns)
+            rows.append(f"(?{node}, ?{name}, {int(custom)}, {cells})")
+    return f"{_INSERT} INTO `{table}` ({listed}) VALUES {', '.join(rows)}"
+
+
+def _stored(found: Property) -> list[Any]:
+    """Return the values of a property as their column takes them."""
+    if found.column == "double_value":
+        count = len(found.values)
+        _check_doubles(PropertyColumns([], [found.name] * count, [], found.values))
+    if found.column == "proto_value":
+        return [base64.b64encode(value).decode() for value in found.values]
+    return found.values
 
 
 def _identity(row: Row) -> tuple[Any, ...]:

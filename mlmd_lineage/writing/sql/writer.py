@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, cast
 
 from mlmd_lineage import errors
 from mlmd_lineage.writing.batch import put_batch
+from mlmd_lineage.writing.put_methods import PutMethods
 from mlmd_lineage.writing.requests import PUTS
 from mlmd_lineage.writing.writer import message as message_class
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from typing_extensions import Self
 
+    from mlmd_lineage.writing.subgraph_request import SubgraphRequest
     from mlmd_lineage.writing.transaction import Transaction
 
 _SUFFIX = "Request"
@@ -59,12 +61,16 @@ def nothing_written() -> Iterator[None]:
         raise type(error)(message) from None
 
 
-class SQLWriter(ABC):
+class SQLWriter(PutMethods):
     """The base of the writers of databases."""
 
     @abstractmethod
     def put(self, request: Message) -> Any:
         """Put all of a request, or nothing of it, and return MLMD's response to it."""
+
+    def _put_subgraph(self, request: SubgraphRequest) -> Any:
+        """Put the request of a lineage subgraph, whose messages need not be copied."""
+        return self.put(cast("Message", request))
 
     @abstractmethod
     def create(self) -> bool:
