@@ -25,6 +25,9 @@ WAYS = {
     "frames.artifacts()": ("store.frames.artifacts()", "snapshot()"),
     "frames.artifacts(properties=True)": ("store.frames.artifacts(properties=True)", "snapshot()"),
     "describe()": ("store.describe()", "snapshot()"),
+    "frames.steps()": ("store.frames.steps()", "get_pipelines()"),
+    "frames.parameters()": ("store.frames.parameters()", "get_pipelines()"),
+    "frames.metrics()": ("store.frames.metrics()", "get_pipelines()"),
     "describe(findings=True)": ("store.describe(findings=True)", "snapshot()"),
 }
 """Of each way the call, and the way with which it is compared."""

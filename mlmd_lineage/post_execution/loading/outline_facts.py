@@ -69,7 +69,9 @@ def outline_facts(
         if original is not None:
             name = original.name
             created, updated = original.created or created, original.updated or updated
-        events = (EventFacts(0, 0, _OUTPUT, last[at], "", (), None),) if wrote[at] else ()
+        events: tuple[EventFacts, ...] = ()
+        if wrote[at]:
+            events = (EventFacts(0, 0, _OUTPUT, last[at], "", (), None),)
         if not created and first[at]:
             events += (EventFacts(0, 0, _INPUT, first[at], "", (), None),)
         # In the order of the fields: names would take half as long again.
