@@ -472,6 +472,20 @@ def test_the_architecture_names_what_there_is(link: tuple[str, str, str]):
         assert re.search(rf"^(class|def) {name}\b|^{name}\b.* = ", text, re.MULTILINE)
 
 
+def test_no_folder_has_very_many_modules():
+    counts = Counter(module.parent for module in modules())
+    assert {folder: count for folder, count in counts.items() if count >= 25} == {}
+
+
+def test_the_architecture_says_why_a_module_is_long():
+    reasons = ARCHITECTURE.partition("## Its size")[2]
+    lengths = {module: len(module.read_text(encoding="utf-8").splitlines()) for module in modules()}
+    names = [
+        module.relative_to(PACKAGE).as_posix() for module in modules() if lengths[module] > 400
+    ]
+    assert [name for name in names if f"`{name}`" not in reasons] == []
+
+
 def test_no_two_classes_have_one_name():
     names = [name for module in modules() for name in contents(module).classes]
     assert [name for name, count in Counter(names).items() if count > 1] == []
