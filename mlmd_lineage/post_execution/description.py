@@ -23,8 +23,7 @@ from mlmd_lineage.post_execution.loading.store_image import StoreImage
 from mlmd_lineage.readers.base import Selected, Selection, Selector
 from mlmd_lineage.snapshot import arrays, imported
 from mlmd_lineage.snapshot.enums import ArtifactState, ExecutionState, name_of
-from mlmd_lineage.snapshot.selected_properties import of_names
-from mlmd_lineage.snapshot.table_counts import counts_of
+from mlmd_lineage.snapshot.selections import counts_of, of_names
 from mlmd_lineage.snapshot.tables import KINDS
 
 if TYPE_CHECKING:

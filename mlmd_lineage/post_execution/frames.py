@@ -33,6 +33,7 @@ from mlmd_lineage.post_execution.loading.run_outlines import (
     RunOutline,
     RunOutlines,
     needed_properties,
+    outline_of,
 )
 from mlmd_lineage.post_execution.loading.run_outlines import TABLES as OUTLINE_TABLES
 from mlmd_lineage.post_execution.loading.step_images import step_image
@@ -352,7 +353,7 @@ class StoreFrames(Frames):
         run_index = self._run_index()
         membership = run_index.membership
         keys = _all_runs(membership) if choose is None else choose(membership)
-        return membership, {key: _outline(run) for key, run in _assembled(run_index, keys)}
+        return membership, {key: outline_of(run) for key, run in _assembled(run_index, keys)}
 
     def _runs(self, part: Part | None) -> Iterator[tuple[RunIndex, RunEntry, Run]]:
         """Yield all runs, by pipelines; the memory of those before is freed at intervals.
@@ -389,16 +390,3 @@ def _all_runs(membership: RunMembership) -> list[str]:
 def _first_and_last(membership: RunMembership) -> list[str]:
     runs = (entry.runs for entry in membership.pipelines.values())
     return list(dict.fromkeys(key for keys in runs for key in (*keys[:1], *keys[-1:])))
-
-
-def _outline(run: Run) -> RunOutline:
-    """Return the outline of a run that was assembled."""
-    return RunOutline(
-        dialect=run.dialect,
-        status=run.status,
-        state=next((s.record.state for s in run.steps.values() if s.record.is_root), None),
-        is_cached=run.is_cached,
-        steps=len(run.steps),
-        started=run.started,
-        finished=run.finished,
-    )

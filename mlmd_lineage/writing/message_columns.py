@@ -63,7 +63,7 @@ class Shape(NamedTuple):
     properties: list[Property]
 
 
-class NodeColumns(NamedTuple):
+class NewNodeColumns(NamedTuple):
     """Columns of new nodes; None where a node has no such field."""
 
     type_ids: list[int]
@@ -91,7 +91,7 @@ class EdgeColumns(NamedTuple):
     """The edges with a path, each with the serialized path."""
 
 
-class Messages(NamedTuple):
+class MessageBytes(NamedTuple):
     """Serialized messages of one kind."""
 
     data: bytes
@@ -101,7 +101,7 @@ class Messages(NamedTuple):
     ends: Numbers
 
     @classmethod
-    def of(cls, messages: Iterable[Any]) -> Messages:
+    def of(cls, messages: Iterable[Any]) -> MessageBytes:
         """Return some messages, which are serialized one by one."""
         parts = [message.SerializeToString() for message in messages]
         ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
@@ -110,7 +110,7 @@ class Messages(NamedTuple):
         return cls(data, data.decode("latin-1"), starts, ends)
 
     @classmethod
-    def in_field(cls, data: bytes, letters: str, field: int) -> Messages | None:
+    def in_field(cls, data: bytes, letters: str, field: int) -> MessageBytes | None:
         """Return the messages in a field, or None where it cannot be told where they are.
 
         Args:
@@ -155,7 +155,7 @@ _TABLES = ("property_name_start", "property_name_end", "shape_start", "codes")
 _BY_EDGE = ("artifact_index", "execution_index", "type", "time", "path_start", "path_end")
 
 
-class _Nodes(ctypes.Structure):
+class _NodeArrays(ctypes.Structure):
     """``struct nodes`` of the library."""
 
     _fields_ = (
@@ -165,7 +165,7 @@ class _Nodes(ctypes.Structure):
     )
 
 
-class _Edges(ctypes.Structure):
+class _EdgeArrays(ctypes.Structure):
     """``struct edges`` of the library."""
 
     _fields_ = tuple((name, ctypes.c_void_p) for name in _BY_EDGE)
@@ -206,7 +206,7 @@ def compiled() -> _Library:
     return found
 
 
-def nodes(given: Messages, *, are_artifacts: bool) -> NodeColumns | None:
+def nodes(given: MessageBytes, *, are_artifacts: bool) -> NewNodeColumns | None:
     """Return the columns of new artifacts or executions, or None where they are not all decoded.
 
     Args:
@@ -219,7 +219,7 @@ def nodes(given: Messages, *, are_artifacts: bool) -> NodeColumns | None:
     names = np.empty((2, _MOST_NAMES), np.int64)
     shapes = [np.empty(_MOST_SHAPES + 1, np.int64), np.empty(_MOST_CODES, np.int64)]
     columns = [*by_node, *by_property, *names, *shapes]
-    out = _Nodes(*(column.ctypes.data for column in columns))
+    out = _NodeArrays(*(column.ctypes.data for column in columns))
     if (
         properties < 0
         or compiled().decode_nodes(*given.addresses, are_artifacts, ctypes.byref(out)) != properties
@@ -235,7 +235,7 @@ def nodes(given: Messages, *, are_artifacts: bool) -> NodeColumns | None:
     if ((state < 0) | (state > _STATES)).any():
         return None  # protobuf takes it for an unknown field
     try:
-        return NodeColumns(
+        return NewNodeColumns(
             node["type_id"].tolist(),
             _texts(given, node, "name", has & _HAS_NAME, None),
             _texts(given, node, "external_id", has & _HAS_EXTERNAL_ID, None),
@@ -247,7 +247,7 @@ def nodes(given: Messages, *, are_artifacts: bool) -> NodeColumns | None:
         return None
 
 
-def edges(given: Messages, now: int) -> EdgeColumns | None:
+def edges(given: MessageBytes, now: int) -> EdgeColumns | None:
     """Return the columns of event edges, or None where they are not all decoded.
 
     Args:
@@ -255,7 +255,7 @@ def edges(given: Messages, now: int) -> EdgeColumns | None:
         now: The time of events that have none.
     """
     columns = np.empty((len(_BY_EDGE), len(given.starts)), np.int64)
-    out = _Edges(*(column.ctypes.data for column in columns))
+    out = _EdgeArrays(*(column.ctypes.data for column in columns))
     if compiled().decode_edges(*given.addresses, now, ctypes.byref(out)) < 0:
         return None
     artifacts, executions, types, times, path_starts, path_ends = columns
@@ -304,7 +304,11 @@ def _optional(column: Numbers, has: Numbers) -> list[Any]:
 
 
 def _texts(
-    given: Messages, node: dict[str, Numbers], name: str, has: Numbers, missing: str | None
+    given: MessageBytes,
+    node: dict[str, Numbers],
+    name: str,
+    has: Numbers,
+    missing: str | None,
 ) -> list[Any]:
     present = has != 0
     columns = node[f"{name}_start"], node[f"{name}_end"], node[f"{name}_is"]
@@ -319,7 +323,7 @@ def _texts(
 
 
 def _shapes(  # noqa: PLR0913, PLR0917 - the arrays that the library fills
-    given: Messages,
+    given: MessageBytes,
     node: dict[str, Numbers],
     by_property: Numbers,
     names: Numbers,
@@ -345,7 +349,7 @@ def _shapes(  # noqa: PLR0913, PLR0917 - the arrays that the library fills
     return found
 
 
-def _values(given: Messages, name: str, field: str, columns: Numbers) -> tuple[str, list[Any]]:
+def _values(given: MessageBytes, name: str, field: str, columns: Numbers) -> tuple[str, list[Any]]:
     """Return the column that takes the values of a property, and what it takes."""
     starts, ends, kinds = columns
     if field == "int_value":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from mlmd_lineage.writing.message_columns import EdgeColumns, NodeColumns
+    from mlmd_lineage.writing.message_columns import EdgeColumns, NewNodeColumns
     from mlmd_lineage.writing.node_kinds import NodeKind
     from mlmd_lineage.writing.transaction import Transaction
 
@@ -33,8 +33,8 @@ _EXECUTIONS, _ARTIFACTS, _EVENT_EDGES = 1, 2, 4
 class Subgraph(NamedTuple):
     """The columns of a request, all of which may be put."""
 
-    artifacts: NodeColumns
-    executions: NodeColumns
+    artifacts: NewNodeColumns
+    executions: NewNodeColumns
     edges: EdgeColumns
 
 
@@ -71,19 +71,22 @@ def _columns(request: Any, now: int) -> Subgraph | None:
     """Return the columns of a request, or None where they are not all decoded."""
     # numpy is not loaded for puts of few nodes.
     from mlmd_lineage.writing import message_columns
-    from mlmd_lineage.writing.message_columns import Messages
+    from mlmd_lineage.writing.message_columns import MessageBytes
 
     if message_columns.library() is None:
         return None
     event_edges: EdgeColumns | None
     if isinstance(request, SubgraphRequest):
         event_edges = message_columns.edges_of(request.edges, now)
-        found = [Messages.of(request.artifacts), Messages.of(request.executions)]
+        found = [
+            MessageBytes.of(request.artifacts),
+            MessageBytes.of(request.executions),
+        ]
     else:
         data = request.SerializeToString()
         letters = data.decode("latin-1")
         fields = _ARTIFACTS, _EXECUTIONS, _EVENT_EDGES
-        parts = [Messages.in_field(data, letters, field) for field in fields]
+        parts = [MessageBytes.in_field(data, letters, field) for field in fields]
         found = [part for part in parts if part is not None]
         if len(found) < len(parts):
             return None
@@ -99,7 +102,7 @@ def _lie_within(places: np.ndarray[Any, Any], count: int) -> bool:
     return not len(places) or bool(places.min() >= 0 and places.max() < count)
 
 
-def _are_declared(transaction: Transaction, kind: NodeKind, nodes: NodeColumns) -> bool:
+def _are_declared(transaction: Transaction, kind: NodeKind, nodes: NewNodeColumns) -> bool:
     """Tell whether the types of nodes are there and declare their properties."""
     for shape in nodes.shapes:
         plain = [found for found in shape.properties if not found.custom]
@@ -166,7 +169,7 @@ def _parsed(paths: Sequence[tuple[int, bytes]]) -> list[tuple[int, Any]]:
 
 
 def _insert(
-    transaction: Transaction, kind: NodeKind, nodes: NodeColumns, messages: Sequence[Any]
+    transaction: Transaction, kind: NodeKind, nodes: NewNodeColumns, messages: Sequence[Any]
 ) -> Sequence[int]:
     """Insert new nodes and their properties, and return their ids."""
     if not nodes.type_ids:

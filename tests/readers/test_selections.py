@@ -11,8 +11,7 @@ from server_stores import Database
 
 from mlmd_lineage.readers.base import Selection, Selector
 from mlmd_lineage.readers.registry import reader_for
-from mlmd_lineage.snapshot.selected_properties import of_names
-from mlmd_lineage.snapshot.table_counts import counts_of
+from mlmd_lineage.snapshot.selections import counts_of, of_names
 from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.stores import SQLiteMetadataStore
 

@@ -10,7 +10,7 @@ from mlmd_lineage.dialects.facts import EventFacts, ExecutionFacts
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 from mlmd_lineage.snapshot.imported import original_of
-from mlmd_lineage.snapshot.selected_properties import of_names
+from mlmd_lineage.snapshot.selections import of_names
 from mlmd_lineage.snapshot.text_states import execution_states_of
 from mlmd_lineage.snapshot.values import rows_of, value_of
 

@@ -13,7 +13,7 @@ from mlmd_lineage.dialects.facts import ExecutionFacts
 from mlmd_lineage.post_execution.loading.row_values import without_gc
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
-from mlmd_lineage.snapshot.selected_properties import of_names
+from mlmd_lineage.snapshot.selections import of_names
 from mlmd_lineage.snapshot.values import rows_of, values_by_owner
 
 if TYPE_CHECKING:

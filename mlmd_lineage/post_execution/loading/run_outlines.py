@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.dialects.facts import ExecutionFacts
     from mlmd_lineage.dialects.records import Status, StepOutline
+    from mlmd_lineage.post_execution.loading.run_assembly import Run
     from mlmd_lineage.post_execution.loading.run_membership import RunEntry, RunMembership
     from mlmd_lineage.snapshot.tables import Tables
 
@@ -198,4 +199,17 @@ def _run(
         steps=len(linked),
         started=found.started,
         finished=found.finished,
+    )
+
+
+def outline_of(run: Run) -> RunOutline:
+    """Return the outline of a run that was assembled."""
+    return RunOutline(
+        dialect=run.dialect,
+        status=run.status,
+        state=next((s.record.state for s in run.steps.values() if s.record.is_root), None),
+        is_cached=run.is_cached,
+        steps=len(run.steps),
+        started=run.started,
+        finished=run.finished,
     )

@@ -14,7 +14,7 @@ from mlmd_lineage.post_execution.loading.run_outlines import MAKER_TABLES
 from mlmd_lineage.post_execution.loading.store_image import StoreImage
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.imported import ORIGINAL, SOURCE
-from mlmd_lineage.snapshot.selected_properties import of_names
+from mlmd_lineage.snapshot.selections import of_names
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
