@@ -121,7 +121,7 @@ def _what_was_reused(store: Store, runs: Sequence[PipelineRunView]) -> None:
         2,
         "What was reused, and why?",
         "$ mlmd-lineage pipeline run mlmd_lineage.demo_pipeline --explain",
-        f'>>> store.cache.explain(store.get_run("{name}").get_step("train"))',
+        f'>>> print(store.cache.explain(store.get_run("{name}").get_step("train")))',
     )
     for step in ("split", "train"):
         explained = store.cache.explain(runs[1].get_step(step))
@@ -153,7 +153,7 @@ def _upstream_of_best(store: Store, run: PipelineRunView) -> None:
     output.write_line("")
     model = run.get_step("train").output.node_key
     question = "What did the best model come from?"
-    calls = (f"$ mlmd-lineage upstream {model}", f'>>> store.upstream("{model}")')
+    calls = (f"$ mlmd-lineage upstream {model}", f'>>> print(store.upstream("{model}"))')
     _question(4, question, *calls)
     _print_upstream(store, model)
 
@@ -166,7 +166,7 @@ def _upstream_in_tfx(path: str) -> None:
         5,
         "The same of a store that TFX wrote: what did the newest pushed model come from?",
         f"$ mlmd-lineage upstream {shlex.quote(path)} {newest}",
-        f'>>> mlmd_lineage.connect({path!r}).upstream("{newest}")',
+        f'>>> print(mlmd_lineage.connect({path!r}).upstream("{newest}"))',
     )
     _print_upstream(store, newest)
 

@@ -23,6 +23,7 @@ from mlmd_lineage.cli.common.options import NODE_HELP, NodeArgument, QuestionOpt
 from mlmd_lineage.cli.common.output import LineageFormat
 from mlmd_lineage.cli.common.pictures import PICTURES, drawing, format_of
 from mlmd_lineage.config.atomic_files import write_whole
+from mlmd_lineage.lineage.render import text_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlmd_lineage.lineage.graph import Trace
-
-_NAMED = 3  # nodes of a boundary that are named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -337,30 +336,15 @@ def node_rows(trace: Trace, only: Collection[str] = ()) -> pd.DataFrame:
         trace: The answer.
         only: Only the nodes of these types.
     """
-    nodes = trace.nodes.loc[lineage_tree.ordered_nodes(trace)]
+    nodes = trace.nodes.loc[text_tree.ordered_nodes(trace)]
     kept = ["hops", "type", "name", "uri", "state", "create_time_since_epoch"]
     frame = nodes[kept].copy()
-    roles = lineage_tree.unusual_roles(trace)
+    roles = text_tree.unusual_roles(trace)
     frame["role"] = [roles.get(str(key)) for key in frame.index]
     return frame[frame["type"].isin(list(only))] if only else frame
 
 
 def summary(trace: Trace) -> str:
     """Return a line that says whether the answer is complete, or by what it is cut and where."""
-    if not len(trace):
-        return "There is no path from the first to the second."
-    artifacts = sum(key.startswith("artifact") for key in trace)
-    executions = len(trace) - artifacts
-    counted = f"{_counted(artifacts, 'artifact')} and {_counted(executions, 'execution')}"
-    if trace.complete:
-        return f"Complete: {counted}."
     options = [f"--{name.replace('_', '-')}" for name in trace.truncated_by]
-    boundary = trace.boundary
-    named = ", ".join(boundary[:_NAMED])
-    if len(boundary) > _NAMED:
-        named += f" and {_counted(len(boundary) - _NAMED, 'more node')}"
-    return f"Cut by {' and '.join(options)} at {named}: {counted}."
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return text_tree.summary(trace, options)

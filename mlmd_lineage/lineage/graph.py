@@ -272,6 +272,26 @@ class Trace(LineageGraph):
         """Return the number of nodes."""
         return len(self._found)
 
+    def text(self, *, limit: int | None = 200) -> str:
+        """Return it as a tree of lines, from the node that was asked about, as ``print()`` does.
+
+        >>> print(store.upstream("artifact/4"))
+        artifact/4 Model /srv/tfx/pipelines/penguin-train/Trainer/model/4 LIVE
+          execution/4 Trainer COMPLETE
+            artifact/1 Examples /srv/tfx/pipelines/penguin-train/CsvExampleGen/examples/1 LIVE
+              execution/1 CsvExampleGen COMPLETE
+        Complete: 2 artifacts and 2 executions.
+
+        Args:
+            limit: How many nodes are shown, the nearest to the start first; None for all.
+        """
+        from mlmd_lineage.lineage.render import text_tree
+
+        return text_tree.text(self, limit)
+
+    def __str__(self) -> str:
+        return self.text()
+
     @property
     def as_trace(self) -> Trace:
         """The trace itself."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     import numpy as np
+    import pandas as pd
 
     from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.lineage.index import Index
@@ -52,6 +53,14 @@ class TraceData(GraphData, Protocol):
     """The answer to a question: a graph, and what bounds it."""
 
     question: Question
+
+    @property
+    def nodes(self) -> pd.DataFrame:
+        """The nodes as a DataFrame."""
+
+    @property
+    def edges(self) -> pd.DataFrame:
+        """The edges as a DataFrame."""
 
     @property
     def starts(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 import terminal
 
 import mlmd_lineage
-from mlmd_lineage.cli.common import lineage_tree
+from mlmd_lineage.lineage.render import text_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,10 +57,8 @@ def chain(hops: int) -> list[tuple[int, int, int]]:
     return [e for n in range(1, hops + 1) for e in ((n, n, INPUT), (n + 1, n, OUTPUT))]
 
 
-def shown(
-    trace: Trace, limit: int | None = None, max_depth: int = 10
-) -> list[lineage_tree.TreeLine]:
-    return list(lineage_tree.lines(trace, limit, max_depth))
+def shown(trace: Trace, limit: int | None = None, max_depth: int = 10) -> list[text_tree.TreeLine]:
+    return list(text_tree.lines(trace, limit, max_depth))
 
 
 def test_a_long_chain_goes_on_in_trees_of_its_own(made: Make):
@@ -122,6 +120,27 @@ def test_missing_nodes_have_lines(made: Make):
         connection.execute("DELETE FROM Execution WHERE id = 1")
     connection.close()
     trace = store.upstream(3)
-    labels = lineage_tree.Labels(trace)
+    labels = text_tree.LineTexts(trace)
     said = [labels.indented(line) for line in shown(trace)]
     assert "    artifact/2 (of no type) (missing: no row has its id)" in said
+
+
+def test_an_answer_prints_as_a_tree():
+    store = mlmd_lineage.connect(terminal.DEMO_STORE)
+    trace = store.upstream("artifact/4")
+    folder = "/srv/tfx/pipelines/penguin-train"
+    assert str(trace).splitlines() == [
+        f"artifact/4 Model {folder}/Trainer/model/4 LIVE",
+        "  execution/4 Trainer COMPLETE",
+        f"    artifact/1 Examples {folder}/CsvExampleGen/examples/1 LIVE",
+        "      execution/1 CsvExampleGen COMPLETE",
+        "Complete: 2 artifacts and 2 executions.",
+    ]
+    assert repr(trace) == "<Trace: 2 artifacts, 2 executions, 3 events>"
+    assert trace.text(limit=1).splitlines()[0].endswith("LIVE (+1 not shown)")
+    cut = store.upstream("artifact/4", max_hops=1)
+    assert (
+        str(cut).splitlines()[-1] == "Cut by max_hops at execution/4: 1 artifact and 1 execution."
+    )
+    none = store.between("artifact/4", "artifact/1")
+    assert str(none) == "There is no path from the first to the second."

@@ -1,146 +1,42 @@
-"""Tree of a lineage answer, from the node that was asked about."""
+"""Tree of a lineage answer on a terminal, and as indented lines elsewhere."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmd_lineage.cli.common import output
-from mlmd_lineage.cli.common.text import printable
 from mlmd_lineage.cli.common.values import plain_value
-from mlmd_lineage.lineage.render.labels import is_uuid
+from mlmd_lineage.lineage.render import text_tree
+from mlmd_lineage.lineage.render.text_tree import SHOWN_NODES, TreeLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.text import Text
 
     from mlmd_lineage.lineage.graph import Trace
 
-SHOWN_NODES = 200
-"""How many nodes a terminal shows where the user gives no other limit."""
-
 _GUIDE = 4  # columns that a tree takes for each level
 _TEXT = 60  # columns that the deepest level leaves for its text
 _SHORTEST = 12  # columns below which a name is left out
-_PLAIN_DEPTH = 40
-_USUAL_ROLES = {"uses", "produces"}
 
 
-@dataclasses.dataclass
-class TreeLine:
-    """One line of the tree."""
-
-    node: str
-    depth: int = 0
-    parent: str = ""
-    """Its parent in the tree."""
-    path: str = ""
-    """The key under which the execution took or made the artifact."""
-    roles: tuple[str, ...] = ()
-    """What the edge to the line above means, where it is not the usual."""
-    repeated: bool = False
-    """The node has a line above already."""
-    hidden: int = 0
-    """How many neighbours are not shown."""
-    cut: bool = False
-    """The answer was cut here."""
-    continued_below: bool = False
-    """Its children are in a tree of their own."""
-    continues: bool = False
-    """It is the root of such a tree."""
-
-
-def ordered_nodes(trace: Trace) -> list[str]:
-    """Return the nodes, nearest to the start first, then by their keys."""
-    nodes = trace.nodes
-    if not len(nodes):
-        return []
-    return [str(key) for key in nodes.sort_values("hops", kind="stable").index]
-
-
-def lines(trace: Trace, limit: int | None, max_depth: int) -> Iterator[TreeLine]:
-    """Yield the lines of the tree, each node with all that is below it once.
-
-    Where it grows deeper than ``max_depth``, it goes on in a tree of its own.
-    """
-    edges, shown = _below(trace), set(ordered_nodes(trace)[:limit])
-    boundary = set(trace.boundary)
-    seen: set[str] = set()
-    pending = [TreeLine(node) for node in reversed([s for s in trace.starts if s in shown])]
-    while pending:
-        stack = [pending.pop()]
-        later: list[TreeLine] = []
-        while stack:
-            line = stack.pop()
-            line.repeated = line.node in seen
-            if line.repeated:
-                yield line
-                continue
-            below = edges.get(line.node, {})
-            line.cut = line.node in boundary
-            line.hidden = sum(node not in shown for node in below)
-            children = [
-                TreeLine(node, line.depth + 1, line.node, path, roles)
-                for node, (path, roles) in below.items()
-                if node in shown
-            ]
-            if children and line.depth >= max_depth:
-                line.continued_below = True
-                later.append(TreeLine(line.node, continues=True))
-            else:
-                seen.add(line.node)
-                stack += reversed(children)
-            yield line
-        pending += [line for line in reversed(later) if line.node not in seen]
-
-
-def _below(trace: Trace) -> dict[str, dict[str, tuple[str, tuple[str, ...]]]]:
-    """Return the neighbours of each node on the side away from the start."""
-    edges = trace.edges
-    ends = (edges["target"], edges["source"])
-    if trace.direction != "upstream":
-        ends = (edges["source"], edges["target"])
-    below: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
-    for here, there, path, role in zip(*ends, edges["path"], edges["role"], strict=True):
-        known = below.setdefault(str(here), {})
-        name, roles = known.get(str(there), ("", ()))
-        key = next((step for step in path if isinstance(step, str)), "")
-        name = name if not key or key in name.split(", ") else ", ".join(filter(None, (name, key)))
-        if role not in _USUAL_ROLES and role not in roles:
-            roles = (*roles, str(role))
-        known[str(there)] = (name, roles)
-    return below
-
-
-class Labels:
-    """How nodes are shown: by the name of a step, their short type, name or URI, and state."""
-
-    def __init__(self, trace: Trace) -> None:
-        """Take the labels from the nodes of an answer."""
-        from mlmd_lineage.snapshot.type_names import short_types
-
-        nodes = trace.nodes
-        records: list[dict[Any, Any]] = nodes.to_dict("records")
-        self._rows = dict(zip(map(str, nodes.index), records, strict=True))
-        self._short = short_types(str(t) for t in nodes["type"].dropna())
-        self._labels = trace.node_labels
+class TerminalTexts(text_tree.LineTexts):
+    """How nodes are shown on a terminal, with colours."""
 
     def text(self, line: TreeLine, width: int) -> Text:
         """Return the text of a line for a terminal; a long name or URI keeps its end."""
         from rich.cells import cell_len
         from rich.text import Text
 
-        row = self._rows[line.node]
+        row = self.rows[line.node]
         kind = "cyan" if line.node.startswith("artifact") else "magenta"
         text = Text(overflow="fold")
         text.append(line.node, style=f"bold {kind}")
-        text.append(f" {self.title(line.node, row)}{self._path(line)}")
+        text.append(f" {self.title(line.node, row)}{self.path(line)}")
         rest = Text()
         state = plain_value(row["state"])
         if state and not line.repeated:
             rest.append(f" {state}", style=output.STATE_STYLES.get(state, ""))
-        for note, style in self._notes(line, row):
+        for note, style in self.notes(line, row):
             rest.append(f" {note}", style=style)
         name = "" if line.repeated else self.name(line.node, row)
         room = width - _GUIDE * line.depth - text.cell_len - rest.cell_len - 1
@@ -150,84 +46,20 @@ class Labels:
         text.append_text(rest)
         return text
 
-    def indented(self, line: TreeLine) -> str:
-        """Return the text of a line without colours or guides."""
-        row = self._rows[line.node]
-        name = "" if line.repeated else self.name(line.node, row)
-        state = "" if line.repeated else plain_value(row["state"])
-        notes = " ".join(note for note, _ in self._notes(line, row))
-        title = f"{self.title(line.node, row)}{self._path(line)}"
-        parts = (line.node, title, name, state, notes)
-        return "  " * line.depth + " ".join(part for part in parts if part)
-
-    def type(self, row: dict[Any, Any]) -> str:
-        """Return a node's type in few letters."""
-        name = plain_value(row["type"])
-        return printable(self._short.get(name, name)) or "(of no type)"
-
-    def title(self, node: str, row: dict[Any, Any]) -> str:
-        """Return a step's name and its type, where that says more; of artifacts the type."""
-        kind, step = self.type(row), self._step(node)
-        return kind if not step or step == kind else f"{step} {kind}"
-
-    def _step(self, node: str) -> str:
-        label = self._labels.get(node)
-        is_step = label is not None and node.startswith("execution") and label.name
-        return printable(label.name or "") if is_step and label is not None else ""
-
-    def name(self, node: str, row: dict[Any, Any]) -> str:
-        """Return what people know a node by: its name or its URI, unless its title says it."""
-        name = plain_value(row["name"])
-        if name and not is_uuid(name):
-            return "" if self._step(node) else name
-        return plain_value(row["uri"])
-
-    def _path(self, line: TreeLine) -> str:
-        """Return the path on the way to a node, unless the nodes at its ends say it already."""
-        if not line.path:
-            return ""
-        for node in filter(None, (line.node, line.parent)):
-            row = self._rows[node]
-            if _implies(self.type(row), line.path) or self.name(node, row) == line.path:
-                return ""
-        return f" ({printable(line.path)})"
-
-    def _notes(self, line: TreeLine, row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
-        if line.roles:
-            yield f"[{', '.join(line.roles)}]", "yellow"
-        if row["missing"]:
-            yield "(missing: no row has its id)", "red"
-        if line.repeated:
-            yield "(see above)", "dim"
-        if line.continues:
-            yield "(continued)", "dim"
-        if line.continued_below:
-            yield "(continued below)", "dim"
-        if line.cut and not line.repeated:
-            yield "(cut here)", "bold yellow"
-        if line.hidden and not line.repeated and not line.continued_below:
-            yield f"(+{line.hidden:,} not shown)", "yellow"
-
-
-def _implies(type_name: str, path: str) -> bool:
-    """Return whether the name of a type already says what the path does."""
-    squashed = path.replace("_", "").lower()
-    return squashed.rstrip("s") in type_name.replace("_", "").lower()
-
 
 def print_tree(trace: Trace, limit: int | None = SHOWN_NODES) -> None:
     """Print an answer as a tree, or outside a terminal as indented lines."""
-    labels = Labels(trace)
     if not output.on_terminal():
-        for line in lines(trace, limit, _PLAIN_DEPTH):
-            output.write(labels.indented(line))
+        for text in text_tree.indented_lines(trace, limit):
+            output.write(text)
         return
     from rich.tree import Tree
 
+    labels = TerminalTexts(trace)
     terminal = output.console()
     max_depth = max(3, (terminal.width - _TEXT) // _GUIDE)
     branches: list[Tree] = []
-    for line in lines(trace, limit, max_depth):
+    for line in text_tree.lines(trace, limit, max_depth):
         if not line.depth and branches:
             terminal.print(branches[0])
         del branches[line.depth :]
@@ -238,13 +70,3 @@ def print_tree(trace: Trace, limit: int | None = SHOWN_NODES) -> None:
             branches.append(Tree(label, guide_style="dim"))
     if branches:
         terminal.print(branches[0])
-
-
-def unusual_roles(trace: Trace) -> dict[str, str]:
-    """Return what ties nodes to those nearer to the start, where it is not the usual."""
-    found: dict[str, list[str]] = {}
-    for below in _below(trace).values():
-        for node, (_, roles) in below.items():
-            known = found.setdefault(node, [])
-            known += [role for role in roles if role not in known]
-    return {node: ", ".join(roles) for node, roles in found.items() if roles}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from mlmd_lineage.lineage.render.labels import one_line
+
 # Up to the last @, as a password that was not percent-encoded may hold anything; after one slash
 # too, which is what a path makes of two. The example in the library's own messages stays.
 _PASSWORD = re.compile(r"(:/{1,2}(?!user:password@)[^\s/:@]*):.*@", re.DOTALL)
@@ -21,19 +23,8 @@ def without_passwords(text: str) -> str:
     return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
-def printable(text: str) -> str:
-    r"""Return a text in one line, what does not print as ``\n``, ``\x1b`` or ``\u202e``.
-
-    A name in a store may hold anything: control sequences that would take over a terminal,
-    marks that turn the direction of the text, characters that do not show. All that Unicode
-    does not count as printable is escaped.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
+printable = one_line
+"""Returns a text in one line, in which what does not print is escaped."""
 
 
 def printable_lines(text: str) -> str:

@@ -88,6 +88,21 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def one_line(text: str) -> str:
+    r"""Return a text in one line, what does not print as ``\n``, ``\x1b`` or ``\u202e``.
+
+    A name in a store may hold anything: control sequences that would take over a terminal,
+    marks that turn the direction of the text, characters that do not show. All that Unicode
+    does not count as printable is escaped.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
+
+
 def limited(text: str, whole_in: str = "") -> str:
     """Return a text that says how much of it was left out where it is very long.
 

@@ -208,10 +208,14 @@ class Impact:
         return len(self.reached)
 
     def __repr__(self) -> str:
+        models, deployments = len(self.models), len(self.deployments)
         return (
-            f"<Impact of {self.node}: {len(self.models)} models, "
-            f"{len(self.deployments)} deployments>"
+            f"<Impact of {self.node}: {models} model{'s' * (models != 1)}, "
+            f"{deployments} deployment{'s' * (deployments != 1)}>"
         )
+
+    def __str__(self) -> str:
+        return self.text()
 
     def _repr_html_(self) -> str:
         shown = self._frame.drop(columns=["path", "pipeline"])

@@ -132,6 +132,9 @@ class LineageDiff:
         number = "1 difference" if len(self) == 1 else f"{len(self)} differences"
         return f"<LineageDiff {self.a} {self.b}: {number}, first: {first}>"
 
+    def __str__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         table = self._frame.drop(columns="kind").to_html(index=False, na_rep="")
         return f"<pre>{html.escape(self.text())}</pre>{table if len(self) else ''}"
