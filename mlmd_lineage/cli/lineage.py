@@ -301,7 +301,7 @@ def _print_table(trace: Trace, options: OutputOptions) -> None:
     terminal = output.on_terminal()
     limit = options.limit
     if limit is None:
-        limit = lineage_tree.SHOWN_NODES if terminal else 0
+        limit = text_tree.SHOWN_NODES if terminal else 0
     rows = _rows(trace, options)
     part = limited(rows, limit)
     hidden = len(rows) - len(part)
