@@ -1,9 +1,11 @@
 """Writing: executions put by this library and by ``ml_metadata``, one by one and in batches.
 
 ``benchmarks/writing.py`` prints a table as Markdown. Each execution has 2 artifacts, 4 events and,
-with its artifacts, 13 properties. Sides take turns, each measurement in a fresh process on a fresh
-store: an SQLite file on the disk of ``--folder``, with SQLite's default durability, and a MariaDB
-server of the run's own. "rows alone" is the lower bound of ``plain_rows.py``.
+with its artifacts, 13 properties. Each side writes to a fresh store in a process of its own: an
+SQLite file on the disk of ``--folder``, with SQLite's default durability, or a database of a
+MariaDB server of the run's own. The sides take turns after each 1,000 executions, so that what else
+the machine does slows both. "rows alone" is the lower bound of ``plain_rows.py``. "CPU" compares
+the processor time of the two processes, which for MariaDB is not that of its server.
 """
 
 from __future__ import annotations
@@ -48,34 +50,84 @@ def main() -> None:
     options = parser.parse_args()
     if options.worker:
         side, way, target, number = options.worker
-        print(json.dumps(measured(side, way, target, int(number))))
+        for found in measured(side, way, target, int(number)):
+            print(json.dumps(found), flush=True)
+            sys.stdin.readline()
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, contextlib.ExitStack() as stack:
         Path(folder).chmod(0o755)  # the server may run as a user of its own
         targets = {} if options.no_sqlite else {"SQLite": sqlite_targets(Path(folder))}
         if not options.no_mariadb:
             targets["MariaDB"] = stack.enter_context(mariadb_targets(Path(folder)))
-        print("| store | way | mlmd_lineage | ml_metadata | ratio | rows alone |")
-        print("|---|---|--:|--:|--:|--:|", flush=True)
+        print("| store | way | mlmd_lineage | ml_metadata | ratio | CPU | rows alone |")
+        print("|---|---|--:|--:|--:|--:|--:|", flush=True)
         for name, fresh in targets.items():
             for way in options.ways:
                 table_row(name, way, fresh, options)
 
 
 def table_row(name: str, way: str, fresh: Iterator[str], options: argparse.Namespace) -> None:
-    """Measure both sides in turns, and print a row of the table: executions a second."""
+    """Measure all sides in turns, and print a row of the table: executions a second."""
     sides = (*SIDES, ROWS_ALONE) if (name, way) == ("SQLite", WAYS[1]) else SIDES
-    found: dict[str, list[float]] = {side: [] for side in sides}
+    runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(options.repeat):
-        for side in sides:
-            command = [sys.executable, __file__, "--worker", side, way, next(fresh)]
-            command.append(str(options.executions))
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found[side].append(options.executions / json.loads(done.stdout.splitlines()[-1]))
-    ours, theirs, *bound = (statistics.median(found[side]) for side in sides)
-    most = f"{bound[0]:,.0f}/s" if bound else ""
-    rates = f"{ours:,.0f}/s | {theirs:,.0f}/s | {ours / theirs:.1f} | {most}"
-    print(f"| {name} | {way} | {rates} |", flush=True)
+        arguments = [(side, way, next(fresh), str(options.executions)) for side in sides]
+        for side, total in zip(sides, in_turns(arguments, options.executions), strict=True):
+            runs[side].append(total)
+    rate = {
+        side: options.executions / statistics.median(wall for wall, _ in found)
+        for side, found in runs.items()
+    }
+    cpu = {side: statistics.median(seconds for _, seconds in found) for side, found in runs.items()}
+    ours, theirs = SIDES
+    most = f"{rate[ROWS_ALONE]:,.0f}/s" if ROWS_ALONE in rate else ""
+    ratios = f"{rate[ours] / rate[theirs]:.2f} | {cpu[theirs] / cpu[ours]:.2f}"
+    print(f"| {name} | {way} | {rate[ours]:,.0f}/s | {rate[theirs]:,.0f}/s | {ratios} | {most} |")
+    sys.stdout.flush()
+
+
+def in_turns(
+    workers: list[tuple[str, str, str, str]], executions: int
+) -> list[tuple[float, float]]:
+    """Let workers put their blocks in turns, and return the seconds and CPU seconds of each."""
+    totals = [(0.0, 0.0)] * len(workers)
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, __file__, "--worker", *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for arguments in workers
+        ]
+        for process in processes:  # the first line says that it is ready
+            answer_of(process)
+        for block in range(executions // BATCH):
+            order = range(len(processes))
+            for place in order if block % 2 else reversed(order):
+                process = processes[place]
+                assert process.stdin is not None
+                process.stdin.write("\n")
+                process.stdin.flush()
+                wall, cpu = answer_of(process)
+                totals[place] = totals[place][0] + wall, totals[place][1] + cpu
+        for process in processes:
+            process.communicate("\n")
+    return totals
+
+
+def answer_of(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Return what a worker tells next."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        message = f"a worker ended with {process.wait()}"
+        raise SystemExit(message)
+    wall, cpu = json.loads(line)
+    return wall, cpu
 
 
 def sqlite_targets(folder: Path) -> Iterator[str]:
@@ -111,30 +163,46 @@ def mariadb_targets(folder: Path) -> Iterator[Iterator[str]]:
         server.stop()
 
 
-def measured(side: str, way: str, target: str, number: int) -> float:
-    """Return the seconds that one side takes to put so many executions."""
+def measured(side: str, way: str, target: str, number: int) -> Iterator[tuple[float, float]]:
+    """Yield the seconds and CPU seconds that one side takes for each block; first zeros."""
     if side == ROWS_ALONE:
-        return rows_alone(target, number)
+        yield from rows_alone(target, number)
+        return
     put = {"mlmd_lineage": ours, "ml_metadata": theirs}[side]
-    return put(target, number, batches=way == WAYS[1])
+    yield from put(target, number, batches=way == WAYS[1])
 
 
-def ours(target: str, number: int, *, batches: bool) -> float:
+class Clock:
+    """Measures the seconds and CPU seconds of a block."""
+
+    found = 0.0, 0.0
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Measure what is done meanwhile."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.found = time.perf_counter() - wall, time.process_time() - cpu
+
+
+def ours(target: str, number: int, *, batches: bool) -> Iterator[tuple[float, float]]:
     """Put executions with this library's writer."""
     import mlmd_lineage as ml
+    import mlmd_lineage.writing.message_columns  # loaded before, as ml_metadata's library is
 
     pair = ml.message("PutExecutionRequest.ArtifactAndEvent")
-    seconds = 0.0
     with ml.connect(target).writer() as writer:
         types = writer.put(ml.message("PutTypesRequest")(**TYPES))
         ids = (types.artifact_type_ids[0], types.execution_type_ids[0], types.context_type_ids[0])
+        clock = Clock()
+        yield clock.found
         for start in range(0, number, BATCH):
             steps = [step(ml.message, place, *ids) for place in range(start, start + BATCH)]
-            begun = time.perf_counter()
-            if batches:
-                writer.put_lineage_subgraph(*subgraph(steps), reuse_context_if_already_exist=True)
-            else:
-                for execution, artifacts, events, context in steps:
+            with clock.running():
+                if batches:
+                    arguments = subgraph(steps)
+                    writer.put_lineage_subgraph(*arguments, reuse_context_if_already_exist=True)
+                for execution, artifacts, events, context in () if batches else steps:
                     request = ml.message("PutExecutionRequest")(
                         execution=execution,
                         artifact_event_pairs=[
@@ -146,11 +214,10 @@ def ours(target: str, number: int, *, batches: bool) -> float:
                     request.options.reuse_context_if_already_exist = True
                     request.options.reuse_artifact_if_already_exist_by_external_id = True
                     writer.put(request)
-            seconds += time.perf_counter() - begun
-    return seconds
+            yield clock.found
 
 
-def theirs(target: str, number: int, *, batches: bool) -> float:
+def theirs(target: str, number: int, *, batches: bool) -> Iterator[tuple[float, float]]:
     """Put executions with ``ml_metadata``."""
     from ml_metadata import MetadataStore
     from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
@@ -167,14 +234,14 @@ def theirs(target: str, number: int, *, batches: bool) -> float:
         store.put_execution_type(message("ExecutionType")(**TYPES["execution_types"][0])),
         store.put_context_type(message("ContextType")(**TYPES["context_types"][0])),
     )
-    seconds = 0.0
+    clock = Clock()
+    yield clock.found
     for start in range(0, number, BATCH):
         steps = [step(message, place, *ids) for place in range(start, start + BATCH)]
-        begun = time.perf_counter()
-        if batches:
-            store.put_lineage_subgraph(*subgraph(steps), reuse_context_if_already_exist=True)
-        else:
-            for execution, artifacts, events, context in steps:
+        with clock.running():
+            if batches:
+                store.put_lineage_subgraph(*subgraph(steps), reuse_context_if_already_exist=True)
+            for execution, artifacts, events, context in () if batches else steps:
                 pairs = [
                     (artifacts[which], event)
                     for (which, _), event in zip(EVENTS, events, strict=True)
@@ -186,11 +253,10 @@ def theirs(target: str, number: int, *, batches: bool) -> float:
                     reuse_context_if_already_exist=True,
                     reuse_artifact_if_already_exist_by_external_id=True,
                 )
-        seconds += time.perf_counter() - begun
-    return seconds
+        yield clock.found
 
 
-def rows_alone(target: str, number: int) -> float:
+def rows_alone(target: str, number: int) -> Iterator[tuple[float, float]]:
     """Insert the rows of the same executions in batches by plain SQL."""
     import plain_rows
 
@@ -198,8 +264,9 @@ def rows_alone(target: str, number: int) -> float:
 
     source = f"{target}.rows"
     ml.connect(source, create=True)
-    ours(source, number, batches=True)
-    return plain_rows.seconds(source, target, number // BATCH)
+    for _ in ours(source, number, batches=True):
+        pass
+    yield from plain_rows.seconds(source, target, number // BATCH)
 
 
 def native_config(target: str) -> Any:
