@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import TypeAlias
 
-_KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]{1,20})")
-"""Ids are 64-bit integers, which have up to 20 characters."""
-_LARGEST = 10**20
+_KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]+)")
+_MOST_CHARACTERS = 20
+"""Ids are 64-bit integers, which have no more."""
 _NAMED = 5  # how many nodes an error names
 KINDS = ("artifact", "execution", "context")
 """The kinds of nodes, as keys have them."""
@@ -56,6 +56,7 @@ def parse(node: object) -> tuple[str, int]:
 
     Raises:
         ConfigurationError: It is no node key.
+        NotFoundError: Its id has more digits than any of MLMD's.
     """
     if isinstance(node, str):
         found = parse_text(node)
@@ -75,12 +76,21 @@ def checked_id(number: int) -> int:
     """Return an id, unless it has so many digits that no store has it and no message shows it.
 
     Raises:
-        ConfigurationError: It has.
+        NotFoundError: It has.
     """
-    if abs(number) < _LARGEST:
-        return number
-    message = "MLMD's ids are 64-bit integers, and this one is far larger."
-    raise errors.ConfigurationError(message)
+    if abs(number) >= 10**_MOST_CHARACTERS:
+        asked = "such node"
+        raise no_id_as_large(asked)
+    return number
+
+
+def no_id_as_large(asked: str) -> errors.NotFoundError:
+    """Return the error for an id that is larger than MLMD's columns hold.
+
+    Args:
+        asked: The key that was asked for.
+    """
+    return errors.NotFoundError(f"There is no {asked}: MLMD has no ids as large as that.")
 
 
 def parse_text(text: str) -> tuple[str, int] | None:
@@ -88,9 +98,17 @@ def parse_text(text: str) -> tuple[str, int] | None:
 
     >>> parse_text("execution/3"), parse_text("43"), parse_text("churn")
     (('execution', 3), ('artifact', 43), None)
+
+    Raises:
+        NotFoundError: The id has more digits than any of MLMD's.
     """
     match = _KEY.fullmatch(text if not text.isdecimal() else f"artifact/{text}")
-    return None if match is None else (match[1], int(match[2]))
+    if match is None:
+        return None
+    if len(match[2]) > _MOST_CHARACTERS:
+        asked = f"{match[0][: 2 * _MOST_CHARACTERS]}..."
+        raise no_id_as_large(asked)
+    return match[1], int(match[2])
 
 
 def key(node: object) -> str:

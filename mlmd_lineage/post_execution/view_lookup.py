@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import keys
 from mlmd_lineage.post_execution.base_view import BaseView
-from mlmd_lineage.untrusted_text import int64_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,13 +56,14 @@ def execution_id(step: object) -> int:
 
     Raises:
         ConfigurationError: It is neither.
+        NotFoundError: It is larger than any of MLMD's.
     """
     if isinstance(step, int) and not isinstance(step, bool):
         return keys.checked_id(step)
     text = str(step)
-    number = int64_of(text.removeprefix("execution/"))
-    if isinstance(step, str) and number is not None:
-        return number
+    digits = text.removeprefix("execution/")
+    if isinstance(step, str) and digits.removeprefix("-").isdecimal():
+        return keys.parse(f"execution/{digits}")[1]
     if text.startswith("artifact/"):
         message = f"{text} is an artifact; get_artifact() gives one."
         raise errors.ConfigurationError(message)
@@ -79,11 +79,11 @@ def artifact_id(key: str) -> int:
 
     Raises:
         ConfigurationError: It is another node's.
+        NotFoundError: It is larger than any of MLMD's.
     """
-    kind, _, number = key.partition("/")
-    found = int64_of(number)
-    if kind == "artifact" and found is not None:
-        return found
+    kind, number = keys.parse(key)
+    if kind == "artifact":
+        return number
     message = f"{key} is no artifact; get_step() gives a step."
     raise errors.ConfigurationError(message)
 

@@ -31,8 +31,8 @@ LARGEST_PART = 20_000_000
 """How many nodes a component may have by default: see ``docs/spark.md``."""
 _TOGETHER = 200_000
 """Up to how many nodes small components have that are answered by one task."""
-_FEW = 1_000_000
-"""Up to how many nodes each executor is given all of them."""
+_FEW = 300_000
+"""Up to how many nodes each executor is given all of them: once for each table that is joined."""
 _FEWEST = 20_000
 """Below this many nodes it is not worth while to start another task."""
 

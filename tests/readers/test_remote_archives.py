@@ -112,7 +112,8 @@ def test_an_archive_on_a_web_server(archive: Path):
 def test_generations_on_a_web_server(shared_stores: Path, tmp_path: Path):
     folder = ml.connect(shared_stores / "tfx_local.db").snapshot().save(tmp_path / "archive")
     first = ml.connect(folder).snapshot()
-    ml.connect(shared_stores / "kfp2_emulated.db").snapshot().save(folder, update=True)
+    other = ml.connect(shared_stores / "kfp2_emulated.db").snapshot()
+    other.save(folder, update=True, other_source=True)
     with served(tmp_path) as (url, _):
         [old, new] = ml.connect(f"{url}/archive").generations()
         assert new.number == 2

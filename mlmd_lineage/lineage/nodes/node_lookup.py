@@ -45,8 +45,8 @@ def find_node(reader: Reader, text: object) -> str:
     if key is not None:
         kind, number = key
         if number > _LARGEST_ID:
-            message = f"There is no {kind}/{number}: MLMD has no ids as large as that."
-            raise errors.NotFoundError(message)
+            asked = f"{kind}/{number}"
+            raise keys.no_id_as_large(asked)
         return f"{kind}/{number}"
     name = text
     found = reader.ask(lambda session: find(session, name))

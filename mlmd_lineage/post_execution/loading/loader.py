@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.lineage.keys import no_id_as_large
 from mlmd_lineage.post_execution.loading import absent_names
 from mlmd_lineage.post_execution.loading.fetch import FetchedRows
 from mlmd_lineage.post_execution.loading.run_index import RunIndex
@@ -148,8 +149,8 @@ def artifact(reader: Reader, number: int, lineage: LineageQueries | None) -> Art
 
 def _check_id(kind: str, number: int) -> None:
     if number > _LARGEST_ID:
-        message = f"There is no {kind}/{number}: MLMD has no ids as large as that."
-        raise errors.NotFoundError(message)
+        asked = f"{kind}/{number}"
+        raise no_id_as_large(asked)
 
 
 def _around(session: Session, number: int, lineage: LineageQueries | None) -> RunIndex:
