@@ -99,7 +99,9 @@ def spark_store(merged_archive: Path, spark_session: Any) -> Any:
     return spark.connect(merged_archive, session=spark_session)
 
 
-@pytest.mark.parametrize("direction", ["upstream", "downstream"])
+@pytest.mark.parametrize(
+    "direction", [pytest.param("upstream", marks=pytest.mark.long), "downstream"]
+)
 def test_closures_of_many_nodes(spark_store: SparkStore, one_machine: ml.Store, direction: str):
     starts = some_nodes(one_machine, 70)
     graph = one_machine.lineage()
@@ -207,13 +209,8 @@ def test_impact(spark_store: SparkStore, one_machine: ml.Store):
     assert reached
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "steps",
-        *(pytest.param(n, marks=pytest.mark.long) for n in ("runs", "parameters", "metrics")),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["runs", "steps", "parameters", "metrics"])
 def test_frames(spark_store: SparkStore, one_machine: ml.Store, name: str):
     expected = getattr(one_machine.frames, name)()
     expected = expected.reset_index() if expected.index.name else expected
