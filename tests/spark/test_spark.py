@@ -191,6 +191,7 @@ def test_labels_of_some_edges():
     assert made == {n: min(part) for part in nx.connected_components(graph) for n in part}
 
 
+@pytest.mark.long
 def test_impact(spark_store: SparkStore, one_machine: ml.Store):
     starts = [node for node in some_nodes(one_machine, 110) if node.startswith("artifact/")]
     answers = spark_store.impact(starts)
