@@ -2,14 +2,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 import terminal
 
 import mlmd_lineage as ml
-
-if TYPE_CHECKING:
-    import pytest
 
 ROOT = Path(__file__).parents[1]
 _STEP_ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -32,6 +29,7 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, monkeypatch: pyte
     assert shown[1] == demo(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_demo_reuses_all_when_it_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLMD_LINEAGE_CONFIG", str(tmp_path))
     demo(tmp_path)

@@ -389,6 +389,7 @@ def test_bytes_that_belong_to_no_member_are_found(zipped: Path, place: str):
         assert f"byte {at:,} of the zip file" in report.findings[0].message
 
 
+@pytest.mark.slow
 def test_a_zip_file_is_verified_without_being_held_in_memory(tmp_path: Path):
     path = tmp_path / "metadata.db"
     shutil.copyfile(DEMO_STORE, path)

@@ -204,6 +204,7 @@ def check(graph: ml.LineageGraph, folder: Path) -> None:
     assert export_files(graph, "store") == export_files(graph, "store")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_exports_of_every_platform_are_valid(
     name: str, shared_store: Callable[[str], Path], tmp_path: Path

@@ -160,6 +160,7 @@ for write in (
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX knows them")
 def test_what_is_terminated_leaves_nothing(tmp_path: Path):
     arguments = [sys.executable, "-c", TERMINATED, str(tmp_path), str(DEMO_STORE)]

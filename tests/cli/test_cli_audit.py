@@ -90,6 +90,7 @@ def test_a_node_without_a_store_is_that_of_the_active_stack(config_folder: Path)
     assert "No STORE was given" in run("audit", "artifact/3", code=1)
 
 
+@pytest.mark.slow
 def test_a_dossier_goes_to_a_file_or_is_printed(tmp_path: Path):
     path = tmp_path / "model.html"
     told = run("dossier", DEMO, "artifact/15", "-o", str(path))

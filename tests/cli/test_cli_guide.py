@@ -34,6 +34,7 @@ ALIKE = {
 }
 
 
+@pytest.mark.slow
 def test_the_examples_print_what_the_guide_says():
     """All in one test, as they go on where the ones before them ended."""
     with terminal.example_folder() as folder:

@@ -258,6 +258,7 @@ def person(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
+@pytest.mark.slow
 def test_metadata_stores(person: Terminal):
     person.type(*METADATA_STORES)
     flavors, listed, got, described, default, explained = person.type(
@@ -340,6 +341,7 @@ def test_the_commands_of_zenmls_guides_work_as_they_are_written(person: Terminal
     assert json.loads(person.type("init --format json")[0].text)["project"]
 
 
+@pytest.mark.slow
 def test_stacks(person: Terminal):
     person.type(*STACKS)
     listed, described, got, exported = person.type(
@@ -372,6 +374,7 @@ def test_a_secret_may_be_read_from_a_file(person: Terminal, tmp_path_factory: An
     person.type(f"secret register db --password=@{file}")
 
 
+@pytest.mark.slow
 def test_everything_as_json(person: Terminal):
     said = person.json(*AS_JSON)
     for group, fields, field, own in JSON_COMPONENTS:
@@ -459,6 +462,7 @@ def test_a_new_user_registers_a_server_and_reads_it(
     assert done.stdout == "136\n"
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_told_in_a_sentence(person: Terminal):
     person.type(
         f"metadata-store register prod -f mysql {MYSQL}",

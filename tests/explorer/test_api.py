@@ -76,6 +76,7 @@ def test_runs_are_what_python_says(shared_stores: Path, name: str):
         assert leaves <= {node["key"] for node in drawn["nodes"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_a_lineage_is_whole_however_it_is_folded(shared_stores: Path, name: str):
     store = ml.connect(shared_stores / name)

@@ -323,6 +323,7 @@ CLASS = re.compile(r"  (classDef \w+ [\w:#,; .-]+|class [\w,]+ \w+)")
 TEXT = re.compile(r"(#\d+;|<br/>|[^!-+;-@\[-^`{-~\n\r\t\x00-\x1f])*")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(TEXTS)
 def test_mermaid_has_no_markup_in_texts(texts: list[str]) -> None:

@@ -190,6 +190,7 @@ def test_flowcharts_fold_too(tfx: ml.Store):
 # Layout
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 40), st.booleans(), st.data())
 def test_wide_drawings_go_on_in_bands(length: int, from_right: bool, data: st.DataObject):  # noqa: FBT001

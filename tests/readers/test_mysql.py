@@ -534,6 +534,7 @@ def test_a_server_that_stops_answering():
         MySQLReader(store_at(port, read_timeout=0.5)).read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logins", [0, 1, 2])
 def test_a_question_to_a_server_that_sends_a_byte_at_a_time_ends(logins: int):
     """Each byte comes in time, the answer never: in the login, and after it."""

@@ -243,6 +243,7 @@ LOGGED_IN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["deadline", "read_timeout"])
 def test_a_server_that_stops_answering_what_the_driver_asks(limit: str):
     """The driver asks for all types as soon as it is logged in, and sets itself no limit."""

@@ -99,6 +99,7 @@ def answers_are_the_same(url: str, archive: Path) -> None:
     assert len(ml.connect(url).lineage()) == len(local.lineage())
 
 
+@pytest.mark.slow
 def test_an_archive_on_a_web_server(archive: Path):
     with served(archive.parent) as (url, asked):
         store = ml.connect(f"{url}/archive/")
@@ -109,6 +110,7 @@ def test_an_archive_on_a_web_server(archive: Path):
         assert {name for name, _ in asked} < {path.name for path in archive.iterdir()}
 
 
+@pytest.mark.slow
 def test_generations_on_a_web_server(shared_stores: Path, tmp_path: Path):
     folder = ml.connect(shared_stores / "tfx_local.db").snapshot().save(tmp_path / "archive")
     first = ml.connect(folder).snapshot()

@@ -60,6 +60,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ml.Store:
     return made
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(properties=st.dictionaries(TEXTS, VALUES, max_size=5), name=TEXTS, uri=TEXTS)
 def test_values_are_exact(store: ml.Store, properties: dict[str, Any], name: str, uri: str):
