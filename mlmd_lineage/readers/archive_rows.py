@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers import archive_limits
+from mlmd_lineage.readers.parquet_footer import check_columns
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class RowGroups:
         self._names = schema.names
         archive_limits.check_rows(where, self._file.metadata.num_rows, rows, self._bytes)
         self._cache = cache
+        check_columns(self._file, self._bytes)
         metadata = self._file.metadata
         self._groups_said = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
         sizes = [group.num_rows for group in self._groups_said]

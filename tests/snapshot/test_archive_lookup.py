@@ -8,6 +8,8 @@ import functools
 import hashlib
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +286,25 @@ def changed_file(folder: Path, copy: Path, name: str, write: Callable[[Path], ob
     manifest["files"]["checksums.bin"] = kept_with(copy / "checksums.bin", {})
     (copy / "manifest.json").write_text(json.dumps(manifest))
     return copy
+
+
+def test_a_footer_that_contradicts_its_schema_does_not_end_the_process(
+    folder: Path, tmp_path: Path
+):
+    """In Thrift's compact protocol, the repetition of the column stands before its name."""
+    copy = tmp_path / "copy"
+
+    def write(path: Path) -> None:
+        content = path.read_bytes()
+        changed = content.replace(b"\x25\x02\x18\x03uri", b"\x25\x00\x18\x03uri")
+        assert changed != content
+        path.write_bytes(changed)
+
+    changed_file(folder, copy, "Artifact.parquet", write)
+    ask = f"import mlmd_lineage as ml; ml.connect({str(copy)!r}).upstream({CHAINS}).nodes"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.returncode
+    assert "DamagedStoreError" in done.stderr
 
 
 @pytest.mark.parametrize("odd", ["rows beyond the table", "not in order", "other columns", "nulls"])
