@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mlmd_lineage.parquet_footer import check_columns
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,11 +28,16 @@ def exceeds(raw: bytes, most: int) -> bool:
     Raises:
         pa.ArrowException, OSError: It is damaged.
     """
-    metadata = pq.ParquetFile(io.BytesIO(raw)).metadata
-    # Of its columns nothing is asked: where they are damaged, the process would end.
+    file = pq.ParquetFile(io.BytesIO(raw))
+    check_columns(file, len(raw))
+    metadata = file.metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     if size > most or metadata.num_rows * metadata.num_columns * _VALUE > most:
+        return True
+    # A nested column has any number of values in a row.
+    values = sum(g.column(number).num_values for g in groups for number in range(g.num_columns))
+    if values * _VALUE > most:
         return True
     columns = [metadata.schema.column(number) for number in range(metadata.num_columns)]
     texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from mlmd_lineage import errors
+from mlmd_lineage.parquet_footer import check_columns
 from mlmd_lineage.readers import archive_limits
-from mlmd_lineage.readers.parquet_footer import check_columns
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:

@@ -212,7 +212,7 @@ def test_large_files_are_refused_before_they_are_read(tmp_path: Path):
 
 
 @pytest.mark.parametrize("materializer", [None, "DataFrameMaterializer", "zenml.NumpyMaterializer"])
-@pytest.mark.parametrize("kind", ["nulls", "texts", "lists"])
+@pytest.mark.parametrize("kind", ["nulls", "texts", "lists", "lists of numbers"])
 def test_parquet_of_few_bytes_takes_little_memory(
     tmp_path: Path, kind: str, materializer: str | None
 ):
@@ -222,6 +222,7 @@ def test_parquet_of_few_bytes_takes_little_memory(
         "nulls": lambda: pa.nulls(rows * 20, pa.int64()),
         "texts": lambda: pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text]),
         "lists": lambda: pa.array([[text] * 1000]).take(pa.array(np.zeros(100, np.int32))),
+        "lists of numbers": lambda: pa.ListArray.from_arrays([0, rows * 20], np.zeros(rows * 20)),
     }[kind]()
     folder = tmp_path / "artifact"
     folder.mkdir()
