@@ -193,3 +193,17 @@ def test_hooks_are_local_and_run_what_the_tests_run():
         command = hook["entry"].removesuffix(" --force-exclude")
         assert command.startswith(".venv/bin/python -m ")
         assert command in read("scripts/test"), command
+
+
+def test_the_functions_that_wheels_are_tried_for_are_in_the_sources():
+    tried = re.findall(
+        r'^    \("([\w/]+)", "(_\w+)", "(\w+)"\),$', read("scripts/wheels"), re.MULTILINE
+    )
+    sources = {
+        path.relative_to(ROOT / "mlmd_lineage") for path in (ROOT / "mlmd_lineage").rglob("*.c")
+    }
+    assert {Path(folder) / f"{name}.c" for folder, name, _ in tried} == sources
+    for folder, name, function in tried:
+        assert re.search(
+            rf"^EXPORTED \w+ {function}\(", read(f"mlmd_lineage/{folder}/{name}.c"), re.MULTILINE
+        )
