@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,3 +208,31 @@ def test_the_functions_that_wheels_are_tried_for_are_in_the_sources():
         assert re.search(
             rf"^EXPORTED \w+ {function}\(", read(f"mlmd_lineage/{folder}/{name}.c"), re.MULTILINE
         )
+
+
+def test_packages_are_installed_before_there_is_an_environment(tmp_path):
+    """In a fresh clone nothing may wait for .venv, which is made meanwhile."""
+    (function,) = re.findall(
+        r"^install_packages\(\) \{\n.*?^\}\n", read("scripts/test"), re.MULTILINE | re.DOTALL
+    )
+    script = (
+        "set -uo pipefail\n"
+        "say() { printf '%s\\n' \"$*\"; }\n"
+        "missing_packages() { printf 'one two '; }\n"
+        'apt_install() { printf "got %s\\n" "$1"; [ "$1" != "$REFUSED" ]; }\n'
+        f"{function}install_packages; install_packages\n"
+    )
+
+    def run(refused: str) -> list[str]:
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "REFUSED": refused},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+
+    assert run("none") == 2 * ["installing one two", "got one", "got two"]
+    # Where one could not be installed, the next run does not try again.
+    assert run("one") == ["installing one two", "got one", "got two"]
