@@ -210,7 +210,7 @@ def test_the_functions_that_wheels_are_tried_for_are_in_the_sources():
         )
 
 
-def test_packages_are_installed_before_there_is_an_environment(tmp_path):
+def test_packages_are_installed_before_there_is_an_environment(tmp_path: Path) -> None:
     """In a fresh clone nothing may wait for .venv, which is made meanwhile."""
     (function,) = re.findall(
         r"^install_packages\(\) \{\n.*?^\}\n", read("scripts/test"), re.MULTILINE | re.DOTALL
@@ -225,7 +225,7 @@ def test_packages_are_installed_before_there_is_an_environment(tmp_path):
 
     def run(refused: str) -> list[str]:
         return subprocess.run(
-            ["bash", "-c", script],
+            ["/bin/bash", "-c", script],
             cwd=tmp_path,
             env={"PATH": "/usr/bin:/bin", "REFUSED": refused},
             capture_output=True,
