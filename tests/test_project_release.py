@@ -219,6 +219,7 @@ def test_packages_are_installed_before_there_is_an_environment(tmp_path: Path) -
         "set -uo pipefail\n"
         "say() { printf '%s\\n' \"$*\"; }\n"
         "missing_packages() { printf 'one two '; }\n"
+        "apt_update() { true; }\n"
         'apt_install() { printf "got %s\\n" "$1"; [ "$1" != "$REFUSED" ]; }\n'
         f"{function}install_packages; install_packages\n"
     )
