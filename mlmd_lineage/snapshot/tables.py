@@ -118,7 +118,6 @@ TIMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The columns of times, by their tables."""
-TOPOLOGY_TABLES = tuple(name for name in ALL_TABLES if name not in PROPERTY_TABLES)
 
 SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

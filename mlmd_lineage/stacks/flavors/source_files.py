@@ -56,13 +56,6 @@ def flavor_files(base: Path, registrations: Registrations) -> dict[str, bytes | 
     return dict(sorted(found.items()))
 
 
-def source_files(base: Path, source: str) -> dict[str, bytes | None]:
-    """Return the contents of the files that one flavor's source leads to."""
-    found: dict[str, bytes | None] = {}
-    _add_source(base, source, found)
-    return found
-
-
 def _add_source(base: Path, source: str, found: dict[str, bytes | None]) -> None:
     if is_file_source(source):
         path = Path(os.path.normpath(base / Path(source.partition(":")[0]).expanduser()))
