@@ -31,6 +31,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = (
     "--no-sandbox",  # it cannot have one where the tests run as root
     "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # WebGL in software; new releases of playwright ask for it too
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
