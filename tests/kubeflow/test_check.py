@@ -66,6 +66,7 @@ def assert_foretold(snapshot: ml.Snapshot, rows: dict[str, Any] | None) -> Kubef
 
 
 @pytest.mark.parametrize("path", STORES, ids=lambda path: path.name)
+@pytest.mark.usefixtures("shared_stores")
 def test_real_stores_lose_what_is_foretold(path: Path):
     snapshot = ml.connect(path).snapshot()
     assert_foretold(snapshot, None)

@@ -23,6 +23,8 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 EMULATED = SHARED / "stores" / "kfp2_emulated.db"
 PASSWORD = "s3cret"
 
+pytestmark = pytest.mark.usefixtures("shared_stores")
+
 
 def database_of(server: servers.Server) -> tuple[str, list[str]]:
     """Return the URL of a database of the runs of the store, all but the last, and their UUIDs."""

@@ -22,6 +22,8 @@ STORES = [EMULATED, SHARED / "cases" / "kfp_attempts_in_loop.db"]
 FORMS = (archives.RUN_HISTORY, archives.NAMESPACE_TRANSFER)
 SOURCE = "f9f317ad-bc46-4ad8-8a96-c0495f004beb"
 
+pytestmark = pytest.mark.usefixtures("shared_cases")
+
 
 def made(path: Path, store: Path = EMULATED, form: str = FORMS[1], **names: str) -> Path:
     graph = archives.graph_of(ml.connect(store).snapshot())

@@ -38,10 +38,10 @@ AGAIN = [
 
 @pytest.fixture(params=["memory", "live", "archive"])
 def importer(
-    request: pytest.FixtureRequest, shared_stores: Path, tmp_path: Path
+    request: pytest.FixtureRequest, shared_cases: Path, tmp_path: Path
 ) -> ml.Store | LineageGraph:
     """Return a store in which an importer writes the same artifact on 30 days."""
-    store = ml.connect(shared_stores.parent / "cases" / "kfp_importer_reuse.db")
+    store = ml.connect(shared_cases / "kfp_importer_reuse.db")
     if request.param == "memory":
         return store.lineage()
     return store if request.param == "live" else ml.connect(store.snapshot().save(tmp_path / "a"))
@@ -68,8 +68,8 @@ def test_an_importer_of_later_days_stands_above_no_earlier_model(importer: Any):
     assert importer.upstream("artifact/2").findings == ()
 
 
-def test_impact_of_a_later_import_names_no_earlier_model(shared_stores: Path):
-    store = ml.connect(shared_stores.parent / "cases" / "kfp_importer_reuse.db")
+def test_impact_of_a_later_import_names_no_earlier_model(shared_cases: Path):
+    store = ml.connect(shared_cases / "kfp_importer_reuse.db")
     assert store.impact("execution/89").models["node"].tolist() == ["artifact/31"]
     impact = store.impact("execution/86")
     assert impact.models["node"].tolist() == ["artifact/30", "artifact/31"]
@@ -83,8 +83,8 @@ def test_impact_of_a_later_import_names_no_earlier_model(shared_stores: Path):
     assert store.diff("artifact/2", "artifact/31").text()
 
 
-def test_a_result_that_only_a_validation_wrote_has_it_as_its_producer(shared_stores: Path):
-    store = ml.connect(shared_stores.parent / "cases" / "cmf_validation.db")
+def test_a_result_that_only_a_validation_wrote_has_it_as_its_producer(shared_cases: Path):
+    store = ml.connect(shared_cases / "cmf_validation.db")
     for source in (store, store.lineage()):
         expected = ["artifact/1", "artifact/2", "execution/1", "execution/2"]
         assert list(source.upstream("artifact/2")) == expected

@@ -88,7 +88,7 @@ def test_an_artifact_of_cmf_is_found_by_its_path(shared_store: Callable[[str], P
 
 
 def test_runs_and_pods_of_kubeflow_are_found(
-    shared_store: Callable[[str], Path], shared_stores: Path
+    shared_store: Callable[[str], Path], shared_cases: Path
 ):
     store = ml.connect(shared_store("kfp2_emulated.db"))
     frame = store.frames.executions(properties=True)
@@ -101,7 +101,7 @@ def test_runs_and_pods_of_kubeflow_are_found(
     run = store.get_pipelines()[0].runs[0]
     assert store.find_node(run.name) == run.node_key
     assert set(store.upstream(run.name).starts) == set(run.node_keys)
-    old = ml.connect(shared_stores.parent / "cases" / "tfx_on_kfp_pods.db")
+    old = ml.connect(shared_cases / "tfx_on_kfp_pods.db")
     values = old.frames.executions(properties=True).filter(like="kfp_pod_name").stack()
     assert len(values)
     for (number, _), pod in values.items():

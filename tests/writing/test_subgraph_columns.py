@@ -252,6 +252,8 @@ def test_columns_and_nodes_end_in_the_same_store(tmp_path: Path):
                 assert answer.partition(str(tmp_path))[0] == expected[1].partition(str(tmp_path))[0]
             else:
                 assert answer == expected[1]
+    for twin in twins.values():
+        twin.close()
     rows = {name: sqlite_rows(path) for name, path in paths.items()}
     assert len(rows["nodes"]["Artifact"]) > 300
     assert rows["message"] == rows["nodes"]

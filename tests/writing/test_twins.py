@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -95,13 +96,14 @@ def _compare(  # noqa: PLR0913 - as above
 def test_random_puts_into_sqlite(seed: int, tmp_path: Path):
     number = next(_numbers)
     paths = [tmp_path / f"{name}{number}.db" for name in ("native", "ours")]
-    native, ours = NativeTwin(sqlite_config(paths[0])), OurTwin(paths[1])
+    native = NativeTwin(sqlite_config(paths[0]))
 
     def reset() -> None:
         for path in paths:
             reset_sqlite(path)
 
-    compare(seed, native, ours, lambda: (sqlite_rows(paths[0]), sqlite_rows(paths[1])), reset)
+    with contextlib.closing(OurTwin(paths[1])) as ours:
+        compare(seed, native, ours, lambda: (sqlite_rows(paths[0]), sqlite_rows(paths[1])), reset)
 
 
 @pytest.mark.parametrize("seed", [1])

@@ -76,6 +76,9 @@ class OurTwin:
         self.connection = SQLiteWriteConnection(path, create=True)
         self.connection.create(1)
 
+    def close(self) -> None:
+        self.connection.close()
+
     def put(self, request: Any) -> tuple[int, Any]:
         return put_code(lambda: self.connection.put(1, request))
 
