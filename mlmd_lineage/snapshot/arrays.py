@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
     Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
+_FEW_TEXTS = 1024
+"""Of how many texts the import of ``pyarrow.compute`` would take longer than they do."""
 _FEW_BYTES = 1024
 """How long names may be on average for Arrow to estimate the size of many."""
 
@@ -174,7 +176,7 @@ def decoded(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     names = column.dictionary
     starts = _offsets(names)
     needed = int(starts[-1]) - int(starts[0])
-    if needed <= _FEW_BYTES * max(len(names), 1):
+    if len(column) > _FEW_TEXTS and needed <= _FEW_BYTES * max(len(names), 1):
         return column.cast(names.type)
     texts = names.to_pylist()
     return from_values(

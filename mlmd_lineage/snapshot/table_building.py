@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, notes
+from mlmd_lineage.snapshot import compute as pc
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, SORT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from mlmd_lineage.snapshot.shared_buffers import SharedBuffers
 
 TIES = {
     "type",
@@ -28,6 +30,8 @@ TIES = {
     "event_id",
 }
 """The columns that tie rows together: NOT NULL in every version."""
+_FEW_ROWS = 1024
+"""How many rows are looked at in less time than the import of ``pyarrow.compute`` takes."""
 
 
 def text_from_bytes(column: pa.ChunkedArray | pa.Array, to: pa.DataType) -> pa.Array:
@@ -71,13 +75,14 @@ def proto_bytes(raw: bytes | str) -> bytes:
         return data
 
 
-def finished(
+def finished(  # noqa: PLR0913 - what drivers differ in
     table: str,
     columns: Mapping[str, Any],
     rows: int,
     *,
     base64_protos: bool = True,
     trim: bool = True,
+    shared: SharedBuffers | None = None,
 ) -> pa.Table:
     """Return a table of exactly the columns in its schema; those that are not given are null.
 
@@ -87,6 +92,7 @@ def finished(
         rows: How many rows there are.
         base64_protos: Whether protos come as base64 text.
         trim: Whether the driver's buffers may be larger than needed.
+        shared: What the columns of several tables have in common.
     """
     made: dict[str, pa.Array] = {}
     found: list[notes.Note] = []
@@ -101,7 +107,12 @@ def finished(
         if column.null_count == rows:
             made[field.name] = arrays.nulls(rows, field.type)
         else:
-            made[field.name] = _in_its_size(column) if trim else column
+            known = shared.shared(column) if shared is not None else None
+            if known is None:
+                known = _in_its_size(column) if trim else column
+                if shared is not None:
+                    shared.keep(known)
+            made[field.name] = known
     if table in PROPERTY_TABLES:
         values = arrays.in_one_buffer(made["int_value"], made["double_value"])
         made |= dict(zip(("int_value", "double_value"), values, strict=True))
@@ -207,6 +218,8 @@ def ordered(table: str, data: pa.Table) -> pa.Table:
     if least > 0:
         return data
     if len(keys) > 1:
+        if _is_in_order([data[key] for key in keys]):
+            return data
         return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))
     if least < 0:
         order = np.argsort(arrays.to_numpy(data[keys[0]]), kind="stable")
@@ -215,6 +228,14 @@ def ordered(table: str, data: pa.Table) -> pa.Table:
     if keys == ("id",) and least == 0:
         return _without_repeats(table, data, arrays.to_numpy(data["id"]))
     return data
+
+
+def _is_in_order(keys: list[pa.ChunkedArray]) -> bool:
+    """Tell whether the few rows of a small table are in order; of others, that is not known."""
+    if len(keys[0]) > _FEW_ROWS or any(key.null_count for key in keys):
+        return False
+    rows = list(zip(*(key.to_pylist() for key in keys), strict=True))
+    return rows == sorted(rows)
 
 
 def _least_step(column: pa.ChunkedArray) -> int:

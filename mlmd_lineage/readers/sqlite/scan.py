@@ -31,6 +31,7 @@ from mlmd_lineage.readers.sqlite import (
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
 from mlmd_lineage.snapshot.finding_codes import FindingCode
+from mlmd_lineage.snapshot.shared_buffers import SharedBuffers
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
@@ -231,7 +232,8 @@ def _reading(
         def begun(ask: Callable[[Connection], T]) -> Future[T]:
             return pool.submit(contextvars.copy_context().run, with_connection, ask)
 
-        running = [begun(functools.partial(_piece, layout, part)) for part in parts]
+        shared = SharedBuffers()
+        running = [begun(functools.partial(_piece, layout, part, shared)) for part in parts]
         counts = {name: begun(functools.partial(_counts, layout, name)) for name in counted}
         try:
             for part, pieces in zip(parts, running, strict=True):
@@ -267,14 +269,17 @@ def _counts(layout: DatabaseSchema, name: str, connection: Connection) -> TableC
     return None
 
 
-def _piece(layout: DatabaseSchema, part: _Part, connection: Connection) -> list[pa.Table]:
+def _piece(
+    layout: DatabaseSchema, part: _Part, shared: SharedBuffers, connection: Connection
+) -> list[pa.Table]:
     name = part.table
     table = layout.from_clause(name, quoted)
     present = part.columns
 
     def select(columns: Sequence[str], where: str) -> list[pa.Table]:
         listed = typed_values.plain(columns, name)
-        return list(_batches(connection, name, columns, f"{listed} FROM {table} WHERE {where}"))
+        rows = f"{listed} FROM {table} WHERE {where}"
+        return list(_batches(connection, name, columns, rows, shared))
 
     try:
         if name in PROPERTY_TABLES and not part.is_selected:
@@ -291,7 +296,7 @@ def _piece(layout: DatabaseSchema, part: _Part, connection: Connection) -> list[
     pieces = [
         # What was of another type had become NULL here.
         notes.without(piece, lambda note: (note.subject, note.detail.partition(" is ")[0]) in cells)
-        for piece in _batches(connection, name, list(listed), rows)
+        for piece in _batches(connection, name, list(listed), rows, shared)
     ]
     return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
@@ -355,7 +360,7 @@ def _properties(
 
 
 def _batches(
-    connection: Connection, name: str, columns: Sequence[str], rows: str
+    connection: Connection, name: str, columns: Sequence[str], rows: str, shared: SharedBuffers
 ) -> Iterator[pa.Table]:
     """Yield the rows that the rest of a SELECT statement stands for."""
     statement = f"SELECT {typed_values.seed(columns, name)} UNION ALL SELECT {rows}"
@@ -370,7 +375,7 @@ def _batches(
             skip = 0
             if values.num_rows:
                 named = dict(zip(columns, values.columns, strict=True))
-                yield table_building.finished(name, named, values.num_rows)
+                yield table_building.finished(name, named, values.num_rows, shared=shared)
 
 
 def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
