@@ -124,10 +124,11 @@ def passes(
 
 def _counts(artifacts: Array, orders: Array, base: int, counted: Array, rows: Array) -> Array:
     """Return for each row how many of the counted ones of its artifact have a lesser order."""
-    starts = artifacts.astype(np.int64) * base
-    keys = np.sort(starts[counted] + orders[counted])
-    upto = keys.searchsorted(starts[rows] + orders[rows])
-    return upto - keys.searchsorted(starts[rows])
+    keys = artifacts[counted].astype(np.int64) * base
+    keys += orders[counted]
+    keys.sort()
+    starts = artifacts[rows].astype(np.int64) * base
+    return keys.searchsorted(starts + orders[rows]) - keys.searchsorted(starts)
 
 
 def ambiguous_events(

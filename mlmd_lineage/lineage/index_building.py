@@ -15,12 +15,12 @@ from mlmd_lineage.snapshot import compute as pc
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
-    from mlmd_lineage.lineage.graph_tables import TableSource
+    from mlmd_lineage.snapshot.tables import HasTables
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Index:
+def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
     """Return the index of the graph that a store's tables hold.
 
     Events that are neither inputs nor outputs are no edges; the snapshot's findings list them.

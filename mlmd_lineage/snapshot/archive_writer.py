@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlmd_lineage import deadline
-from mlmd_lineage.snapshot import archive_indexes, archive_reuse, arrays, parallel_tasks
+from mlmd_lineage.snapshot import (
+    archive_indexes,
+    archive_reuse,
+    arrays,
+    memory,
+    parallel_tasks,
+)
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
     CHECKSUMS,
@@ -104,28 +110,26 @@ class ArchiveWriter:
 
     def write(self, tables: Tables) -> None:
         """Write all files but the manifest; no graph where the tables are as they were."""
-        tasks: list[Callable[[], _Files]] = []
-        owners: list[str] = []
+        tasks = {name: self._tasks(name, tables[name]) for name in ALL_TABLES}
+        # What takes the longest begins first, and beside it those that need the least memory.
+        graph: Callable[[], _Files] = functools.partial(self._files().write_graph, tables)
+        first = [graph] if self._previous is None else []
+        order = sorted(ALL_TABLES, key=lambda name: any(name == table for table, _ in INDEXES))
+        done = parallel_tasks.results_of(
+            [*first, *(task for name in order for task in tasks[name])]
+        )
+        whole = done.pop(0) if first else None
+        parts = {name: [done.pop(0) for _ in tasks[name]] for name in order}
         for name in ALL_TABLES:
-            found = self._tasks(name, tables[name])
-            tasks += found
-            owners += [name] * len(found)
-        graph = functools.partial(self._files().write_graph, tables)
-        if self._previous is None:  # the graph takes the longest, so that it begins first
-            whole, *parts = parallel_tasks.results_of([graph, *tasks])
-        else:
-            parts = parallel_tasks.results_of(tasks)
-        self.tables = {name: [] for name in ALL_TABLES}
-        for name, part in zip(owners, parts, strict=True):
-            self._take(part)
-            self.tables[name] += part.names.values()
+            self.tables[name] = [file for part in parts[name] for file in part.names.values()]
+            for part in parts[name]:
+                self._take(part)
         if self._previous is not None:
             self.is_new |= self.tables != self._previous.tables
-            if not self.is_new:
-                return
-            whole = graph()
-        self._take(whole)
-        self.graph = whole.names
+        if self.is_new:
+            whole = whole or graph()
+            self._take(whole)
+            self.graph = whole.names
 
     def write_checksums(self) -> str:
         """Write the checksums of all blocks, and return the name of their file."""
@@ -203,6 +207,8 @@ class _Files:
             if index.table == name and not self._keep(index.file(file)):
                 self._write_file(index.file(file), archive_indexes.build(index, part), None)
                 self.is_new = True
+        if part.num_rows > _SLICE // 2:
+            memory.release()
         return self
 
     def _kept(self, file: str | None, table: pa.Table, order: arrays.Numbers | None) -> str | None:

@@ -68,6 +68,19 @@ def test_an_archive_needs_no_database_driver(archive: Path):
     assert done.stdout.split() == ["12", "104"]
 
 
+@pytest.mark.slow
+def test_an_answer_from_the_graph_needs_neither_parquet_nor_compute(archive: Path):
+    code = (
+        "import sys\n"
+        "for name in ('pandas', 'pyarrow.compute', 'pyarrow.parquet'):\n"
+        "    sys.modules[name] = None\n"
+        "import mlmd_lineage as ml\n"
+        f"print(len(ml.connect({str(archive)!r}).upstream('artifact/43')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["12"]
+
+
 def test_a_changed_file_is_refused(archive: Path):
     path = archive / "Event.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")

@@ -29,7 +29,7 @@ from mlmd_lineage.readers.sqlite import (
     typed_values,
 )
 from mlmd_lineage.readers.sqlite.typed_values import quoted
-from mlmd_lineage.snapshot import arrays, notes, table_building
+from mlmd_lineage.snapshot import arrays, memory, notes, table_building
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.shared_buffers import SharedBuffers
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables, wanted
@@ -56,6 +56,8 @@ _COLUMNS = """
 """
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
+_PARTS_TOGETHER = 16
+"""After how many parts the memory is given back that the driver needed for them."""
 
 
 def read(
@@ -236,8 +238,12 @@ def _reading(
         running = [begun(functools.partial(_piece, layout, part, shared)) for part in parts]
         counts = {name: begun(functools.partial(_counts, layout, name)) for name in counted}
         try:
-            for part, pieces in zip(parts, running, strict=True):
+            for number, (part, pieces) in enumerate(zip(parts, running, strict=True), 1):
                 tables.setdefault(part.table, []).extend(pieces.result())
+                if number % _PARTS_TOGETHER == 0:
+                    memory.release()
+            if len(parts) > _PARTS_TOGETHER:
+                memory.release()
             yield tables, counts
         except BaseException:
             limit.cancel()
