@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from mlmd_lineage import errors
+from mlmd_lineage import errors, stores
 from mlmd_lineage.stores.archive import (
     BUNDLE_MANIFEST,
     BUNDLE_SUFFIXES,
@@ -17,12 +17,7 @@ from mlmd_lineage.stores.archive import (
 )
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
-from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
-from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
-from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.object_storage import SCHEMES, checked_url, is_object_url
-from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
-from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +94,7 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
             if os.path.isfile(os.path.join(expanded, name)):  # noqa: PTH113, PTH118
                 return ArchiveMetadataStore(uri=path)
         if any(name.endswith(_JSON) for name in os.listdir(expanded)):  # noqa: PTH208
-            return KubeflowArchiveMetadataStore(uri=path)
+            return stores.KubeflowArchiveMetadataStore(uri=path)
         message = (
             f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
             "the SQLite file in it."
@@ -108,15 +103,17 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
     if text.endswith(BUNDLE_SUFFIXES) and os.path.isfile(expanded):  # noqa: PTH113
         return ArchiveMetadataStore(uri=path)
     if text.lower().endswith(_JSON):
-        return KubeflowArchiveMetadataStore(uri=path)
-    return SQLiteMetadataStore(uri=path)
+        return stores.KubeflowArchiveMetadataStore(uri=path)
+    return stores.SQLiteMetadataStore(uri=path)
 
 
 def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
     """Return the store that several transfer archives of Kubeflow are together."""
-    stores = [metadata_store_from(path) for path in paths]
-    others = [store for store in stores if not isinstance(store, KubeflowArchiveMetadataStore)]
-    if others or not stores:
+    given = [metadata_store_from(path) for path in paths]
+    others = [
+        store for store in given if not isinstance(store, stores.KubeflowArchiveMetadataStore)
+    ]
+    if others or not given:
         what = f"{others[0].location()} is none" if others else "there are none"
         message = (
             f"Several stores are opened together only where all are transfer archives of Kubeflow, "
@@ -124,13 +121,13 @@ def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
         )
         raise errors.ConfigurationError(message)
     first, *rest = (str(os.fspath(path)) for path in paths)
-    return KubeflowArchiveMetadataStore(uri=first, others=tuple(rest))
+    return stores.KubeflowArchiveMetadataStore(uri=first, others=tuple(rest))
 
 
 def _from_sqlite_url(url: str) -> BaseMetadataStore:
     parts = urlsplit(url)
     if parts.netloc == ":memory:" or ":memory:" in parts.path:
-        return SQLiteMetadataStore(uri=":memory:")
+        return stores.SQLiteMetadataStore(uri=":memory:")
     if "@" in parts.netloc:
         raise _mistyped(_SQLITE_URL)
     if parts.netloc:
@@ -144,7 +141,7 @@ def _from_sqlite_url(url: str) -> BaseMetadataStore:
         raise errors.ConfigurationError(message)
     # SQLAlchemy writes four slashes before an absolute path.
     path = "/" + unquote(parts.path).lstrip("/")
-    return SQLiteMetadataStore(uri=path, **_query(parts.query))
+    return stores.SQLiteMetadataStore(uri=path, **_query(parts.query))
 
 
 def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:
@@ -206,7 +203,9 @@ def _query(query: str) -> dict[str, str]:
 
 
 def _from_mysql_url(url: str) -> BaseMetadataStore:
-    return MySQLMetadataStore(**_server_fields(url, "mysql://user:password@host:3306/database"))
+    return stores.MySQLMetadataStore(
+        **_server_fields(url, "mysql://user:password@host:3306/database")
+    )
 
 
 def _from_postgresql_url(url: str) -> BaseMetadataStore:
@@ -216,7 +215,7 @@ def _from_postgresql_url(url: str) -> BaseMetadataStore:
     for libpq, ours in (("sslrootcert", "ssl_ca"), ("sslcert", "ssl_cert"), ("sslkey", "ssl_key")):
         if libpq in fields:
             fields[ours] = fields.pop(libpq)
-    return PostgreSQLMetadataStore(**fields)
+    return stores.PostgreSQLMetadataStore(**fields)
 
 
 def _from_grpc_url(url: str) -> BaseMetadataStore:
@@ -239,7 +238,7 @@ def _from_grpc_url(url: str) -> BaseMetadataStore:
         fields["port"] = 443
     if scheme == "grpcs":
         fields.setdefault("ssl", True)
-    return KubeflowMetadataStore(**fields)
+    return stores.KubeflowMetadataStore(**fields)
 
 
 def _from_kubeflow_url(url: str) -> BaseMetadataStore:
@@ -254,14 +253,14 @@ def _from_kubeflow_url(url: str) -> BaseMetadataStore:
             "kubeflow://context/namespace; 'kubectl config get-contexts' lists them."
         )
         raise errors.ConfigurationError(message)
-    return KubeflowMetadataStore(
+    return stores.KubeflowMetadataStore(
         kube_context=unquote(context), kube_namespace=namespace, **_query(query)
     )
 
 
 _MAKERS: dict[str, Callable[[str], BaseMetadataStore]] = {
     "sqlite": _from_sqlite_url,
-    "file": lambda url: SQLiteMetadataStore(uri=url),
+    "file": lambda url: stores.SQLiteMetadataStore(uri=url),
     "mysql": _from_mysql_url,
     "mariadb": _from_mysql_url,
     "postgresql": _from_postgresql_url,
