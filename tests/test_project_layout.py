@@ -69,6 +69,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "deadline": {"errors"},
     "termination": set(),
+    "parallel_tasks": {"deadline"},
+    "memory": set(),
     "compiled": set(),
     "untrusted_text": set(),
     "parquet_footer": set(),
@@ -84,6 +86,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "snapshot": {
         "deadline",
         "errors",
+        "memory",
+        "parallel_tasks",
         "termination",
         "untrusted_text",
         "parquet_footer",
@@ -112,6 +116,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "readers": {
         "deadline",
+        "memory",
         "termination",
         "errors",
         "_proto",

@@ -11,7 +11,7 @@ from mlmd_lineage.lineage import event_order
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.index import Index
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:

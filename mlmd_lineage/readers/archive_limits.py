@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot import compute as pc
 from mlmd_lineage.snapshot.archive_layout import plausible_rows
+from mlmd_lineage.snapshot.arrays import pc
 
 if TYPE_CHECKING:
     import io

@@ -8,18 +8,11 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlmd_lineage import deadline
-from mlmd_lineage.snapshot import (
-    archive_indexes,
-    archive_reuse,
-    arrays,
-    memory,
-    parallel_tasks,
-)
+from mlmd_lineage import deadline, memory, parallel_tasks
+from mlmd_lineage.snapshot import archive_indexes, archive_reuse, arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
     CHECKSUMS,
@@ -33,7 +26,8 @@ from mlmd_lineage.snapshot.archive_layout import (
     part_name,
     plausible_rows,
 )
-from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
+from mlmd_lineage.snapshot.table_building import canonical_order
+from mlmd_lineage.snapshot.tables import ALL_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -41,8 +35,8 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.snapshot.tables import Tables
 
-_SLICE = 1 << 20
-"""How many rows are looked at together."""
+_MANY = 1 << 19
+"""After how many rows the memory is given back that writing them took."""
 _LEVEL = 3
 """The level of Zstandard's own default; Arrow's is 1."""
 _LZ4_LEVEL = 9
@@ -207,7 +201,7 @@ class _Files:
             if index.table == name and not self._keep(index.file(file)):
                 self._write_file(index.file(file), archive_indexes.build(index, part), None)
                 self.is_new = True
-        if part.num_rows > _SLICE // 2:
+        if part.num_rows > _MANY:
             memory.release()
         return self
 
@@ -360,49 +354,3 @@ def write_parquet(
 
 def _plain(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def canonical(name: str, table: pa.Table) -> pa.Table:
-    """Return a table whose rows and whose bytes depend on nothing but its values.
-
-    Properties are ordered by node, then by name; paths keep the order of their steps.
-    """
-    order = canonical_order(name, table)
-    if order is not None:
-        table = table.take(arrays.from_numpy(order))
-    for number, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
-    return table.combine_chunks()
-
-
-def canonical_order(name: str, table: pa.Table) -> arrays.Numbers | None:
-    """Return the order of a table's rows that depends on their values only; None if it is theirs.
-
-    Other tables than those of properties have it already.
-    """
-    if name not in PROPERTY_TABLES or not table.num_rows:
-        return None
-    names = table["name"].unify_dictionaries()
-    dictionary = names.chunk(0).dictionary.to_pylist()
-    ranks = np.argsort(np.argsort(np.array(dictionary, dtype=object))).astype(np.int32)
-
-    def keys(start: int, length: int) -> tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]:
-        part = names.slice(start, length)
-        indices = [arrays.to_numpy(chunk.indices) for chunk in part.chunks]
-        return (
-            arrays.to_numpy(table["is_custom_property"].slice(start, length)),
-            ranks[np.concatenate(indices)],
-            arrays.to_numpy(table.column(0).slice(start, length)),
-        )
-
-    if all(_in_order(*keys(at, _SLICE + 1)) for at in range(0, table.num_rows, _SLICE)):
-        return None
-    return np.lexsort(keys(0, table.num_rows))
-
-
-def _in_order(custom: arrays.Numbers, rank: arrays.Numbers, owner: arrays.Numbers) -> bool:
-    by_owner, by_name = np.diff(owner), np.diff(rank)
-    by_custom = np.diff(custom.astype(np.int8))
-    later = (by_owner > 0) | (by_owner == 0) & ((by_name > 0) | (by_name == 0) & (by_custom >= 0))
-    return bool(later.all())

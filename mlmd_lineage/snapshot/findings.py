@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage.snapshot import arrays, notes, text_states, values
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.enums import PUBLISHED_OUTPUTS, ArtifactState, EventType, ExecutionState
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import KINDS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.untrusted_text import int64_of, json_of
 
 if TYPE_CHECKING:

@@ -10,14 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from mlmd_lineage.snapshot import arrays, notes
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, SORT_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from mlmd_lineage.snapshot.shared_buffers import SharedBuffers
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TIES = {
     "type",
@@ -30,6 +28,8 @@ TIES = {
     "event_id",
 }
 """The columns that tie rows together: NOT NULL in every version."""
+_SLICE = 1 << 17
+"""How many rows are looked at together."""
 _FEW_ROWS = 1024
 """How many rows are looked at in less time than the import of ``pyarrow.compute`` takes."""
 
@@ -82,7 +82,7 @@ def finished(  # noqa: PLR0913 - what drivers differ in
     *,
     base64_protos: bool = True,
     trim: bool = True,
-    shared: SharedBuffers | None = None,
+    shared: arrays.SharedBuffers | None = None,
 ) -> pa.Table:
     """Return a table of exactly the columns in its schema; those that are not given are null.
 
@@ -268,3 +268,79 @@ def _without_repeats(table: str, data: pa.Table, ids: arrays.Numbers) -> pa.Tabl
         for number, count in several
     ]
     return notes.noted(data.take(arrays.from_numpy(places)), found)
+
+
+def canonical(name: str, table: pa.Table) -> pa.Table:
+    """Return a table whose rows and whose bytes depend on nothing but its values.
+
+    Properties are ordered by node, then by name; paths keep the order of their steps.
+    """
+    order = canonical_order(name, table)
+    if order is not None:
+        table = table.take(arrays.from_numpy(order))
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
+    return table.combine_chunks()
+
+
+def canonical_order(name: str, table: pa.Table) -> arrays.Numbers | None:
+    """Return the order of a table's rows that depends on their values only; None if it is theirs.
+
+    Other tables than those of properties have it already.
+    """
+    if name not in PROPERTY_TABLES or not table.num_rows:
+        return None
+    names = table["name"].unify_dictionaries()
+    dictionary = names.chunk(0).dictionary.to_pylist()
+    ranks = np.argsort(np.argsort(np.array(dictionary, dtype=object))).astype(np.int32)
+
+    def keys(start: int, length: int) -> tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]:
+        part = names.slice(start, length)
+        indices = [arrays.to_numpy(chunk.indices) for chunk in part.chunks]
+        return (
+            arrays.to_numpy(table["is_custom_property"].slice(start, length)),
+            ranks[np.concatenate(indices)],
+            arrays.to_numpy(table.column(0).slice(start, length)),
+        )
+
+    if all(_in_order(*keys(at, _SLICE + 1)) for at in range(0, table.num_rows, _SLICE)):
+        return None
+    return _sorted_by_owner(keys, table.num_rows)
+
+
+def _sorted_by_owner(
+    keys: Callable[[int, int], tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]], rows: int
+) -> arrays.Numbers:
+    """Return the order of rows, of which some owners are looked at together.
+
+    They stand together already, as the rows of every table of properties do.
+
+    Args:
+        keys: Returns what orders some rows, the first of which has a number; the owner as the last.
+        rows: How many rows there are.
+    """
+    order = np.empty(rows, np.int64)
+    start, together, last = 0, _SLICE, None
+    while start < rows:
+        part = keys(start, together)
+        owners = part[-1]
+        is_behind = last is not None and owners[0] < last
+        if is_behind or (np.diff(owners) < 0).any():
+            return np.lexsort(keys(0, rows))
+        end = len(owners)
+        if start + end < rows:  # the last owner may have more rows
+            end = int(owners.searchsorted(owners[-1]))
+        if not end:
+            together *= 2
+            continue
+        order[start : start + end] = start + np.lexsort([key[:end] for key in part])
+        start, together, last = start + end, _SLICE, owners[end - 1]
+    return order
+
+
+def _in_order(custom: arrays.Numbers, rank: arrays.Numbers, owner: arrays.Numbers) -> bool:
+    by_owner, by_name = np.diff(owner), np.diff(rank)
+    by_custom = np.diff(custom.astype(np.int8))
+    later = (by_owner > 0) | (by_owner == 0) & ((by_name > 0) | (by_name == 0) & (by_custom >= 0))
+    return bool(later.all())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.enums import ExecutionState
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

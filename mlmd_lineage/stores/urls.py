@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from mlmd_lineage import errors, stores
+from mlmd_lineage import errors
 from mlmd_lineage.stores.archive import (
     BUNDLE_MANIFEST,
     BUNDLE_SUFFIXES,
@@ -94,7 +94,7 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
             if os.path.isfile(os.path.join(expanded, name)):  # noqa: PTH113, PTH118
                 return ArchiveMetadataStore(uri=path)
         if any(name.endswith(_JSON) for name in os.listdir(expanded)):  # noqa: PTH208
-            return stores.KubeflowArchiveMetadataStore(uri=path)
+            return _kubeflow_archive(path)
         message = (
             f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
             "the SQLite file in it."
@@ -103,16 +103,22 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
     if text.endswith(BUNDLE_SUFFIXES) and os.path.isfile(expanded):  # noqa: PTH113
         return ArchiveMetadataStore(uri=path)
     if text.lower().endswith(_JSON):
-        return stores.KubeflowArchiveMetadataStore(uri=path)
-    return stores.SQLiteMetadataStore(uri=path)
+        return _kubeflow_archive(path)
+    return _sqlite(path)
+
+
+def _kubeflow_archive(path: str | os.PathLike[str]) -> BaseMetadataStore:
+    from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
+
+    return KubeflowArchiveMetadataStore(uri=path)
 
 
 def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
     """Return the store that several transfer archives of Kubeflow are together."""
+    from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
+
     given = [metadata_store_from(path) for path in paths]
-    others = [
-        store for store in given if not isinstance(store, stores.KubeflowArchiveMetadataStore)
-    ]
+    others = [store for store in given if not isinstance(store, KubeflowArchiveMetadataStore)]
     if others or not given:
         what = f"{others[0].location()} is none" if others else "there are none"
         message = (
@@ -121,13 +127,21 @@ def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
         )
         raise errors.ConfigurationError(message)
     first, *rest = (str(os.fspath(path)) for path in paths)
-    return stores.KubeflowArchiveMetadataStore(uri=first, others=tuple(rest))
+    return KubeflowArchiveMetadataStore(uri=first, others=tuple(rest))
+
+
+def _sqlite(path: str | os.PathLike[str]) -> BaseMetadataStore:
+    from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
+    return SQLiteMetadataStore(uri=path)
 
 
 def _from_sqlite_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
     parts = urlsplit(url)
     if parts.netloc == ":memory:" or ":memory:" in parts.path:
-        return stores.SQLiteMetadataStore(uri=":memory:")
+        return SQLiteMetadataStore(uri=":memory:")
     if "@" in parts.netloc:
         raise _mistyped(_SQLITE_URL)
     if parts.netloc:
@@ -141,7 +155,7 @@ def _from_sqlite_url(url: str) -> BaseMetadataStore:
         raise errors.ConfigurationError(message)
     # SQLAlchemy writes four slashes before an absolute path.
     path = "/" + unquote(parts.path).lstrip("/")
-    return stores.SQLiteMetadataStore(uri=path, **_query(parts.query))
+    return SQLiteMetadataStore(uri=path, **_query(parts.query))
 
 
 def _server_parts(url: str, example: str) -> tuple[SplitResult, int | None]:
@@ -203,22 +217,26 @@ def _query(query: str) -> dict[str, str]:
 
 
 def _from_mysql_url(url: str) -> BaseMetadataStore:
-    return stores.MySQLMetadataStore(
-        **_server_fields(url, "mysql://user:password@host:3306/database")
-    )
+    from mlmd_lineage.stores.mysql import MySQLMetadataStore
+
+    return MySQLMetadataStore(**_server_fields(url, "mysql://user:password@host:3306/database"))
 
 
 def _from_postgresql_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
+
     example = "postgresql://user:password@host:5432/database"
     fields = _server_fields(url, example)
     # libpq's own names for the same things.
     for libpq, ours in (("sslrootcert", "ssl_ca"), ("sslcert", "ssl_cert"), ("sslkey", "ssl_key")):
         if libpq in fields:
             fields[ours] = fields.pop(libpq)
-    return stores.PostgreSQLMetadataStore(**fields)
+    return PostgreSQLMetadataStore(**fields)
 
 
 def _from_grpc_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+
     scheme = url.split(":", 1)[0].lower()
     example = f"{scheme}://host:8080"
     parts, port = _server_parts(url, example)
@@ -238,10 +256,12 @@ def _from_grpc_url(url: str) -> BaseMetadataStore:
         fields["port"] = 443
     if scheme == "grpcs":
         fields.setdefault("ssl", True)
-    return stores.KubeflowMetadataStore(**fields)
+    return KubeflowMetadataStore(**fields)
 
 
 def _from_kubeflow_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+
     # Names of contexts hold characters that a URL may not: arn:aws:eks:eu-west-1:123:cluster/prod.
     rest, _, query = url.split("://", 1)[-1].partition("?")
     context, _, namespace = rest.rstrip("/").rpartition("/")
@@ -253,14 +273,14 @@ def _from_kubeflow_url(url: str) -> BaseMetadataStore:
             "kubeflow://context/namespace; 'kubectl config get-contexts' lists them."
         )
         raise errors.ConfigurationError(message)
-    return stores.KubeflowMetadataStore(
+    return KubeflowMetadataStore(
         kube_context=unquote(context), kube_namespace=namespace, **_query(query)
     )
 
 
 _MAKERS: dict[str, Callable[[str], BaseMetadataStore]] = {
     "sqlite": _from_sqlite_url,
-    "file": lambda url: stores.SQLiteMetadataStore(uri=url),
+    "file": _sqlite,
     "mysql": _from_mysql_url,
     "mariadb": _from_mysql_url,
     "postgresql": _from_postgresql_url,

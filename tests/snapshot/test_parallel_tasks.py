@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from mlmd_lineage import deadline, errors
-from mlmd_lineage.snapshot import parallel_tasks
+from mlmd_lineage import deadline, errors, parallel_tasks
 
 
 def test_results_stand_in_the_order_of_the_tasks():

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.snapshot.shared_buffers import SharedBuffers
+from mlmd_lineage.snapshot.arrays import SharedBuffers
 
 DEMO_STORE = Path(ml.__file__).parent / "data" / "tfx_local.db"
 

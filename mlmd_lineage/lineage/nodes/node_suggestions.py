@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.base import Newest, Pageable
-from mlmd_lineage.snapshot import compute as pc
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.type_names import short_type

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_manager import Error
 
-from mlmd_lineage import deadline, errors
+from mlmd_lineage import deadline, errors, memory
 from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.base import Selected, Selection
 from mlmd_lineage.readers.database_schema import DatabaseSchema
@@ -29,9 +29,9 @@ from mlmd_lineage.readers.sqlite import (
     typed_values,
 )
 from mlmd_lineage.readers.sqlite.typed_values import quoted
-from mlmd_lineage.snapshot import arrays, memory, notes, table_building
+from mlmd_lineage.snapshot import arrays, notes, table_building
+from mlmd_lineage.snapshot.arrays import SharedBuffers
 from mlmd_lineage.snapshot.finding_codes import FindingCode
-from mlmd_lineage.snapshot.shared_buffers import SharedBuffers
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables, wanted
 
 if TYPE_CHECKING:
