@@ -116,10 +116,13 @@ def passes(
     upwards = np.full(len(orders), NO_LIMIT, np.int32)
     downwards = upwards.copy()
     base = int(orders.max()) + 2
-    reverse = np.where(is_input, base - 1 - orders, 0)
     upwards[inputs] = _counts(artifacts, orders, base, outputs, inputs)
     downwards[outputs] = _counts(artifacts, base - 1 - orders, base, inputs, outputs)
-    return (np.where(is_input, 0, orders), upwards), (reverse, downwards)
+    kind = np.min_scalar_type(base)  # few artifacts have many outputs
+    nothing, small = kind.type(0), orders.astype(kind)
+    forward = np.where(is_input, nothing, small)
+    reverse = np.where(is_input, kind.type(base - 1) - small, nothing)
+    return (forward, upwards), (reverse, downwards)
 
 
 def _counts(artifacts: Array, orders: Array, base: int, counted: Array, rows: Array) -> Array:

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from mlmd_lineage import memory
 from mlmd_lineage.lineage import index_building
 from mlmd_lineage.lineage.bfs import BLOCK_BITS
 from mlmd_lineage.lineage.graph_tables import narrowed
@@ -96,6 +97,7 @@ class Layout:
 def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
     """Return the files' schemas and record batches for the graph of a snapshot."""
     index = index_building.build(_needed(tables))
+    memory.release()
     layout = Layout(
         version=VERSION,
         nodes=index.nodes,

@@ -56,7 +56,7 @@ _COLUMNS = """
 """
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
-_PARTS_TOGETHER = 16
+_PARTS_TOGETHER = 8
 """After how many parts the memory is given back that the driver needed for them."""
 
 
@@ -103,6 +103,8 @@ def read(
     elif whole:
         more_tables = _tables(path, layout, whole, pieces)
         tables = tables.with_tables({name: more_tables[name] for name in whole})
+    if len(parts) > _PARTS_TOGETHER:
+        memory.release()
     return Selected(tables, {n: found for n, found in counts.items() if found is not None})
 
 
@@ -242,8 +244,6 @@ def _reading(
                 tables.setdefault(part.table, []).extend(pieces.result())
                 if number % _PARTS_TOGETHER == 0:
                     memory.release()
-            if len(parts) > _PARTS_TOGETHER:
-                memory.release()
             yield tables, counts
         except BaseException:
             limit.cancel()
