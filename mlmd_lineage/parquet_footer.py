@@ -8,8 +8,10 @@ the same checks, and raises it as an error of Python's.
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 
 def check_columns(file: pq.ParquetFile, size: int) -> None:
@@ -22,6 +24,8 @@ def check_columns(file: pq.ParquetFile, size: int) -> None:
     Raises:
         pa.ArrowException, OSError: It contradicts itself.
     """
+    import pyarrow.parquet as pq
+
     unread = _UnreadFile(size)
     # With pre_buffer, Arrow looks at all columns of all row groups before it reads.
     again = pq.ParquetFile(unread, metadata=file.metadata, pre_buffer=True)

@@ -116,18 +116,22 @@ def passes(
     upwards = np.full(len(orders), NO_LIMIT, np.int32)
     downwards = upwards.copy()
     base = int(orders.max()) + 2
-    reverse = np.where(is_input, base - 1 - orders, 0)
     upwards[inputs] = _counts(artifacts, orders, base, outputs, inputs)
     downwards[outputs] = _counts(artifacts, base - 1 - orders, base, inputs, outputs)
-    return (np.where(is_input, 0, orders), upwards), (reverse, downwards)
+    kind = np.min_scalar_type(base)  # few artifacts have many outputs
+    nothing, small = kind.type(0), orders.astype(kind)
+    forward = np.where(is_input, nothing, small)
+    reverse = np.where(is_input, kind.type(base - 1) - small, nothing)
+    return (forward, upwards), (reverse, downwards)
 
 
 def _counts(artifacts: Array, orders: Array, base: int, counted: Array, rows: Array) -> Array:
     """Return for each row how many of the counted ones of its artifact have a lesser order."""
-    starts = artifacts.astype(np.int64) * base
-    keys = np.sort(starts[counted] + orders[counted])
-    upto = keys.searchsorted(starts[rows] + orders[rows])
-    return upto - keys.searchsorted(starts[rows])
+    keys = artifacts[counted].astype(np.int64) * base
+    keys += orders[counted]
+    keys.sort()
+    starts = artifacts[rows].astype(np.int64) * base
+    return keys.searchsorted(starts + orders[rows]) - keys.searchsorted(starts)
 
 
 def ambiguous_events(

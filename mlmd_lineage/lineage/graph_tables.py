@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, imported
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, PROPERTY_TABLES, SCHEMAS, Tables
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY, with_text_states

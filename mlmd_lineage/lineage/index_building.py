@@ -5,22 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from mlmd_lineage import memory
 from mlmd_lineage.lineage import event_order
 from mlmd_lineage.lineage import roles as role_rules
 from mlmd_lineage.lineage.index import Index
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.enums import INPUT_EVENTS, EventType
 
 if TYPE_CHECKING:
-    from mlmd_lineage.lineage.graph_tables import TableSource
+    import pyarrow as pa
+
+    from mlmd_lineage.snapshot.tables import HasTables
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+_MANY_EVENTS = 1 << 16
 
-def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Index:
+
+def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
     """Return the index of the graph that a store's tables hold.
 
     Events that are neither inputs nor outputs are no edges; the snapshot's findings list them.
@@ -31,7 +35,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
             edges' events: what an event means may depend on others.
     """
     events = tables["Event"]
-    _release_memory()
+    _release_memory(events)
     types = _small(events["type"])
     is_edge = (types > 0) & (types < len(EventType))
     event_rows = None
@@ -66,7 +70,7 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     sources = np.where(is_input, artifacts, executions)
     targets = np.where(is_input, executions, artifacts)
     del artifacts, executions, is_input, is_edge, types  # for what comes takes the most memory
-    _release_memory()
+    _release_memory(events)
     return Index(
         artifact_ids=artifact_ids,
         execution_ids=execution_ids,
@@ -86,9 +90,10 @@ def build(tables: TableSource, whole: tuple[Index, Array] | None = None) -> Inde
     )
 
 
-def _release_memory() -> None:
-    """Let NumPy have the memory that Arrow has done with; at a million executions it is much."""
-    pa.default_memory_pool().release_unused()
+def _release_memory(events: pa.Table) -> None:
+    """Let NumPy have the memory that was used before; at a million executions it is much."""
+    if events.num_rows > _MANY_EVENTS:
+        memory.release()
 
 
 def _small(column: pa.ChunkedArray) -> Array:

@@ -35,16 +35,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from mlmd_lineage import memory
 from mlmd_lineage.lineage import index_building
 from mlmd_lineage.lineage.bfs import BLOCK_BITS
-from mlmd_lineage.lineage.graph_tables import GraphTables
+from mlmd_lineage.lineage.graph_tables import narrowed
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.tables import Tables
+from mlmd_lineage.snapshot.text_states import execution_states_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlmd_lineage.lineage.index import Index
+    from mlmd_lineage.snapshot.tables import Tables
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,7 +96,8 @@ class Layout:
 
 def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
     """Return the files' schemas and record batches for the graph of a snapshot."""
-    index = index_building.build(_TablesToSave(tables))
+    index = index_building.build(_needed(tables))
+    memory.release()
     layout = Layout(
         version=VERSION,
         nodes=index.nodes,
@@ -104,28 +107,28 @@ def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordB
         timed=index.orders is not None,
         selected=index.size < tables["Event"].num_rows,
     )
+    ids = np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64, copy=False)
     kept = json.dumps(dataclasses.asdict(layout)).encode()
     found = schemas(layout)
     found[BLOCKS] = found[BLOCKS].with_metadata({LAYOUT_KEY: kept})
     batches = {
-        BLOCKS: iter([_blocks(index, found[BLOCKS])]),
-        NODES: _nodes(index),
+        BLOCKS: iter([_blocks(index, ids, found[BLOCKS])]),
+        NODES: _nodes(index, ids),
         INCOMING: _edges(index, found[INCOMING], up=True),
         OUTGOING: _edges(index, found[OUTGOING], up=False),
     }
     return {name: (schema, batches[name]) for name, schema in found.items()}
 
 
-class _TablesToSave(GraphTables):
-    """The tables of a snapshot; its events, of which there are the most, are not copied."""
-
-    def __init__(self, tables: Tables) -> None:
-        rest = {name: tables[name] for name in tables.names if name != "Event"}
-        super().__init__(Tables(rest, source=tables.source))
-        self._events = tables["Event"]
-
-    def __getitem__(self, table: str) -> pa.Table:
-        return self._events if table == "Event" else super().__getitem__(table)
+def _needed(tables: Tables) -> dict[str, pa.Table]:
+    """Return what of a snapshot's tables an index is built from, in as few bytes as hold it."""
+    executions = tables["Execution"].select(["id", "type_id"])
+    states = execution_states_of(tables)
+    return {
+        "Artifact": narrowed(tables["Artifact"].select(["id", "type_id", "state"])),
+        "Execution": narrowed(executions.append_column("last_known_state", states)),
+        "Event": tables["Event"],
+    }
 
 
 def schemas(layout: Layout) -> dict[str, pa.Schema]:
@@ -144,25 +147,23 @@ def starts_of(index: Index, *, up: bool) -> Array:
     return np.append(offsets[: index.nodes : BLOCK], offsets[-1]).astype(np.int64)
 
 
-def _blocks(index: Index, schema: pa.Schema) -> pa.RecordBatch:
+def _blocks(index: Index, ids: Array, schema: pa.Schema) -> pa.RecordBatch:
     count = 1 - (-index.nodes // BLOCK)
-    columns = {"id": _before(_ids(index), np.minimum(np.arange(count) * BLOCK, index.nodes))}
+    columns = {"id": _before(ids, np.minimum(np.arange(count) * BLOCK, index.nodes))}
     for name, up in (("in", True), ("out", False)):
         edges, starts = index.edges(up=up), starts_of(index, up=up)
         columns["incoming" if up else "outgoing"] = starts
         columns[f"{name}_neighbour"] = _before(edges.neighbours, starts)
         columns[f"{name}_edge"] = _before(edges.edges, starts)
-    return _batch(columns, schema, slice(None))
+    return _batch(columns, schema)
 
 
 def _before(values: Array, starts: Array) -> Array:
     """Return the number before each of some places, 0 before the first one."""
-    padded = np.concatenate([np.zeros(1, np.int64), values])
-    return padded[starts]
-
-
-def _ids(index: Index) -> Array:
-    return np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64)
+    made = np.zeros(len(starts), np.int64)
+    later = starts > 0
+    made[later] = values[starts[later] - 1]
+    return made
 
 
 def _first_ids(index: Index) -> tuple[int, int] | None:
@@ -182,42 +183,52 @@ def _edge_schema(layout: Layout, *, up: bool) -> pa.Schema:
     return pa.schema(columns)
 
 
-def _nodes(index: Index) -> Iterator[pa.RecordBatch]:
+def _nodes(index: Index, ids: Array) -> Iterator[pa.RecordBatch]:
     only_cached = np.zeros(index.nodes, bool)
     only_cached[index.only_cached] = True
-    columns = {
-        "id": _differences(_ids(index)),
-        "type_id": index.type_ids.astype(np.int64, copy=False),
-        "missing": index.missing,
-        "only_cached": only_cached,
-        "incoming": np.diff(index.incoming.offsets).astype(np.int32, copy=False),
-        "outgoing": np.diff(index.outgoing.offsets).astype(np.int32, copy=False),
-    }
     for start in range(0, index.nodes, BLOCK):
-        yield _batch(columns, _NODE_SCHEMA, slice(start, start + BLOCK))
+        end = min(start + BLOCK, index.nodes)
+        part = slice(start, end)
+        columns = {
+            "id": _differences(ids, start, end),
+            "type_id": index.type_ids[part],
+            "missing": index.missing[part],
+            "only_cached": only_cached[part],
+            "incoming": np.diff(index.incoming.offsets[start : end + 1]),
+            "outgoing": np.diff(index.outgoing.offsets[start : end + 1]),
+        }
+        yield _batch(columns, _NODE_SCHEMA)
 
 
 def _edges(index: Index, schema: pa.Schema, *, up: bool) -> Iterator[pa.RecordBatch]:
     edges, starts = index.edges(up=up), starts_of(index, up=up).tolist()
-    columns = {
-        "neighbour": _differences(edges.neighbours.astype(np.int32, copy=False)),
-        "edge": _differences(edges.edges.astype(np.int32, copy=False)),
-        "role": edges.roles.astype(np.uint8, copy=False),
-    }
-    if edges.passes is not None:
-        columns["passes"] = edges.passes.astype(np.int32, copy=False)
-    if "order" in schema.names and index.orders is not None:
-        columns["order"] = index.orders[edges.edges].astype(np.int32, copy=False)
-    if "event_row" in schema.names:
-        columns["event_row"] = index.event_rows[edges.edges].astype(np.int32)
+    event_rows = index.event_rows if "event_row" in schema.names else None
     for start, end in itertools.pairwise(starts):
-        yield _batch(columns, schema, slice(start, end))
+        part = slice(start, end)
+        columns = {
+            "neighbour": _differences(edges.neighbours, start, end),
+            "edge": _differences(edges.edges, start, end),
+            "role": edges.roles[part],
+        }
+        if edges.passes is not None:
+            columns["passes"] = edges.passes[part]
+        if "order" in schema.names and index.orders is not None:
+            columns["order"] = index.orders[edges.edges[part]]
+        if event_rows is not None:
+            columns["event_row"] = event_rows[edges.edges[part]]
+        yield _batch(columns, schema)
 
 
-def _differences(values: Array) -> Array:
-    return np.diff(values, prepend=np.zeros(1, values.dtype))
+def _differences(values: Array, start: int, end: int) -> Array:
+    """Return what each number of a part is more than the one before it."""
+    if start == 0:
+        return np.diff(values[:end], prepend=np.zeros(1, values.dtype))
+    return np.diff(values[start - 1 : end])
 
 
-def _batch(columns: dict[str, Array], schema: pa.Schema, part: slice) -> pa.RecordBatch:
-    made = [arrays.from_numpy(columns[name][part]) for name in schema.names]
+def _batch(columns: dict[str, Array], schema: pa.Schema) -> pa.RecordBatch:
+    made = [
+        arrays.from_numpy(columns[field.name].astype(arrays.dtype_of(field.type), copy=False))
+        for field in schema
+    ]
     return pa.RecordBatch.from_arrays(made, schema=schema)

@@ -32,18 +32,22 @@ class SavedGraphTables:
     is_whole = True
 
     def __init__(self, reader: Reader, *, properties: bool) -> None:
-        """Read the types.
+        """Read none of them.
 
         Args:
             reader: What reads the archive.
             properties: The graph has the properties of its nodes too.
         """
-        types = reader.read(_TYPE_TABLES)
-        self.source = types.source
-        self.schema_version = types.schema_version
+        nothing = reader.read(())
+        self.source = nothing.source
+        self.schema_version = nothing.schema_version
         self._reader = reader
         self._properties = properties
-        self._types = types
+
+    @functools.cached_property
+    def types(self) -> Tables:
+        """The tables of types; most answers need none of them."""
+        return self._reader.read(_TYPE_TABLES)
 
     @functools.cached_property
     def _whole(self) -> GraphTables:
@@ -57,7 +61,7 @@ class SavedGraphTables:
         return table in NODE_TABLES or (self._properties and table in PROPERTY_TABLES)
 
     def __getitem__(self, table: str) -> pa.Table:
-        return self._types[table] if table in self._types else self._whole[table]
+        return self.types[table] if table in _TYPE_TABLES else self._whole[table]
 
     def part(self, artifacts: Array, executions: Array, event_rows: Array) -> TableSource:
         """Return the tables of some nodes and events.
@@ -70,7 +74,7 @@ class SavedGraphTables:
         if "_whole" in vars(self):
             return PartTables(self._whole, artifacts, executions, event_rows)
         assert isinstance(self._reader, GraphProvider)
-        made = SavedPartTables(self._reader, self._types, properties=self._properties)
+        made = SavedPartTables(self, self._reader, properties=self._properties)
         made.members = {"artifact": artifacts.tolist(), "execution": executions.tolist()}
         made.event_rows = event_rows
         return made
@@ -88,11 +92,11 @@ class SavedPartTables:
     members: dict[str, list[int]]
     event_rows: Array
 
-    def __init__(self, reader: GraphProvider, types: Tables, *, properties: bool) -> None:
-        self.source = types.source
-        self.schema_version = types.schema_version
+    def __init__(self, whole: SavedGraphTables, reader: GraphProvider, *, properties: bool) -> None:
+        self.source = whole.source
+        self.schema_version = whole.schema_version
+        self._whole: SavedGraphTables | None = whole
         self._reader = reader
-        self._types = types
         self._properties = properties
         self._held: dict[str, pa.Table] = {}
         self._lock = threading.RLock()
@@ -111,7 +115,7 @@ class SavedPartTables:
         for table in (*NODE_TABLES, *ALL_TABLES):
             if table not in PROPERTY_TABLES or table in self:
                 _ = self[table]
-        return {**vars(self), "_reader": None, "_lock": None}
+        return {**vars(self), "_whole": None, "_reader": None, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.RLock())
@@ -137,7 +141,8 @@ class SavedPartTables:
     @functools.cached_property
     def _nodes(self) -> GraphTables:
         """The tables of the nodes and the events, as a graph has them."""
-        tables = {name: self._types[name] for name in _TYPE_TABLES}
+        assert self._whole is not None
+        tables = {name: self._whole.types[name] for name in _TYPE_TABLES}
         tables["Event"] = self._reader.rows_at("Event", self.event_rows)
         for name, ids in self.members.items():
             tables[KINDS[name].table] = self._reader.rows_with(KINDS[name].table, {"id": ids})

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.archive_layout import plausible_rows
+from mlmd_lineage.snapshot.arrays import pc
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Collection
+
+    import pyarrow.parquet as pq
 
 MOST_MANIFEST_BYTES = 8 << 20
 MOST_TABLE_BYTES = 1 << 38
@@ -35,6 +36,8 @@ def opened(file: io.RawIOBase | pa.NativeFile, texts: Collection[str]) -> pq.Par
     Raises:
         pa.ArrowException, OSError: It is damaged.
     """
+    import pyarrow.parquet as pq
+
     return pq.ParquetFile(
         file,
         read_dictionary=list(texts),

@@ -6,37 +6,37 @@ import pkgutil
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmd_lineage import _proto, errors
-from mlmd_lineage.stores import (
-    ArchiveMetadataStore,
-    BaseMetadataStore,
-    KubeflowArchiveMetadataStore,
-    KubeflowMetadataStore,
-    MySQLMetadataStore,
-    PostgreSQLMetadataStore,
-    SQLiteMetadataStore,
-)
+from mlmd_lineage import _proto, errors, stores
 from mlmd_lineage.stores.base import connection_config_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlmd_lineage.readers.base import Reader
+    from mlmd_lineage.stores import BaseMetadataStore, KubeflowMetadataStore
 
 
-_READERS: Mapping[type[BaseMetadataStore], str] = MappingProxyType(
+_READERS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        SQLiteMetadataStore: "mlmd_lineage.readers.sqlite.reader:SQLiteReader",
-        MySQLMetadataStore: "mlmd_lineage.readers.mysql.reader:MySQLReader",
-        PostgreSQLMetadataStore: "mlmd_lineage.readers.postgresql.reader:PostgreSQLReader",
-        KubeflowMetadataStore: "mlmd_lineage.readers.grpc.reader:KubeflowReader",
-        KubeflowArchiveMetadataStore: (
-            "mlmd_lineage.readers.kubeflow_archive.reader:KubeflowArchiveReader"
-        ),
-        ArchiveMetadataStore: "mlmd_lineage.readers.parquet:ArchiveReader",
+        (f"mlmd_lineage.stores.{module}", flavor): f"mlmd_lineage.readers.{reader}"
+        for module, flavor, reader in (
+            ("sqlite", "SQLiteMetadataStore", "sqlite.reader:SQLiteReader"),
+            ("mysql", "MySQLMetadataStore", "mysql.reader:MySQLReader"),
+            ("postgresql", "PostgreSQLMetadataStore", "postgresql.reader:PostgreSQLReader"),
+            ("kubeflow", "KubeflowMetadataStore", "grpc.reader:KubeflowReader"),
+            (
+                "kubeflow_archive",
+                "KubeflowArchiveMetadataStore",
+                "kubeflow_archive.reader:KubeflowArchiveReader",
+            ),
+            ("archive", "ArchiveMetadataStore", "parquet:ArchiveReader"),
+        )
     }
 )
-"""The reader of each flavor; its module, with its driver, is imported when it is first needed."""
+"""The reader of each flavor, by the flavor's module and name.
+
+Neither module is imported before it is needed, and with a reader's comes its driver.
+"""
 
 
 def reader_for(store: BaseMetadataStore) -> Reader:
@@ -52,8 +52,9 @@ def reader_for(store: BaseMetadataStore) -> Reader:
         ConfigurationError: Its ``connection_config()`` means no database that can be read.
     """
     for flavor in type(store).__mro__:
-        if flavor in _READERS:
-            made: Reader = pkgutil.resolve_name(_READERS[flavor])(store)
+        reader = _READERS.get((flavor.__module__, flavor.__qualname__))
+        if reader is not None:
+            made: Reader = pkgutil.resolve_name(reader)(store)
             return made
     return reader_for(built_in(store))
 
@@ -72,11 +73,11 @@ def _described(store: BaseMetadataStore, config: Any) -> BaseMetadataStore:
         return _service(config)
     kind = config.WhichOneof("config")
     if kind == "sqlite":
-        return SQLiteMetadataStore(uri=config.sqlite.filename_uri)
+        return stores.SQLiteMetadataStore(uri=config.sqlite.filename_uri)
     if kind == "mysql":
-        return MySQLMetadataStore(**_mysql_fields(config))
+        return stores.MySQLMetadataStore(**_mysql_fields(config))
     if kind == "postgresql":
-        return PostgreSQLMetadataStore(**_postgresql_fields(config))
+        return stores.PostgreSQLMetadataStore(**_postgresql_fields(config))
     what = f"a {kind}" if kind else "nothing"
     message = (
         f"The connection_config() of flavor {store.FLAVOR!r} means {what}; this release reads "
@@ -100,7 +101,7 @@ def _service(config: Any) -> KubeflowMetadataStore:
     fields = {"host": config.host, "port": config.port}
     if config.HasField("client_timeout_sec"):
         fields["timeout"] = config.client_timeout_sec
-    return KubeflowMetadataStore(**fields)
+    return stores.KubeflowMetadataStore(**fields)
 
 
 def _mysql_fields(config: Any) -> dict[str, object]:

@@ -27,7 +27,8 @@ from mlmd_lineage.snapshot.archive_layout import (
     encodings,
     plausible_rows,
 )
-from mlmd_lineage.snapshot.archive_writer import ArchiveWriter, Previous, canonical, kept
+from mlmd_lineage.snapshot.archive_writer import ArchiveWriter, Previous, kept
+from mlmd_lineage.snapshot.table_building import canonical
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
 

@@ -25,7 +25,9 @@ def build(index: TableIndex, table: pa.Table) -> pa.Table:
     if index.is_of_text:
         keys, rows = _text_keys(column)
         order = np.argsort(keys, kind="stable")
-        keys, rows = keys[order], rows[order]
+        keys = keys[order]
+        rows = rows[order]
+        del order
     else:
         keys = arrays.to_numpy(column)
         rows = np.argsort(keys, kind="stable")
@@ -33,7 +35,9 @@ def build(index: TableIndex, table: pa.Table) -> pa.Table:
     columns = {index.column: keys, ROW: rows}
     if index.beside is not None:
         columns[index.beside] = arrays.to_numpy(table[index.beside])[rows]
-    made = [arrays.from_numpy(columns[name].astype(np.int64)) for name in index.schema.names]
+    made = [
+        arrays.from_numpy(columns[name].astype(np.int64, copy=False)) for name in index.schema.names
+    ]
     return pa.table(made, schema=index.schema)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlmd_lineage import deadline
+from mlmd_lineage import deadline, memory, parallel_tasks
 from mlmd_lineage.snapshot import archive_indexes, archive_reuse, arrays
 from mlmd_lineage.snapshot.archive_layout import (
     BLOCK_BYTES,
@@ -26,16 +26,17 @@ from mlmd_lineage.snapshot.archive_layout import (
     part_name,
     plausible_rows,
 )
-from mlmd_lineage.snapshot.tables import ALL_TABLES, PROPERTY_TABLES
+from mlmd_lineage.snapshot.table_building import canonical_order
+from mlmd_lineage.snapshot.tables import ALL_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from mlmd_lineage.snapshot.tables import Tables
 
-_SLICE = 1 << 20
-"""How many rows are looked at together."""
+_MANY = 1 << 19
+"""After how many rows the memory is given back that writing them took."""
 _LEVEL = 3
 """The level of Zstandard's own default; Arrow's is 1."""
 _LZ4_LEVEL = 9
@@ -83,6 +84,8 @@ class Previous(NamedTuple):
 class ArchiveWriter:
     """Writes tables, their indexes and the graph's index into a folder.
 
+    The files do not depend on one another, and are written two at a time.
+
     Attributes:
         tables: The files of each table.
         graph: The files of the graph's index.
@@ -101,19 +104,26 @@ class ArchiveWriter:
 
     def write(self, tables: Tables) -> None:
         """Write all files but the manifest; no graph where the tables are as they were."""
+        tasks = {name: self._tasks(name, tables[name]) for name in ALL_TABLES}
+        # What takes the longest begins first, and beside it those that need the least memory.
+        graph: Callable[[], _Files] = functools.partial(self._files().write_graph, tables)
+        first = [graph] if self._previous is None else []
+        order = sorted(ALL_TABLES, key=lambda name: any(name == table for table, _ in INDEXES))
+        done = parallel_tasks.results_of(
+            [*first, *(task for name in order for task in tasks[name])]
+        )
+        whole = done.pop(0) if first else None
+        parts = {name: [done.pop(0) for _ in tasks[name]] for name in order}
         for name in ALL_TABLES:
-            self._write_table(name, tables[name])
+            self.tables[name] = [file for part in parts[name] for file in part.names.values()]
+            for part in parts[name]:
+                self._take(part)
         if self._previous is not None:
             self.is_new |= self.tables != self._previous.tables
-        if not self.is_new:
-            return
-        module, _, builder = GRAPH_BUILDER.partition(":")
-        graph = getattr(importlib.import_module(module), builder)(tables)
-        for name, (schema, batches) in graph.items():
-            file = f"{name}{GRAPH_SUFFIX}"
-            rows = write_batches(schema, batches, self._folder / file)
-            self._describe(file, rows)
-            self.graph[name] = self._named(name, file)
+        if self.is_new:
+            whole = whole or graph()
+            self._take(whole)
+            self.graph = whole.names
 
     def write_checksums(self) -> str:
         """Write the checksums of all blocks, and return the name of their file."""
@@ -127,28 +137,73 @@ class ArchiveWriter:
         self.files[name] = {"rows": 0, **kept(path)[0]}
         return name
 
-    def _write_table(self, name: str, table: pa.Table) -> None:
-        self.tables[name] = []
-        known = self._previous.files if self._previous is not None else {}
+    def _tasks(self, name: str, table: pa.Table) -> list[Callable[[], _Files]]:
+        """Return what writes each file of a table."""
         files = self._previous.files_of(name) if self._previous is not None else []
-        for number, bounds in enumerate(archive_reuse.parts(table.column(0), files)):
-            part = table.slice(bounds.start, bounds.end - bounds.start)
-            if number:  # the notes on a table are in its first file
-                part = part.replace_schema_metadata()
-            # Rows are ordered by their owners, so that those of a file are among themselves.
-            order = canonical_order(name, part)
-            file = self._kept(bounds.file, part, order)
-            if file is None:
-                file = self._add(part_name(name, number), part, order)
-            self.tables[name].append(file)
-            self.is_new |= file not in known
-            for index in INDEXES.values():
-                if index.table != name:
-                    continue
-                if not self._keep(index.file(file)):
-                    built = archive_indexes.build(index, part)
-                    self._write_file(index.file(file), built, None)
-                    self.is_new = True
+        return [
+            functools.partial(self._files().write_part, name, number, table, bounds)
+            for number, bounds in enumerate(archive_reuse.parts(table.column(0), files))
+        ]
+
+    def _files(self) -> _Files:
+        return _Files(self._folder, self._previous)
+
+    def _take(self, written: _Files) -> None:
+        self.files |= written.files
+        self._checksums |= written.checksums
+        self.is_new |= written.is_new
+
+
+class _Files:
+    """Some files of an archive, which one thread writes.
+
+    Attributes:
+        names: The files by what they hold, those of indexes left out.
+        files, is_new: As of ``ArchiveWriter``.
+        checksums: Those of each file's blocks.
+    """
+
+    def __init__(self, folder: Path, previous: Previous | None) -> None:
+        self.names: dict[str, str] = {}
+        self.files: dict[str, dict[str, Any]] = {}
+        self.checksums: dict[str, bytes] = {}
+        self.is_new = False
+        self._folder = folder
+        self._previous = previous
+
+    def write_graph(self, tables: Tables) -> _Files:
+        """Write the graph's index."""
+        module, _, builder = GRAPH_BUILDER.partition(":")
+        graph = getattr(importlib.import_module(module), builder)(tables)
+        for name, (schema, batches) in graph.items():
+            file = f"{name}{GRAPH_SUFFIX}"
+            rows = write_batches(schema, batches, self._folder / file)
+            self._describe(file, rows)
+            self.names[name] = self._named(name, file)
+        return self
+
+    def write_part(
+        self, name: str, number: int, table: pa.Table, bounds: archive_reuse.FileRows
+    ) -> _Files:
+        """Write a file of a table, and its indexes."""
+        known = self._previous.files if self._previous is not None else {}
+        part = table.slice(bounds.start, bounds.end - bounds.start)
+        if number:  # the notes on a table are in its first file
+            part = part.replace_schema_metadata()
+        # Rows are ordered by their owners, so that those of a file are among themselves.
+        order = canonical_order(name, part)
+        file = self._kept(bounds.file, part, order)
+        if file is None:
+            file = self._add(part_name(name, number), part, order)
+        self.names[name] = file
+        self.is_new |= file not in known
+        for index in INDEXES.values():
+            if index.table == name and not self._keep(index.file(file)):
+                self._write_file(index.file(file), archive_indexes.build(index, part), None)
+                self.is_new = True
+        if part.num_rows > _MANY:
+            memory.release()
+        return self
 
     def _kept(self, file: str | None, table: pa.Table, order: arrays.Numbers | None) -> str | None:
         """Take up a file of the generation before if it holds some rows, and return its name."""
@@ -170,7 +225,7 @@ class ArchiveWriter:
         """Return the name of a file that was written, which is another's where that is equal."""
         if self._previous is None:
             return file
-        described, checksums = self.files.pop(file), self._checksums.pop(file)
+        described, checksums = self.files.pop(file), self.checksums.pop(file)
         known = [n for n, kept_then in self._previous.files.items() if kept_then == described]
         path = self._folder / file
         if known:
@@ -178,12 +233,12 @@ class ArchiveWriter:
                 path.unlink()
             else:  # it was damaged, and gets the bytes back that its manifest says
                 path.replace(self._folder / known[0])
-                self.files[known[0]], self._checksums[known[0]] = described, checksums
+                self.files[known[0]], self.checksums[known[0]] = described, checksums
                 self.is_new = True
             return known[0]
         file = f"{name}.{described['sha256'][:_DIGITS]}{path.suffix}"
         path.replace(self._folder / file)
-        self.files[file], self._checksums[file] = described, checksums
+        self.files[file], self.checksums[file] = described, checksums
         return file
 
     def _keep(self, file: str) -> bool:
@@ -197,7 +252,7 @@ class ArchiveWriter:
         described = self._previous.files[file]
         if any(described.get(name) != value for name, value in found.items()):
             return False
-        self.files[file], self._checksums[file] = described, checksums
+        self.files[file], self.checksums[file] = described, checksums
         return True
 
     def _write_file(self, file: str, table: pa.Table, order: arrays.Numbers | None) -> None:
@@ -218,7 +273,7 @@ class ArchiveWriter:
 
     def _describe(self, file: str, rows: int, keys: list[int] | None = None) -> None:
         """Take up what the manifest says of a file, and its checksums."""
-        described, self._checksums[file] = kept(self._folder / file)
+        described, self.checksums[file] = kept(self._folder / file)
         first_and_last = {} if keys is None else {"keys": keys}
         self.files[file] = {"rows": rows, **first_and_last, **described}
 
@@ -252,6 +307,7 @@ def write_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], path: Pa
     options = pa.ipc.IpcWriteOptions(compression=pa.Codec("lz4_frame", _LZ4_LEVEL))
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as to:
         for batch in batches:
+            deadline.check()
             to.write_batch(batch)
             rows += batch.num_rows
     return rows
@@ -288,6 +344,7 @@ def write_parquet(
         **encodings(schema, plain=plain),
     ) as writer:
         for start in range(0, count, rows):
+            deadline.check()
             part = table.slice(start, rows)
             if order is not None:
                 part = table.take(arrays.from_numpy(order[start : start + rows]))
@@ -297,49 +354,3 @@ def write_parquet(
 
 def _plain(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def canonical(name: str, table: pa.Table) -> pa.Table:
-    """Return a table whose rows and whose bytes depend on nothing but its values.
-
-    Properties are ordered by node, then by name; paths keep the order of their steps.
-    """
-    order = canonical_order(name, table)
-    if order is not None:
-        table = table.take(arrays.from_numpy(order))
-    for number, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
-    return table.combine_chunks()
-
-
-def canonical_order(name: str, table: pa.Table) -> arrays.Numbers | None:
-    """Return the order of a table's rows that depends on their values only; None if it is theirs.
-
-    Other tables than those of properties have it already.
-    """
-    if name not in PROPERTY_TABLES or not table.num_rows:
-        return None
-    names = table["name"].unify_dictionaries()
-    dictionary = names.chunk(0).dictionary.to_pylist()
-    ranks = np.argsort(np.argsort(np.array(dictionary, dtype=object))).astype(np.int32)
-
-    def keys(start: int, length: int) -> tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]:
-        part = names.slice(start, length)
-        indices = [arrays.to_numpy(chunk.indices) for chunk in part.chunks]
-        return (
-            arrays.to_numpy(table["is_custom_property"].slice(start, length)),
-            ranks[np.concatenate(indices)],
-            arrays.to_numpy(table.column(0).slice(start, length)),
-        )
-
-    if all(_in_order(*keys(at, _SLICE + 1)) for at in range(0, table.num_rows, _SLICE)):
-        return None
-    return np.lexsort(keys(0, table.num_rows))
-
-
-def _in_order(custom: arrays.Numbers, rank: arrays.Numbers, owner: arrays.Numbers) -> bool:
-    by_owner, by_name = np.diff(owner), np.diff(rank)
-    by_custom = np.diff(custom.astype(np.int8))
-    later = (by_owner > 0) | (by_owner == 0) & ((by_name > 0) | (by_name == 0) & (by_custom >= 0))
-    return bool(later.all())

@@ -19,6 +19,27 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
     Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
+
+class _Compute:
+    """``pyarrow.compute``, imported when a function of it is first used.
+
+    Its import takes as long as many an answer, and small answers use none.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        import pyarrow.compute
+
+        found = self.__dict__[name] = getattr(pyarrow.compute, name)
+        return found
+
+
+pc = _Compute()
+
+_FEW_TEXTS = 1024
+"""Of how many texts the import of ``pyarrow.compute`` would take longer than they do."""
+_BYTES = 8
+_FEWEST = 1024
+"""Fewer numbers take so little memory that they are not looked at."""
 _FEW_BYTES = 1024
 """How long names may be on average for Arrow to estimate the size of many."""
 
@@ -113,6 +134,50 @@ class _Zeros:
 _zeros = _Zeros()
 
 
+class SharedBuffers:
+    """Numbers that stand in many columns of some tables, and are held in memory once.
+
+    Ids count without a gap where nobody deleted anything, so that the rows of several tables have
+    the same ones; the states of nodes are the same in very many rows. Threads may share them.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, bool], pa.Buffer] = {}
+
+    def shared(self, column: pa.Array) -> pa.Array | None:
+        """Return a column of integers whose numbers are held already; None where they are not."""
+        key = _counting(column)
+        known = self._held.get(key) if key is not None else None
+        size = len(column) * _BYTES
+        if known is None or known.size < size:
+            return None
+        return pa.Array.from_buffers(column.type, len(column), [None, known.slice(0, size)])
+
+    def keep(self, column: pa.Array) -> None:
+        """Let columns that come later share the numbers of this one, which are not copied."""
+        key = _counting(column)
+        if key is None:
+            return
+        known, size = self._held.get(key), len(column) * _BYTES
+        if known is None or known.size < size:
+            self._held[key] = column.buffers()[1].slice(column.offset * _BYTES, size)
+
+
+def _counting(column: pa.Array) -> tuple[int, bool] | None:
+    """Return what tells all numbers of a column: the first, and whether they count up from there.
+
+    None where they neither do so nor are all the same.
+    """
+    if column.type != pa.int64() or column.null_count or len(column) < _FEWEST:
+        return None
+    numbers = to_numpy(column)
+    first, last = int(numbers[0]), int(numbers[-1])
+    step = 0 if first == last else 1
+    if last - first != step * (len(numbers) - 1) or (np.diff(numbers) != step).any():
+        return None
+    return first, bool(step)
+
+
 def in_one_buffer(integers: pa.Array, doubles: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Return integers and doubles of 64 bits that share a buffer, as no row has both.
 
@@ -174,7 +239,7 @@ def decoded(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     names = column.dictionary
     starts = _offsets(names)
     needed = int(starts[-1]) - int(starts[0])
-    if needed <= _FEW_BYTES * max(len(names), 1):
+    if len(column) > _FEW_TEXTS and needed <= _FEW_BYTES * max(len(names), 1):
         return column.cast(names.type)
     texts = names.to_pylist()
     return from_values(

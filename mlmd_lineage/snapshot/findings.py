@@ -10,9 +10,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, notes, text_states, values
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.enums import PUBLISHED_OUTPUTS, ArtifactState, EventType, ExecutionState
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import KINDS

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.untrusted_text import int64_of, json_of
 
 if TYPE_CHECKING:

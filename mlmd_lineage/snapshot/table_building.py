@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays, notes
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, SCHEMAS, SORT_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TIES = {
     "type",
@@ -28,6 +28,10 @@ TIES = {
     "event_id",
 }
 """The columns that tie rows together: NOT NULL in every version."""
+_SLICE = 1 << 17
+"""How many rows are looked at together."""
+_FEW_ROWS = 1024
+"""How many rows are looked at in less time than the import of ``pyarrow.compute`` takes."""
 
 
 def text_from_bytes(column: pa.ChunkedArray | pa.Array, to: pa.DataType) -> pa.Array:
@@ -71,13 +75,14 @@ def proto_bytes(raw: bytes | str) -> bytes:
         return data
 
 
-def finished(
+def finished(  # noqa: PLR0913 - what drivers differ in
     table: str,
     columns: Mapping[str, Any],
     rows: int,
     *,
     base64_protos: bool = True,
     trim: bool = True,
+    shared: arrays.SharedBuffers | None = None,
 ) -> pa.Table:
     """Return a table of exactly the columns in its schema; those that are not given are null.
 
@@ -87,6 +92,7 @@ def finished(
         rows: How many rows there are.
         base64_protos: Whether protos come as base64 text.
         trim: Whether the driver's buffers may be larger than needed.
+        shared: What the columns of several tables have in common.
     """
     made: dict[str, pa.Array] = {}
     found: list[notes.Note] = []
@@ -101,7 +107,12 @@ def finished(
         if column.null_count == rows:
             made[field.name] = arrays.nulls(rows, field.type)
         else:
-            made[field.name] = _in_its_size(column) if trim else column
+            known = shared.shared(column) if shared is not None else None
+            if known is None:
+                known = _in_its_size(column) if trim else column
+                if shared is not None:
+                    shared.keep(known)
+            made[field.name] = known
     if table in PROPERTY_TABLES:
         values = arrays.in_one_buffer(made["int_value"], made["double_value"])
         made |= dict(zip(("int_value", "double_value"), values, strict=True))
@@ -207,6 +218,8 @@ def ordered(table: str, data: pa.Table) -> pa.Table:
     if least > 0:
         return data
     if len(keys) > 1:
+        if _is_in_order([data[key] for key in keys]):
+            return data
         return data.take(pc.sort_indices(data, [(key, "ascending") for key in keys]))
     if least < 0:
         order = np.argsort(arrays.to_numpy(data[keys[0]]), kind="stable")
@@ -215,6 +228,14 @@ def ordered(table: str, data: pa.Table) -> pa.Table:
     if keys == ("id",) and least == 0:
         return _without_repeats(table, data, arrays.to_numpy(data["id"]))
     return data
+
+
+def _is_in_order(keys: list[pa.ChunkedArray]) -> bool:
+    """Tell whether the few rows of a small table are in order; of others, that is not known."""
+    if len(keys[0]) > _FEW_ROWS or any(key.null_count for key in keys):
+        return False
+    rows = list(zip(*(key.to_pylist() for key in keys), strict=True))
+    return rows == sorted(rows)
 
 
 def _least_step(column: pa.ChunkedArray) -> int:
@@ -247,3 +268,79 @@ def _without_repeats(table: str, data: pa.Table, ids: arrays.Numbers) -> pa.Tabl
         for number, count in several
     ]
     return notes.noted(data.take(arrays.from_numpy(places)), found)
+
+
+def canonical(name: str, table: pa.Table) -> pa.Table:
+    """Return a table whose rows and whose bytes depend on nothing but its values.
+
+    Properties are ordered by node, then by name; paths keep the order of their steps.
+    """
+    order = canonical_order(name, table)
+    if order is not None:
+        table = table.take(arrays.from_numpy(order))
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(number, field.name, arrays.decoded(table.column(number)))
+    return table.combine_chunks()
+
+
+def canonical_order(name: str, table: pa.Table) -> arrays.Numbers | None:
+    """Return the order of a table's rows that depends on their values only; None if it is theirs.
+
+    Other tables than those of properties have it already.
+    """
+    if name not in PROPERTY_TABLES or not table.num_rows:
+        return None
+    names = table["name"].unify_dictionaries()
+    dictionary = names.chunk(0).dictionary.to_pylist()
+    ranks = np.argsort(np.argsort(np.array(dictionary, dtype=object))).astype(np.int32)
+
+    def keys(start: int, length: int) -> tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]:
+        part = names.slice(start, length)
+        indices = [arrays.to_numpy(chunk.indices) for chunk in part.chunks]
+        return (
+            arrays.to_numpy(table["is_custom_property"].slice(start, length)),
+            ranks[np.concatenate(indices)],
+            arrays.to_numpy(table.column(0).slice(start, length)),
+        )
+
+    if all(_in_order(*keys(at, _SLICE + 1)) for at in range(0, table.num_rows, _SLICE)):
+        return None
+    return _sorted_by_owner(keys, table.num_rows)
+
+
+def _sorted_by_owner(
+    keys: Callable[[int, int], tuple[arrays.Numbers, arrays.Numbers, arrays.Numbers]], rows: int
+) -> arrays.Numbers:
+    """Return the order of rows, of which some owners are looked at together.
+
+    They stand together already, as the rows of every table of properties do.
+
+    Args:
+        keys: Returns what orders some rows, the first of which has a number; the owner as the last.
+        rows: How many rows there are.
+    """
+    order = np.empty(rows, np.int64)
+    start, together, last = 0, _SLICE, None
+    while start < rows:
+        part = keys(start, together)
+        owners = part[-1]
+        is_behind = last is not None and owners[0] < last
+        if is_behind or (np.diff(owners) < 0).any():
+            return np.lexsort(keys(0, rows))
+        end = len(owners)
+        if start + end < rows:  # the last owner may have more rows
+            end = int(owners.searchsorted(owners[-1]))
+        if not end:
+            together *= 2
+            continue
+        order[start : start + end] = start + np.lexsort([key[:end] for key in part])
+        start, together, last = start + end, _SLICE, owners[end - 1]
+    return order
+
+
+def _in_order(custom: arrays.Numbers, rank: arrays.Numbers, owner: arrays.Numbers) -> bool:
+    by_owner, by_name = np.diff(owner), np.diff(rank)
+    by_custom = np.diff(custom.astype(np.int8))
+    later = (by_owner > 0) | (by_owner == 0) & ((by_name > 0) | (by_name == 0) & (by_custom >= 0))
+    return bool(later.all())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.enums import ExecutionState
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot.arrays import pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,12 +17,7 @@ from mlmd_lineage.stores.archive import (
 )
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
-from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
-from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
-from mlmd_lineage.stores.mysql import MySQLMetadataStore
 from mlmd_lineage.stores.object_storage import SCHEMES, checked_url, is_object_url
-from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
-from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +94,7 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
             if os.path.isfile(os.path.join(expanded, name)):  # noqa: PTH113, PTH118
                 return ArchiveMetadataStore(uri=path)
         if any(name.endswith(_JSON) for name in os.listdir(expanded)):  # noqa: PTH208
-            return KubeflowArchiveMetadataStore(uri=path)
+            return _kubeflow_archive(path)
         message = (
             f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
             "the SQLite file in it."
@@ -108,15 +103,23 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
     if text.endswith(BUNDLE_SUFFIXES) and os.path.isfile(expanded):  # noqa: PTH113
         return ArchiveMetadataStore(uri=path)
     if text.lower().endswith(_JSON):
-        return KubeflowArchiveMetadataStore(uri=path)
-    return SQLiteMetadataStore(uri=path)
+        return _kubeflow_archive(path)
+    return _sqlite(path)
+
+
+def _kubeflow_archive(path: str | os.PathLike[str]) -> BaseMetadataStore:
+    from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
+
+    return KubeflowArchiveMetadataStore(uri=path)
 
 
 def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
     """Return the store that several transfer archives of Kubeflow are together."""
-    stores = [metadata_store_from(path) for path in paths]
-    others = [store for store in stores if not isinstance(store, KubeflowArchiveMetadataStore)]
-    if others or not stores:
+    from mlmd_lineage.stores.kubeflow_archive import KubeflowArchiveMetadataStore
+
+    given = [metadata_store_from(path) for path in paths]
+    others = [store for store in given if not isinstance(store, KubeflowArchiveMetadataStore)]
+    if others or not given:
         what = f"{others[0].location()} is none" if others else "there are none"
         message = (
             f"Several stores are opened together only where all are transfer archives of Kubeflow, "
@@ -127,7 +130,15 @@ def _from_paths(paths: Sequence[Any]) -> BaseMetadataStore:
     return KubeflowArchiveMetadataStore(uri=first, others=tuple(rest))
 
 
+def _sqlite(path: str | os.PathLike[str]) -> BaseMetadataStore:
+    from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
+    return SQLiteMetadataStore(uri=path)
+
+
 def _from_sqlite_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.sqlite import SQLiteMetadataStore
+
     parts = urlsplit(url)
     if parts.netloc == ":memory:" or ":memory:" in parts.path:
         return SQLiteMetadataStore(uri=":memory:")
@@ -206,10 +217,14 @@ def _query(query: str) -> dict[str, str]:
 
 
 def _from_mysql_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.mysql import MySQLMetadataStore
+
     return MySQLMetadataStore(**_server_fields(url, "mysql://user:password@host:3306/database"))
 
 
 def _from_postgresql_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.postgresql import PostgreSQLMetadataStore
+
     example = "postgresql://user:password@host:5432/database"
     fields = _server_fields(url, example)
     # libpq's own names for the same things.
@@ -220,6 +235,8 @@ def _from_postgresql_url(url: str) -> BaseMetadataStore:
 
 
 def _from_grpc_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+
     scheme = url.split(":", 1)[0].lower()
     example = f"{scheme}://host:8080"
     parts, port = _server_parts(url, example)
@@ -243,6 +260,8 @@ def _from_grpc_url(url: str) -> BaseMetadataStore:
 
 
 def _from_kubeflow_url(url: str) -> BaseMetadataStore:
+    from mlmd_lineage.stores.kubeflow import KubeflowMetadataStore
+
     # Names of contexts hold characters that a URL may not: arn:aws:eks:eu-west-1:123:cluster/prod.
     rest, _, query = url.split("://", 1)[-1].partition("?")
     context, _, namespace = rest.rstrip("/").rpartition("/")
@@ -261,7 +280,7 @@ def _from_kubeflow_url(url: str) -> BaseMetadataStore:
 
 _MAKERS: dict[str, Callable[[str], BaseMetadataStore]] = {
     "sqlite": _from_sqlite_url,
-    "file": lambda url: SQLiteMetadataStore(uri=url),
+    "file": _sqlite,
     "mysql": _from_mysql_url,
     "mariadb": _from_mysql_url,
     "postgresql": _from_postgresql_url,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.snapshot import arrays, table_building
 from mlmd_lineage.snapshot.archive import canonical
 from mlmd_lineage.snapshot.table_building import finished
 
@@ -100,3 +101,25 @@ def test_tables_with_dictionaries_of_their_own_share_one():
     assert found.to_pydict() == expected
     assert len({tuple(c.dictionary.to_pylist()) for c in found["name"].chunks if len(c)}) == 1
     found.validate(full=True)
+
+
+@pytest.mark.parametrize("together", [1, 3, 50, 1000])
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_properties_are_ordered_by_their_values(
+    monkeypatch: pytest.MonkeyPatch, together: int, *, is_ordered: bool
+):
+    monkeypatch.setattr(table_building, "_SLICE", together)
+    generator = np.random.default_rng(together)
+    owners = generator.choice([1, 2, 2, 2, 5, 9], 300)
+    table = pa.table(
+        {
+            "artifact_id": np.sort(owners) if is_ordered else owners,
+            "name": pa.array(generator.choice(["b", "a", "ä", "aa"], 300)).dictionary_encode(),
+            "is_custom_property": generator.choice([True, False], 300),
+        }
+    )
+    order = table_building.canonical_order("ArtifactProperty", table)
+    assert order is not None
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    assert order.tolist() == sorted(range(300), key=lambda row: (*rows[row], row))
+    assert table_building.canonical_order("ArtifactProperty", table.take(order)) is None

@@ -24,7 +24,7 @@ from mlmd_lineage.audit.exports.graph_content import source_name
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.deadline import within
 from mlmd_lineage.lineage.graph import LineageGraph, Trace
-from mlmd_lineage.snapshot import archive, archive_writer
+from mlmd_lineage.snapshot import archive, table_building
 from mlmd_lineage.snapshot.archive_layout import SUFFIX, TABLES_ONLY
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.stores.archive import MANIFEST
@@ -181,7 +181,7 @@ def _archive_files(tables: Tables) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     described: dict[str, Any] = {}
     for name in sorted(ALL_TABLES):
-        table = archive_writer.canonical(name, tables[name])
+        table = table_building.canonical(name, tables[name])
         file = f"{name}{SUFFIX}"
         files[f"{layout.ARCHIVE}/{file}"] = content = plain_parquet.to_parquet(table)
         described[file] = {"rows": table.num_rows, "sha256": _digest(content)}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
 from mlmd_lineage import errors
 from mlmd_lineage.readers.base import Newest, Pageable
+from mlmd_lineage.snapshot.arrays import pc
 from mlmd_lineage.snapshot.table_building import table_from_rows
 from mlmd_lineage.snapshot.tables import KINDS, SCHEMAS, Tables
 from mlmd_lineage.snapshot.type_names import short_type

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_manager import Error
 
-from mlmd_lineage import deadline, errors
+from mlmd_lineage import deadline, errors, memory
 from mlmd_lineage.readers import sql
 from mlmd_lineage.readers.base import Selected, Selection
 from mlmd_lineage.readers.database_schema import DatabaseSchema
@@ -30,6 +30,7 @@ from mlmd_lineage.readers.sqlite import (
 )
 from mlmd_lineage.readers.sqlite.typed_values import quoted
 from mlmd_lineage.snapshot import arrays, notes, table_building
+from mlmd_lineage.snapshot.arrays import SharedBuffers
 from mlmd_lineage.snapshot.finding_codes import FindingCode
 from mlmd_lineage.snapshot.tables import PROPERTY_TABLES, RARE_VALUES, SCHEMAS, Tables, wanted
 
@@ -55,6 +56,8 @@ _COLUMNS = """
 """
 _ROWS_PER_PART = 200_000
 _MOST_PARTS = 256
+_PARTS_TOGETHER = 8
+"""After how many parts the memory is given back that the driver needed for them."""
 
 
 def read(
@@ -100,6 +103,8 @@ def read(
     elif whole:
         more_tables = _tables(path, layout, whole, pieces)
         tables = tables.with_tables({name: more_tables[name] for name in whole})
+    if len(parts) > _PARTS_TOGETHER:
+        memory.release()
     return Selected(tables, {n: found for n, found in counts.items() if found is not None})
 
 
@@ -231,11 +236,14 @@ def _reading(
         def begun(ask: Callable[[Connection], T]) -> Future[T]:
             return pool.submit(contextvars.copy_context().run, with_connection, ask)
 
-        running = [begun(functools.partial(_piece, layout, part)) for part in parts]
+        shared = SharedBuffers()
+        running = [begun(functools.partial(_piece, layout, part, shared)) for part in parts]
         counts = {name: begun(functools.partial(_counts, layout, name)) for name in counted}
         try:
-            for part, pieces in zip(parts, running, strict=True):
+            for number, (part, pieces) in enumerate(zip(parts, running, strict=True), 1):
                 tables.setdefault(part.table, []).extend(pieces.result())
+                if number % _PARTS_TOGETHER == 0:
+                    memory.release()
             yield tables, counts
         except BaseException:
             limit.cancel()
@@ -267,14 +275,17 @@ def _counts(layout: DatabaseSchema, name: str, connection: Connection) -> TableC
     return None
 
 
-def _piece(layout: DatabaseSchema, part: _Part, connection: Connection) -> list[pa.Table]:
+def _piece(
+    layout: DatabaseSchema, part: _Part, shared: SharedBuffers, connection: Connection
+) -> list[pa.Table]:
     name = part.table
     table = layout.from_clause(name, quoted)
     present = part.columns
 
     def select(columns: Sequence[str], where: str) -> list[pa.Table]:
         listed = typed_values.plain(columns, name)
-        return list(_batches(connection, name, columns, f"{listed} FROM {table} WHERE {where}"))
+        rows = f"{listed} FROM {table} WHERE {where}"
+        return list(_batches(connection, name, columns, rows, shared))
 
     try:
         if name in PROPERTY_TABLES and not part.is_selected:
@@ -291,7 +302,7 @@ def _piece(layout: DatabaseSchema, part: _Part, connection: Connection) -> list[
     pieces = [
         # What was of another type had become NULL here.
         notes.without(piece, lambda note: (note.subject, note.detail.partition(" is ")[0]) in cells)
-        for piece in _batches(connection, name, list(listed), rows)
+        for piece in _batches(connection, name, list(listed), rows, shared)
     ]
     return [notes.noted(pieces[0], misfits), *pieces[1:]] if pieces else []
 
@@ -355,7 +366,7 @@ def _properties(
 
 
 def _batches(
-    connection: Connection, name: str, columns: Sequence[str], rows: str
+    connection: Connection, name: str, columns: Sequence[str], rows: str, shared: SharedBuffers
 ) -> Iterator[pa.Table]:
     """Yield the rows that the rest of a SELECT statement stands for."""
     statement = f"SELECT {typed_values.seed(columns, name)} UNION ALL SELECT {rows}"
@@ -370,7 +381,7 @@ def _batches(
             skip = 0
             if values.num_rows:
                 named = dict(zip(columns, values.columns, strict=True))
-                yield table_building.finished(name, named, values.num_rows)
+                yield table_building.finished(name, named, values.num_rows, shared=shared)
 
 
 def _assembled(name: str, parts: list[pa.Table]) -> pa.Table:
