@@ -245,7 +245,7 @@ class _Watch:
     def __init__(self) -> None:
         self._peaks = {"driver_mb": 0, "java_mb": 0, "tasks_mb": 0}
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
         self._thread.start()
 
     def measured(self, name: str, task: Callable[[], Any]) -> Any:
@@ -269,16 +269,20 @@ class _Watch:
         self._thread.join()
 
     def _taken(self) -> dict[str, int]:
+        self._look()
         found, self._peaks = self._peaks, dict.fromkeys(self._peaks, 0)
         return found
 
-    def _look(self) -> None:
+    def _look_on(self) -> None:
         while not self._over.wait(0.05):
-            now = dict.fromkeys(self._peaks, 0)
-            for number, (name, memory, _) in _below().items():
-                kind = "java_mb" if name.startswith("java") else "tasks_mb"
-                now["driver_mb" if number == os.getpid() else kind] += memory
-            self._peaks = {kind: max(now[kind], peak) for kind, peak in self._peaks.items()}
+            self._look()
+
+    def _look(self) -> None:
+        now = dict.fromkeys(self._peaks, 0)
+        for number, (name, memory, _) in _below().items():
+            kind = "java_mb" if name.startswith("java") else "tasks_mb"
+            now["driver_mb" if number == os.getpid() else kind] += memory
+        self._peaks = {kind: max(now[kind], peak) for kind, peak in self._peaks.items()}
 
 
 if __name__ == "__main__":
