@@ -13,9 +13,9 @@ from mlmd_lineage.spark.node_numbers import numbers, of_kind
 from mlmd_lineage.spark.packed_rows import MARKS, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from mlmd_lineage.spark.spark_tables import SparkTables
 
@@ -28,7 +28,7 @@ def node_rows(
     nodes: DataFrame,
     kinds: Sequence[str],
     *,
-    properties: Sequence[str] | None = None,
+    properties: Collection[str] | None = None,
 ) -> list[DataFrame]:
     """Return the rows of nodes and of their properties.
 
@@ -36,20 +36,28 @@ def node_rows(
         tables: The tables.
         nodes: Columns ``node`` and ``part``.
         kinds: The kinds of nodes.
-        properties: The names of the properties; None for all.
+        properties: The names of the properties, or ``NAME*`` for all that begin so; None for all.
     """
-    from pyspark.sql import functions as f
-
     made = []
     for name in kinds:
         kind = KINDS[name]
         made.append(pack(tables[kind.table].join(of_kind(nodes, name, "id"), "id"), kind.table))
         values = tables[kind.properties]
         if properties is not None:
-            values = values.where(f.col("name").isin(list(properties)))
+            values = values.where(_is_named(properties))
         owners = of_kind(nodes, name, kind.id_column)
         made.append(pack(values.join(owners, kind.id_column), kind.properties))
     return made
+
+
+def _is_named(names: Collection[str]) -> Column:
+    from pyspark.sql import functions as f
+
+    found = f.col("name").isin([name for name in names if not name.endswith("*")])
+    for name in names:
+        if name.endswith("*"):
+            found |= f.col("name").startswith(name[:-1])
+    return found
 
 
 def graph_rows(tables: SparkTables, nodes: DataFrame) -> list[DataFrame]:
@@ -73,6 +81,18 @@ def paths_of(tables: SparkTables, events: DataFrame) -> DataFrame:
     """Return the packed rows of the paths of events, given with their parts."""
     owners = events.select(events["id"].alias("event_id"), "part")
     return pack(tables["EventPath"].join(owners, "event_id"), "EventPath")
+
+
+def several_paths_of(tables: SparkTables, events: DataFrame) -> DataFrame:
+    """Return the packed rows of the paths of those events that have several keys."""
+    from pyspark.sql import functions as f
+
+    keys = tables["EventPath"].where("NOT coalesce(is_index_step, false)")
+    counts = keys.groupBy("event_id").agg(f.count("*").alias("keys"))
+    several = kept(counts.where("keys > 1").select("event_id"))
+    owners = events.select(events["id"].alias("event_id"), "part")
+    chosen = owners.join(several, "event_id", "left_semi")
+    return pack(tables["EventPath"].join(chosen, "event_id"), "EventPath")
 
 
 def contexts_of(tables: SparkTables, nodes: DataFrame) -> list[DataFrame]:
@@ -145,17 +165,18 @@ def rival_rows(tables: SparkTables, events: DataFrame, nodes: DataFrame) -> list
     return [pack(claims, "Event"), marked, *rows]
 
 
-def artifacts_of(tables: SparkTables, events: DataFrame, nodes: DataFrame) -> list[DataFrame]:
-    """Return the rows of the artifacts of a part's events, and of those attributed to its contexts.
+def artifacts_of(
+    tables: SparkTables, events: DataFrame, properties: Collection[str] | None = None
+) -> list[DataFrame]:
+    """Return the rows of the artifacts of events, and of their properties.
 
     Args:
         tables: The tables.
-        events: The events of the executions of parts.
-        nodes: Columns ``node`` and ``part``.
+        events: Events, or attributions, with their parts.
+        properties: The names of the properties; None for all.
     """
     from pyspark.sql import functions as f
 
-    attributed = tables["Attribution"].join(of_kind(nodes, "context", "context_id"), "context_id")
-    ids = events.select("artifact_id", "part").union(attributed.select("artifact_id", "part"))
-    found = ids.distinct().select(numbers("artifact", f.col("artifact_id")).alias("node"), "part")
-    return [pack(attributed, "Attribution"), *node_rows(tables, found, ("artifact",))]
+    ids = events.select("artifact_id", "part").distinct()
+    found = ids.select(numbers("artifact", f.col("artifact_id")).alias("node"), "part")
+    return node_rows(tables, found, ("artifact",), properties=properties)
