@@ -9,7 +9,6 @@ from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution.loading.run_outlines import needed_properties
 from mlmd_lineage.post_execution.loading.step_images import needs_all, selected_properties
 from mlmd_lineage.spark.components import kept
-from mlmd_lineage.spark.node_numbers import of_kind
 from mlmd_lineage.spark.packed_rows import pack
 from mlmd_lineage.spark.part_rows import (
     artifacts_of,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
 
     Frame: TypeAlias = Literal["runs", "steps", "parameters", "metrics"]
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 class FrameParts:
     """The rows of all runs of a store, in parts, as frames need them."""
 
-    def __init__(self, tables: SparkTables, parts: Callable[[], DataFrame]) -> None:
+    def __init__(self, tables: SparkTables, parts: Callable[[], PartNodes]) -> None:
         """Take tables, and what returns the part of each execution and context."""
         self._tables = tables
         self._parts = parts
         self._names = needed_properties(dialects())
 
     @functools.cached_property
-    def nodes(self) -> DataFrame:
-        """The part of each execution and context: columns ``node`` and ``part``."""
+    def nodes(self) -> PartNodes:
+        """The executions and contexts with their parts."""
         return self._parts()
 
     def are_outlines_enough(self, frame: Frame) -> bool:
         """Tell whether the frame of most runs is made from outlines, and not of their steps."""
         return frame == "runs" and self._names is not None
 
-    def holding(self, numbers: list[int]) -> DataFrame:
+    def holding(self, numbers: list[int]) -> PartNodes:
         """Return the nodes of the parts that hold some nodes.
 
         Args:
@@ -57,8 +57,9 @@ class FrameParts:
         """
         from pyspark.sql import functions as f
 
-        named = self.nodes.where(f.col("node").isin(numbers)).select("part")
-        return kept(self.nodes.join(f.broadcast(named), "part", "left_semi"))
+        rows = self.nodes.rows
+        named = rows.where(f.col("node").isin(numbers)).select("part")
+        return self.nodes.others(kept(rows.join(f.broadcast(named), "part", "left_semi")))
 
     def rows(self, frame: Frame) -> list[DataFrame]:
         """Return the packed rows that a frame is made from, or in outline.
@@ -81,12 +82,12 @@ class FrameParts:
         return [
             *self._members(selected.get("ExecutionProperty")),
             pack(events, "Event"),
-            paths(self._tables, events),
+            paths(self._tables, events, self.nodes),
             *rival_rows(self._tables, events, self.nodes),
-            *artifacts_of(self._tables, events, selected.get("ArtifactProperty")),
+            *artifacts_of(self._tables, events, self.nodes, selected.get("ArtifactProperty")),
         ]
 
-    def all_rows(self, nodes: DataFrame | None = None) -> list[DataFrame]:
+    def all_rows(self, nodes: PartNodes | None = None) -> list[DataFrame]:
         """Return all packed rows of parts, from which every frame can be made.
 
         Args:
@@ -95,16 +96,16 @@ class FrameParts:
         tables = self._tables
         events = self._events if nodes is None else kept(events_of(tables, nodes, "execution"))
         nodes = self.nodes if nodes is None else nodes
-        contexts = of_kind(nodes, "context", "context_id")
+        contexts = nodes.of_kind("context", "context_id")
         attributed = tables["Attribution"].join(contexts, "context_id")
         held = events.select("artifact_id", "part").union(attributed.select("artifact_id", "part"))
         return [
             *self._members(None, nodes),
             pack(events, "Event"),
             pack(attributed, "Attribution"),
-            paths_of(tables, events),
+            paths_of(tables, events, nodes),
             *rival_rows(tables, events, nodes),
-            *artifacts_of(tables, held),
+            *artifacts_of(tables, held, nodes),
         ]
 
     @functools.cached_property
@@ -112,7 +113,7 @@ class FrameParts:
         return kept(events_of(self._tables, self.nodes, "execution"))
 
     def _members(
-        self, properties: Collection[str] | None, nodes: DataFrame | None = None
+        self, properties: Collection[str] | None, nodes: PartNodes | None = None
     ) -> list[DataFrame]:
         """Return the rows of executions and contexts, and of what is in which."""
         nodes = self.nodes if nodes is None else nodes

@@ -24,7 +24,7 @@ from mlmd_lineage.snapshot.tables import Tables
 from mlmd_lineage.spark import answer_rows
 from mlmd_lineage.spark.components import kept
 from mlmd_lineage.spark.frame_parts import FrameParts
-from mlmd_lineage.spark.node_numbers import number_of
+from mlmd_lineage.spark.node_numbers import not_broadcast, number_of
 from mlmd_lineage.spark.packed_rows import MARKS
 from mlmd_lineage.spark.parts import answered
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.post_execution.loading.run_membership import RunMembership
     from mlmd_lineage.spark.frame_parts import Frame
+    from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
 
 FRAMES: dict[str, dict[str, Any]] = {
@@ -66,7 +67,7 @@ class SparkFrames:
     columns; the values of parameters are JSON.
     """
 
-    def __init__(self, tables: SparkTables, parts: Callable[[], DataFrame]) -> None:
+    def __init__(self, tables: SparkTables, parts: Callable[[], PartNodes]) -> None:
         """Take tables, and what returns the part of each node; ``SparkStore.frames`` makes it."""
         self._tables = tables
         self._parts = FrameParts(tables, parts)
@@ -124,7 +125,7 @@ class SparkFrames:
             f.col("type").isin([int(kind) for kind in OUTPUT_EVENTS])
         )
         writers = outputs.select(f.col("execution_id").alias("id")).distinct()
-        found = self._tables["Execution"].join(writers, "id", "left_semi")
+        found = self._tables["Execution"].join(not_broadcast(writers), "id", "left_semi")
         types = found.select("type_id").distinct().collect()
         return frozenset(row[0] for row in types if row[0] is not None)
 
