@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LARGEST_PART = 20_000_000
 """How many nodes a component may have by default: see ``docs/spark.md``."""
-_TOGETHER = 200_000
+_TOGETHER = 50_000
 """Up to how many nodes small components have that are answered by one task."""
 _FEWEST = 20_000
 """Below this many nodes it is not worth while to start another task."""

@@ -226,6 +226,20 @@ def test_frames(spark_store: SparkStore, one_machine: ml.Store, name: str):
     same(frame(getattr(spark_store.frames, name)()), expected)
 
 
+@pytest.mark.long
+def test_no_executor_is_given_whole_tables(
+    merged_archive: Path, spark_session: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Spark takes tables for as small as their files, and would broadcast all of these."""
+    monkeypatch.setattr(parts, "FEW", 0)
+    store = spark.connect(merged_archive, session=spark_session)
+    answers = [store.impact(["artifact/1"]).rows, store.frames.steps(), store.findings]
+    for rows in answers:
+        plan = rows._jdf.queryExecution().executedPlan().toString()
+        assert "SortMergeJoin" in plan
+        assert "BroadcastHashJoin" not in plan
+
+
 @pytest.fixture(scope="module")
 def odd_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an archive of runs that outlines and single properties do not tell."""
