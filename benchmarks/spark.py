@@ -225,7 +225,7 @@ def _below() -> dict[int, tuple[str, int, float]]:
                 continue
             name, _, rest = text[text.index("(") + 1 :].rpartition(")")
             fields = rest.split()
-            cpu = sum(map(int, fields[11:15])) / _TICKS  # with that of children that ended
+            cpu = sum(map(int, fields[11:13])) / _TICKS
             number = int(entry.name)
             found[number] = name, int(fields[21]) * 4096 // 1_000_000, cpu
             parents[number] = int(fields[1])
@@ -235,14 +235,14 @@ def _below() -> dict[int, tuple[str, int, float]]:
     return {number: found[number] for number in chosen if number in found}
 
 
-def _cpu() -> float:
-    return sum(cpu for _, _, cpu in _below().values())
-
-
 class _Watch:
-    """The peaks of the memory of this process, of Java, and of the Python processes below it."""
+    """Watches this process, Java, and the Python processes below it.
+
+    It keeps the peaks of their memory, and the processor time of each, also of those that ended.
+    """
 
     def __init__(self) -> None:
+        self._times: dict[int, float] = {}
         self._peaks = {"driver_mb": 0, "java_mb": 0, "tasks_mb": 0}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
@@ -251,13 +251,14 @@ class _Watch:
     def measured(self, name: str, task: Callable[[], Any]) -> Any:
         """Run a task, print what it took, and return what it returned."""
         self._taken()
-        cpu, start = _cpu(), time.perf_counter()
+        cpu, start = sum(self._times.values()), time.perf_counter()
         answer = task()
+        seconds, peaks = time.perf_counter() - start, self._taken()
         found = {
             "task": name,
-            "seconds": round(time.perf_counter() - start, 2),
-            "cpu": round(_cpu() - cpu, 2),
-            **self._taken(),
+            "seconds": round(seconds, 2),
+            "cpu": round(sum(self._times.values()) - cpu, 2),
+            **peaks,
             "load": round(os.getloadavg()[0], 1),
         }
         print(json.dumps(found), flush=True)
@@ -279,7 +280,8 @@ class _Watch:
 
     def _look(self) -> None:
         now = dict.fromkeys(self._peaks, 0)
-        for number, (name, memory, _) in _below().items():
+        for number, (name, memory, cpu) in _below().items():
+            self._times = {**self._times, number: cpu}
             kind = "java_mb" if name.startswith("java") else "tasks_mb"
             now["driver_mb" if number == os.getpid() else kind] += memory
         self._peaks = {kind: max(now[kind], peak) for kind, peak in self._peaks.items()}
