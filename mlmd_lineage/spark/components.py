@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays
+from mlmd_lineage.spark.node_numbers import not_broadcast
 from mlmd_lineage.spark.session import without_pandas_warning
 
 if TYPE_CHECKING:
@@ -87,12 +88,15 @@ def joined(found: DataFrame, edges: DataFrame) -> DataFrame:
         return found
     for end in ("u", "v"):
         known = found.select(f.col("node").alias(end), f.col("component").alias("known"))
+        known = not_broadcast(known)
         named = f.coalesce("known", end).alias(end)
         edges = edges.join(known, end, "left").select(*(named if c == end else c for c in "uv"))
     tied = components(edges).withColumnRenamed("component", "tied")
     known = found.select("node", f.col("component").alias("label"))
     # What had no edge before is a component of its own until now.
-    new = tied.select("node", f.col("node").alias("label")).join(known, "node", "left_anti")
+    new = tied.select("node", f.col("node").alias("label")).join(
+        not_broadcast(known), "node", "left_anti"
+    )
     each = known.union(new).join(tied.withColumnRenamed("node", "label"), "label", "left")
     return kept(each.select("node", f.coalesce("tied", "label").alias("component")))
 

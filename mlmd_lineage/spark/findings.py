@@ -17,6 +17,7 @@ from mlmd_lineage.snapshot import findings, notes
 from mlmd_lineage.snapshot.tables import ALL_TABLES, KINDS, Tables, empty
 from mlmd_lineage.snapshot.text_states import STATE_PROPERTY
 from mlmd_lineage.spark import answer_rows
+from mlmd_lineage.spark.node_numbers import not_broadcast
 from mlmd_lineage.spark.packed_rows import pack
 from mlmd_lineage.spark.parts import answered
 
@@ -68,9 +69,8 @@ def _batch(tables: Tables) -> pa.RecordBatch:
 
 def _whole(tables: SparkTables) -> DataFrame:
     """Return what is found on types, and on paths of events that are not there."""
-    paths = tables["EventPath"].join(
-        tables["Event"].selectExpr("id AS event_id"), "event_id", "left_anti"
-    )
+    events = not_broadcast(tables["Event"].selectExpr("id AS event_id"))
+    paths = tables["EventPath"].join(events, "event_id", "left_anti")
     held = {name: empty(name) for name in ALL_TABLES}
     held |= {**tables.types, "EventPath": tables.collected("EventPath", paths)}
     for name, some in tables.noted.items():
@@ -114,10 +114,12 @@ def _part_rows(tables: SparkTables, kind: str) -> list[DataFrame]:
         ids = wanted[0]
         for more in wanted[1:]:
             ids = ids.union(more)
-        found = tables[table].join(ids.distinct(), "id")
+        found = tables[table].join(not_broadcast(ids.distinct()), "id")
         made.append(pack(found, table))
         if table == "Execution":
             owners = found.select(f.col("id").alias("execution_id"), "part")
             states = tables["ExecutionProperty"].where(f.col("name") == STATE_PROPERTY)
-            made.append(pack(states.join(owners, "execution_id"), "ExecutionProperty"))
+            made.append(
+                pack(states.join(not_broadcast(owners), "execution_id"), "ExecutionProperty")
+            )
     return made

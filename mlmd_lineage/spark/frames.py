@@ -10,6 +10,8 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.post_execution import frame_rows
 from mlmd_lineage.post_execution.frames import StoreFrames
@@ -21,25 +23,20 @@ from mlmd_lineage.snapshot.json_values import json_value
 from mlmd_lineage.snapshot.tables import Tables
 from mlmd_lineage.spark import answer_rows
 from mlmd_lineage.spark.components import kept
-from mlmd_lineage.spark.packed_rows import MARKS, pack
-from mlmd_lineage.spark.part_rows import (
-    artifacts_of,
-    events_of,
-    members_of,
-    node_rows,
-    paths_of,
-    rival_rows,
-)
+from mlmd_lineage.spark.frame_parts import FrameParts
+from mlmd_lineage.spark.node_numbers import not_broadcast, number_of
+from mlmd_lineage.spark.packed_rows import MARKS
 from mlmd_lineage.spark.parts import answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    import pandas as pd
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from mlmd_lineage.post_execution.loading.run_membership import RunMembership
+    from mlmd_lineage.spark.frame_parts import Frame
+    from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
 
 FRAMES: dict[str, dict[str, Any]] = {
@@ -70,10 +67,10 @@ class SparkFrames:
     columns; the values of parameters are JSON.
     """
 
-    def __init__(self, tables: SparkTables, parts: Callable[[], DataFrame]) -> None:
+    def __init__(self, tables: SparkTables, parts: Callable[[], PartNodes]) -> None:
         """Take tables, and what returns the part of each node; ``SparkStore.frames`` makes it."""
         self._tables = tables
-        self._parts = parts
+        self._parts = FrameParts(tables, parts)
 
     def runs(self) -> DataFrame:
         """Return the runs, by pipelines, each from the oldest to the newest."""
@@ -94,28 +91,30 @@ class SparkFrames:
     def __repr__(self) -> str:
         return f"<SparkFrames: {', '.join(f'{name}()' for name in FRAMES)}>"
 
-    def _frame(self, name: str) -> DataFrame:
+    def _frame(self, name: Frame) -> DataFrame:
         columns = columns_of(name)
-        task = functools.partial(
-            answer, name=name, types=self._tables.types, writing_types=self._writing_types
-        )
-        found = answered(self._rows, task, {**columns, **_ORDER})
+        parts = self._parts
+        found = self._answered(parts.rows(name), name, in_outline=parts.are_outlines_enough(name))
+        if parts.are_outlines_enough(name):
+            found = kept(found)
+            unknown = [row[0] for row in found.where("run IS NULL").select("_row").collect()]
+            found = found.where("run IS NOT NULL")
+            if unknown:
+                nodes = parts.holding(unknown)
+                found = found.union(self._answered(parts.all_rows(nodes), name))
         return _in_order(found).select(*columns)
 
-    @functools.cached_property
-    def _rows(self) -> list[DataFrame]:
-        nodes, tables = self._parts(), self._tables
-        events = kept(events_of(tables, nodes, "execution"))
-        own = node_rows(tables, nodes, ("execution", "context"))
-        by_context = members_of(tables, nodes, ("Association", "ParentContext"))
-        return [
-            *own,
-            *by_context,
-            pack(events, "Event"),
-            paths_of(tables, events),
-            *rival_rows(tables, events, nodes),
-            *artifacts_of(tables, events, nodes),
-        ]
+    def _answered(
+        self, rows: list[DataFrame], name: Frame, *, in_outline: bool = False
+    ) -> DataFrame:
+        task = functools.partial(
+            answer,
+            name=name,
+            types=self._tables.types,
+            writing_types=self._writing_types,
+            in_outline=in_outline,
+        )
+        return answered(rows, task, {**columns_of(name), **_ORDER})
 
     @functools.cached_property
     def _writing_types(self) -> frozenset[int]:
@@ -126,7 +125,7 @@ class SparkFrames:
             f.col("type").isin([int(kind) for kind in OUTPUT_EVENTS])
         )
         writers = outputs.select(f.col("execution_id").alias("id")).distinct()
-        found = self._tables["Execution"].join(writers, "id", "left_semi")
+        found = self._tables["Execution"].join(not_broadcast(writers), "id", "left_semi")
         types = found.select("type_id").distinct().collect()
         return frozenset(row[0] for row in types if row[0] is not None)
 
@@ -144,12 +143,24 @@ def _spark_type(dtype: Any) -> str:
     return known.get(name, "timestamp" if name.startswith("datetime64") else "string")
 
 
+class _OutlinedFrames(StoreFrames):
+    """The frames of rows from which runs can be made in outline only."""
+
+    def _run_index(self) -> RunIndex:
+        raise _OutlineError
+
+
+class _OutlineError(Exception):
+    """A run cannot be made from its outline."""
+
+
 def answer(
     held: dict[str, pa.Table],
     *,
-    name: str,
+    name: Frame,
     types: Mapping[str, pa.Table],
     writing_types: frozenset[int],
+    in_outline: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """Return the rows of a frame for a part.
 
@@ -158,10 +169,23 @@ def answer(
         name: Which frame.
         types: The tables of types.
         writing_types: The types of the executions that wrote artifacts.
+        in_outline: The rows are those of outlines. A part with a run for which they are not enough
+            has one row, with no run, and the number of one of its nodes in ``_row``.
     """
     others = {f"execution/{number >> 2}" for number in held.pop(MARKS)["node"].to_pylist()}
     tables = Tables({**types, **held})
-    frame = getattr(StoreFrames.of(tables).with_writing_types(writing_types), name)()
+    frames = (_OutlinedFrames if in_outline else StoreFrames).of(tables)
+    try:
+        frame = getattr(frames.with_writing_types(writing_types), name)()
+    except _OutlineError:
+        node = next(
+            number_of(kind, held[kind.capitalize()]["id"][0].as_py())
+            for kind in ("execution", "context")
+            if held[kind.capitalize()].num_rows
+        )
+        unknown = pd.DataFrame({"_row": [node]})
+        yield answer_rows.batch(unknown, {**columns_of(name), **_ORDER})
+        return
     frame = frame.reset_index() if frame.index.name else frame
     frame = frame[~frame["run"].isin(others)]
     if name == "parameters":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from mlmd_lineage.post_execution.models import RegisteredModels
+    from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
 
 COLUMNS = {
@@ -88,18 +89,18 @@ class ImpactAnswers:
         return self.rows.where("node IS NULL").select(*SUMMARY_COLUMNS)
 
 
-def rows(tables: SparkTables, nodes: DataFrame) -> list[DataFrame]:
+def rows(tables: SparkTables, nodes: PartNodes) -> list[DataFrame]:
     """Return the rows that the answers of parts need.
 
     Args:
         tables: The tables.
-        nodes: Columns ``node`` and ``part``: components by events, and by groups of steps.
+        nodes: The nodes: components by events, and by groups of steps.
     """
     events = events_of(tables, nodes, "execution")
     return [
         *node_rows(tables, nodes, ("artifact", "execution")),
         pack(events, "Event"),
-        paths_of(tables, events),
+        paths_of(tables, events, nodes),
         *contexts_of(tables, nodes),
     ]
 

@@ -14,7 +14,7 @@ import pyarrow as pa  # noqa: TC002 - likewise
 from mlmd_lineage import errors
 from mlmd_lineage.dialects.registry import dialects
 from mlmd_lineage.spark.components import kept
-from mlmd_lineage.spark.node_numbers import key_of, numbers
+from mlmd_lineage.spark.node_numbers import FEW, PartNodes, key_of, not_broadcast, numbers
 from mlmd_lineage.spark.packed_rows import unpack
 from mlmd_lineage.spark.session import without_pandas_warning
 
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST_PART = 20_000_000
 """How many nodes a component may have by default: see ``docs/spark.md``."""
-_TOGETHER = 200_000
+_TOGETHER = 50_000
 """Up to how many nodes small components have that are answered by one task."""
-_FEW = 300_000
-"""Up to how many nodes each executor is given all of them: once for each table that is joined."""
 _FEWEST = 20_000
 """Below this many nodes it is not worth while to start another task."""
 
@@ -69,7 +67,7 @@ def edges(tables: SparkTables, kinds: Collection[str]) -> DataFrame:
         # Only what is there: a number may name an execution of another store.
         there = tables["Execution"].select(numbers("execution", f.col("id")).alias("v"))
         found = rows.select(ends[0].alias("u"), ends[1].alias("v")).where("v IS NOT NULL")
-        made.append(found.join(there, "v", "left_semi").select("u", "v"))
+        made.append(found.join(not_broadcast(there), "v", "left_semi").select("u", "v"))
     whole = made[0]
     for more in made[1:]:
         whole = whole.union(more)
@@ -99,7 +97,7 @@ def with_single_nodes(tables: SparkTables, found: DataFrame, kinds: Sequence[str
     return each.select("node", f.coalesce("component", "node").alias("component"))
 
 
-def parts_of(members: DataFrame, largest: int) -> DataFrame:
+def parts_of(members: DataFrame, largest: int) -> PartNodes:
     """Return for each node the part in which it is answered for.
 
     Args:
@@ -107,8 +105,7 @@ def parts_of(members: DataFrame, largest: int) -> DataFrame:
         largest: How many nodes a component may have at most.
 
     Returns:
-        Columns ``node`` and ``part``, kept by the executors. Where there are few, each executor is
-        given all of them, so that no table is moved about for the sake of some of its rows.
+        The parts, kept by the executors.
 
     Raises:
         ConfigurationError: A component is larger.
@@ -136,8 +133,9 @@ def parts_of(members: DataFrame, largest: int) -> DataFrame:
         found = members.select("node", together.alias("part"))
     else:
         part = f.when(f.col("count") > _TOGETHER, f.col("component")).otherwise(together)
-        found = kept(members.join(sizes, "component").select("node", part.alias("part")))
-    return f.broadcast(found) if total <= _FEW else found
+        sized = members.join(not_broadcast(sizes), "component")
+        found = kept(sized.select("node", part.alias("part")))
+    return PartNodes(found, total <= FEW)
 
 
 def answered(packed: Sequence[DataFrame], task: Task, columns: Mapping[str, str]) -> DataFrame:

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from pyspark.sql import DataFrame
-
+    from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
 
 
 def save(
     tables: SparkTables,
     directory: str | os.PathLike[str],
-    nodes: DataFrame | None = None,
+    nodes: PartNodes | None = None,
     *,
     has_contexts: bool = True,
 ) -> Path:
@@ -38,7 +37,7 @@ def save(
     Args:
         tables: The tables.
         directory: A folder that does not exist yet, or is empty.
-        nodes: Columns ``node`` and ``part``; None for all.
+        nodes: The nodes; None for all.
         has_contexts: The contexts are among the nodes; otherwise those are taken that hold them.
     """
     if nodes is None:
@@ -50,7 +49,7 @@ def save(
         packed = [
             *node_rows(tables, nodes, kinds),
             pack(events, "Event"),
-            paths_of(tables, events),
+            paths_of(tables, events, nodes),
             *(
                 members_of(tables, nodes, memberships)
                 if has_contexts

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
 
 LINEAGE_KINDS = ("artifact", "execution")
@@ -36,7 +37,7 @@ class StoreParts:
     """The parts of a store, each of which one task answers for.
 
     >>> StoreParts(store.tables, largest=1_000_000).of_runs()
-    DataFrame[node: bigint, part: bigint]
+    PartNodes(rows=DataFrame[node: bigint, part: bigint], are_few=True)
     """
 
     def __init__(self, tables: SparkTables, largest: int) -> None:
@@ -58,10 +59,8 @@ class StoreParts:
                 self._components[ties] = components(edges(self._tables, ties))
         return self._components[ties]
 
-    def of_runs(self) -> DataFrame:
+    def of_runs(self) -> PartNodes:
         """Return the parts of all executions and contexts, each with whole runs.
-
-        Columns: ``node`` and ``part``.
 
         Raises:
             ConfigurationError: A component is too large.
@@ -70,7 +69,7 @@ class StoreParts:
         members = with_single_nodes(self._tables, found, ("execution", "context"))
         return parts_of(members, self._largest)
 
-    def holding(self, named: list[str], ties: tuple[str, ...]) -> tuple[DataFrame, DataFrame]:
+    def holding(self, named: list[str], ties: tuple[str, ...]) -> tuple[PartNodes, DataFrame]:
         """Return the parts of the components that hold some nodes, and these as packed marks.
 
         Args:
@@ -95,7 +94,7 @@ class StoreParts:
         if single:
             members = members.union(self._rows(node=single, component=single))
         parts = parts_of(members, self._largest)
-        marks = parts.join(asked, "node", "left_semi")
+        marks = parts.rows.join(asked, "node", "left_semi")
         return parts, pack(marks.withColumn("mark", f.lit(None)), MARKS)
 
     def _rows(self, **columns: Collection[int]) -> DataFrame:

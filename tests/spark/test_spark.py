@@ -12,11 +12,15 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import Made
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors, spark
+from mlmd_lineage.dialects.registry import dialects
+from mlmd_lineage.post_execution.loading.run_outlines import RunOutlines
+from mlmd_lineage.post_execution.loading.step_images import needs_all
 from mlmd_lineage.snapshot.json_values import json_value
-from mlmd_lineage.spark import components, sources
+from mlmd_lineage.spark import components, parts, sources
 from mlmd_lineage.spark.parts import EVENTS, edges
 
 if TYPE_CHECKING:
@@ -220,6 +224,63 @@ def test_frames(spark_store: SparkStore, one_machine: ml.Store, name: str):
         expected = expected.assign(value=texts)
     assert len(expected)
     same(frame(getattr(spark_store.frames, name)()), expected)
+
+
+@pytest.mark.long
+def test_no_executor_is_given_whole_tables(
+    merged_archive: Path, spark_session: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Spark takes tables for as small as their files, and would broadcast all of these."""
+    monkeypatch.setattr(parts, "FEW", 0)
+    store = spark.connect(merged_archive, session=spark_session)
+    # Only the nodes that are asked about.
+    impact = store.impact(["artifact/1"]).rows
+    for rows, count in ((impact, 1), (store.frames.steps(), 0), (store.findings, 0)):
+        plan = rows._jdf.queryExecution().executedPlan().toString()
+        assert "SortMergeJoin" in plan
+        assert plan.count("BroadcastHashJoin") == count
+
+
+@pytest.fixture(scope="module")
+def odd_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an archive of runs that outlines and single properties do not tell."""
+    made = Made()
+    for number in range(6):
+        pipeline = made.context("system.Pipeline", f"pipeline-{number}")
+        run = made.context("system.PipelineRun", f"run-{number}", parents=[pipeline])
+        for root in range(1 + number % 2):
+            made.execution("system.DAGExecution", [pipeline, run], name=f"root-{root}")
+    workspace = made.context("kubeflow.org/alpha/workspace", "3:workspace")
+    depth = {"ALL_META": '{"hyperparameters": {"depth": 3}}'}
+    model = made.artifact("kubeflow.org/alpha/model", custom=depth)
+    made.execution("train", [workspace], custom={"__kf_run__": "run"}, outputs={"model": model})
+    experiment = made.context("kf.ExperimentRun", "1:experiment", properties={"status": "FAILED"})
+    metrics = made.artifact("kf.Metric", name="1:loss", properties={"value": 0.5})
+    made.rows["Attribution"].append({"id": 1, "context_id": experiment, "artifact_id": metrics})
+    folder = tmp_path_factory.mktemp("odd") / "archive"
+    made.store().snapshot().save(folder)
+    return folder
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["runs", "parameters", "metrics"])
+def test_frames_that_need_all_rows(
+    odd_archive: Path, spark_session: Any, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    one_machine = ml.connect(odd_archive)
+    tables = one_machine.snapshot()
+    assert RunOutlines(tables, dialects()).runs() is None
+    types = tables["Type"]["name"].to_pylist()
+    assert needs_all("parameters", dialects(), types)
+    assert needs_all("metrics", dialects(), types)
+    monkeypatch.setattr(parts, "_FEWEST", 1)  # some parts need them, and others do not
+    found = frame(getattr(spark.connect(odd_archive, session=spark_session).frames, name)())
+    expected = getattr(one_machine.frames, name)()
+    expected = expected.reset_index() if expected.index.name else expected
+    assert len(expected)
+    if name == "parameters":
+        expected = expected.assign(value=[json.dumps(json_value(v)) for v in expected["value"]])
+    same(found, expected)
 
 
 def test_findings(spark_store: SparkStore, one_machine: ml.Store):

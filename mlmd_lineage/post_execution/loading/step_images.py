@@ -107,22 +107,43 @@ def step_image(
         names: The properties that outlines need: ``needed_properties()``.
         writing_types: Types that write artifacts, though no event here says so.
     """
-    owned = names["ExecutionProperty"]
-    selected: dict[str, Collection[str]] = {}
-    if part != "parameters":
-        selected["ExecutionProperty"] = owned
-    if part != "metrics":
-        selected["ArtifactProperty"] = (ORIGINAL, SOURCE)
-    tables = read((*_TABLES, "ArtifactProperty"), selected)
-    types = dict(zip(*(tables["Type"][c].to_pylist() for c in ("id", "name")), strict=True))
-    if part != "steps" and not _of_attributed(dialects).isdisjoint(types.values()):
-        return None
-    if part == "parameters" and not _of_parameters(dialects).isdisjoint(types.values()):
+    tables = read((*_TABLES, "ArtifactProperty"), selected_properties(part, names))
+    if needs_all(part, dialects, tables["Type"]["name"].to_pylist()):
         return None
     if part != "parameters":
-        held = of_names(tables["ExecutionProperty"], owned)
+        held = of_names(tables["ExecutionProperty"], names["ExecutionProperty"])
         tables = _changed(tables, "ExecutionProperty", held)
     return StepImage(tables, writing_types=writing_types)
+
+
+def selected_properties(
+    part: Part, names: Mapping[str, Collection[str]]
+) -> dict[str, Collection[str]]:
+    """Return the properties from which a frame is made, by their table; all where none are named.
+
+    Args:
+        part: Which frame.
+        names: The properties that outlines need: ``needed_properties()``.
+    """
+    selected: dict[str, Collection[str]] = {}
+    if part != "parameters":
+        selected["ExecutionProperty"] = names["ExecutionProperty"]
+    if part != "metrics":
+        selected["ArtifactProperty"] = (ORIGINAL, SOURCE)
+    return selected
+
+
+def needs_all(part: Part, dialects: Sequence[Dialect], types: Collection[str]) -> bool:
+    """Tell whether a frame may follow from rows that ``step_image()`` does not read.
+
+    Args:
+        part: Which frame.
+        dialects: The dialects.
+        types: The names of all types of the store.
+    """
+    if part != "steps" and not _of_attributed(dialects).isdisjoint(types):
+        return True
+    return part == "parameters" and not _of_parameters(dialects).isdisjoint(types)
 
 
 def _of_attributed(dialects: Sequence[Dialect]) -> set[str]:
