@@ -119,6 +119,7 @@ class SQLiteWriteSession(WriteSession):
             protos = by_column["proto_value"]
             texts = [base64.b64encode(value).decode() for value in protos.values]
             by_column = {**by_column, "proto_value": protos._replace(values=texts)}
+        by_column = {column: _with_numbers(column, found) for column, found in by_column.items()}
         if sum(len(found.owners) for found in by_column.values()) <= _FEW:
             self._insert(_INSERT, table, together(owner, by_column))
             return
@@ -249,6 +250,14 @@ def _inserting_shape(
     return f"{_INSERT} INTO `{table}` ({listed}) VALUES {', '.join(rows)}"
 
 
+def _with_numbers(column: str, found: PropertyColumns) -> PropertyColumns:
+    """Return properties with numbers for bools, which Python hands to SQLite far sooner."""
+    customs = [*map(int, found.customs)]
+    if column != "bool_value":
+        return found._replace(customs=customs)
+    return found._replace(customs=customs, values=[*map(int, found.values)])
+
+
 def _stored(found: Property) -> list[Any]:
     """Return the values of a property as their column takes them."""
     if found.column == "double_value":
@@ -256,6 +265,8 @@ def _stored(found: Property) -> list[Any]:
         _check_doubles(PropertyColumns([], [found.name] * count, [], found.values))
     if found.column == "proto_value":
         return [base64.b64encode(value).decode() for value in found.values]
+    if found.column == "bool_value":
+        return [*map(int, found.values)]
     return found.values
 
 
