@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-_PARAMETERS = 500
-"""How many parameters a statement has at most, as older copies of SQLite take no more."""
+_PARAMETERS = 250
+"""How many parameters a statement has at most.
+
+More of them make a row no cheaper. Numbered ones such as ``?7`` are looked for one by one, by SQLite
+when it prepares a statement, and by Python from 3.12 on for each value that it hands over.
+"""
 _FEW = 16
 """Up to how many rows are inserted by a statement for just so many, which SQLite keeps prepared."""
 _INSERT = "INSERT OR FAIL"
@@ -236,7 +240,7 @@ def _inserting_shape(
     """
     columns = sorted({column for column, _ in kinds})
     listed = ", ".join(f"`{name}`" for name in (owner, "name", "is_custom_property", *columns))
-    # A "?" is the parameter behind the last one. SQLite looks for numbered ones one by one.
+    # A "?" is the parameter behind the last one.
     cells = []
     for name, (held, custom) in enumerate(kinds, 1):
         stored = ["?" if column == held else "NULL" for column in columns]
