@@ -6,7 +6,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import numpy as np
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from random_puts import PROPERTIES, VALUES
 from twins import OurTwin, sqlite_rows
 
@@ -303,6 +305,34 @@ def test_bytes_that_are_no_messages_are_not_decoded():
                 message_columns.nodes(found, are_artifacts=field == 2)
         if random.randrange(2):
             data[place] = before
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[], [""], ["", ""], ["a", "", "ü", "日本", "z"], ["a", "b\0c", "d"], ["\0"], ["\0", ""]],
+)
+def test_texts_are_found_whatever_is_in_them(texts: list[str]):
+    parts = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, parts)])
+    # Some of the bytes between, as a column of an array with others has them.
+    places = np.stack([ends[:-1] + 1, ends[1:] + 1]).T.copy()
+    given = message_columns.MessageBytes(b"-" + b"".join(parts), ends[:0], ends[:0])
+    assert given.texts(places[:, 0], places[:, 1]) == texts
+
+
+def test_a_text_that_is_not_utf_8_is_not_decoded():
+    for data in (b"a\xff", b"a\xff\0"):
+        given = message_columns.MessageBytes(data, np.array([0]), np.array([len(data)]))
+        with pytest.raises(UnicodeDecodeError):
+            given.texts(given.starts, given.ends)
+
+
+def test_messages_of_two_classes_are_serialized():
+    other = Struct()
+    other.update({"a": 1})
+    given = message_columns.MessageBytes.of([message("Artifact")(id=7), other])
+    assert given.data == b"\x08\x07" + other.SerializeToString()
+    assert given.ends.tolist() == [2, len(given.data)]
 
 
 def test_put_lineage_subgraph_takes_the_arguments_of_the_client(tmp_path: Path):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _PARAMETERS = 250
 """How many parameters a statement has at most.
 
-More of them make a row no cheaper. Numbered ones such as ``?7`` are looked for one by one, by SQLite
-when it prepares a statement, and by Python from 3.12 on for each value that it hands over.
+More of them make a row no cheaper. Numbered ones such as ``?7`` are looked for one by one, by
+SQLite when it prepares a statement, and by Python from 3.12 on for each value that it hands over.
 """
 _FEW = 16
 """Up to how many rows are inserted by a statement for just so many, which SQLite keeps prepared."""
