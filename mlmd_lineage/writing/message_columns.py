@@ -100,7 +100,7 @@ class MessageBytes(NamedTuple):
     @classmethod
     def of(cls, messages: Sequence[Any]) -> MessageBytes:
         """Return some messages, which are serialized one by one."""
-        kinds = {*map(type, messages)}
+        kinds: set[Any] = {*map(type, messages)}
         if len(kinds) == 1:
             # Looking up the method of each message costs as much as the call.
             parts = [*map(kinds.pop().SerializeToString, messages)]

@@ -256,7 +256,7 @@ def _inserting_shape(
 
 def _with_numbers(column: str, found: PropertyColumns) -> PropertyColumns:
     """Return properties with numbers for bools, which Python hands to SQLite far sooner."""
-    customs = [*map(int, found.customs)]
+    customs: list[Any] = [*map(int, found.customs)]
     if column != "bool_value":
         return found._replace(customs=customs)
     return found._replace(customs=customs, values=[*map(int, found.values)])
