@@ -343,7 +343,7 @@ def _shapes(  # noqa: PLR0913, PLR0917 - the arrays that the library fills
             columns = by_property[:, first + offset]
             column, held = _values(given, name, field, columns)
             properties.append(Property(name, bool(code & 8), field, column, held))
-        types = frozenset(np.unique(node["type_id"][places]).tolist())
+        types = frozenset(node["type_id"][places].tolist())
         found.append(Shape(places, types, properties))
     return found
 
