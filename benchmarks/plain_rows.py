@@ -1,99 +1,78 @@
-"""Lower bound of writing: the rows of a store inserted by plain SQL, without any rules.
+"""Lower bound of writing: the statements of this library's writer, with their parameters ready.
 
-No writer of SQLite takes less time for the same rows: they are there already as Python values, each
-statement inserts many of them, and nothing is checked or looked up.
+They insert many rows each, by few parameters. Nothing is decoded, checked or looked up, and the
+rows are there already as Python values.
 """
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_PARAMETERS = 999
-"""How many parameters a statement has at most, as older copies of SQLite take no more."""
-_OWNERS = {
-    "Artifact": "id",
-    "ArtifactProperty": "artifact_id",
-    "Execution": "id",
-    "ExecutionProperty": "execution_id",
-    "Event": "execution_id",
-    "Attribution": "artifact_id",
-    "Association": "execution_id",
-}
-"""The tables, each with the column whose value says which batch a row belongs to."""
+_BEGIN, _COMMIT = "BEGIN IMMEDIATE", "COMMIT"
+_STATEMENTS = 512
+"""How many statements stay prepared, as in the writer."""
 
-Insert = tuple[str, "Sequence[Any]"]
+Statement = tuple[str, "Sequence[Any]"]
 """A statement and its parameters."""
 
 
-def seconds(source: str, target: str, batches: int) -> Iterator[tuple[float, float]]:
-    """Yield the seconds and CPU seconds of inserting the rows of a store into an empty one.
+@contextlib.contextmanager
+def recorded() -> Iterator[list[Statement]]:
+    """Record what is done to SQLite files meanwhile."""
+    statements: list[Statement] = []
+
+    class Connection(sqlite3.Connection):
+        def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            statements.append((statement, parameters))
+            return super().execute(statement, parameters)
+
+    connect = sqlite3.connect
+
+    def recording(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        return connect(*arguments, **options, factory=Connection)
+
+    with mock.patch.object(sqlite3, "connect", recording):
+        yield statements
+
+
+def transactions(statements: Sequence[Statement]) -> list[list[Statement]]:
+    """Return the statements that insert something, by their transactions."""
+    found: list[list[Statement]] = []
+    for statement, parameters in statements:
+        if statement == _BEGIN:
+            found.append([])
+        elif statement.startswith("INSERT"):
+            found[-1].append((statement, parameters))
+    return found
+
+
+def seconds(target: str, batches: Sequence[Sequence[Statement]]) -> Iterator[tuple[float, float]]:
+    """Yield the seconds and CPU seconds of running statements on a store.
 
     First come zeros, then those of each batch.
 
     Args:
-        source: The path of the store whose rows are taken.
-        target: The path of the empty one, whose ids come out the same.
-        batches: Into how many transactions of one size each to divide them.
+        target: The path of a store as it was before the first of them.
+        batches: The statements of each transaction.
     """
-    connection = sqlite3.connect(source)
-    try:
-        inserts = [list(batch) for batch in _batches(connection, batches)]
-    finally:
-        connection.close()
-    connection = sqlite3.connect(target, isolation_level=None)
-    connection.execute("PRAGMA cache_size = -65536")
+    connection = sqlite3.connect(target, isolation_level=None, cached_statements=_STATEMENTS)
+    for pragma in ("cache_size = -65536", "journal_size_limit = 4194304", "journal_mode = PERSIST"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
     try:
         yield 0.0, 0.0
-        for batch in inserts:
+        for batch in batches:
             begun = time.perf_counter(), time.process_time()
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_BEGIN)
             for statement, parameters in batch:
                 connection.execute(statement, parameters)
-            connection.execute("COMMIT")
+            connection.execute(_COMMIT)
             yield time.perf_counter() - begun[0], time.process_time() - begun[1]
     finally:
         connection.close()
-
-
-def _batches(connection: sqlite3.Connection, batches: int) -> Iterator[Iterator[Insert]]:
-    """Yield the statements of each transaction."""
-    most = {
-        table: connection.execute(f"SELECT MAX({owner}) FROM {table}").fetchone()[0]  # noqa: S608 - names of MLMD's
-        for table, owner in _OWNERS.items()
-    }
-    for number in range(batches):
-        yield itertools.chain.from_iterable(
-            _inserts(connection, table, most[table] * number // batches, most[table], batches)
-            for table in _OWNERS
-        )
-
-
-def _inserts(
-    connection: sqlite3.Connection, table: str, above: int, most: int, batches: int
-) -> Iterator[Insert]:
-    """Yield the statements that insert a batch's rows of one table, without columns of NULLs."""
-    owner = _OWNERS[table]
-    found = connection.execute(
-        f"SELECT * FROM {table} WHERE {owner} > ? AND {owner} <= ? ORDER BY rowid",  # noqa: S608 - names of MLMD's
-        (above, above + most // batches),
-    )
-    names = [column[0] for column in found.description]
-    by_columns: dict[tuple[int, ...], list[Any]] = {}
-    for row in found:
-        held = tuple(place for place, value in enumerate(row) if value is not None)
-        by_columns.setdefault(held, []).append([row[place] for place in held])
-    for held, rows in by_columns.items():
-        place = 0
-        while place < len(rows):
-            many = min(_PARAMETERS // len(held), 1 << ((len(rows) - place).bit_length() - 1))
-            marks = ", ".join([f"({', '.join('?' * len(held))})"] * many)
-            listed = ", ".join(names[number] for number in held)
-            values = list(itertools.chain.from_iterable(rows[place : place + many]))
-            yield f"INSERT INTO {table} ({listed}) VALUES {marks}", values  # noqa: S608 - names of MLMD's
-            place += many

@@ -198,9 +198,9 @@ def ours(target: str, number: int, *, batches: bool) -> Iterator[tuple[float, fl
         yield clock.found
         for start in range(0, number, BATCH):
             steps = [step(ml.message, place, *ids) for place in range(start, start + BATCH)]
+            arguments = subgraph(steps)
             with clock.running():
                 if batches:
-                    arguments = subgraph(steps)
                     writer.put_lineage_subgraph(*arguments, reuse_context_if_already_exist=True)
                 for execution, artifacts, events, context in () if batches else steps:
                     request = ml.message("PutExecutionRequest")(
@@ -238,9 +238,10 @@ def theirs(target: str, number: int, *, batches: bool) -> Iterator[tuple[float, 
     yield clock.found
     for start in range(0, number, BATCH):
         steps = [step(message, place, *ids) for place in range(start, start + BATCH)]
+        arguments = subgraph(steps)
         with clock.running():
             if batches:
-                store.put_lineage_subgraph(*subgraph(steps), reuse_context_if_already_exist=True)
+                store.put_lineage_subgraph(*arguments, reuse_context_if_already_exist=True)
             for execution, artifacts, events, context in () if batches else steps:
                 pairs = [
                     (artifacts[which], event)
@@ -264,9 +265,13 @@ def rows_alone(target: str, number: int) -> Iterator[tuple[float, float]]:
 
     source = f"{target}.rows"
     ml.connect(source, create=True)
-    for _ in ours(source, number, batches=True):
+    with plain_rows.recorded() as statements:
+        for _ in ours(source, number, batches=True):
+            pass
+    types, *batches = plain_rows.transactions(statements)
+    for _ in plain_rows.seconds(target, [types]):
         pass
-    yield from plain_rows.seconds(source, target, number // BATCH)
+    yield from plain_rows.seconds(target, batches)
 
 
 def native_config(target: str) -> Any:

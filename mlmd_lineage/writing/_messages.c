@@ -25,8 +25,6 @@ enum { MOST_PROPERTIES = 512 };
 
 /* What a node has; message_columns.py has the same numbers. */
 enum { HAS_ID = 1, HAS_TYPE_ID = 2, HAS_NAME = 4, HAS_URI = 8, HAS_EXTERNAL_ID = 16, HAS_STATE = 32 };
-/* What a text is. */
-enum { NOT_ASCII = 1, MAY_BE_RESERVED = 2 };
 
 struct field {
     int64_t number;
@@ -87,12 +85,25 @@ static int64_t next_field(const uint8_t *data, int64_t at, int64_t end, struct f
     }
 }
 
-static int64_t is_not_ascii(const uint8_t *data, int64_t start, int64_t end)
+/* Copy texts one behind the other, each with a NUL behind it but the last one, and return how long
+   that is; -1 where one of them has a NUL itself. */
+EXPORTED int64_t join_texts(const uint8_t *data, const int64_t *starts, const int64_t *ends,
+                            int64_t texts, uint8_t *out)
 {
-    uint8_t bits = 0;
-    for (; start < end; start++)
-        bits |= data[start];
-    return bits & 128 ? NOT_ASCII : 0;
+    int64_t text, at, length = 0;
+    uint8_t none;
+    for (text = 0; text < texts; text++) {
+        if (text)
+            out[length++] = 0;
+        none = 0;
+        for (at = starts[text]; at < ends[text]; at++) {
+            none |= !data[at];
+            out[length++] = data[at];
+        }
+        if (none)
+            return -1;
+    }
+    return length;
 }
 
 /* Find the messages in the fields with a number. Where starts is NULL they are only counted. */
@@ -143,15 +154,15 @@ struct nodes {
     int64_t *has;
     int64_t *type_id;
     int64_t *state;
-    int64_t *name_start, *name_end, *name_is;
-    int64_t *uri_start, *uri_end, *uri_is;
-    int64_t *external_id_start, *external_id_end, *external_id_is;
+    int64_t *name_start, *name_end;
+    int64_t *uri_start, *uri_end;
+    int64_t *external_id_start, *external_id_end;
     int64_t *first_property;
     int64_t *shape;
     /* for each property: its value, or where its text or message lies */
     int64_t *value;
     int64_t *value_end;
-    int64_t *value_is;
+    int64_t *may_be_reserved; /* a text, by its first two letters */
     /* for each name, of at most MOST_NAMES */
     int64_t *property_name_start, *property_name_end;
     /* for each shape, of at most MOST_SHAPES, where its codes begin, and where the last ends; at
@@ -163,7 +174,7 @@ struct nodes {
 };
 
 struct property {
-    int64_t code, value, end, is;
+    int64_t code, value, end, may_be_reserved;
 };
 
 /* Return the number of a name, a new one where it was not seen before. */
@@ -228,14 +239,10 @@ static int decode_property(const uint8_t *data, int64_t at, int64_t end, int64_t
     }
     if (!kind)
         return -1;
-    found->is = 0;
-    if (kind == 3) {
-        found->is = is_not_ascii(data, found->value, found->end);
-        if (found->end - found->value >= 2 &&
-            ((data[found->value] == 'm' && data[found->value + 1] == 'l') ||
-             (data[found->value] == '_' && data[found->value + 1] == '_')))
-            found->is |= MAY_BE_RESERVED;
-    }
+    found->may_be_reserved =
+        kind == 3 && found->end - found->value >= 2 &&
+        ((data[found->value] == 'm' && data[found->value + 1] == 'l') ||
+         (data[found->value] == '_' && data[found->value + 1] == '_'));
     if (kind == 4 || kind == 5) { /* the whole message of the value */
         found->value = start;
         found->end = stop;
@@ -316,25 +323,20 @@ EXPORTED int64_t decode_nodes(const uint8_t *data, const int64_t *starts, const 
                 }
             } else if (field.number == name || field.number == uri ||
                        field.number == external_id) {
-                int64_t is;
                 if (field.kind != BYTES)
                     return -1;
-                is = is_not_ascii(data, field.value, field.end);
                 if (field.number == name) {
                     has |= HAS_NAME;
                     out->name_start[node] = field.value;
                     out->name_end[node] = field.end;
-                    out->name_is[node] = is;
                 } else if (field.number == uri) {
                     has |= HAS_URI;
                     out->uri_start[node] = field.value;
                     out->uri_end[node] = field.end;
-                    out->uri_is[node] = is;
                 } else {
                     has |= HAS_EXTERNAL_ID;
                     out->external_id_start[node] = field.value;
                     out->external_id_end[node] = field.end;
-                    out->external_id_is[node] = is;
                 }
             }
         }
@@ -346,7 +348,7 @@ EXPORTED int64_t decode_nodes(const uint8_t *data, const int64_t *starts, const 
         for (place = 0; place < count; place++, total++) {
             out->value[total] = held[place].value;
             out->value_end[total] = held[place].end;
-            out->value_is[total] = held[place].is;
+            out->may_be_reserved[total] = held[place].may_be_reserved;
         }
     }
     return total;
@@ -362,6 +364,49 @@ struct edges {
     int64_t *path_start, *path_end;
 };
 
+static int decode_event(const uint8_t *data, int64_t at, int64_t end, int64_t edge,
+                        const struct edges *out)
+{
+    struct field field;
+    while (at < end) {
+        at = next_field(data, at, end, &field);
+        if (at < 0 || field.number < 3)
+            return -1; /* an id of a node */
+        if (field.number > 5)
+            continue;
+        if (field.kind != (field.number == 3 ? BYTES : VARINT))
+            return -1;
+        if (field.number == 3) {
+            out->path_start[edge] = field.value;
+            out->path_end[edge] = field.end;
+        } else if (field.number == 4) {
+            out->type[edge] = field.value;
+        } else {
+            out->time[edge] = field.value;
+        }
+    }
+    return 0;
+}
+
+static void clear_edge(int64_t edge, int64_t now, const struct edges *out)
+{
+    out->type[edge] = out->path_start[edge] = out->path_end[edge] = 0;
+    out->time[edge] = now;
+}
+
+/* Decode events, whose edges' places are known. */
+EXPORTED int64_t decode_events(const uint8_t *data, const int64_t *starts, const int64_t *ends,
+                               int64_t events, int64_t now, const struct edges *out)
+{
+    int64_t event;
+    for (event = 0; event < events; event++) {
+        clear_edge(event, now, out);
+        if (decode_event(data, starts[event], ends[event], event, out))
+            return -1;
+    }
+    return events;
+}
+
 /* Decode event edges that join new nodes by their places. */
 EXPORTED int64_t decode_edges(const uint8_t *data, const int64_t *starts, const int64_t *ends,
                               int64_t edges, int64_t now, const struct edges *out)
@@ -370,8 +415,7 @@ EXPORTED int64_t decode_edges(const uint8_t *data, const int64_t *starts, const 
     int64_t edge, at, event, event_end, has;
     for (edge = 0; edge < edges; edge++) {
         has = event = event_end = 0;
-        out->type[edge] = out->path_start[edge] = out->path_end[edge] = 0;
-        out->time[edge] = now;
+        clear_edge(edge, now, out);
         for (at = starts[edge]; at < ends[edge];) {
             at = next_field(data, at, ends[edge], &field);
             if (at < 0)
@@ -392,23 +436,8 @@ EXPORTED int64_t decode_edges(const uint8_t *data, const int64_t *starts, const 
         }
         if (has != (1 << 1 | 1 << 2 | 1 << 3))
             return -1;
-        for (at = event; at < event_end;) {
-            at = next_field(data, at, event_end, &field);
-            if (at < 0 || field.number < 3)
-                return -1; /* an id of a node */
-            if (field.number > 5)
-                continue;
-            if (field.kind != (field.number == 3 ? BYTES : VARINT))
-                return -1;
-            if (field.number == 3) {
-                out->path_start[edge] = field.value;
-                out->path_end[edge] = field.end;
-            } else if (field.number == 4) {
-                out->type[edge] = field.value;
-            } else {
-                out->time[edge] = field.value;
-            }
-        }
+        if (decode_event(data, event, event_end, edge, out))
+            return -1;
     }
     return edges;
 }

@@ -18,12 +18,11 @@ from mlmd_lineage.compiled import compiled_library
 from mlmd_lineage.writing import values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 _HAS_ID, _HAS_TYPE_ID, _HAS_NAME, _HAS_URI, _HAS_EXTERNAL_ID, _HAS_STATE = 1, 2, 4, 8, 16, 32
-_NOT_ASCII, _MAY_BE_RESERVED = 1, 2
 _MOST_NAMES, _MOST_SHAPES, _MOST_CODES = 1024, 256, 8192
 _STATES = 6
 """The greatest number of MLMD's states of artifacts and of executions."""
@@ -95,27 +94,28 @@ class MessageBytes(NamedTuple):
     """Serialized messages of one kind."""
 
     data: bytes
-    letters: str
-    """The same with a letter for each byte."""
     starts: Numbers
     ends: Numbers
 
     @classmethod
-    def of(cls, messages: Iterable[Any]) -> MessageBytes:
+    def of(cls, messages: Sequence[Any]) -> MessageBytes:
         """Return some messages, which are serialized one by one."""
-        parts = [message.SerializeToString() for message in messages]
+        kinds: set[Any] = {*map(type, messages)}
+        if len(kinds) == 1:
+            # Looking up the method of each message costs as much as the call.
+            parts = [*map(kinds.pop().SerializeToString, messages)]
+        else:
+            parts = [message.SerializeToString() for message in messages]
         ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(parts)]
-        data = b"".join(parts)
-        return cls(data, data.decode("latin-1"), starts, ends)
+        return cls(b"".join(parts), starts, ends)
 
     @classmethod
-    def in_field(cls, data: bytes, letters: str, field: int) -> MessageBytes | None:
+    def in_field(cls, data: bytes, field: int) -> MessageBytes | None:
         """Return the messages in a field, or None where it cannot be told where they are.
 
         Args:
             data: A serialized message.
-            letters: The same with a letter for each byte.
             field: The number of one of its fields.
         """
         find = compiled().find_messages
@@ -124,33 +124,35 @@ class MessageBytes(NamedTuple):
             return None
         places = np.empty((2, count), np.int64)
         find(data, len(data), field, *(column.ctypes.data for column in places))
-        return cls(data, letters, places[0], places[1])
+        return cls(data, places[0], places[1])
 
     @property
     def addresses(self) -> tuple[bytes, int, int, int]:
         """What the library's functions take first."""
         return self.data, self.starts.ctypes.data, self.ends.ctypes.data, len(self.starts)
 
-    def texts(self, starts: Numbers, ends: Numbers, kinds: Numbers) -> list[str]:
+    def texts(self, starts: Numbers, ends: Numbers) -> list[str]:
         """Return the texts at some places.
 
         Raises:
             UnicodeDecodeError: One is not UTF-8.
         """
-        letters = self.letters
-        begin, end = starts.tolist(), ends.tolist()
-        found = [letters[a:b] for a, b in zip(begin, end, strict=True)]
-        for place in np.flatnonzero(kinds & _NOT_ASCII).tolist():
-            found[place] = self.data[begin[place] : end[place]].decode()
-        return found
+        joined = np.empty(int((ends - starts).sum()) + len(starts), np.uint8)
+        begin, end = np.ascontiguousarray(starts), np.ascontiguousarray(ends)
+        places = begin.ctypes.data, end.ctypes.data, len(starts)
+        size = compiled().join_texts(self.data, *places, joined.ctypes.data)
+        if size >= 0 and len(starts):
+            return joined[:size].tobytes().decode().split("\0")
+        return [
+            self.data[a:b].decode() for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
 
 
 _BY_NODE = (
-    *("has", "type_id", "state", "name_start", "name_end", "name_is", "uri_start", "uri_end"),
-    *("uri_is", "external_id_start", "external_id_end", "external_id_is", "first_property"),
-    "shape",
+    *("has", "type_id", "state", "name_start", "name_end", "uri_start", "uri_end"),
+    *("external_id_start", "external_id_end", "first_property", "shape"),
 )
-_BY_PROPERTY = ("value", "value_end", "value_is")
+_BY_PROPERTY = ("value", "value_end", "may_be_reserved")
 _TABLES = ("property_name_start", "property_name_end", "shape_start", "codes")
 _BY_EDGE = ("artifact_index", "execution_index", "type", "time", "path_start", "path_end")
 
@@ -178,6 +180,8 @@ class _Library(NamedTuple):
     count_properties: Callable[..., int]
     decode_nodes: Callable[..., int]
     decode_edges: Callable[..., int]
+    decode_events: Callable[..., int]
+    join_texts: Callable[..., int]
 
 
 @functools.cache
@@ -192,6 +196,8 @@ def library() -> _Library | None:
         "count_properties": (ctypes.c_char_p, address, address, number),
         "decode_nodes": (ctypes.c_char_p, address, address, number, number, address),
         "decode_edges": (ctypes.c_char_p, address, address, number, number, address),
+        "decode_events": (ctypes.c_char_p, address, address, number, number, address),
+        "join_texts": (ctypes.c_char_p, address, address, number, address),
     }
     for name, types in arguments.items():
         function = getattr(compiled, name)
@@ -254,18 +260,7 @@ def edges(given: MessageBytes, now: int) -> EdgeColumns | None:
         given: The edges.
         now: The time of events that have none.
     """
-    columns = np.empty((len(_BY_EDGE), len(given.starts)), np.int64)
-    out = _EdgeArrays(*(column.ctypes.data for column in columns))
-    if compiled().decode_edges(*given.addresses, now, ctypes.byref(out)) < 0:
-        return None
-    artifacts, executions, types, times, path_starts, path_ends = columns
-    if ((types < 1) | (types > _EVENT_TYPES)).any():
-        return None
-    paths = [
-        (place, given.data[path_starts[place] : path_ends[place]])
-        for place in np.flatnonzero(path_ends).tolist()
-    ]
-    return EdgeColumns(artifacts, executions, types.tolist(), times.tolist(), paths)
+    return _decoded_edges(compiled().decode_edges, given, now)
 
 
 def edges_of(given: Sequence[tuple[int | None, int | None, Any]], now: int) -> EdgeColumns | None:
@@ -275,25 +270,29 @@ def edges_of(given: Sequence[tuple[int | None, int | None, Any]], now: int) -> E
         given: For each the place of an execution, that of an artifact, and the event.
         now: The time of events that have none.
     """
-    types: list[int] = []
-    times: list[int] = []
-    paths: list[tuple[int, bytes]] = []
-    for place, (_, _, event) in enumerate(given):
-        has = event.HasField
-        if has("artifact_id") or has("execution_id"):
-            return None
-        if has("path"):
-            paths.append((place, event.path.SerializeToString()))
-        types.append(event.type)
-        times.append(event.milliseconds_since_epoch if has("milliseconds_since_epoch") else now)
-    if types and min(types) < 1:
-        return None
     try:
         executions = np.fromiter([edge[0] for edge in given], np.int64, len(given))
         artifacts = np.fromiter([edge[1] for edge in given], np.int64, len(given))
     except (TypeError, OverflowError):  # no place
         return None
-    return EdgeColumns(artifacts, executions, types, times, paths)
+    events = MessageBytes.of([edge[2] for edge in given])
+    found = _decoded_edges(compiled().decode_events, events, now)
+    return None if found is None else found._replace(artifacts=artifacts, executions=executions)
+
+
+def _decoded_edges(decode: Callable[..., int], given: MessageBytes, now: int) -> EdgeColumns | None:
+    columns = np.empty((len(_BY_EDGE), len(given.starts)), np.int64)
+    out = _EdgeArrays(*(column.ctypes.data for column in columns))
+    if decode(*given.addresses, now, ctypes.byref(out)) < 0:
+        return None
+    artifacts, executions, types, times, path_starts, path_ends = columns
+    if ((types < 1) | (types > _EVENT_TYPES)).any():
+        return None
+    paths = [
+        (place, given.data[path_starts[place] : path_ends[place]])
+        for place in np.flatnonzero(path_ends).tolist()
+    ]
+    return EdgeColumns(artifacts, executions, types.tolist(), times.tolist(), paths)
 
 
 def _optional(column: Numbers, has: Numbers) -> list[Any]:
@@ -311,7 +310,7 @@ def _texts(
     missing: str | None,
 ) -> list[Any]:
     present = has != 0
-    columns = node[f"{name}_start"], node[f"{name}_end"], node[f"{name}_is"]
+    columns = node[f"{name}_start"], node[f"{name}_end"]
     if present.all():
         return given.texts(*columns)
     found: list[Any] = [missing] * len(has)
@@ -344,22 +343,22 @@ def _shapes(  # noqa: PLR0913, PLR0917 - the arrays that the library fills
             columns = by_property[:, first + offset]
             column, held = _values(given, name, field, columns)
             properties.append(Property(name, bool(code & 8), field, column, held))
-        types = frozenset(np.unique(node["type_id"][places]).tolist())
+        types = frozenset(node["type_id"][places].tolist())
         found.append(Shape(places, types, properties))
     return found
 
 
 def _values(given: MessageBytes, name: str, field: str, columns: Numbers) -> tuple[str, list[Any]]:
     """Return the column that takes the values of a property, and what it takes."""
-    starts, ends, kinds = columns
+    starts, ends, may_be_reserved = columns
     if field == "int_value":
         return field, starts.tolist()
     if field == "double_value":
         return field, starts.view(np.float64).tolist()
     if field == "bool_value":
         return field, (starts != 0).tolist()
-    if field == "string_value" and not (kinds & _MAY_BE_RESERVED).any():
-        return field, given.texts(starts, ends, kinds)
+    if field == "string_value" and not may_be_reserved.any():
+        return field, given.texts(starts, ends)
     from mlmd_lineage.writing.writer import message
 
     column, held = field, []

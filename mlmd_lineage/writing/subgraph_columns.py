@@ -84,9 +84,8 @@ def _columns(request: Any, now: int) -> Subgraph | None:
         ]
     else:
         data = request.SerializeToString()
-        letters = data.decode("latin-1")
         fields = _ARTIFACTS, _EXECUTIONS, _EVENT_EDGES
-        parts = [MessageBytes.in_field(data, letters, field) for field in fields]
+        parts = [MessageBytes.in_field(data, field) for field in fields]
         found = [part for part in parts if part is not None]
         if len(found) < len(parts):
             return None
@@ -153,8 +152,7 @@ def put_subgraph(
             ("Association", "execution_id", execution_ids),
         ):
             if ids:
-                data = {"context_id": [context_id] * len(ids), column: ids}
-                transaction.session.insert(table, data)
+                transaction.session.insert_members(table, context_id, column, ids)
     return {
         "execution_ids": execution_ids,
         "artifact_ids": artifact_ids,

@@ -6,6 +6,7 @@ import contextlib
 import math
 import multiprocessing
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import waiting
 
 import mlmd_lineage as ml
 from mlmd_lineage.readers.sqlite import locks
+from mlmd_lineage.writing.sql import sqlite_session
 from mlmd_lineage.writing.sql.sqlite_connection import SQLiteWriteConnection
 
 if TYPE_CHECKING:
@@ -201,6 +203,29 @@ def test_a_busy_file_is_waited_for_no_longer_than_was_said(tmp_path: Path, state
             writer.put(one_step("a"))
         process.kill()
     assert counts(path)[0] == 0
+
+
+def test_few_parameters_of_an_insert_have_numbers():
+    """Python looks for each number when it binds a value, so that many cost their square."""
+    rows = sqlite_session._inserting("INSERT", "t", ("a", "b"), ("c",), 100)
+    assert {*re.findall(r"\?\d+", rows)} == {"?1", "?2"}
+    kinds = (("int_value", False), ("string_value", True), ("int_value", True))
+    shape = sqlite_session._inserting_shape("t", "a", kinds, 2)
+    assert shape.partition("VALUES ")[2] == (
+        "(?4, ?1, 0, ?, NULL), (?4, ?2, 1, NULL, ?), (?4, ?3, 1, ?, NULL), "
+        "(?8, ?1, 0, ?, NULL), (?8, ?2, 1, NULL, ?), (?8, ?3, 1, ?, NULL)"
+    )
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE t (a, name, is_custom_property, int_value, string_value)")
+        connection.execute(shape, ["i", "s", "j", 7, 1, "x", 2, 8, 3, "y", 4])
+        assert connection.execute("SELECT * FROM t").fetchall() == [
+            (7, "i", 0, 1, None),
+            (7, "s", 1, None, "x"),
+            (7, "j", 1, 2, None),
+            (8, "i", 0, 3, None),
+            (8, "s", 1, None, "y"),
+            (8, "j", 1, 4, None),
+        ]
 
 
 @pytest.mark.parametrize("released", [True, False])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import numpy as np
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from random_puts import PROPERTIES, VALUES
 from twins import OurTwin, sqlite_rows
 
@@ -298,14 +302,56 @@ def test_bytes_that_are_no_messages_are_not_decoded():
         data[place] = random.randrange(256)
         given = bytes(data[: random.choice([len(data), random.randrange(len(data))])])
         for field in (1, 2, 4):
-            letters = given.decode("latin-1")
-            found = message_columns.MessageBytes.in_field(given, letters, field)
+            found = message_columns.MessageBytes.in_field(given, field)
             if found is not None and field == 4:
                 message_columns.edges(found, 1)
             elif found is not None:
                 message_columns.nodes(found, are_artifacts=field == 2)
         if random.randrange(2):
             data[place] = before
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[], [""], ["", ""], ["a", "", "ü", "日本", "z"], ["a", "b\0c", "d"], ["\0"], ["\0", ""]],
+)
+def test_texts_are_found_whatever_is_in_them(texts: list[str]):
+    parts = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, parts)])
+    # Some of the bytes between, as a column of an array with others has them.
+    places = np.stack([ends[:-1] + 1, ends[1:] + 1]).T.copy()
+    given = message_columns.MessageBytes(b"-" + b"".join(parts), ends[:0], ends[:0])
+    assert given.texts(places[:, 0], places[:, 1]) == texts
+
+
+def test_a_text_that_is_not_utf_8_is_not_decoded():
+    for data in (b"a\xff", b"a\xff\0"):
+        given = message_columns.MessageBytes(data, np.array([0]), np.array([len(data)]))
+        with pytest.raises(UnicodeDecodeError):
+            given.texts(given.starts, given.ends)
+
+
+def test_messages_of_two_classes_are_serialized():
+    other = Struct()
+    other.update({"a": 1})
+    given = message_columns.MessageBytes.of([message("Artifact")(id=7), other])
+    assert given.data == b"\x08\x07" + other.SerializeToString()
+    assert given.ends.tolist() == [2, len(given.data)]
+
+
+def test_decoding_loads_nothing_more_of_numpy():
+    """As its masked arrays, which take longer to load than a thousand nodes to decode."""
+    code = """
+import sys, numpy
+from mlmd_lineage.writing import message_columns
+from mlmd_lineage.writing.writer import message
+given = message_columns.MessageBytes.of([message("Artifact")(type_id=1, name="a")] * 3)
+before = {*sys.modules}
+assert message_columns.nodes(given, are_artifacts=True).names == ["a"] * 3
+print([name for name in {*sys.modules} - before if name.startswith("numpy")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout) == ("", "[]\n")
 
 
 def test_put_lineage_subgraph_takes_the_arguments_of_the_client(tmp_path: Path):

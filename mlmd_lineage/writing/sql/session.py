@@ -117,6 +117,22 @@ class WriteSession(ABC):
     def insert_missing(self, table: str, data: Columns) -> None:
         """Insert the rows whose unique key is not there yet."""
 
+    def insert_members(
+        self, table: str, context_id: int, column: str, members: Sequence[int]
+    ) -> None:
+        """Insert memberships of nodes that this transaction inserted, in a context.
+
+        Args:
+            table: ``Attribution`` or ``Association``.
+            context_id: The id of the context.
+            column: The column of the nodes' ids.
+            members: These.
+
+        Raises:
+            AlreadyExistsError: A node is a member already.
+        """
+        self.insert(table, {"context_id": [context_id] * len(members), column: members})
+
     @abstractmethod
     def insert_properties(
         self, table: str, owner: str, by_column: Mapping[str, PropertyColumns]

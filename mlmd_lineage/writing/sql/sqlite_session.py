@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import itertools
 import math
 import re
 import sqlite3
@@ -22,8 +21,12 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-_PARAMETERS = 999
-"""How many parameters a statement has at most, as older copies of SQLite take no more."""
+_PARAMETERS = 250
+"""How many parameters a statement has at most.
+
+More of them make a row no cheaper. Numbered ones such as ``?7`` are looked for one by one, by
+SQLite when it prepares a statement, and by Python from 3.12 on for each value that it hands over.
+"""
 _FEW = 16
 """Up to how many rows are inserted by a statement for just so many, which SQLite keeps prepared."""
 _INSERT = "INSERT OR FAIL"
@@ -95,6 +98,21 @@ class SQLiteWriteSession(WriteSession):
         """Insert the rows whose unique key is not there yet."""
         self._insert("INSERT OR IGNORE", table, data)
 
+    def insert_members(
+        self, table: str, context_id: int, column: str, members: Sequence[int]
+    ) -> None:
+        """Insert memberships of nodes that this transaction inserted, in a context."""
+        if not isinstance(members, range):
+            super().insert_members(table, context_id, column, members)
+            return
+        # SQLite counts these ids itself, which costs less than to hand each of them over.
+        node = column.removesuffix("_id").capitalize()
+        self.execute(
+            f"{_INSERT} INTO `{table}` (context_id, {column}) SELECT ?, id FROM `{node}` "  # noqa: S608 - no user text
+            "WHERE id BETWEEN ? AND ? ORDER BY id",
+            (context_id, members[0], members[-1]),
+        )
+
     def insert_properties(
         self, table: str, owner: str, by_column: Mapping[str, PropertyColumns]
     ) -> None:
@@ -105,6 +123,7 @@ class SQLiteWriteSession(WriteSession):
             protos = by_column["proto_value"]
             texts = [base64.b64encode(value).decode() for value in protos.values]
             by_column = {**by_column, "proto_value": protos._replace(values=texts)}
+        by_column = {column: _with_numbers(column, found) for column, found in by_column.items()}
         if sum(len(found.owners) for found in by_column.values()) <= _FEW:
             self._insert(_INSERT, table, together(owner, by_column))
             return
@@ -200,14 +219,8 @@ def _inserting(
         rows: How many rows there are.
     """
     listed = ", ".join(schema.quoted("sqlite", name) for name in (*same, *other))
-    if same:
-        common = [f"?{number}" for number in range(1, len(same) + 1)]
-        number = itertools.count(len(same) + 1)
-        marks = [
-            f"({', '.join([*common, *(f'?{next(number)}' for _ in other)])})" for _ in range(rows)
-        ]
-    else:
-        marks = [f"({', '.join('?' * len(other))})"] * rows
+    common = [f"?{number}" for number in range(1, len(same) + 1)]
+    marks = [f"({', '.join([*common, *('?' * len(other))])})"] * rows
     return f"{verb} INTO `{table}` ({listed}) VALUES {', '.join(marks)}"
 
 
@@ -227,15 +240,26 @@ def _inserting_shape(
     """
     columns = sorted({column for column, _ in kinds})
     listed = ", ".join(f"`{name}`" for name in (owner, "name", "is_custom_property", *columns))
-    number = itertools.count(len(kinds) + 1)
-    rows = []
-    for _ in range(owners):
-        node = next(number)
-        for name, (held, custom) in enumerate(kinds, 1):
-            value = f"?{next(number)}"
-            cells = ", ".join(value if column == held else "NULL" for column in columns)
-            rows.append(f"(?{node}, ?{name}, {int(custom)}, {cells})")
+    # A "?" is the parameter behind the last one.
+    cells = []
+    for name, (held, custom) in enumerate(kinds, 1):
+        stored = ["?" if column == held else "NULL" for column in columns]
+        cells.append(", ".join([f"?{name}", str(int(custom)), *stored]))
+    node = len(kinds) + 1
+    rows = [
+        f"(?{number}, {cell})"
+        for number in range(node, node + owners * (len(kinds) + 1), len(kinds) + 1)
+        for cell in cells
+    ]
     return f"{_INSERT} INTO `{table}` ({listed}) VALUES {', '.join(rows)}"
+
+
+def _with_numbers(column: str, found: PropertyColumns) -> PropertyColumns:
+    """Return properties with numbers for bools, which Python hands to SQLite far sooner."""
+    customs: list[Any] = [*map(int, found.customs)]
+    if column != "bool_value":
+        return found._replace(customs=customs)
+    return found._replace(customs=customs, values=[*map(int, found.values)])
 
 
 def _stored(found: Property) -> list[Any]:
@@ -245,6 +269,8 @@ def _stored(found: Property) -> list[Any]:
         _check_doubles(PropertyColumns([], [found.name] * count, [], found.values))
     if found.column == "proto_value":
         return [base64.b64encode(value).decode() for value in found.values]
+    if found.column == "bool_value":
+        return [*map(int, found.values)]
     return found.values
 
 
