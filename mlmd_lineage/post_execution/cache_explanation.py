@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlmd_lineage import errors
 from mlmd_lineage.deadline import within
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.record_format import names
 from mlmd_lineage.untrusted_text import json_of
 
@@ -132,7 +132,7 @@ class CacheExplanation:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text())}</pre>"
+        return rich_html.report_html(self.text())
 
 
 class ViewSource(Protocol):

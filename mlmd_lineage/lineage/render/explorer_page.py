@@ -80,7 +80,7 @@ def _limited(value: Any) -> Any:
     if isinstance(value, str):
         return limited(value)
     if isinstance(value, Mapping):
-        return {name: _limited(member) for name, member in value.items()}
+        return {_limited(name): _limited(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
         return [_limited(member) for member in value]
     return value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.post_execution.compare import text_report
 from mlmd_lineage.post_execution.compare.alignment import Alignment
 from mlmd_lineage.post_execution.compare.node_differences import NOTES, Divergence
@@ -136,8 +136,9 @@ class LineageDiff:
         return self.text()
 
     def _repr_html_(self) -> str:
-        table = self._frame.drop(columns="kind").to_html(index=False, na_rep="")
-        return f"<pre>{html.escape(self.text())}</pre>{table if len(self) else ''}"
+        shown = self._frame.drop(columns="kind")
+        table = rich_html.frame_html(shown, index=False) if len(self) else ""
+        return f"{rich_html.report_html(self.text())}{table}"
 
 
 def diff(reader: Reader, a: Node, b: Node) -> LineageDiff:
