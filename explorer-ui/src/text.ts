@@ -10,7 +10,7 @@ const UNPRINTABLE =
 /** Return a text whose controls, marks of direction and lone surrogates are written as escapes. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (found) => {
-    const code = found.codePointAt(0)!;
+    const code = found.codePointAt(0) ?? 0;
     const hex = code.toString(16);
     if (code > 0xffff) return `\\U${hex.padStart(8, "0")}`;
     return code < 256 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`;

@@ -81,7 +81,8 @@ def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
         f'<td style="text-align:left">{labels.escaped(value)}</td></tr>'
         for name, value in rows
     )
-    return f"<table><caption>{labels.escaped(title)}</caption>{cells}</table>"
+    made = f"<table><caption>{labels.escaped(title)}</caption>{cells}</table>"
+    return f'<div class="{labels.NO_FORMULAS}">{made}</div>'
 
 
 def shortened(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What reports and frames are in a notebook: HTML in which names of a store are nothing but text."""
+"""Reports and frames as HTML for a notebook, in which names of a store are nothing but text."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ def frame_html(frame: pd.DataFrame, *, index: bool = True, longest: int = 0) -> 
         return value
 
     made = frame.apply(
-        lambda column: column
-        if is_numeric_dtype(column) or is_datetime64_any_dtype(column)
-        else pd.Series(list(map(shown, column)), column.index, dtype=object)
+        lambda column: (
+            column
+            if is_numeric_dtype(column) or is_datetime64_any_dtype(column)
+            else pd.Series(list(map(shown, column)), column.index, dtype=object)
+        )
     )
     made.columns = made.columns.map(shown)
     if index:
         made.index = made.index.map(shown)
-    return str(made.to_html(index=index, na_rep=""))
+    return str(made.to_html(index=index, na_rep="", classes=labels.NO_FORMULAS))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import traversal
+from mlmd_lineage.lineage.render import labels
 from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.post_execution.compare import impact_search
 from mlmd_lineage.post_execution.loading import closures, node_resolution
@@ -187,7 +188,7 @@ class Impact:
         if self.unknown:
             named = ", ".join(map(repr, self.unknown))
             lines += ["", f"No type of the store, and no step that was reached, is called {named}."]
-        return "\n".join(lines)
+        return labels.printable_lines("\n".join(lines))
 
     def to_json(self) -> str:
         """Return all of it as JSON."""

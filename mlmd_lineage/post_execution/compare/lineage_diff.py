@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlmd_lineage.lineage.render import labels
 from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.post_execution.compare import text_report
 from mlmd_lineage.post_execution.compare.alignment import Alignment
@@ -106,7 +107,8 @@ class LineageDiff:
     def text(self) -> str:
         """Return the report in sentences, to be read by a person, or aloud."""
         nodes = [(self.a, self.labels[0]), (self.b, self.labels[1])]
-        return text_report.report(nodes, self.divergences, self.shared, self.doubts)
+        told = text_report.report(nodes, self.divergences, self.shared, self.doubts)
+        return labels.printable_lines(told)
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
