@@ -15,8 +15,11 @@ from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
 from mlmd_lineage.spark.session import explained
 from mlmd_lineage.spark.spark_tables import SparkTables
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
 
 _HADOOP = {"s3": "s3a"}
@@ -41,7 +44,7 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
             f"'mlmd-lineage snapshot {store.uri} DIR'."
         )
         raise errors.ConfigurationError(message)
-    base = store.path.as_uri() if store.url is None else _hadoop_url(store.url)
+    base = _file_url(store.path) if store.url is None else _hadoop_url(store.url)
     by_spark = store.url is None or (
         not store.url.startswith("http") and remote_tables.has_hadoop_module(session, base)
     )
@@ -115,9 +118,13 @@ def check_there(target: str) -> None:
 
     Raises:
         NotAMetadataStoreError: There is nothing.
+        ConfigurationError: It looks like a URL with a password, which is not repeated.
     """
     path = target.removeprefix("file://")
     if "://" not in path and not os.path.exists(path):  # noqa: PTH110 - may be a URL
+        if holds_credentials(path):
+            message = f"The store's name {MISTYPED}"
+            raise errors.ConfigurationError(message)
         message = (
             f"There is no {target}: give the folder or the URL of an archive, or of a folder with "
             "a folder of Parquet files for each table."
@@ -136,6 +143,11 @@ def is_archive(target: str) -> bool:
     return os.path.exists(os.path.join(target, MANIFEST)) or os.path.isfile(target)  # noqa: PTH110, PTH113, PTH118 - may be a URL
 
 
+def _file_url(path: Path) -> str:
+    """Return the URL of a path as Hadoop has it, in which nothing is percent-encoded."""
+    return f"file:///{path.as_posix().lstrip('/')}"
+
+
 def _hadoop_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"{_HADOOP.get(scheme, scheme)}://{rest}"
@@ -148,7 +160,9 @@ def _with_ordinal(table: str) -> str:
 def _parquet(session: SparkSession, table: str, paths: list[str]) -> DataFrame:
     from pyspark.sql import functions as f
 
-    found = session.read.schema(schema_of(table)).parquet(*paths)
+    # A name is a name: "[1]" in it is no pattern of others.
+    reader = session.read.schema(schema_of(table)).option("globPaths", "false")
+    found = reader.parquet(*paths)
     if table != "EventPath":
         return found
     # The steps of a path stand beside each other in one file.
