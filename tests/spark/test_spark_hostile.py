@@ -58,7 +58,8 @@ def test_no_name_adds_options_of_jdbc(store: Any, host: str, database: str):
 
 
 @pytest.mark.parametrize(
-    "jar", ["https://host/x.jar", "ivy://group:name:1", "nowhere.jar", "https://u:hidden-pw@h/x.jar"]
+    "jar",
+    ["https://host/x.jar", "ivy://group:name:1", "nowhere.jar", "https://u:hidden-pw@h/x.jar"],
 )
 def test_a_driver_is_a_file_of_this_machine(jar: str, monkeypatch: pytest.MonkeyPatch):
     sql: Any = pytest.importorskip("pyspark.sql")
