@@ -52,7 +52,7 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         frames = {
             name: _parquet(session, name, [f"{base}/{file}" for file in members])
             if by_spark
-            else remote_tables.table(session, reader.files, name, members)
+            else remote_tables.table(session, reader.files, name, members, manifest.files)
             for name, members in ((name, manifest.tables[name]) for name in ALL_TABLES)
         }
     return SparkTables(

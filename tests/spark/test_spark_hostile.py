@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import merged_stores
+import pyarrow as pa
 import pytest
 
 from mlmd_lineage import errors, spark
-from mlmd_lineage.spark import jdbc, opening, session
-from mlmd_lineage.stores import MySQLMetadataStore, PostgreSQLMetadataStore
+from mlmd_lineage.readers.parquet import ArchiveReader
+from mlmd_lineage.spark import jdbc, opening, remote_tables, session
+from mlmd_lineage.stores import (
+    ArchiveMetadataStore,
+    MySQLMetadataStore,
+    PostgreSQLMetadataStore,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +74,36 @@ def test_a_driver_is_a_file_of_this_machine(jar: str, monkeypatch: pytest.Monkey
     with pytest.raises(errors.ConfigurationError, match="no file of this machine") as refused:
         session.session_of(jars=[jar])
     assert "hidden-pw" not in str(refused.value)
+
+
+class Tasks:
+    """A session that runs what executors would run."""
+
+    def createDataFrame(self, rows: pa.Table) -> Tasks:  # noqa: N802 - Spark's name
+        self.rows = rows
+        return self
+
+    def mapInArrow(self, task: Any, schema: str) -> list[pa.RecordBatch]:  # noqa: N802 - Spark's
+        del schema
+        return list(task(iter(self.rows.to_batches())))
+
+
+def test_tasks_read_what_the_manifest_describes_only(tmp_path: Path):
+    """As on one machine: another file, and far more rows than there can be, are errors."""
+    reader = ArchiveReader(
+        ArchiveMetadataStore(uri=merged_stores.star(3).snapshot().save(tmp_path))
+    )
+    tasks: Any = Tasks()
+    described = reader.manifest.files
+    members = reader.manifest.tables["Event"]
+    read: Any = remote_tables.table(tasks, reader.files, "Event", members, described)
+    assert pa.Table.from_batches(read).num_rows == described[members[0]].rows
+    other = {members[0]: described[members[0]]._replace(sha256="0" * 64)}
+    with pytest.raises(errors.DamagedStoreError, match="is not the file that its manifest"):
+        remote_tables.table(tasks, reader.files, "Event", members, other)
+    less = {members[0]: described[members[0]]._replace(size=10)}
+    with pytest.raises(errors.DamagedStoreError):
+        remote_tables.table(tasks, reader.files, "Event", members, less)
 
 
 @pytest.mark.long
