@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+_PATTERNS = re.compile(r"[{}\[\]*?\\]")
+"""What means something in a path that Hadoop looks up."""
 _HADOOP = {"s3": "s3a"}
 """The schemes of object storage that Hadoop's file systems call otherwise."""
 
@@ -161,8 +164,8 @@ def _parquet(session: SparkSession, table: str, paths: list[str]) -> DataFrame:
     from pyspark.sql import functions as f
 
     # A name is a name: "[1]" in it is no pattern of others.
-    reader = session.read.schema(schema_of(table)).option("globPaths", "false")
-    found = reader.parquet(*paths)
+    literal = [_PATTERNS.sub(r"\\\g<0>", path) for path in paths]
+    found = session.read.schema(schema_of(table)).parquet(*literal)
     if table != "EventPath":
         return found
     # The steps of a path stand beside each other in one file.
