@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from google.protobuf import any_pb2, struct_pb2
 
@@ -198,6 +200,11 @@ def tables(archive: Path) -> dict[str, bytes]:
     def table(name: str, change: slice = slice(None)) -> bytes:
         return bytes([ALL_TABLES.index(name)]) + (archive / f"{name}.parquet").read_bytes()[change]
 
+    # The archive's indexes say other types, and lead to these rows.
+    events = pq.read_table(archive / "Event.parquet")
+    types = pa.array([-1, 8, 2**62] * len(events), pa.int64())[: len(events)]
+    other_types = io.BytesIO()
+    pq.write_table(events.set_column(events.column_names.index("type"), "type", types), other_types)
     return {
         "valid-artifacts": table("Artifact"),
         "valid-events": table("Event"),
@@ -208,6 +215,7 @@ def tables(archive: Path) -> dict[str, bytes]:
         "odd-other-table": bytes([ALL_TABLES.index("Event")]) + table("Artifact")[1:],
         # A column's type that is none: pyarrow 26 refuses it, pyarrow 17 reads by the schema.
         "odd-column-type": table("Event").replace(b"\x1c\x15\x04\x19", b"\x1c\x15\x0b\x19", 1),
+        "odd-event-types": bytes([ALL_TABLES.index("Event")]) + other_types.getvalue(),
     }
 
 

@@ -2,16 +2,17 @@
 
 import type { Value } from "./protocol.ts";
 
-// What Python's lineage/render/labels.py escapes too: controls, and marks that turn the direction
-// of the text round.
+// What Python's lineage/render/labels.py escapes too: controls, marks that turn the direction of the
+// text round, and what does not show.
 const UNPRINTABLE =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Cs}/gu;
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{1d173}-\u{1d17a}\u{e0000}-\u{e007f}]|\p{Cs}/gu;
 
 /** Return a text whose controls, marks of direction and lone surrogates are written as escapes. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (found) => {
-    const code = found.charCodeAt(0);
+    const code = found.codePointAt(0) ?? 0;
     const hex = code.toString(16);
+    if (code > 0xffff) return `\\U${hex.padStart(8, "0")}`;
     return code < 256 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`;
   });
 }

@@ -6,6 +6,8 @@ test("controls, marks of direction and lone surrogates are written as escapes", 
   assert.equal(printable("a\u0000b\u001bc"), "a\\x00b\\x1bc");
   assert.equal(printable("\u202eevil\u2066"), "\\u202eevil\\u2066");
   assert.equal(printable("\ud800"), "\\ud800");
+  assert.equal(printable("\u061c\u200b\ufeff\u{e0041}\u00ad"), "\\u061c\\u200b\\ufeff\\U000e0041\\xad");
+  assert.equal(printable("\u200d\u200c"), "\u200d\u200c");
   assert.equal(printable("tab\tand\nline, \u{1f600} مرحبا"), "tab\tand\nline, \u{1f600} مرحبا");
   assert.equal(line("  two\n\t words "), "two words");
 });

@@ -10,7 +10,7 @@ import numpy as np
 from mlmd_lineage.lineage.nodes import node_keys
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.enums import EventType, names_of
+from mlmd_lineage.snapshot.enums import EventType, name_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = Any
 
-_EVENT_TYPES = names_of(EventType)
+_EVENT_TYPES = dict(enumerate(names_of(EventType)))
 EDGE_NAMES = ("type", "role", "path", "time")
 
 
@@ -37,7 +37,7 @@ class EdgeAttributes:
     def value(self, name: str, edge: int) -> Value:
         """Return an attribute of an edge, None where it has none."""
         if name == "type":
-            return _EVENT_TYPES[self._types[edge]]
+            return self._type(edge)
         if name == "role":
             return ROLES[self._roles[edge]]
         if name == "time":
@@ -49,13 +49,18 @@ class EdgeAttributes:
     def of(self, edge: int) -> dict[str, Any]:
         """Return an edge's attributes, those alone that have a value."""
         found: dict[str, Any] = {
-            "type": _EVENT_TYPES[self._types[edge]],
+            "type": self._type(edge),
             "role": ROLES[self._roles[edge]],
             "path": self._paths.of(edge),
         }
         if self._times[edge]:
             found["time"] = self._times[edge]
         return found
+
+    def _type(self, edge: int) -> str:
+        number = self._types[edge]
+        # An index of the archive may contradict the table, which then has any number.
+        return _EVENT_TYPES.get(number) or name_of(EventType, number)
 
     @functools.cached_property
     def ids(self) -> memoryview[Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.snapshot import columns, imported
-from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState, names_of
+from mlmd_lineage.snapshot.enums import ArtifactState, EventType, ExecutionState
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph_data import GraphData
@@ -76,7 +76,6 @@ def edges(graph: GraphData) -> pd.DataFrame:
     index, tables = graph.index, graph.tables
     events = tables["Event"].take(index.event_rows)
     keys = np.array(index.keys(np.arange(index.nodes)), object)
-    types = events["type"].to_numpy()
     roles = np.array(ROLES, object)[index.roles]
     return pd.DataFrame(
         {
@@ -84,7 +83,8 @@ def edges(graph: GraphData) -> pd.DataFrame:
             "target": pd.array(keys[index.targets], columns.TEXT),
             "artifact_id": events["artifact_id"].to_numpy().astype(np.int64),
             "execution_id": events["execution_id"].to_numpy().astype(np.int64),
-            "type": pd.array(np.array(names_of(EventType), object)[types], columns.TEXT),
+            # An index of the archive may contradict the table, which then has any number.
+            "type": columns.enum(events["type"], EventType),
             "role": pd.array(roles, columns.TEXT),
             "path": columns.paths(events["id"], tables["EventPath"]),
             "time": columns.times(events["milliseconds_since_epoch"]),

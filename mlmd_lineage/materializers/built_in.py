@@ -7,6 +7,7 @@ lists and dicts are kept as JSON only where JSON gives back the very same value.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -176,7 +177,11 @@ class NumPyMaterializer(BaseMaterializer):
 
 
 class FileMaterializer(BaseMaterializer):
-    """Keeps a copy of a file or folder, for steps that return a ``pathlib.Path``."""
+    """Keeps a copy of a file or folder, for steps that return a ``pathlib.Path``.
+
+    Links in a folder are copied as what they lead to, and only within it: a folder that somebody
+    else packed could lead to any file of this machine, and the copy may go where others read it.
+    """
 
     TYPES: ClassVar[tuple[type | str, ...]] = (Path,)
     ARTIFACT_TYPE: ClassVar[str] = "File"
@@ -190,6 +195,7 @@ class FileMaterializer(BaseMaterializer):
         """Copy the file, or the folder, under its own name."""
         target = folder / (value.resolve().name or "data")
         if value.is_dir():
+            _check_members(value)
             shutil.copytree(value, target)
         else:
             shutil.copyfile(value, target)
@@ -197,6 +203,29 @@ class FileMaterializer(BaseMaterializer):
     def load(self, folder: Path) -> Any:
         """Return the path of the copy."""
         return next(iter(folder.iterdir()))
+
+
+def _check_members(folder: Path) -> None:
+    """Refuse a folder whose links lead out of it, or to folders, and what is no file.
+
+    Raises:
+        ValueError: It has some.
+    """
+    root = os.path.realpath(folder)
+    for inner, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(inner, name)
+            # Copies of folders within folders would grow without an end.
+            target = Path(os.path.realpath(path))
+            if path.is_symlink() and not (target.is_relative_to(root) and target.is_file()):
+                message = (
+                    f"{path} is a link that does not lead to a file in its folder; where it is to "
+                    "be followed, return a copy that has none, as shutil.copytree() makes it"
+                )
+                raise ValueError(message)
+            if not (target.is_dir() or target.is_file()):
+                message = f"{path} is neither a file nor a folder"
+                raise ValueError(message)
 
 
 class PickleMaterializer(BaseMaterializer):

@@ -74,7 +74,8 @@ def load(materializer: BaseMaterializer, names: Sequence[str], read: Callable[[s
         else:
             stack.enter_context(made)
         for name in names:
+            content = read(name)  # what is no name of a file in the folder is refused there
             path = Path(made.name, *name.split("/"))
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(read(name))
+            path.write_bytes(content)
         return materializer.load(Path(made.name))

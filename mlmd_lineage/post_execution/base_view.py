@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import html
 from typing import TYPE_CHECKING, Any
+
+from mlmd_lineage.lineage.render import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,11 +77,12 @@ class BaseView:
 def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     """Return a small HTML table of two columns."""
     cells = "".join(
-        f'<tr><th style="text-align:left">{html.escape(name)}</th>'
-        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+        f'<tr><th style="text-align:left">{labels.escaped(name)}</th>'
+        f'<td style="text-align:left">{labels.escaped(value)}</td></tr>'
         for name, value in rows
     )
-    return f"<table><caption>{html.escape(title)}</caption>{cells}</table>"
+    made = f"<table><caption>{labels.escaped(title)}</caption>{cells}</table>"
+    return f'<div class="{labels.NO_FORMULAS}">{made}</div>'
 
 
 def shortened(value: Any) -> str:

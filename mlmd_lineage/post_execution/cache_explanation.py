@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlmd_lineage import errors
 from mlmd_lineage.deadline import within
+from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.record_format import names
 from mlmd_lineage.untrusted_text import json_of
 
@@ -116,7 +117,7 @@ class CacheExplanation:
         if same:
             listed = "; ".join(f"{kind} {', '.join(names)}" for kind, names in same.items())
             lines.append(f"  the same: {listed}")
-        return "\n".join(lines)
+        return labels.printable_lines("\n".join(lines))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row for each part: ``part``, ``before``, ``now``, ``same``."""
@@ -132,7 +133,7 @@ class CacheExplanation:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text())}</pre>"
+        return rich_html.report_html(self.text())
 
 
 class ViewSource(Protocol):

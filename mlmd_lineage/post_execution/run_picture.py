@@ -196,7 +196,8 @@ def runs_table(runs: Sequence[tuple[str, Run, Mapping[str, float]]], hidden: int
         for name, run, found in runs
     )
     more = f"<p>The newest {len(runs):,} of {len(runs) + hidden:,} runs.</p>" if hidden else ""
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}"
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="{labels.NO_FORMULAS}">{table}{more}</div>'
 
 
 def _cells(name: str, run: Run, metrics: list[float | None]) -> Iterator[str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import functools
-import hashlib
 import os
-import struct
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from mlmd_lineage import deadline, errors
-from mlmd_lineage.readers import archive_limits
 from mlmd_lineage.readers.archive_files import (
     ArchiveFiles,
     FilesBelow,
@@ -24,6 +20,7 @@ from mlmd_lineage.readers.archive_files import (
 )
 from mlmd_lineage.readers.archive_lookup import ArchiveLookup, among
 from mlmd_lineage.readers.archive_manifest import Manifest, read_manifest
+from mlmd_lineage.readers.parquet_file import file_table, reading
 from mlmd_lineage.readers.table_rows import TableRows
 from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
@@ -32,7 +29,7 @@ from mlmd_lineage.snapshot.values import rows_of
 from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from mlmd_lineage.readers.archive_files import Place
     from mlmd_lineage.readers.arrow_file import ArrowFile
@@ -146,20 +143,8 @@ class ArchiveReader:
 
     def _read_file(self, table: str, file: str) -> pa.Table:
         """Return the rows of one file of a table."""
-        path = self.files.path / file
         described = self.manifest.files.get(file)
-        rows, digest = (described.rows, described.sha256) if described else (0, "")
-        with reading(path):
-            # A server may send more than there is, and without end.
-            most = described.size if described and self.is_remote else 0
-            raw = self.files.read(file, most or archive_limits.MOST_TABLE_BYTES)
-            if hashlib.sha256(raw).hexdigest() != digest:
-                message = (
-                    f"{path} is not the file that its manifest describes: it was changed or "
-                    "damaged. Restore the archive from a copy."
-                )
-                raise errors.DamagedStoreError(message)
-            return _parquet_table(path, raw, table, rows)
+        return file_table(self.files, file, table, described, is_remote=self.is_remote)
 
     def rows(self, name: str, where: Where) -> pa.Table:
         """Return the rows of a table that have some values in some columns, in their order."""
@@ -312,54 +297,6 @@ class ArchiveSession:
         order = np.lexsort((ids[rows], values[rows]))
         first = order[::-1][:limit] if descending else order[:limit]
         return list(rows_of(self._reader.rows_at(table, rows[first])))
-
-
-_DAMAGED = (
-    OSError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RecursionError,
-    OverflowError,
-    struct.error,
-    pa.ArrowException,
-)
-
-
-@contextlib.contextmanager
-def reading(path: Place) -> Iterator[None]:
-    """Say of a file that cannot be read that its archive was damaged."""
-    try:
-        yield
-    except errors.MLMDLineageError:
-        raise
-    except FileNotFoundError as error:
-        message = f"{error.filename or path} is missing from the archive. Restore it from a copy."
-        raise errors.DamagedStoreError(message) from None
-    except PermissionError:
-        message = f"{path} may not be read by this user."
-        raise errors.StorePermissionError(message) from None
-    except MemoryError:
-        message = (
-            f"{path} cannot be read, as it says that it holds more than there is memory for. Give "
-            "the process more memory; if it was damaged, restore the archive from a copy."
-        )
-        raise errors.DamagedStoreError(message) from None
-    except _DAMAGED as error:
-        what = type(error).__name__
-        message = f"{path} cannot be read ({what}). Restore the archive from a copy."
-        raise errors.DamagedStoreError(message) from None
-
-
-def _parquet_table(path: Place, raw: bytes, name: str, rows: int) -> pa.Table:
-    """Decode a Parquet file after a look at its footer, which tells what that needs."""
-    texts = [field.name for field in SCHEMAS[name] if archive_limits.is_text(field.type)]
-    file = archive_limits.opened(pa.BufferReader(raw), texts)
-    archive_limits.check_rows(str(path), file.metadata.num_rows, rows, len(raw))
-    table = file.read(columns=SCHEMAS[name].names)
-    table.validate(full=True)  # texts are UTF-8
-    archive_limits.check_texts(str(path), table, len(raw))
-    return table
 
 
 def as_schema(name: str, table: pa.Table) -> pa.Table:

@@ -7,6 +7,7 @@ for the other. Each table is read by several statements at once, each for a rang
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import errors
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     from mlmd_lineage.stores import BaseMetadataStore
 
+# What means something in a JDBC URL: of options that follow, some have drivers load classes or read
+# and write files. A comma or a parenthesis in a host is a list of several.
+_HOST = re.compile(r"[\w.:-]+")
+_NO_DATABASE = re.compile(r"[?&;#%\\/\s]")
 _COLUMNS = (
     "SELECT table_name AS table_name, column_name AS column_name "
     "FROM information_schema.columns WHERE table_schema = {}"
@@ -61,7 +66,8 @@ def open_database(
         options: Options for Spark's JDBC source and for the driver, such as for TLS.
 
     Raises:
-        ConfigurationError: It is no such database, or asks for TLS that ``options`` must say.
+        ConfigurationError: It is no such database, cannot be named in a URL of JDBC, or asks for
+            TLS that ``options`` must say.
         StoreError: It cannot be read, or holds no MLMD store.
     """
     database = _database(store, dict(options or {}))
@@ -165,6 +171,12 @@ def _database(store: BaseMetadataStore, options: dict[str, str]) -> _Database:
             f"{store.location()} is none of them. Save it as an archive: 'mlmd-lineage snapshot'."
         )
         raise errors.ConfigurationError(message)
+    if not _HOST.fullmatch(store.host) or _NO_DATABASE.search(store.database):
+        message = (
+            f"{store.location()} cannot be named in a URL of JDBC: a host is a name or an address, "
+            "and a database is a name without blanks and without ?, &, ;, #, % and slashes."
+        )
+        raise errors.ConfigurationError(message)
     host = f"[{store.host}]" if ":" in store.host else store.host
     place = f"{host}:{store.port}/{store.database}"
     own = {"user": store.username, "fetchsize": "10000"}
@@ -186,6 +198,7 @@ def _database(store: BaseMetadataStore, options: dict[str, str]) -> _Database:
         )
         raise errors.ConfigurationError(message)
     own["driver"] = "org.mariadb.jdbc.Driver"
+    own["allowLocalInfile"] = "false"
     # Spark writes names as standard SQL has them, which MySQL takes for texts unless told.
     own["sessionVariables"] = "sql_mode='ANSI_QUOTES'"
     url = f"jdbc:mysql://{place}"

@@ -9,22 +9,23 @@ from collections.abc import Iterator  # noqa: TC003 - pyspark reads the types of
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mlmd_lineage.readers.parquet_file import file_table
 from mlmd_lineage.snapshot.tables import SCHEMAS
 from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of, spark_type
 from mlmd_lineage.spark.session import without_pandas_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
     from mlmd_lineage.readers.archive_files import ArchiveFiles
+    from mlmd_lineage.readers.archive_manifest import FileDescription
 
-_MOST_BYTES = 1 << 40
 _MOST_ROWS = 1 << 40
 """More rows than a file has: ordinals of different files do not meet."""
+_TOGETHER = 1 << 16
 _ARROW = {
     "bigint": pa.int64(),
     "double": pa.float64(),
@@ -50,7 +51,11 @@ def has_hadoop_module(session: SparkSession, url: str) -> bool:
 
 
 def table(
-    session: SparkSession, files: ArchiveFiles, name: str, members: Sequence[str]
+    session: SparkSession,
+    files: ArchiveFiles,
+    name: str,
+    members: Sequence[str],
+    described: Mapping[str, FileDescription],
 ) -> DataFrame:
     """Return a table of an archive.
 
@@ -60,14 +65,18 @@ def table(
             ``register_scheme()`` was told some, else find these where they run.
         name: MLMD's name of the table.
         members: The names of its files.
+        described: What the manifest says of them: as on one machine, a server that sends something
+            else, without end or what unpacks to far more than there is, is an error.
     """
+    of_members = {member: described.get(member) for member in members}
 
     def of_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for member, number in zip(
                 *(batch[n].to_pylist() for n in batch.schema.names), strict=True
             ):
-                yield from _rows(files, name, member, number)
+                found = file_table(files, member, name, of_members[member], is_remote=True)
+                yield from _rows(found, name, number)
 
     schema = schema_of(name) + (f", {ORDINAL} bigint" if name == "EventPath" else "")
     numbers = pa.array(range(len(members)), pa.int64())
@@ -76,12 +85,10 @@ def table(
         return session.createDataFrame(listed).mapInArrow(of_files, schema)
 
 
-def _rows(files: ArchiveFiles, name: str, member: str, number: int) -> Iterator[pa.RecordBatch]:
+def _rows(found: pa.Table, name: str, number: int) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file with Spark's types."""
-    raw = files.read(member, _MOST_BYTES)
     start = number * _MOST_ROWS
-    columns = SCHEMAS[name].names
-    for batch in pq.ParquetFile(pa.BufferReader(raw)).iter_batches(columns=columns):
+    for batch in found.to_batches(max_chunksize=_TOGETHER):
         made = {
             field.name: batch[field.name].cast(_ARROW[spark_type(field.type)])
             for field in SCHEMAS[name]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
+from mlmd_lineage.stores.credentials import holds_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -65,6 +66,7 @@ def session_of(given: SparkSession | None = None, jars: Collection[str] = ()) ->
         if _SUBMITTED in os.environ:
             return SparkSession.builder.getOrCreate()
         _check_java()
+        _check_jars(jars)
         settings = {**_LOCAL, **({"spark.jars": ",".join(jars)} if jars else {})}
         if "SPARK_CONF_DIR" not in os.environ:
             java = _LOCAL_JAVA.format(logging=_LOGGING.as_uri())
@@ -78,6 +80,22 @@ def session_of(given: SparkSession | None = None, jars: Collection[str] = ()) ->
         made = builder.getOrCreate()
     made.sparkContext.setLogLevel("ERROR")
     return made
+
+
+def _check_jars(jars: Collection[str]) -> None:
+    """Refuse what is no file of this machine: Spark would download a URL, and run what came.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    for jar in map(os.fspath, jars):
+        if not os.path.isfile(jar) or "," in jar:  # noqa: PTH113 - may be anything
+            named = "" if holds_credentials(jar) else f" {jar}"
+            message = (
+                f"The driver{named} is no file of this machine, whose name may have no comma. Give "
+                "the path of a jar; what Spark is to fetch is told to spark-submit."
+            )
+            raise errors.ConfigurationError(message)
 
 
 def _check_java() -> None:

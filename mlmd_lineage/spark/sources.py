@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
@@ -15,10 +16,15 @@ from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
 from mlmd_lineage.spark.session import explained
 from mlmd_lineage.spark.spark_tables import SparkTables
 from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
 
+_PATTERNS = re.compile(r"[{}\[\]*?\\]")
+"""What means something in a path that Hadoop looks up."""
 _HADOOP = {"s3": "s3a"}
 """The schemes of object storage that Hadoop's file systems call otherwise."""
 
@@ -41,7 +47,7 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
             f"'mlmd-lineage snapshot {store.uri} DIR'."
         )
         raise errors.ConfigurationError(message)
-    base = store.path.as_uri() if store.url is None else _hadoop_url(store.url)
+    base = _file_url(store.path) if store.url is None else _hadoop_url(store.url)
     by_spark = store.url is None or (
         not store.url.startswith("http") and remote_tables.has_hadoop_module(session, base)
     )
@@ -49,7 +55,7 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         frames = {
             name: _parquet(session, name, [f"{base}/{file}" for file in members])
             if by_spark
-            else remote_tables.table(session, reader.files, name, members)
+            else remote_tables.table(session, reader.files, name, members, manifest.files)
             for name, members in ((name, manifest.tables[name]) for name in ALL_TABLES)
         }
     return SparkTables(
@@ -115,9 +121,13 @@ def check_there(target: str) -> None:
 
     Raises:
         NotAMetadataStoreError: There is nothing.
+        ConfigurationError: It looks like a URL with a password, which is not repeated.
     """
     path = target.removeprefix("file://")
     if "://" not in path and not os.path.exists(path):  # noqa: PTH110 - may be a URL
+        if holds_credentials(path):
+            message = f"The store's name {MISTYPED}"
+            raise errors.ConfigurationError(message)
         message = (
             f"There is no {target}: give the folder or the URL of an archive, or of a folder with "
             "a folder of Parquet files for each table."
@@ -136,6 +146,11 @@ def is_archive(target: str) -> bool:
     return os.path.exists(os.path.join(target, MANIFEST)) or os.path.isfile(target)  # noqa: PTH110, PTH113, PTH118 - may be a URL
 
 
+def _file_url(path: Path) -> str:
+    """Return the URL of a path as Hadoop has it, in which nothing is percent-encoded."""
+    return f"file:///{path.as_posix().lstrip('/')}"
+
+
 def _hadoop_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"{_HADOOP.get(scheme, scheme)}://{rest}"
@@ -148,7 +163,9 @@ def _with_ordinal(table: str) -> str:
 def _parquet(session: SparkSession, table: str, paths: list[str]) -> DataFrame:
     from pyspark.sql import functions as f
 
-    found = session.read.schema(schema_of(table)).parquet(*paths)
+    # A name is a name: "[1]" in it is no pattern of others.
+    literal = [_PATTERNS.sub(r"\\\g<0>", path) for path in paths]
+    found = session.read.schema(schema_of(table)).parquet(*literal)
     if table != "EventPath":
         return found
     # The steps of a path stand beside each other in one file.

@@ -194,6 +194,30 @@ def test_an_interrupt_is_quiet(tmp_path: Path, env: dict[str, str]):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
+def test_an_interrupt_that_python_drops_is_not_lost(tmp_path: Path, env: dict[str, str]):
+    """In a callback of a weak reference it is reported and dropped, as in one of each import."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import mlmd_lineage.store, signal, time, weakref\n"
+        "class Thing: pass\n"
+        "def wait(*_):\n"
+        "    thing = Thing()\n"
+        "    kept = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))\n"
+        "    del thing\n"
+        "    print('dropped', flush=True)\n"
+        "    time.sleep(60)\n"
+        "mlmd_lineage.store.Store.describe = wait\n"
+    )
+    done = run(
+        "describe",
+        STORE,
+        env=env | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{env['PYTHONPATH']}"},
+        code=130,
+    )
+    assert (done.stdout, done.stderr) == ("dropped\n", "")
+
+
+@pytest.mark.slow
 def test_an_encoding_that_lacks_a_letter_shows_its_number(tmp_path: Path, env: dict[str, str]):
     store = tmp_path / "\u6a21\u578b.db"
     shutil.copyfile(STORE, store)

@@ -220,7 +220,7 @@ def test_an_image_fits_the_page(tfx: ml.Store):
     assert re.search(r"\b(width|height)=", head) is None
     assert "viewBox=" in head
     shown = tfx.upstream("artifact/43")._repr_html_()
-    assert re.match(r'<div style="max-width: \d+px"><svg', shown)
+    assert re.match(r'<div class="[^"]+" style="max-width: \d+px"><svg', shown)
 
 
 # Files

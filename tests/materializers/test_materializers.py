@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +16,7 @@ import mlmd_lineage as ml
 from mlmd_lineage.materializers import choice, storage
 from mlmd_lineage.materializers.base import BaseMaterializer, full_name
 from mlmd_lineage.materializers.built_in import PickleMaterializer, TextMaterializer
+from mlmd_lineage.post_execution import artifact_files
 from mlmd_lineage.post_execution import materializers as reading
 from mlmd_lineage.recording.saved_values import ValueSaver
 from mlmd_lineage.recording.values import ValuePlace
@@ -125,6 +128,51 @@ def test_a_file_and_a_folder_are_copied(tmp_path: Path):
     (folder / "inner" / "x").write_text("x")
     assert reading.read(kept(file, tmp_path / "store")).read_bytes() == b"\0model"
     assert (reading.read(kept(folder, tmp_path / "other")) / "inner" / "x").read_text() == "x"
+
+
+@pytest.mark.parametrize("kind", ["secret", "folder", "around", "circle", "nowhere", "pipe"])
+def test_links_that_lead_out_of_a_folder_are_not_copied(kind: str, tmp_path: Path):
+    folder, secret = tmp_path / "unpacked", tmp_path / "secret"
+    (folder / "inner").mkdir(parents=True)
+    secret.write_text("of this machine")
+    odd = folder / "inner" / "odd"
+    targets = {"secret": secret, "folder": tmp_path, "around": folder, "circle": odd}
+    if kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to(targets.get(kind, tmp_path / "nowhere"))
+    with pytest.raises(ml.errors.MaterializerError, match=r"odd is (a link|neither)"):
+        kept(folder, tmp_path / "store")
+    assert not list((tmp_path / "store").rglob("odd"))
+
+
+def test_links_within_a_folder_are_copied_as_files(tmp_path: Path):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "weights").write_text("w")
+    (folder / "latest").symlink_to("weights")
+    copied = reading.read(kept(folder, tmp_path / "store"))
+    assert (copied / "latest").read_text() == "w"
+    assert not (copied / "latest").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["../out/x", "/out/x", "a/../../out/x"])
+def test_names_that_lead_out_make_no_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Object storage may hold any names; folders were made before a name was checked."""
+    made = tmp_path / "made"
+    made.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+
+    def read(name: str) -> bytes:
+        artifact_files._check_name(name)
+        return b""
+
+    with pytest.raises(artifact_files.UnreadableError):
+        storage.load(TextMaterializer(), ["data.txt", name], read)
+    assert {path.name for path in tmp_path.iterdir()} == {"made"}
+    assert not list(made.rglob("out"))
 
 
 @pytest.mark.parametrize(

@@ -434,7 +434,7 @@ GREETING = (
 
 @contextlib.contextmanager
 def impostor(
-    *answers: bytes, logins: int = 99, silent: bool = False
+    *answers: bytes, logins: int = 99, silent: bool = False, address: str = "127.0.0.1"
 ) -> Iterator[tuple[int, list[bytes]]]:
     """Greet whoever connects, answer what they say, and note it.
 
@@ -443,7 +443,7 @@ def impostor(
     """
     heard: list[bytes] = []
     left = threading.Event()
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+    with contextlib.closing(socket.create_server((address, 0))) as listener:
 
         def serve() -> None:
             with contextlib.suppress(OSError):
@@ -468,9 +468,38 @@ def impostor(
 
 
 def store_at(port: int, **fields: Any) -> MySQLMetadataStore:
-    return MySQLMetadataStore(
-        host="127.0.0.1", port=port, database="d", username="u", password="pässword", **fields
-    )
+    given: dict[str, Any] = {"host": "127.0.0.1", "username": "u", "password": "pässword", **fields}
+    return MySQLMetadataStore(port=port, database="d", **given)
+
+
+def other_address() -> str:
+    """Return an address of this machine that is not its own loopback; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link, contextlib.suppress(OSError):
+        link.connect(("192.0.2.1", 9))
+        found: str = link.getsockname()[0]
+        if not found.startswith("127."):
+            return found
+    pytest.skip("this machine has no address but its loopback")
+
+
+@pytest.mark.parametrize("plugin", [b"caching_sha2_password", b"sha256_password"])
+@pytest.mark.parametrize("switched", [False, True])
+def test_a_key_of_a_server_elsewhere_is_not_taken(
+    plugin: bytes, monkeypatch: pytest.MonkeyPatch, *, switched: bool
+):
+    if not switched:
+        greeting = GREETING.replace(b"mysql_native_password", plugin)
+        monkeypatch.setitem(globals(), "GREETING", greeting)
+    answers = [b"\xfe" + plugin + b"\0" + b"saltsaltsaltsaltsalt\0"] if switched else []
+    answers += [b"\1\4"] if plugin.startswith(b"caching") else []
+    host = other_address()
+    with (
+        impostor(*answers, b"\1a public key", address=host) as (port, heard),
+        pytest.raises(errors.TLSError, match="anyone in between"),
+    ):
+        MySQLReader(store_at(port, host=host)).read()
+    assert not any("pässword".encode() in said for said in heard)
+    assert heard[-1] == b""
 
 
 def test_nothing_is_sent_where_tls_was_asked_for(mariadb_tls_server: servers.Server):

@@ -327,6 +327,19 @@ def test_indexes_that_nobody_wrote(folder: Path, tmp_path: Path, odd: str):
         ml.connect(copy).downstream(2, max_hops=2)
 
 
+def test_types_of_events_that_their_index_does_not_say(folder: Path, tmp_path: Path):
+    """An index leads to the rows, which fuzzing gave types that MLMD does not have."""
+    events = pq.read_table(folder / "Event.parquet")
+    types = pa.array(np.resize([-1, 8, 2**62], len(events)))
+    table = events.set_column(events.column_names.index("type"), "type", types)
+    copy = replaced_file(folder, tmp_path / "copy", "Event.parquet", table)
+    trace = ml.connect(copy).upstream(CHAINS + 7)
+    named = {f"UNKNOWN({number})" for number in (-1, 8, 2**62)}
+    assert len(trace.edges) > 0
+    assert set(trace.edges["type"]) <= named
+    assert {edge["type"] for edge in json.loads(trace.to_json())["edges"]} <= named
+
+
 def test_no_more_is_kept_than_is_allowed(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mlmd_lineage.readers.archive_lookup._KEPT_BLOCKS", 1)
     monkeypatch.setattr("mlmd_lineage.readers.archive_lookup._KEPT_GROUPS", 1)

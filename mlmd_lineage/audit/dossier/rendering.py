@@ -8,6 +8,7 @@ every sign that means something is escaped.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|^[#+>=-]|^[0-9]+(?=[.)]))")
 _WHOLE = "all of them in the dossier's JSON"
+_LISTED = 200
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;"})
 
 
@@ -70,7 +72,7 @@ def _templates(*, autoescape: bool) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(shown=shown, anchor=anchor)
+    made.filters.update(shown=shown, anchor=anchor, few=few)
     return made
 
 
@@ -103,6 +105,13 @@ def shown(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def few(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the first of some values with their names, and how many more there are."""
+    more = len(values) - _LISTED
+    told = [("…", f"{more:,} more; {_WHOLE}")] if more > 0 else []
+    return [*itertools.islice(values.items(), _LISTED), *told]
 
 
 def anchor(key: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-from mlmd_lineage.lineage.render.labels import one_line
+from mlmd_lineage.lineage.render.labels import one_line, printable_lines
+
+__all__ = ["printable", "printable_json", "printable_lines", "without_passwords"]
 
 # Up to the last @, as a password that was not percent-encoded may hold anything; after one slash
 # too, which is what a path makes of two. The example in the library's own messages stays.
 _PASSWORD = re.compile(r"(:/{1,2}(?!user:password@)[^\s/:@]*):.*@", re.DOTALL)
 _PASSWORD_OPTION = re.compile(r"([?&]password=)[^&\s]*")
-_CONTROL_IN_LINES = re.compile(r"[^\n\t]+")
 
 
 def without_passwords(text: str) -> str:
@@ -25,11 +26,6 @@ def without_passwords(text: str) -> str:
 
 printable = one_line
 """Returns a text in one line, in which what does not print is escaped."""
-
-
-def printable_lines(text: str) -> str:
-    """Return a text of several lines like ``printable``, its line ends and tabs as they are."""
-    return _CONTROL_IN_LINES.sub(lambda match: printable(match[0]), text)
 
 
 def printable_json(text: str) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST_DETAILS = 2_000
 """How many nodes a graph has at most whose properties come along."""
 _SHOWN_EVENTS = 200
+_SHOWN_PROPERTIES = 200
 
 
 def bundle() -> tuple[str, str, list[Any]] | None:
@@ -80,7 +81,7 @@ def _limited(value: Any) -> Any:
     if isinstance(value, str):
         return limited(value)
     if isinstance(value, Mapping):
-        return {name: _limited(member) for name, member in value.items()}
+        return {_limited(name): _limited(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
         return [_limited(member) for member in value]
     return value
@@ -229,13 +230,21 @@ def _details(graphs: Sequence[GraphData]) -> dict[str, Any]:
                 "created": row.get("create_time_since_epoch"),
                 "updated": row.get("last_update_time_since_epoch"),
             },
-            "properties": [
-                {"name": name, "value": json_value(value), "custom": custom}
-                for custom, which in ((False, "properties"), (True, "custom_properties"))
-                for name, value in (row.get(which) or {}).items()
-            ],
+            "properties": _properties(row),
             "events": events.get(key, [])[:_SHOWN_EVENTS],
             "events_total": len(events.get(key, [])),
             "contexts": [],
         }
     return found
+
+
+def _properties(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the first of a node's properties, and how many more there are."""
+    found = [
+        {"name": name, "value": json_value(value), "custom": custom}
+        for custom, which in ((False, "properties"), (True, "custom_properties"))
+        for name, value in (row.get(which) or {}).items()
+    ]
+    more = len(found) - _SHOWN_PROPERTIES
+    told = {"name": "…", "value": f"{more:,} more properties", "custom": False}
+    return [*found[:_SHOWN_PROPERTIES], *([told] if more > 0 else [])]

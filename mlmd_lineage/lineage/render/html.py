@@ -36,7 +36,7 @@ def html(graph: GraphData) -> str:
 def page_width(picture: str) -> str:
     """Return HTML in which an SVG image takes its own width, or that of the page if it is wider."""
     width = int(picture.split('viewBox="', 1)[1].split('"', 1)[0].split()[2])
-    return f'<div style="max-width: {width}px">{picture}</div>'
+    return f'<div class="{labels.NO_FORMULAS}" style="max-width: {width}px">{picture}</div>'
 
 
 def svg(graph: GraphData, *, fold: bool = True) -> str:
@@ -116,7 +116,8 @@ def _summary(graph: GraphData) -> str:
     )
     said = labels.escaped(captions(graph)[0])
     return (
-        f"<div><p><b>{said}</b></p>\n<table><thead><tr><th>kind</th><th>type</th><th>nodes</th>"
+        f'<div class="{labels.NO_FORMULAS}">'
+        f"<p><b>{said}</b></p>\n<table><thead><tr><th>kind</th><th>type</th><th>nodes</th>"
         "<th>roots</th><th>leaves</th></tr></thead><tbody>\n"
         + "\n".join(rows)
         + f"\n</tbody></table>\n<p>{less}</p></div>"

@@ -14,11 +14,18 @@ LONGEST = 48
 """How many characters a line of a label has at most."""
 LONGEST_TEXT = 4_000
 """How many characters a tooltip or a cell of a page has at most, beside how many are left out."""
+NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
+"""The classes that keep notebooks from setting what stands between two dollar signs as formulas."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# All that XML 1.0 cannot hold, C1 controls, and marks that turn the direction of the text round.
+# All that XML 1.0 cannot hold, C1 controls, marks that turn the direction of the text round, line
+# ends that are none in HTML, and what does not show; but for the two that join and part letters in
+# Persian, Indic scripts and emoji. The explorer's text.ts escapes the same.
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
+_LINES = re.compile(r"[^\n\t]+")
 
 
 def is_uuid(text: str) -> bool:
@@ -101,6 +108,11 @@ def one_line(text: str) -> str:
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
         for c in text
     )
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines like ``one_line()``, its line ends and tabs as they are."""
+    return _LINES.sub(lambda found: one_line(found[0]), text)
 
 
 def limited(text: str, whole_in: str = "") -> str:

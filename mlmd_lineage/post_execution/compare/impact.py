@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import html
 import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ import pandas as pd
 
 from mlmd_lineage import errors
 from mlmd_lineage.lineage import traversal
+from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.post_execution.compare import impact_search
 from mlmd_lineage.post_execution.loading import closures, node_resolution
 from mlmd_lineage.post_execution.models import read_registry
@@ -187,7 +188,7 @@ class Impact:
         if self.unknown:
             named = ", ".join(map(repr, self.unknown))
             lines += ["", f"No type of the store, and no step that was reached, is called {named}."]
-        return "\n".join(lines)
+        return labels.printable_lines("\n".join(lines))
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
@@ -219,8 +220,8 @@ class Impact:
 
     def _repr_html_(self) -> str:
         shown = self._frame.drop(columns=["path", "pipeline"])
-        table = shown.to_html(index=False, na_rep="") if len(self) else ""
-        return f"<pre>{html.escape(self.text())}</pre>{table}"
+        table = rich_html.frame_html(shown, index=False) if len(self) else ""
+        return f"{rich_html.report_html(self.text())}{table}"
 
 
 def impact(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.post_execution.compare import text_report
 from mlmd_lineage.post_execution.compare.alignment import Alignment
 from mlmd_lineage.post_execution.compare.node_differences import NOTES, Divergence
@@ -106,7 +107,8 @@ class LineageDiff:
     def text(self) -> str:
         """Return the report in sentences, to be read by a person, or aloud."""
         nodes = [(self.a, self.labels[0]), (self.b, self.labels[1])]
-        return text_report.report(nodes, self.divergences, self.shared, self.doubts)
+        told = text_report.report(nodes, self.divergences, self.shared, self.doubts)
+        return labels.printable_lines(told)
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
@@ -136,8 +138,9 @@ class LineageDiff:
         return self.text()
 
     def _repr_html_(self) -> str:
-        table = self._frame.drop(columns="kind").to_html(index=False, na_rep="")
-        return f"<pre>{html.escape(self.text())}</pre>{table if len(self) else ''}"
+        shown = self._frame.drop(columns="kind")
+        table = rich_html.frame_html(shown, index=False) if len(self) else ""
+        return f"{rich_html.report_html(self.text())}{table}"
 
 
 def diff(reader: Reader, a: Node, b: Node) -> LineageDiff:

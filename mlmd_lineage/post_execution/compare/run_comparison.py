@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage.render.labels import shortened
+from mlmd_lineage.lineage.render import labels
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.post_execution.base_view import elapsed, moment
 from mlmd_lineage.post_execution.compare.run_values import (
     RunColumns,
@@ -210,13 +210,8 @@ class RunComparison:
         return f"<RunComparison of {self.pipeline!r}: {len(self)} runs>"
 
     def _repr_html_(self) -> str:
-        shown = self._frame.map(_short)
-        note = f"<p>{html.escape(_unread(self.unread))}</p>" if self.unread else ""
-        return f"{shown.to_html(na_rep='')}{note}"
-
-
-def _short(value: Any) -> Any:
-    return shortened(value, _LONGEST_SHOWN) if isinstance(value, str) else value
+        note = f"<p>{labels.escaped(_unread(self.unread))}</p>" if self.unread else ""
+        return f"{rich_html.frame_html(self._frame, longest=_LONGEST_SHOWN)}{note}"
 
 
 def _unread(unread: Mapping[str, str]) -> str:
