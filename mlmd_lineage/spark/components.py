@@ -20,7 +20,7 @@ import pyarrow as pa
 from mlmd_lineage import errors
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.spark.node_numbers import not_broadcast
-from mlmd_lineage.spark.session import without_pandas_warning
+from mlmd_lineage.spark.session import explained, without_pandas_warning
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -105,10 +105,14 @@ def kept(frame: DataFrame) -> DataFrame:
     """Return rows that are computed now and once, with a plan that only reads them.
 
     Rows that are lost with an executor make what asks for them fail; they are never left out.
+
+    Raises:
+        StoreError: They cannot be computed, such as where a file has columns of other types.
     """
-    if frame.sparkSession.sparkContext.getCheckpointDir() is not None:
-        return frame.checkpoint()
-    return frame.localCheckpoint()
+    with explained("read the store"):
+        if frame.sparkSession.sparkContext.getCheckpointDir() is not None:
+            return frame.checkpoint()
+        return frame.localCheckpoint()
 
 
 def _contracted(stars: DataFrame) -> DataFrame:
