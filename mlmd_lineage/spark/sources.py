@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
+from mlmd_lineage.readers.parquet_file import reading
 from mlmd_lineage.readers.sqlite.files import MAGIC
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.spark import remote_tables
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from mlmd_lineage.readers.archive_manifest import Manifest
+
 _PATTERNS = re.compile(r"[{}\[\]*?\\]")
 """What means something in a path that Hadoop looks up."""
 _HADOOP = {"s3": "s3a"}
@@ -33,10 +38,13 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
     """Return the tables of an archive, of the generation that is asked for.
 
     Spark reads the Parquet files itself: it does not compare them with the archive's checksums.
-    Where it has no file system for a URL, tasks read them by fsspec, as one machine does.
+    Their sizes are compared in a folder of this machine, as Spark takes an empty file for one
+    without rows. Where it has no file system for a URL, tasks read them by fsspec, as one machine
+    does.
 
     Raises:
         StoreError: There is no archive, or it cannot be read.
+        DamagedStoreError: A file is not of the size that the manifest says.
         ConfigurationError: It lies in a bundle, whose files Spark cannot read one by one.
     """
     reader = ArchiveReader(store)
@@ -47,6 +55,8 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
             f"'mlmd-lineage snapshot {store.uri} DIR'."
         )
         raise errors.ConfigurationError(message)
+    if isinstance(reader.files, FolderFiles):
+        _check_sizes(reader.files, manifest)
     base = _file_url(store.path) if store.url is None else _hadoop_url(store.url)
     by_spark = store.url is None or (
         not store.url.startswith("http") and remote_tables.has_hadoop_module(session, base)
@@ -66,6 +76,23 @@ def open_archive(store: ArchiveMetadataStore, session: SparkSession) -> SparkTab
         taken_at=manifest.taken_at,
         noted=reader.table_notes(),
     )
+
+
+def _check_sizes(files: FolderFiles, manifest: Manifest) -> None:
+    """Refuse an archive of which a table's file is cut off, replaced or missing."""
+    for name in itertools.chain.from_iterable(manifest.tables.get(name, ()) for name in ALL_TABLES):
+        path = files.path / name
+        described = manifest.files.get(name)
+        with reading(path):
+            status = path.stat()
+        # Earlier releases wrote no sizes into manifests, and no Parquet file is empty.
+        expected = (described.size or status.st_size) if described else 0
+        if not stat.S_ISREG(status.st_mode) or not status.st_size == expected > 0:
+            message = (
+                f"{path} is not the file that its manifest describes: it was changed or damaged. "
+                "Restore the archive from a copy."
+            )
+            raise errors.DamagedStoreError(message)
 
 
 def open_parquet(folder: str, session: SparkSession) -> SparkTables:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import merged_stores
@@ -10,7 +12,7 @@ import pytest
 
 from mlmd_lineage import errors, spark
 from mlmd_lineage.readers.parquet import ArchiveReader
-from mlmd_lineage.spark import jdbc, opening, remote_tables, session
+from mlmd_lineage.spark import jdbc, opening, remote_tables, session, sources
 from mlmd_lineage.stores import (
     ArchiveMetadataStore,
     MySQLMetadataStore,
@@ -104,6 +106,21 @@ def test_tasks_read_what_the_manifest_describes_only(tmp_path: Path):
     less = {members[0]: described[members[0]]._replace(size=10)}
     with pytest.raises(errors.DamagedStoreError):
         remote_tables.table(tasks, reader.files, "Event", members, less)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut off", "a pipe", "missing"])
+def test_files_of_other_sizes_are_refused(damage: str, tmp_path: Path):
+    """Spark takes an empty file and a pipe for tables without rows."""
+    merged_stores.star(3).snapshot().save(tmp_path / "archive")
+    path = tmp_path / "archive" / "Event.parquet"
+    held = path.read_bytes()
+    path.unlink()
+    if damage == "a pipe":
+        os.mkfifo(path)
+    elif damage != "missing":
+        path.write_bytes(held[: 0 if damage == "empty" else -1])
+    with pytest.raises(errors.DamagedStoreError, match=re.escape(str(path))):
+        sources.open_archive(ArchiveMetadataStore(uri=tmp_path / "archive"), NOBODY)
 
 
 @pytest.mark.long
