@@ -178,7 +178,7 @@ class GraphBase:
     def ambiguous_events(self) -> tuple[Array, Array]:
         """The ids of the events that ``event_order.ambiguous_events`` names."""
         index = self.index
-        events = self.tables["Event"].take(arrays.from_numpy(index.event_rows))
+        events = self.tables.event_times().take(arrays.from_numpy(index.event_rows))
         early, untimed = event_order.ambiguous_events(
             *index.ends(), index.roles, arrays.to_numpy(events["milliseconds_since_epoch"])
         )

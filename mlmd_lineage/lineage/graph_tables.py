@@ -47,6 +47,9 @@ class TableSource(Protocol):
 
     def __contains__(self, table: object) -> bool: ...
 
+    def event_times(self) -> pa.Table:
+        """Return at least the ids and the times of the events."""
+
 
 class GraphTables:
     """The tables of a whole graph: numbers in as few bytes as hold them, the rest read late.
@@ -143,6 +146,10 @@ class GraphTables:
                     self._held[table] = self._rest[table]
             return self._held[table]
 
+    def event_times(self) -> pa.Table:
+        """Return the events, which are there."""
+        return self["Event"]
+
 
 class PartTables:
     """The tables of a part of a graph, cut from those of the whole when they are asked for."""
@@ -166,6 +173,10 @@ class PartTables:
         if table not in self._held:
             self._held[table] = self._cut(table)
         return self._held[table]
+
+    def event_times(self) -> pa.Table:
+        """Return the events."""
+        return self["Event"]
 
     def _cut(self, table: str) -> pa.Table:  # noqa: PLR0911 - one for each way
         whole = self._whole[table]

@@ -63,6 +63,13 @@ class SavedGraphTables:
     def __getitem__(self, table: str) -> pa.Table:
         return self.types[table] if table in _TYPE_TABLES else self._whole[table]
 
+    def event_times(self) -> pa.Table:
+        """Return the ids and the times of the events, and read no more than these columns."""
+        if "_whole" in vars(self):
+            return self._whole["Event"]
+        assert isinstance(self._reader, GraphProvider)
+        return self._reader.columns("Event", ("id", "milliseconds_since_epoch"))
+
     def part(self, artifacts: Array, executions: Array, event_rows: Array) -> TableSource:
         """Return the tables of some nodes and events.
 
@@ -109,6 +116,10 @@ class SavedPartTables:
             if table not in self._held:
                 self._held |= self._read(table)
             return self._held[table]
+
+    def event_times(self) -> pa.Table:
+        """Return the events."""
+        return self["Event"]
 
     def __getstate__(self) -> dict[str, Any]:
         """Read everything, as a reader cannot be pickled."""

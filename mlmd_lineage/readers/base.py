@@ -264,6 +264,9 @@ class GraphProvider(Reader, Protocol):
     def rows_at(self, table: str, rows: Any) -> pa.Table:
         """Return rows of a table by their numbers: an array of integers, in any order."""
 
+    def columns(self, name: str, columns: Collection[str]) -> pa.Table:
+        """Return some columns of a table, all of its rows."""
+
 
 class Generation(NamedTuple):
     """One of the states of a store that an archive holds."""

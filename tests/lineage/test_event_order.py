@@ -16,6 +16,7 @@ import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.shortest_ways import ShortestWays
 from mlmd_lineage.snapshot.finding_codes import FindingCode
+from mlmd_lineage.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +131,16 @@ def told() -> Callable[..., list[str]]:
         return [str(finding) for node in nodes for finding in graph.upstream(node).findings]
 
     return findings
+
+
+def test_findings_of_an_answer_from_an_archive_read_no_whole_table(tmp_path: Path):
+    """They compare times with those of all events, of which two columns are enough."""
+    tables = odd_stores.tables(AGAIN, times={2: odd_stores.START})
+    saved = ml.connect(Snapshot.of(tables).save(tmp_path / "archive")).lineage()
+    [found] = saved.upstream(2).findings
+    assert found.code == FindingCode.USED_BEFORE_PRODUCED
+    assert "_whole" not in vars(saved.tables)
+    assert saved.findings == LineageGraph(tables).findings
 
 
 def test_what_was_taken_before_anyone_wrote_it_comes_from_the_first_that_did(
