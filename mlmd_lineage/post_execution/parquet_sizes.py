@@ -1,4 +1,4 @@
-"""How much memory a Parquet file takes when it is read, told before it is.
+"""Estimates of the memory that reading a Parquet file takes, from its footer.
 
 A file says how many bytes it has when it is decompressed, and not what becomes of them: a run of
 equal values takes a few bytes however long it is, and a text stands in it once for all its rows.
