@@ -93,7 +93,7 @@ class Dialect:
         None says that it is not this platform's. Two dialects that both recognise some contexts
         have to name the same runs.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # registering looks at the name first, and says what is wrong
 
     def claims(self, execution: ExecutionFacts) -> bool:
         """Tell whether an execution that ``identify_runs`` recognised is really this platform's."""

@@ -55,11 +55,11 @@ class BaseMaterializer:
 
     def save(self, value: Any, folder: Path) -> None:
         """Write a value into files of an empty folder of this machine."""
-        raise NotImplementedError
+        raise NotImplementedError  # one that only reads may leave it out
 
     def load(self, folder: Path) -> Any:
         """Return the value that ``save()`` wrote into a folder."""
-        raise NotImplementedError
+        raise NotImplementedError  # one that only writes may leave it out
 
 
 def full_name(kind: type) -> str:

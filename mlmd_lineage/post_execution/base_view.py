@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _LONGEST = 100
 
 
-class BaseView:
+class BaseView(abc.ABC):
     """A pipeline, a run, a step or an artifact of one store.
 
     It does not change, and never reads the store by itself. Two views are equal if they are of
@@ -59,9 +60,9 @@ class BaseView:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments()
 
+    @abc.abstractmethod
     def _shown(self) -> Mapping[str, Any]:
         """Return what a reader wants to see, in order."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         fields = ", ".join(

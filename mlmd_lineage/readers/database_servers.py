@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -107,6 +108,7 @@ class ServerSession(SQLSession):
             rows += f" WHERE {named(self.quote('name'), names)}"
         return self._present(table, chosen(table, present, columns), rows)
 
+    @abc.abstractmethod
     def _present(self, table: str, columns: Sequence[str], rows: str) -> pa.Table:
         """Return a table that the store has, by those of its columns that are there.
 
@@ -115,14 +117,13 @@ class ServerSession(SQLSession):
             columns: The columns.
             rows: What follows FROM in the statement.
         """
-        raise NotImplementedError
 
 
 C = TypeVar("C")
 S = TypeVar("S", bound=ServerSession)
 
 
-class ServerReader(Generic[C, S]):
+class ServerReader(abc.ABC, Generic[C, S]):
     """Reads one database of a server, and never changes it.
 
     ``C`` is the driver's connection. Each kind of database says how to connect, how to end the
@@ -199,26 +200,26 @@ class ServerReader(Generic[C, S]):
     _driver_errors: tuple[type[Exception], ...] = ()
     """What the driver raises."""
 
+    @abc.abstractmethod
     def _open(self) -> C:
         """Return a new connection."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _session(self, connection: C) -> S:
         """Begin a transaction and return a session in it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _end_transaction(self, connection: C) -> None:
         """End the transaction that a session began."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _close(self, connection: C) -> None:
         """Close a connection."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _stop(self, connection: C) -> None:
         """Stop the statement that runs on a connection, from another thread."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _explained(self, error: Exception) -> errors.StoreError:
         """Return the error of ours that a driver's error means."""
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ CHUNK = 1000
 """How many ids one statement asks for: every server takes as many; another trip costs little."""
 
 
-class SQLSession:
+class SQLSession(abc.ABC):
     """Answers single questions from an open read transaction of an SQL database.
 
     Each database adds ``_execute``, and says how it quotes names and binds texts.
@@ -51,8 +52,9 @@ class SQLSession:
         """Return the rows that a statement of ours selects, with texts bound to it."""
         return list(self._execute(statement, parameters))
 
+    @abc.abstractmethod
     def _execute(self, statement: str, parameters: tuple[str, ...]) -> Iterable[tuple[Any, ...]]:
-        raise NotImplementedError
+        """Return the rows of a statement with parameters."""
 
     def fetch(
         self, table: str, where: Mapping[str, Collection[int | str]]

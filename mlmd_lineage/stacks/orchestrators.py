@@ -48,7 +48,7 @@ class BaseOrchestrator(Component):
         Each task records itself, in this process with ``task.run()`` or wherever its
         ``command()`` is called. A step that fails is an outcome, and no exception.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # one that is only part of a stack has none
 
 
 class LocalOrchestrator(BaseOrchestrator):

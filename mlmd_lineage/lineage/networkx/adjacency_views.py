@@ -5,6 +5,7 @@ They read only, and make nothing before it is asked for. See ``graph_views`` for
 
 from __future__ import annotations
 
+import abc
 import functools
 from collections.abc import ItemsView, ValuesView
 from typing import TYPE_CHECKING, Any
@@ -118,9 +119,9 @@ class _ByNode(Frozen):
     def values(self) -> ValuesView[Any]:
         return _Values(self)
 
+    @abc.abstractmethod
     def in_order(self) -> Iterable[Any]:
         """Yield the values in the order of the keys."""
-        raise NotImplementedError
 
 
 class _Items(ItemsView[Any, Any]):
