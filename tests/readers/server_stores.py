@@ -147,6 +147,23 @@ class Database(NamedTuple):
         ((count,),) = self.run(f"SELECT COUNT(*) FROM {table} WHERE {column} = '{user}'")  # noqa: S608
         return int(count)
 
+    def end_connections(self) -> None:
+        """End all connections to it from outside, as a server does that restarts."""
+        if not self.is_mysql:
+            self.server.execute(
+                "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity "  # noqa: S608
+                f"WHERE datname = '{self.name}'"
+            )
+            return
+        query = f"SELECT id FROM information_schema.processlist WHERE db = '{self.name}'"  # noqa: S608
+        for (number,) in self.server.execute(query):
+            try:
+                self.server.execute(f"KILL {number}")
+            except pymysql.OperationalError as error:
+                # One that its client has just closed may go between the two statements.
+                if error.args[0] != pymysql.constants.ER.NO_SUCH_THREAD:
+                    raise
+
     def create(self, *, version: int = 10, charset: str = "utf8mb4") -> Database:
         """Make MLMD's tables without ``ml_metadata``: the columns and keys that reading meets."""
         q = self.server.quote

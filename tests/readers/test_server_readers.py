@@ -397,7 +397,7 @@ def test_a_connection_killed_once_is_tried_again(store: Database):
 
     def question(session: Session) -> int:
         if next(kills):
-            _kill(store)
+            store.end_connections()
         return len(session.fetch("Artifact", {}))
 
     assert store.reader().ask(question) == 3
@@ -405,28 +405,13 @@ def test_a_connection_killed_once_is_tried_again(store: Database):
 
 def test_a_connection_killed_each_time_is_an_error(store: Database):
     def question(session: Session) -> int:
-        _kill(store)
+        store.end_connections()
         return len(session.fetch("Artifact", {}))
 
     with pytest.raises(errors.ReadError, match="lost") as caught:
         store.reader().ask(question)
     assert type(caught.value) is errors.ReadError
     assert secrets_in(caught.value, store.server.password) == []
-
-
-def _kill(database: Database) -> None:
-    """Kill all connections to a database but the one that does it."""
-    if database.is_mysql:
-        rows = database.server.execute(
-            f"SELECT id FROM information_schema.processlist WHERE db = '{database.name}'"  # noqa: S608
-        )
-        for (number,) in rows:
-            database.server.execute(f"KILL {number}")
-    else:
-        database.server.execute(
-            "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity "  # noqa: S608
-            f"WHERE datname = '{database.name}'"
-        )
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError])

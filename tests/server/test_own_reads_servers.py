@@ -45,17 +45,7 @@ def test_connections_are_kept_and_made_anew_when_they_are_lost(database: server_
         assert call("GetArtifactTypes")[0] == 0
         assert call("GetArtifactType", type_name="none")[0] == 5
     assert database.connections(user) <= before  # one that is closed may go late
-    if database.is_mysql:
-        for number, *_ in database.run(
-            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() "
-            "AND id != CONNECTION_ID()"
-        ):
-            database.run(f"KILL {number}")
-    else:
-        database.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid != pg_backend_pid()"
-        )
+    database.end_connections()
     status, found = call("GetArtifactTypes")
     assert (status, len(found.artifact_types)) == (0, 11)
 
