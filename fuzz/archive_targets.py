@@ -15,7 +15,7 @@ from mlmd_lineage.snapshot.archive_layout import CHECKSUMS
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.store import Store
 from mlmd_lineage.stores import ArchiveMetadataStore, SQLiteMetadataStore
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ from mlmd_lineage import errors
 from mlmd_lineage.deadline import within
 from mlmd_lineage.readers.registry import reader_for
 from mlmd_lineage.store_audit import StoreAudit
+from mlmd_lineage.stores.local_paths import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -77,11 +78,11 @@ def connect(
         AmbiguousNameError: It is both.
         StoreError: The tables cannot be made.
     """
-    from mlmd_lineage.stacks.target_resolution import opened
+    from mlmd_lineage.stacks.target_resolution import place_of
 
     try:
         root = _root_of_stack() if target is None and artifact_root is None else artifact_root
-        place = opened(target, create=create)
+        place = place_of(target, create=create)
         store = Store(
             place if as_of is None else _as_of(place, as_of),
             artifact_root=None if root is None else os.fspath(root),
@@ -100,11 +101,12 @@ def connect(
     raise failure from None
 
 
-def _as_of(place: BaseMetadataStore, moment: Time) -> BaseMetadataStore:
+def _as_of(place: BaseMetadataStore | LocalStore, moment: Time) -> BaseMetadataStore:
     from mlmd_lineage.lineage.question import milliseconds
     from mlmd_lineage.stores.archive import as_of
 
-    return as_of(place, milliseconds(moment))
+    store = place.metadata_store() if isinstance(place, LocalStore) else place
+    return as_of(store, milliseconds(moment))
 
 
 def _runs_store(target: object) -> BaseMetadataStore:
@@ -130,33 +132,38 @@ class Store(StoreAudit):
     A store that is pickled leaves its password behind; see ``BaseMetadataStore``.
 
     Attributes:
-        metadata_store: Where it is, and how it is reached.
         artifact_root: The folder or bucket in which artifacts have to lie that are read.
         runs_store: Where Kubeflow's database of runs is, where one was given.
     """
 
     def __init__(
         self,
-        metadata_store: BaseMetadataStore,
+        metadata_store: BaseMetadataStore | LocalStore,
         reader: Reader | None = None,
         *,
         artifact_root: str | None = None,
         runs: BaseMetadataStore | None = None,
     ) -> None:
         """Make a store; ``reader`` may be anything with the methods of ``Reader``."""
-        self.metadata_store = metadata_store
+        self._place = metadata_store
         self.artifact_root = artifact_root
         self.runs_store = runs
         self._given_reader = reader
 
     @functools.cached_property
+    def metadata_store(self) -> BaseMetadataStore:
+        """Where it is, and how it is reached."""
+        place = self._place
+        return place.metadata_store() if isinstance(place, LocalStore) else place
+
+    @functools.cached_property
     def _reader(self) -> Reader:
-        return self._given_reader or reader_for(self.metadata_store)
+        return self._given_reader or reader_for(self._place)
 
     @property
     def location(self) -> str:
         """Where the store is, without any secret."""
-        return self.metadata_store.location()
+        return self._place.location()
 
     def snapshot(self, *, timeout: float | None = None) -> Snapshot:
         """Return all of the store, as it is at one moment.
@@ -309,7 +316,7 @@ class Store(StoreAudit):
         """
         from mlmd_lineage.post_execution import description
 
-        where = self.location, self.metadata_store.FLAVOR
+        where = self.location, self._place.FLAVOR
         with within(timeout):
             if snapshot is None and not findings:
                 (tables, counts), runs = description.read(self._reader)
@@ -498,14 +505,14 @@ class Store(StoreAudit):
 
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {"artifact_root": self.artifact_root, "runs_store": self.runs_store}
-        return type(self), (self.metadata_store, self._given_reader), kept
+        return type(self), (self._place, self._given_reader), kept
 
     def _repr_html_(self) -> str:
         """Return a table that says where the store is and what it offers; nothing is read."""
         from mlmd_lineage.post_execution.base_view import table
 
         rows = [
-            ("flavor", self.metadata_store.FLAVOR),
+            ("flavor", self._place.FLAVOR),
             ("location", self.location),
             ("what it holds", "describe(), findings, frames"),
             ("what ran", "get_pipelines(), get_runs(), get_run(), get_step(), get_artifact()"),
@@ -516,4 +523,4 @@ class Store(StoreAudit):
         return table("Store", rows)
 
     def __repr__(self) -> str:
-        return f"<Store {self.metadata_store.FLAVOR}: {self.location}>"
+        return f"<Store {self._place.FLAVOR}: {self.location}>"

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 class StoreKubeflow(StoreLineage):
     """What of a ``Store`` concerns Kubeflow Pipelines' own database of runs."""
 
-    metadata_store: BaseMetadataStore
+    if TYPE_CHECKING:
+
+        @property
+        def metadata_store(self) -> BaseMetadataStore:
+            """Where it is, and how it is reached."""
+
     runs_store: BaseMetadataStore | None
 
     def kubeflow_check(self, *, timeout: float | None = None) -> KubeflowCheck:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from mlmd_lineage import errors
 from mlmd_lineage.kubeflow.run_tables import RUN_SCHEMAS, RunTables, run_table
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from mlmd_lineage.snapshot.archive_layout import (
     TABLES_ONLY,
 )
 from mlmd_lineage.snapshot.tables import ALL_TABLES
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

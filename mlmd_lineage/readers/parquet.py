@@ -26,7 +26,7 @@ from mlmd_lineage.snapshot import arrays, notes
 from mlmd_lineage.snapshot.table_building import finished, is_key, ordered
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables, wanted
 from mlmd_lineage.snapshot.values import rows_of
-from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
+from mlmd_lineage.stores.local_paths import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.readers.arrow_file import ArrowFile
     from mlmd_lineage.readers.base import Generation
     from mlmd_lineage.stores import ArchiveMetadataStore, KubeflowArchiveMetadataStore
+    from mlmd_lineage.stores.local_paths import LocalStore
 
     Where = Mapping[str, Collection[int | str]]
 
@@ -44,7 +45,9 @@ T = TypeVar("T")
 class ArchiveReader:
     """Reads an archive; it keeps what it has read, as an archive does not change."""
 
-    def __init__(self, store: ArchiveMetadataStore | KubeflowArchiveMetadataStore) -> None:
+    def __init__(
+        self, store: ArchiveMetadataStore | KubeflowArchiveMetadataStore | LocalStore
+    ) -> None:
         self._path = store.path
         self._url: str | None = getattr(store, "url", None)
         self._as_of: dt.datetime | None = getattr(store, "as_of", None)

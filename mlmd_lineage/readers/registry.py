@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmd_lineage import _proto, errors, stores
-from mlmd_lineage.stores.base import connection_config_of
+from mlmd_lineage.stores.local_paths import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ Neither module is imported before it is needed, and with a reader's comes its dr
 """
 
 
-def reader_for(store: BaseMetadataStore) -> Reader:
+def reader_for(store: BaseMetadataStore | LocalStore) -> Reader:
     """Return the reader for a metadata store.
 
     >>> reader_for(SQLiteMetadataStore(uri="metadata.db"))
@@ -51,16 +51,22 @@ def reader_for(store: BaseMetadataStore) -> Reader:
     Raises:
         ConfigurationError: Its ``connection_config()`` means no database that can be read.
     """
-    for flavor in type(store).__mro__:
-        reader = _READERS.get((flavor.__module__, flavor.__qualname__))
-        if reader is not None:
-            made: Reader = pkgutil.resolve_name(reader)(store)
+    if isinstance(store, LocalStore):
+        flavors = [store.flavor]
+    else:
+        flavors = [(flavor.__module__, flavor.__qualname__) for flavor in type(store).__mro__]
+    for flavor in flavors:
+        if flavor in _READERS:
+            made: Reader = pkgutil.resolve_name(_READERS[flavor])(store)
             return made
+    assert not isinstance(store, LocalStore)
     return reader_for(built_in(store))
 
 
 def built_in(store: BaseMetadataStore) -> BaseMetadataStore:
     """Return the store of a built-in flavor that a ``connection_config()`` describes."""
+    from mlmd_lineage.stores.base import connection_config_of
+
     with _proto.only_ours():
         config: Any = connection_config_of(store)
     # The store gets no more than the one that describes it: see mlmd_lineage.config.origin.

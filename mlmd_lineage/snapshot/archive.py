@@ -30,7 +30,7 @@ from mlmd_lineage.snapshot.archive_layout import (
 from mlmd_lineage.snapshot.archive_writer import ArchiveWriter, Previous, kept
 from mlmd_lineage.snapshot.table_building import canonical
 from mlmd_lineage.snapshot.tables import ALL_TABLES
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from mlmd_lineage import errors, termination
 from mlmd_lineage.snapshot import archive, archive_source
 from mlmd_lineage.snapshot.archive_layout import FORMAT, INDEXED, PARQUET_GRAPH
 from mlmd_lineage.snapshot.archive_writer import Previous
-from mlmd_lineage.stores.archive import MANIFEST
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from mlmd_lineage.snapshot.tables import Tables

@@ -18,8 +18,9 @@ from mlmd_lineage.spark import remote_tables
 from mlmd_lineage.spark.packed_rows import ORDINAL, schema_of
 from mlmd_lineage.spark.session import explained
 from mlmd_lineage.spark.spark_tables import SparkTables
-from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

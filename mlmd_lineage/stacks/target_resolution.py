@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
 from mlmd_lineage.stacks.names import is_qualified_name
-from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from
+from mlmd_lineage.stores.local_paths import LocalStore, local_store
+
+if TYPE_CHECKING:
+    from mlmd_lineage.stores import BaseMetadataStore
+
+
+def place_of(target: object, *, create: bool = False) -> BaseMetadataStore | LocalStore:
+    """Return what a target means; where it is the path of a store that is there, that alone.
+
+    Arguments and errors are those of ``opened()``.
+    """
+    may_be_name = isinstance(target, str) and is_qualified_name(target)
+    if isinstance(target, (str, os.PathLike)) and not may_be_name:
+        found = local_store(target)
+        if found is not None:
+            return found
+    return opened(target, create=create)
 
 
 def opened(target: object, *, create: bool = False) -> BaseMetadataStore:
@@ -30,6 +47,8 @@ def opened(target: object, *, create: bool = False) -> BaseMetadataStore:
         from mlmd_lineage.stacks.stack import Stack
 
         return Stack().metadata_store
+    from mlmd_lineage.stores import BaseMetadataStore, metadata_store_from
+
     if not isinstance(target, str) or not is_qualified_name(target):
         return metadata_store_from(target)
     # Imported only where a name is looked up, as it takes a while.

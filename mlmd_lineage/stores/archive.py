@@ -14,14 +14,6 @@ from mlmd_lineage.stores import object_storage
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
 
-MANIFEST = "manifest.json"
-BUNDLE_MANIFEST = "bundle.json"
-"""The file that makes a folder a bundle."""
-ARCHIVE_FOLDER = "archive"
-"""Where in a bundle its archive lies."""
-BUNDLE_SUFFIXES = (".bundle", ".zip")
-"""How the name of a file ends that is taken for a bundle."""
-
 
 class ArchiveMetadataStore(BaseMetadataStore):
     """A folder that ``Snapshot.save()`` wrote, or a bundle: Parquet files and a manifest.

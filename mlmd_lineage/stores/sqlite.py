@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pydantic
 
 from mlmd_lineage import _proto
-from mlmd_lineage.config.folders import config_folder
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
+from mlmd_lineage.stores.local_paths import BUSY_TIMEOUT, default_stores
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -41,7 +41,7 @@ class SQLiteMetadataStore(BaseMetadataStore):
     PATHS: ClassVar[tuple[str, ...]] = ("uri",)
 
     uri: str = ""
-    busy_timeout: float = pydantic.Field(default=10.0, ge=0, le=3600, allow_inf_nan=False)
+    busy_timeout: float = pydantic.Field(default=BUSY_TIMEOUT, ge=0, le=3600, allow_inf_nan=False)
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -49,7 +49,7 @@ class SQLiteMetadataStore(BaseMetadataStore):
         if not isinstance(fields, dict) or "uri" in fields:
             return fields
         own = fields.get("uuid") or uuids.uuid4()
-        return {**fields, "uuid": own, "uri": str(_local_stores() / str(own) / "metadata.db")}
+        return {**fields, "uuid": own, "uri": str(default_stores() / str(own) / "metadata.db")}
 
     @pydantic.field_validator("uri", mode="before")
     @classmethod
@@ -110,25 +110,6 @@ class SQLiteMetadataStore(BaseMetadataStore):
         config.sqlite.filename_uri = str(self.path)
         config.sqlite.connection_mode = READWRITE
         return config  # type: ignore[no-any-return]  # messages have no types
-
-
-def _local_stores() -> Path:
-    return config_folder() / "local_stores"
-
-
-def first_steps(path: Path) -> str:
-    """Return a sentence on what to do first where a path is that of a default store.
-
-    >>> first_steps(Path("metadata.db"))
-    ''
-    """
-    if _local_stores() not in path.parents:
-        return ""
-    return (
-        " It is the path of a store that nothing has been recorded in yet. Give the path or URL of "
-        "a store, or register one and make its stack the active one: mlmd-lineage metadata-store "
-        "register NAME --flavor sqlite --uri=metadata.db."
-    )
 
 
 def _path_in_uri(uri: str) -> str:

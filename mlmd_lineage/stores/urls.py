@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mlmd_lineage import errors
-from mlmd_lineage.stores.archive import (
-    BUNDLE_MANIFEST,
-    BUNDLE_SUFFIXES,
-    MANIFEST,
-    ArchiveMetadataStore,
-)
+from mlmd_lineage.stores.archive import ArchiveMetadataStore
 from mlmd_lineage.stores.base import BaseMetadataStore
 from mlmd_lineage.stores.credentials import MISTYPED, holds_credentials
+from mlmd_lineage.stores.local_paths import MANIFEST, TRANSFER_ARCHIVE_SUFFIX, is_archive
 from mlmd_lineage.stores.object_storage import SCHEMES, checked_url, is_object_url
 
 if TYPE_CHECKING:
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
 
 # One letter is a Windows drive, not a scheme.
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
-_JSON = ".json"
 _NAME, _SQLITE_URL, _KUBEFLOW_URL = "The store's name", "The sqlite URL", "The kubeflow URL"
 _EXAMPLES = (
     "a path, sqlite:///absolute/path.db, mysql://user@host:3306/database, "
@@ -89,20 +84,17 @@ def _from_path(path: str | os.PathLike[str]) -> BaseMetadataStore:
     if holds_credentials(text) and not os.path.exists(text):  # noqa: PTH110
         raise _mistyped(_NAME)
     expanded = os.path.expanduser(text)  # noqa: PTH111 - a path that is no path must not raise
+    if is_archive(expanded):
+        return ArchiveMetadataStore(uri=path)
     if os.path.isdir(expanded):  # noqa: PTH112
-        for name in (MANIFEST, BUNDLE_MANIFEST):
-            if os.path.isfile(os.path.join(expanded, name)):  # noqa: PTH113, PTH118
-                return ArchiveMetadataStore(uri=path)
-        if any(name.endswith(_JSON) for name in os.listdir(expanded)):  # noqa: PTH208
+        if any(name.endswith(TRANSFER_ARCHIVE_SUFFIX) for name in os.listdir(expanded)):  # noqa: PTH208
             return _kubeflow_archive(path)
         message = (
             f"{path} is a folder without {MANIFEST}, so it is no archive of this library; give "
             "the SQLite file in it."
         )
         raise errors.NotAMetadataStoreError(message)
-    if text.endswith(BUNDLE_SUFFIXES) and os.path.isfile(expanded):  # noqa: PTH113
-        return ArchiveMetadataStore(uri=path)
-    if text.lower().endswith(_JSON):
+    if text.lower().endswith(TRANSFER_ARCHIVE_SUFFIX):
         return _kubeflow_archive(path)
     return _sqlite(path)
 

@@ -14,7 +14,7 @@ import numpy as np
 from mlmd_lineage.audit.records import merkle
 from mlmd_lineage.audit.records.record_lines import all_records
 from mlmd_lineage.audit.records.sha256 import DIGEST_BYTES
-from mlmd_lineage.stores.archive import ARCHIVE_FOLDER, BUNDLE_MANIFEST
+from mlmd_lineage.stores.local_paths import ARCHIVE_FOLDER, BUNDLE_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -33,7 +33,8 @@ from mlmd_lineage.config.atomic_files import locked, write_whole
 from mlmd_lineage.readers.archive_files import FolderFiles
 from mlmd_lineage.readers.parquet import ArchiveReader
 from mlmd_lineage.snapshot import archive
-from mlmd_lineage.stores.archive import MANIFEST, ArchiveMetadataStore
+from mlmd_lineage.stores.archive import ArchiveMetadataStore
+from mlmd_lineage.stores.local_paths import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from mlmd_lineage import errors
-from mlmd_lineage.stores.sqlite import first_steps
+from mlmd_lineage.stores.local_paths import first_steps
 
 if TYPE_CHECKING:
     from pathlib import Path

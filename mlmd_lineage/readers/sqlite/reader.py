@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.readers.base import Session
     from mlmd_lineage.snapshot.tables import Tables
     from mlmd_lineage.stores import SQLiteMetadataStore
+    from mlmd_lineage.stores.local_paths import LocalStore
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 class SQLiteReader:
     """Reads one SQLite file, and never changes it."""
 
-    def __init__(self, store: SQLiteMetadataStore) -> None:
+    def __init__(self, store: SQLiteMetadataStore | LocalStore) -> None:
         self._path = store.path
         self._busy_timeout = store.busy_timeout
         self._keeps = False
