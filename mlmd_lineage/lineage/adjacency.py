@@ -10,11 +10,9 @@ from mlmd_lineage.lineage.bfs import Walker
 
 if TYPE_CHECKING:
     from mlmd_lineage.lineage.bfs import Scratch
+    from mlmd_lineage.lineage.edge_list import EdgeList
 
     Array = np.ndarray[Any, np.dtype[Any]]
-
-_FEW_NODES = 1 << 18
-_MOST_PARTS = 16
 
 
 class Edges:
@@ -30,42 +28,27 @@ class Edges:
 
     __slots__ = ("edges", "neighbours", "offsets", "passes", "roles")
 
-    def __init__(
-        self,
-        at: Array,
-        other: Array,
-        roles: Array,
-        nodes: int,
-        limits: tuple[Array, Array] | None = None,
-    ) -> None:
-        """Sort edges by their nodes.
+    def __init__(self, edges: EdgeList, *, up: bool) -> None:
+        """Put those of each node together.
 
         Args:
-            at: The node to which each edge belongs.
-            other: The node at its other end.
-            roles: Its role.
-            nodes: The number of nodes.
-            limits: By what each node's edges are ordered, and for each edge its ``passes``;
-                without, they stand in the order of the events.
+            edges: All edges, in the order of the events.
+            up: Take those that end at each node, or those that begin there.
         """
-        order, passes = (None, None) if limits is None else limits
-        self.edges = np.empty(len(at), np.int32)
-        self.offsets = np.zeros(nodes + 1, np.int32)
-        # What sorts takes several times the memory of what it is given, so it is given parts.
-        together = max(_FEW_NODES, -(-nodes // _MOST_PARTS))
+        size = len(edges.roles)
+        self.offsets = np.zeros(edges.nodes + 1, np.int32)
+        self.neighbours, self.edges = np.empty(size, np.int32), np.empty(size, np.int32)
+        self.roles = np.empty(size, np.uint8)
+        self.passes = None if edges.passes is None else np.empty(size, np.int32)
         start = 0
-        for first in range(0, nodes, together):
-            end = min(first + together, nodes)
-            rows = np.flatnonzero((at >= first) & (at < end))
-            owners = at[rows] - np.int32(first)
-            keys = (owners,) if order is None else (order[rows], owners)
-            self.edges[start : start + len(rows)] = rows[np.lexsort(keys)]
-            counts = np.bincount(owners, minlength=end - first)
-            self.offsets[first + 1 : end + 1] = start + np.cumsum(counts)
-            start += len(rows)
-        self.passes = None if passes is None else passes[self.edges]
-        self.neighbours = other[self.edges]
-        self.roles = roles[self.edges]
+        for part in edges.by_node(up=up):
+            end = start + len(part.edges)
+            self.offsets[part.first + 1 :][: len(part.counts)] = start + np.cumsum(part.counts)
+            self.neighbours[start:end], self.edges[start:end] = part.neighbours, part.edges
+            self.roles[start:end] = part.roles
+            if self.passes is not None and part.passes is not None:
+                self.passes[start:end] = part.passes
+            start = end
 
     @classmethod
     def of_parts(

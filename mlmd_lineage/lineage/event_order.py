@@ -87,10 +87,8 @@ def least_limits(orders: Array, inputs: Array, artifacts: Array) -> Array:
     return least
 
 
-def passes(
-    orders: Array, is_input: Array, artifacts: Array
-) -> tuple[tuple[Array, Array], tuple[Array, Array]] | None:
-    """Return how a walk orders each node's edges, and how many it may follow after each edge.
+def passes(orders: Array, is_input: Array, artifacts: Array) -> Array | None:
+    """Return how many edges of its artifact a walk may follow after each edge, from the first.
 
     Upstream, an artifact's outputs are ordered by rank, so that those that count for an input come
     first. Downstream, its inputs are ordered by limit, the greatest first, so that those for which
@@ -102,7 +100,7 @@ def passes(
         artifacts: The artifact of each edge, as a number from 0.
 
     Returns:
-        The pairs for walks against the direction of the data, and in it; or None where every
+        For each input the number of outputs, for each output that of inputs; or None where every
         output counts for every input.
     """
     least = least_limits(orders, is_input, artifacts)
@@ -113,16 +111,11 @@ def passes(
     limited[artifacts[late]] = True
     rows = np.flatnonzero(limited[artifacts])
     outputs, inputs = rows[~is_input[rows]], rows[is_input[rows]]
-    upwards = np.full(len(orders), NO_LIMIT, np.int32)
-    downwards = upwards.copy()
+    made = np.full(len(orders), NO_LIMIT, np.int32)
     base = int(orders.max()) + 2
-    upwards[inputs] = _counts(artifacts, orders, base, outputs, inputs)
-    downwards[outputs] = _counts(artifacts, base - 1 - orders, base, inputs, outputs)
-    kind = np.min_scalar_type(base)  # few artifacts have many outputs
-    nothing, small = kind.type(0), orders.astype(kind)
-    forward = np.where(is_input, nothing, small)
-    reverse = np.where(is_input, kind.type(base - 1) - small, nothing)
-    return (forward, upwards), (reverse, downwards)
+    made[inputs] = _counts(artifacts, orders, base, outputs, inputs)
+    made[outputs] = _counts(artifacts, base - 1 - orders, base, inputs, outputs)
+    return made
 
 
 def _counts(artifacts: Array, orders: Array, base: int, counted: Array, rows: Array) -> Array:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmd_lineage.lineage import event_order
 from mlmd_lineage.lineage.adjacency import Edges, among, walker
 from mlmd_lineage.lineage.bfs import NO_LIMIT, Scratch
+from mlmd_lineage.lineage.edge_list import EdgeList
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
@@ -51,15 +51,13 @@ class Index:
         missing: Array,
         type_ids: Array,
         only_cached: Array,
-        sources: Array,
-        targets: Array,
-        roles: Array,
-        orders: Array | None = None,
+        edges: EdgeList,
         event_rows: Array | None = None,
     ) -> None:
-        """Index edges that are given by their nodes, positions of which count from 0.
+        """Index edges.
 
         Args:
+            edges: The edges.
             event_rows: For each edge the row of its event in the Event table, where some events
                 are no edges.
         """
@@ -68,20 +66,9 @@ class Index:
         self.missing = missing
         self.type_ids = type_ids
         self.only_cached = only_cached
-        self.orders: Array | None = None
-        upwards = downwards = None
-        if orders is not None:
-            is_input = sources < len(artifact_ids)
-            artifacts = np.where(is_input, sources, targets)
-            roles = event_order.with_later(roles, orders, artifacts)
-            limits = event_order.passes(orders, is_input, artifacts)
-            if limits is not None:
-                self.orders = orders
-                upwards, downwards = limits
-            del is_input, artifacts, limits
-        self.incoming = Edges(targets, sources, roles, self.nodes, upwards)
-        del upwards
-        self.outgoing = Edges(sources, targets, roles, self.nodes, downwards)
+        self.orders = None if edges.orders is None else edges.orders.astype(np.int32, copy=False)
+        self.incoming = Edges(edges, up=True)
+        self.outgoing = Edges(edges, up=False)
         self._event_rows = event_rows
 
     @classmethod
@@ -256,10 +243,14 @@ class Index:
             missing=self.missing[nodes],
             type_ids=self.type_ids[nodes],
             only_cached=np.flatnonzero(np.isin(nodes[:cut], self.only_cached)),
-            sources=nodes.searchsorted(self.incoming.neighbours[at]).astype(np.int32),
-            targets=targets.astype(np.int32),
-            roles=self.incoming.roles[at],
-            orders=None if self.orders is None else self.orders[edges],
+            edges=EdgeList(
+                artifacts=cut,
+                nodes=len(nodes),
+                sources=nodes.searchsorted(self.incoming.neighbours[at]).astype(np.int32),
+                targets=targets.astype(np.int32),
+                roles=self.incoming.roles[at],
+                orders=None if self.orders is None else self.orders[edges],
+            ).limited(),
         )
         return index, edges if self._event_rows is None else self._event_rows[edges]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mlmd_lineage import memory
 from mlmd_lineage.lineage import event_order
 from mlmd_lineage.lineage import roles as role_rules
+from mlmd_lineage.lineage.edge_list import EdgeList, parts, with_values
 from mlmd_lineage.lineage.index import Index
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.arrays import pc
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _MANY_EVENTS = 1 << 16
+_IS_INPUT = np.isin(np.arange(len(EventType)), INPUT_EVENTS)
+
+
+class GraphColumns(NamedTuple):
+    """What an index is made of; the attributes are those of ``Index``."""
+
+    artifact_ids: Array
+    execution_ids: Array
+    missing: Array
+    type_ids: Array
+    only_cached: Array
+    edges: EdgeList
+    event_rows: Array | None
 
 
 def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
@@ -34,6 +48,11 @@ def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
         whole: Where they are only a part of a graph, the index of the whole and the ids of its
             edges' events: what an event means may depend on others.
     """
+    return Index(**columns_of(tables, whole)._asdict())
+
+
+def columns_of(tables: HasTables, whole: tuple[Index, Array] | None = None) -> GraphColumns:
+    """Return what the index is made of that ``build()`` returns."""
     events = tables["Event"]
     _release_memory(events)
     types = _small(events["type"])
@@ -42,23 +61,15 @@ def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
     if not is_edge.all():
         event_rows = np.flatnonzero(is_edge).astype(np.int32)
         events, types = events.take(arrays.from_numpy(event_rows)), types[event_rows]
+    del is_edge
     artifact_ids, artifacts, no_artifact = _numbered(tables["Artifact"], events["artifact_id"])
     execution_ids, executions, no_execution = _numbered(tables["Execution"], events["execution_id"])
-    is_input = np.isin(np.arange(len(EventType)), INPUT_EVENTS)[types]
-
-    def times(rows: Array) -> Array:
-        moments = events["milliseconds_since_epoch"]
-        return arrays.to_numpy(moments.take(arrays.from_numpy(rows)))
-
     if whole is None:
-        roles, only_cached = role_rules.roles_of(
-            types,
-            artifacts,
-            _spread(_small(tables["Artifact"]["state"]), no_artifact, 0)[artifacts],
-            _spread(_small(tables["Execution"]["last_known_state"]), no_execution, 0)[executions],
-            times,
+        states = (
+            _spread(_small(tables["Artifact"]["state"]), no_artifact, 0),
+            _spread(_small(tables["Execution"]["last_known_state"]), no_execution, 0),
         )
-        orders = event_order.orders(is_input, artifacts, roles, times)
+        roles, orders, only_cached = _meanings(events, types, artifacts, executions, states)
     else:
         index, event_ids = whole
         at = event_ids.searchsorted(arrays.to_numpy(events["id"]))
@@ -66,12 +77,14 @@ def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
         orders = None if index.orders is None else index.orders[at]
         claimed = index.artifact_ids[index.only_cached]
         only_cached = np.flatnonzero(np.isin(artifact_ids, claimed, assume_unique=True))
+    is_input = _IS_INPUT[types]
     executions += np.int32(len(artifact_ids))
-    sources = np.where(is_input, artifacts, executions)
-    targets = np.where(is_input, executions, artifacts)
-    del artifacts, executions, is_input, is_edge, types  # for what comes takes the most memory
+    # Inputs go from artifacts to executions; the others are turned round, with no copy of all.
+    sources, targets, outputs = artifacts, executions, ~is_input
+    sources[outputs], targets[outputs] = targets[outputs], sources[outputs]
+    del is_input, outputs, types  # for what comes takes the most memory
     _release_memory(events)
-    return Index(
+    return GraphColumns(
         artifact_ids=artifact_ids,
         execution_ids=execution_ids,
         missing=np.concatenate([no_artifact, no_execution]),
@@ -81,13 +94,72 @@ def build(tables: HasTables, whole: tuple[Index, Array] | None = None) -> Index:
                 _spread(_type_ids(tables["Execution"]), no_execution, -1),
             ]
         ),
-        event_rows=event_rows,
-        sources=sources,
-        targets=targets,
-        roles=roles,
-        orders=orders,
         only_cached=only_cached,
+        edges=EdgeList(
+            artifacts=len(artifact_ids),
+            nodes=len(artifact_ids) + len(execution_ids),
+            sources=sources,
+            targets=targets,
+            roles=roles,
+            orders=orders,
+        ).limited(),
+        event_rows=event_rows,
     )
+
+
+def _meanings(
+    events: pa.Table, types: Array, artifacts: Array, executions: Array, states: tuple[Array, Array]
+) -> tuple[Array, Array | None, Array]:
+    """Return each event's role and order, and the artifacts that only cached executions claim.
+
+    What an event means depends on the others of its artifact only.
+
+    Args:
+        events: The events.
+        types: Their types.
+        artifacts: The number of each event's artifact.
+        executions: That of its execution.
+        states: The state of each artifact and of each execution, 0 where it has none.
+    """
+    artifact_states, execution_states = states
+    moments = events["milliseconds_since_epoch"]
+    roles, orders = np.empty(len(types), np.uint8), None
+    only_cached = [np.empty(0, np.int64)]
+    for first, end, rows in parts(artifacts, len(artifact_states)):
+        kinds, owners = types[rows], artifacts[rows] - np.int32(first)
+
+        def times(some: Array, rows: Array = rows) -> Array:
+            return _taken(moments, rows[some])
+
+        found, claimed = role_rules.roles_of(
+            kinds,
+            owners,
+            artifact_states[first:end][owners],
+            execution_states[executions[rows]],
+            times,
+        )
+        roles[rows] = found
+        only_cached.append(claimed.astype(np.int64) + first)
+        ranks = event_order.orders(_IS_INPUT[kinds], owners, found, times)
+        if ranks is not None:
+            # Where no output has a rival, it is the first, and each input has it for its limit.
+            orders = _IS_INPUT[types].astype(np.int8) if orders is None else orders
+            orders = with_values(orders, rows, ranks)
+    return roles, orders, np.concatenate(only_cached)
+
+
+def _taken(column: pa.ChunkedArray, rows: Array) -> Array:
+    """Return a column's numbers in some rows, which are in order.
+
+    Arrow's ``take`` of many chunks copies all of them first.
+    """
+    made, start = np.empty(len(rows), np.int64), 0
+    for chunk in column.chunks:
+        first, last = rows.searchsorted((start, start + len(chunk)))
+        if first < last:
+            made[first:last] = arrays.to_numpy(chunk)[rows[first:last] - start]
+        start += len(chunk)
+    return made
 
 
 def _release_memory(events: pa.Table) -> None:

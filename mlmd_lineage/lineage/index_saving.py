@@ -38,6 +38,7 @@ import pyarrow as pa
 from mlmd_lineage import memory
 from mlmd_lineage.lineage import index_building
 from mlmd_lineage.lineage.bfs import BLOCK_BITS
+from mlmd_lineage.lineage.edge_list import with_values
 from mlmd_lineage.lineage.graph_tables import narrowed
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.text_states import execution_states_of
@@ -45,7 +46,8 @@ from mlmd_lineage.snapshot.text_states import execution_states_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlmd_lineage.lineage.index import Index
+    from mlmd_lineage.lineage.edge_list import NodeEdges
+    from mlmd_lineage.lineage.index_building import GraphColumns
     from mlmd_lineage.snapshot.tables import Tables
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -56,6 +58,7 @@ VERSION = 2
 """To be raised when roles or limits mean something else: others' are built anew."""
 BLOCK = 1 << BLOCK_BITS
 """How many nodes a block has; the last one may have fewer."""
+_MANY_EDGES = 1 << 16
 LAYOUT_KEY = b"mlmd_lineage.graph"
 
 _OF_BLOCKS = ("incoming", "outgoing", "id", "in_neighbour", "in_edge", "out_neighbour", "out_edge")
@@ -95,29 +98,33 @@ class Layout:
 
 
 def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
-    """Return the files' schemas and record batches for the graph of a snapshot."""
-    index = index_building.build(_needed(tables))
+    """Return the files' schemas and record batches for the graph of a snapshot.
+
+    The batches are to be taken in the order of the files: what those of nodes and of blocks hold is
+    found out where the edges are put in order.
+    """
+    graph = index_building.columns_of(_needed(tables))
     memory.release()
     layout = Layout(
         version=VERSION,
-        nodes=index.nodes,
-        artifacts=index.artifacts,
-        edges=index.size,
-        first_ids=_first_ids(index),
-        timed=index.orders is not None,
-        selected=index.size < tables["Event"].num_rows,
+        nodes=graph.edges.nodes,
+        artifacts=graph.edges.artifacts,
+        edges=len(graph.edges.roles),
+        first_ids=_first_ids(graph),
+        timed=graph.edges.orders is not None,
+        selected=graph.event_rows is not None,
     )
-    ids = np.concatenate([index.artifact_ids, index.execution_ids]).astype(np.int64, copy=False)
     kept = json.dumps(dataclasses.asdict(layout)).encode()
     found = schemas(layout)
     found[BLOCKS] = found[BLOCKS].with_metadata({LAYOUT_KEY: kept})
+    incoming, outgoing = _Direction(graph, up=True), _Direction(graph, up=False)
     batches = {
-        BLOCKS: iter([_blocks(index, ids, found[BLOCKS])]),
-        NODES: _nodes(index, ids),
-        INCOMING: _edges(index, found[INCOMING], up=True),
-        OUTGOING: _edges(index, found[OUTGOING], up=False),
+        INCOMING: incoming.batches(found[INCOMING]),
+        OUTGOING: outgoing.batches(found[OUTGOING]),
+        NODES: _nodes(graph, incoming, outgoing),
+        BLOCKS: _blocks(graph, incoming, outgoing, found[BLOCKS]),
     }
-    return {name: (schema, batches[name]) for name, schema in found.items()}
+    return {name: (found[name], made) for name, made in batches.items()}
 
 
 def _needed(tables: Tables) -> dict[str, pa.Table]:
@@ -141,34 +148,84 @@ def schemas(layout: Layout) -> dict[str, pa.Schema]:
     }
 
 
-def starts_of(index: Index, *, up: bool) -> Array:
-    """Return where the edges of each block begin, and where the last ones end."""
-    offsets = index.edges(up=up).offsets
-    return np.append(offsets[: index.nodes : BLOCK], offsets[-1]).astype(np.int64)
+class _Direction:
+    """The edges in one direction, block by block, and what is told of the blocks.
+
+    Attributes:
+        counts: For each node how many edges it has.
+        starts: The first of each block's edges, and the number of all.
+        neighbours, edges: The numbers before the first of each block's, and the last ones.
+    """
+
+    def __init__(self, graph: GraphColumns, *, up: bool) -> None:
+        self.counts: Array = np.zeros(graph.edges.nodes, np.int8)
+        self.starts = [0]
+        self.neighbours = [0]
+        self.edges = [0]
+        self._graph = graph
+        self._up = up
+
+    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Yield a record batch for each block."""
+        for part in self._graph.edges.by_node(up=self._up):
+            nodes = slice(part.first, part.first + len(part.counts))
+            self.counts = with_values(self.counts, nodes, part.counts)
+            offsets = np.append(0, np.cumsum(part.counts))
+            bounds = np.append(offsets[:-1:BLOCK], offsets[-1]).tolist()
+            for start, end in itertools.pairwise(bounds):
+                yield _batch(self._columns(part, slice(start, end), schema), schema)
+            if len(part.edges) > _MANY_EDGES:
+                memory.release()
+
+    def _columns(self, part: NodeEdges, rows: slice, schema: pa.Schema) -> dict[str, Array]:
+        """Return the columns of a block, and take up what comes before the next one."""
+        neighbours, edges = part.neighbours[rows], part.edges[rows]
+        columns = {
+            "neighbour": np.diff(neighbours, prepend=np.int32(self.neighbours[-1])),
+            "edge": np.diff(edges, prepend=np.int32(self.edges[-1])),
+            "role": part.roles[rows],
+        }
+        if part.passes is not None:
+            columns["passes"] = part.passes[rows]
+        if "order" in schema.names and self._graph.edges.orders is not None:
+            columns["order"] = self._graph.edges.orders[edges]
+        if "event_row" in schema.names and self._graph.event_rows is not None:
+            columns["event_row"] = self._graph.event_rows[edges]
+        self.starts.append(self.starts[-1] + len(edges))
+        self.neighbours.append(int(neighbours[-1]) if len(edges) else self.neighbours[-1])
+        self.edges.append(int(edges[-1]) if len(edges) else self.edges[-1])
+        return columns
 
 
-def _blocks(index: Index, ids: Array, schema: pa.Schema) -> pa.RecordBatch:
-    count = 1 - (-index.nodes // BLOCK)
-    columns = {"id": _before(ids, np.minimum(np.arange(count) * BLOCK, index.nodes))}
-    for name, up in (("in", True), ("out", False)):
-        edges, starts = index.edges(up=up), starts_of(index, up=up)
-        columns["incoming" if up else "outgoing"] = starts
-        columns[f"{name}_neighbour"] = _before(edges.neighbours, starts)
-        columns[f"{name}_edge"] = _before(edges.edges, starts)
-    return _batch(columns, schema)
+def _blocks(
+    graph: GraphColumns, incoming: _Direction, outgoing: _Direction, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    ends = (min(start + BLOCK, graph.edges.nodes) for start in range(0, graph.edges.nodes, BLOCK))
+    ids = [0, *(int(_ids(graph, end - 1, 1)[0]) for end in ends)]
+    columns = {
+        "incoming": incoming.starts,
+        "outgoing": outgoing.starts,
+        "id": ids,
+        "in_neighbour": incoming.neighbours,
+        "in_edge": incoming.edges,
+        "out_neighbour": outgoing.neighbours,
+        "out_edge": outgoing.edges,
+    }
+    yield _batch({name: np.array(column, np.int64) for name, column in columns.items()}, schema)
 
 
-def _before(values: Array, starts: Array) -> Array:
-    """Return the number before each of some places, 0 before the first one."""
-    made = np.zeros(len(starts), np.int64)
-    later = starts > 0
-    made[later] = values[starts[later] - 1]
-    return made
+def _ids(graph: GraphColumns, start: int, count: int) -> Array:
+    """Return the ids of some nodes that stand beside each other."""
+    end = start + count
+    before = len(graph.artifact_ids)
+    artifacts = graph.artifact_ids[start:end]
+    executions = graph.execution_ids[max(start - before, 0) : max(end - before, 0)]
+    return np.concatenate([artifacts, executions]).astype(np.int64, copy=False)
 
 
-def _first_ids(index: Index) -> tuple[int, int] | None:
+def _first_ids(graph: GraphColumns) -> tuple[int, int] | None:
     found = []
-    for ids in (index.artifact_ids, index.execution_ids):
+    for ids in (graph.artifact_ids, graph.execution_ids):
         if len(ids) and int(ids[-1]) - int(ids[0]) != len(ids) - 1:
             return None
         found.append(int(ids[0]) if len(ids) else 0)
@@ -183,47 +240,25 @@ def _edge_schema(layout: Layout, *, up: bool) -> pa.Schema:
     return pa.schema(columns)
 
 
-def _nodes(index: Index, ids: Array) -> Iterator[pa.RecordBatch]:
-    only_cached = np.zeros(index.nodes, bool)
-    only_cached[index.only_cached] = True
-    for start in range(0, index.nodes, BLOCK):
-        end = min(start + BLOCK, index.nodes)
-        part = slice(start, end)
+def _nodes(
+    graph: GraphColumns, incoming: _Direction, outgoing: _Direction
+) -> Iterator[pa.RecordBatch]:
+    only_cached = np.zeros(graph.edges.nodes, bool)
+    only_cached[graph.only_cached] = True
+    last = 0
+    for start in range(0, graph.edges.nodes, BLOCK):
+        part = slice(start, min(start + BLOCK, graph.edges.nodes))
+        ids = _ids(graph, start, part.stop - start)
         columns = {
-            "id": _differences(ids, start, end),
-            "type_id": index.type_ids[part],
-            "missing": index.missing[part],
+            "id": np.diff(ids, prepend=last),
+            "type_id": graph.type_ids[part],
+            "missing": graph.missing[part],
             "only_cached": only_cached[part],
-            "incoming": np.diff(index.incoming.offsets[start : end + 1]),
-            "outgoing": np.diff(index.outgoing.offsets[start : end + 1]),
+            "incoming": incoming.counts[part],
+            "outgoing": outgoing.counts[part],
         }
+        last = int(ids[-1])
         yield _batch(columns, _NODE_SCHEMA)
-
-
-def _edges(index: Index, schema: pa.Schema, *, up: bool) -> Iterator[pa.RecordBatch]:
-    edges, starts = index.edges(up=up), starts_of(index, up=up).tolist()
-    event_rows = index.event_rows if "event_row" in schema.names else None
-    for start, end in itertools.pairwise(starts):
-        part = slice(start, end)
-        columns = {
-            "neighbour": _differences(edges.neighbours, start, end),
-            "edge": _differences(edges.edges, start, end),
-            "role": edges.roles[part],
-        }
-        if edges.passes is not None:
-            columns["passes"] = edges.passes[part]
-        if "order" in schema.names and index.orders is not None:
-            columns["order"] = index.orders[edges.edges[part]]
-        if event_rows is not None:
-            columns["event_row"] = event_rows[edges.edges[part]]
-        yield _batch(columns, schema)
-
-
-def _differences(values: Array, start: int, end: int) -> Array:
-    """Return what each number of a part is more than the one before it."""
-    if start == 0:
-        return np.diff(values[:end], prepend=np.zeros(1, values.dtype))
-    return np.diff(values[start - 1 : end])
 
 
 def _batch(columns: dict[str, Array], schema: pa.Schema) -> pa.RecordBatch:

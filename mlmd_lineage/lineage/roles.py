@@ -23,7 +23,7 @@ from mlmd_lineage.snapshot.enums import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Numbers = np.ndarray[Any, np.dtype[np.int64]]
+    Numbers = np.ndarray[Any, np.dtype[Any]]
     Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 ROLES = ("uses", "produces", "reuses", "internal", "resolves", "pending", "phantom", "later")
