@@ -155,7 +155,11 @@ class GraphBase:
         index = self.index
         events = arrays.to_numpy(self.tables["Event"]["id"])[index.event_rows]
         artifacts, executions = index.ends()
-        early, untimed = (np.isin(events, some) for some in self._origin.ambiguous_events)
+        theirs = None  # all of the graph's own
+        if self._whole is not None:
+            theirs = self._whole.index.artifact_positions(index.artifact_ids)
+        ambiguous = self._origin.ambiguous_events(theirs)
+        early, untimed = (np.isin(events, some) for some in ambiguous)
         for at in np.unique(artifacts[early]).tolist():
             taken = np.unique(executions[early & (artifacts == at)])
             more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""
@@ -174,13 +178,22 @@ class GraphBase:
             )
             yield Finding(FindingCode.UNTIMED_EVENT, index.key(at), detail)
 
-    @functools.cached_property
-    def ambiguous_events(self) -> tuple[Array, Array]:
-        """The ids of the events that ``event_order.ambiguous_events`` names."""
+    def ambiguous_events(self, artifacts: Array | None = None) -> tuple[Array, Array]:
+        """Return the ids of the events that ``event_order.ambiguous_events`` names.
+
+        Args:
+            artifacts: The positions of the artifacts whose events are looked at; by default all.
+        """
         index = self.index
-        events = self.tables.event_times().take(arrays.from_numpy(index.event_rows))
+        if artifacts is None:
+            owners, executions = index.ends()
+            roles, rows = index.roles, index.event_rows
+        else:
+            edges = index.of_artifacts(artifacts)
+            owners, executions, roles, rows = edges.nodes, edges.neighbours, edges.roles, edges.rows
+        events = self.tables.event_times(rows)
         early, untimed = event_order.ambiguous_events(
-            *index.ends(), index.roles, arrays.to_numpy(events["milliseconds_since_epoch"])
+            owners, executions, roles, arrays.to_numpy(events["milliseconds_since_epoch"])
         )
         ids = arrays.to_numpy(events["id"])
         return ids[early], ids[untimed]
@@ -196,10 +209,9 @@ class GraphBase:
         Raises:
             NotFoundError: The graph does not hold it.
         """
-        index = self.index
-        edges = index.incoming
-        at, _ = edges.of(np.array([self.position(artifact)]))
-        return tuple(index.keys(np.sort(edges.neighbours[at][edges.roles[at] == PRODUCES])))
+        edges = self.index.of_artifacts(np.array([self.position(artifact)]))
+        made_by = np.sort(edges.neighbours[edges.roles == PRODUCES])
+        return tuple(self.index.key(position) for position in made_by.tolist())
 
     def position(self, node: keys.Node) -> int:
         """Return where a node stands in the index.

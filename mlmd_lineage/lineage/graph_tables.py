@@ -47,8 +47,8 @@ class TableSource(Protocol):
 
     def __contains__(self, table: object) -> bool: ...
 
-    def event_times(self) -> pa.Table:
-        """Return at least the ids and the times of the events."""
+    def event_times(self, rows: Array) -> pa.Table:
+        """Return at least the ids and the times of the events in some rows, which are in order."""
 
 
 class GraphTables:
@@ -146,9 +146,9 @@ class GraphTables:
                     self._held[table] = self._rest[table]
             return self._held[table]
 
-    def event_times(self) -> pa.Table:
-        """Return the events, which are there."""
-        return self["Event"]
+    def event_times(self, rows: Array) -> pa.Table:
+        """Return some events, which are there."""
+        return self["Event"].take(arrays.from_numpy(rows))
 
 
 class PartTables:
@@ -174,9 +174,9 @@ class PartTables:
             self._held[table] = self._cut(table)
         return self._held[table]
 
-    def event_times(self) -> pa.Table:
-        """Return the events."""
-        return self["Event"]
+    def event_times(self, rows: Array) -> pa.Table:
+        """Return some of the events."""
+        return self["Event"].take(arrays.from_numpy(rows))
 
     def _cut(self, table: str) -> pa.Table:  # noqa: PLR0911 - one for each way
         whole = self._whole[table]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,22 @@ if TYPE_CHECKING:
 
 _OF_MEMORY = {"_places", "_walkers"}
 """What of an index holds addresses in memory."""
+
+
+class ArtifactEdges(NamedTuple):
+    """All edges of some artifacts, in the order of the events.
+
+    Attributes:
+        nodes: The artifact of each.
+        neighbours: The execution of each.
+        roles: Its role.
+        rows: The row of its event in the Event table.
+    """
+
+    nodes: Array
+    neighbours: Array
+    roles: Array
+    rows: Array
 
 
 class Index:
@@ -141,6 +157,10 @@ class Index:
         at = bisect_left(ids, number, 0, min(guess, len(ids)))
         return before + at if at < len(ids) and ids[at] == number else None
 
+    def artifact_positions(self, ids: Array) -> Array:
+        """Return where artifacts stand that the graph holds."""
+        return self.artifact_ids.searchsorted(ids)
+
     @functools.cached_property
     def _places(self) -> dict[str, tuple[memoryview, int, int]]:
         """Each kind's ids, the least of them, and how many nodes come before."""
@@ -206,6 +226,22 @@ class Index:
         return self._walkers[up].walk(
             starts, question.roles, question.hop_limit, flags, limited=not question.later
         )
+
+    def of_artifacts(self, positions: Array) -> ArtifactEdges:
+        """Return all edges of some artifacts."""
+        found: list[tuple[Array, ...]] = []
+        for up in (True, False):
+            edges = self.edges(up=up)
+            at, owner = edges.of(positions)
+            columns = edges.edges, edges.neighbours, edges.roles
+            found.append((positions[owner], *(column[at] for column in columns)))
+        nodes, numbers, neighbours, roles = (
+            np.concatenate(pair) for pair in zip(*found, strict=True)
+        )
+        order = np.argsort(numbers)
+        numbers = numbers[order]
+        rows = numbers if self._event_rows is None else self._event_rows[numbers]
+        return ArtifactEdges(nodes[order], neighbours[order], roles[order], rows)
 
     def part(
         self,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _TYPE_TABLES = ("Type", "TypeProperty", "ParentType")
+_MANY_EVENTS = 1 << 16
 _OF_CONTEXTS = ("Context", "ParentContext", "Attribution", "Association")
 
 
@@ -63,12 +64,15 @@ class SavedGraphTables:
     def __getitem__(self, table: str) -> pa.Table:
         return self.types[table] if table in _TYPE_TABLES else self._whole[table]
 
-    def event_times(self) -> pa.Table:
-        """Return the ids and the times of the events, and read no more than these columns."""
+    def event_times(self, rows: Array) -> pa.Table:
+        """Return the ids and the times of some events; of many, only these columns are read."""
         if "_whole" in vars(self):
-            return self._whole["Event"]
+            return self._whole.event_times(rows)
         assert isinstance(self._reader, GraphProvider)
-        return self._reader.columns("Event", ("id", "milliseconds_since_epoch"))
+        if len(rows) < _MANY_EVENTS:
+            return self._reader.rows_at("Event", rows)
+        columns = self._reader.columns("Event", ("id", "milliseconds_since_epoch"))
+        return columns.take(arrays.from_numpy(rows))
 
     def part(self, artifacts: Array, executions: Array, event_rows: Array) -> TableSource:
         """Return the tables of some nodes and events.
@@ -117,9 +121,9 @@ class SavedPartTables:
                 self._held |= self._read(table)
             return self._held[table]
 
-    def event_times(self) -> pa.Table:
-        """Return the events."""
-        return self["Event"]
+    def event_times(self, rows: Array) -> pa.Table:
+        """Return some of the events."""
+        return self["Event"].take(arrays.from_numpy(rows))
 
     def __getstate__(self) -> dict[str, Any]:
         """Read everything, as a reader cannot be pickled."""

@@ -19,7 +19,7 @@ from mlmd_lineage import deadline
 from mlmd_lineage.lineage import stored_blocks
 from mlmd_lineage.lineage.adjacency import Edges, walker
 from mlmd_lineage.lineage.bfs import Scratch, Walker, sparse_zeros
-from mlmd_lineage.lineage.index import Index
+from mlmd_lineage.lineage.index import ArtifactEdges, Index
 from mlmd_lineage.lineage.index_saving import (
     BLOCK,
     BLOCKS,
@@ -178,6 +178,11 @@ class StoredIndex(Index):
         at = number - self._layout.first_ids[is_execution]
         return before + at if 0 <= at < count else None
 
+    def artifact_positions(self, ids: Array) -> Array:
+        """Return where artifacts stand that the graph holds."""
+        first_ids = self._layout.first_ids
+        return super().artifact_positions(ids) if first_ids is None else ids - first_ids[0]
+
     def key(self, position: int) -> str:
         """Return a node's key."""
         with self._lock:
@@ -216,6 +221,17 @@ class StoredIndex(Index):
         with self._lock:
             self._read_edges(nodes, self._directions[True])
             return self._part.part(nodes, question, above=above, below=below)
+
+    def of_artifacts(self, positions: Array) -> ArtifactEdges:
+        """Return all edges of some artifacts, as ``Index.of_artifacts`` does."""
+        outgoing, incoming = self._directions
+        with self._lock:
+            self._read_edges(positions, incoming)
+            self._read_edges(positions, outgoing)
+            if self._layout.selected:  # the rows of events stand where their edges end
+                at, _ = outgoing.edges.of(positions)
+                self._read_edges(outgoing.edges.neighbours[at], incoming)
+            return self._part.of_artifacts(positions)
 
     def _read_edges(self, nodes: Array, direction: _Direction) -> bool:
         """Read the edges of some nodes; return whether any had not been read."""

@@ -134,12 +134,13 @@ def told() -> Callable[..., list[str]]:
 
 
 def test_findings_of_an_answer_from_an_archive_read_no_whole_table(tmp_path: Path):
-    """They compare times with those of all events, of which two columns are enough."""
+    """They compare times with those of all events of the answer's artifacts."""
     tables = odd_stores.tables(AGAIN, times={2: odd_stores.START})
     saved = ml.connect(Snapshot.of(tables).save(tmp_path / "archive")).lineage()
     [found] = saved.upstream(2).findings
     assert found.code == FindingCode.USED_BEFORE_PRODUCED
     assert "_whole" not in vars(saved.tables)
+    assert not {"incoming", "outgoing", "_whole_nodes"} & vars(saved.index).keys()
     assert saved.findings == LineageGraph(tables).findings
 
 

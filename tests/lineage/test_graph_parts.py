@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import mlmd_lineage as ml
 from mlmd_lineage.lineage import edge_list, index_saving
 from mlmd_lineage.lineage.bfs import BLOCK_BITS
+from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.index_building import build
+from mlmd_lineage.snapshot.snapshot import Snapshot
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NODES, EVENTS = 3 << BLOCK_BITS, 40_000
 COLUMNS = ("neighbours", "edges", "roles", "offsets", "passes")
@@ -79,6 +87,20 @@ def test_parts_of_a_graph_make_the_whole(
 def saved(store: Tables) -> dict[str, list[pa.RecordBatch]]:
     """Return what an archive keeps of the graph."""
     return {name: list(batches) for name, (_, batches) in index_saving.batches_of(store).items()}
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_answers_from_an_archive_have_the_findings_of_the_whole(tmp_path: Path, *, gaps: bool):
+    store = tables(8, gaps=gaps, rewritten=True)
+    expected = LineageGraph(store)
+    saved = ml.connect(Snapshot.of(store).save(tmp_path / "archive"))
+    ids = store["Artifact"]["id"].to_pylist()
+    count = 0
+    for number in ids[:: len(ids) // 20]:
+        found = saved.upstream(number, max_hops=4).findings
+        assert found == expected.upstream(number, max_hops=4).findings
+        count += len(found)
+    assert count > 10
 
 
 def test_numbers_that_need_more_bytes_get_them():
