@@ -15,12 +15,11 @@ from mlmd_lineage import errors
 from mlmd_lineage.lineage import (
     graph_tables,
     index_building,
-    saved_graph_tables,
-    stored_index,
     trace_bounds,
 )
 from mlmd_lineage.lineage.graph_base import GraphBase
 from mlmd_lineage.lineage.question import Question, Time, milliseconds, not_yet
+from mlmd_lineage.lineage.saved import saved_graph_tables, stored_index
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import Tables
 

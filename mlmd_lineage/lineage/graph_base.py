@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage import event_order, graph_tables, index_building, keys
+from mlmd_lineage.lineage import graph_findings, graph_tables, index_building, keys
 from mlmd_lineage.lineage.nodes import node_lookup, node_suggestions
-from mlmd_lineage.lineage.roles import PRODUCES
-from mlmd_lineage.snapshot import arrays
-from mlmd_lineage.snapshot.finding_codes import FindingCode
-from mlmd_lineage.snapshot.findings import Finding
 from mlmd_lineage.snapshot.tables import Tables
 
 if TYPE_CHECKING:
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.lineage.graph_data import Labeler, TraceData
     from mlmd_lineage.lineage.graph_tables import TableSource
     from mlmd_lineage.lineage.render.node_labels import NodeLabel
+    from mlmd_lineage.snapshot.findings import Finding
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -133,70 +130,7 @@ class GraphBase:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What in this graph is not as it should be, in order."""
-        index = self.index
-        found = [
-            Finding(
-                FindingCode(f"missing_{key.split('/')[0]}"),
-                key,
-                "events name it, and no row has its id",
-            )
-            for key in index.keys(np.flatnonzero(index.missing))
-        ]
-        for artifact in index.keys(index.only_cached):
-            first = self._origin.producers(artifact)[0]
-            detail = (
-                f"only cached executions claim it; the earliest, {first}, stands for its producer"
-            )
-            found.append(Finding(FindingCode.ONLY_CACHED_PRODUCER, artifact, detail))
-        return tuple(sorted([*found, *self._findings_of_time()]))
-
-    def _findings_of_time(self) -> Iterator[Finding]:
-        """Yield what the times of the graph's events leave open."""
-        index = self.index
-        events = arrays.to_numpy(self.tables["Event"]["id"])[index.event_rows]
-        artifacts, executions = index.ends()
-        theirs = None  # all of the graph's own
-        if self._whole is not None:
-            theirs = self._whole.index.artifact_positions(index.artifact_ids)
-        ambiguous = self._origin.ambiguous_events(theirs)
-        early, untimed = (np.isin(events, some) for some in ambiguous)
-        for at in np.unique(artifacts[early]).tolist():
-            taken = np.unique(executions[early & (artifacts == at)])
-            more = f" and {len(taken) - 1:,} more" if len(taken) > 1 else ""
-            detail = (
-                f"{index.key(taken[0])}{more} took it before any execution had written it; the "
-                f"first that did, {self._origin.producers(index.key(at))[0]}, stands for its "
-                "producer"
-            )
-            yield Finding(FindingCode.USED_BEFORE_PRODUCED, index.key(at), detail)
-        for at in np.unique(artifacts[untimed]).tolist():
-            count = np.count_nonzero(artifacts[untimed] == at)
-            some = "one of its events has" if count == 1 else f"{count:,} of its events have"
-            detail = (
-                f"several executions wrote it, and {some} no time: such an event counts as early "
-                "enough for all"
-            )
-            yield Finding(FindingCode.UNTIMED_EVENT, index.key(at), detail)
-
-    def ambiguous_events(self, artifacts: Array | None = None) -> tuple[Array, Array]:
-        """Return the ids of the events that ``event_order.ambiguous_events`` names.
-
-        Args:
-            artifacts: The positions of the artifacts whose events are looked at; by default all.
-        """
-        index = self.index
-        if artifacts is None:
-            owners, executions = index.ends()
-            roles, rows = index.roles, index.event_rows
-        else:
-            edges = index.of_artifacts(artifacts)
-            owners, executions, roles, rows = edges.nodes, edges.neighbours, edges.roles, edges.rows
-        events = self.tables.event_times(rows)
-        early, untimed = event_order.ambiguous_events(
-            owners, executions, roles, arrays.to_numpy(events["milliseconds_since_epoch"])
-        )
-        ids = arrays.to_numpy(events["id"])
-        return ids[early], ids[untimed]
+        return graph_findings.findings(self, self._origin)
 
     @property
     def _origin(self) -> GraphBase:
@@ -209,9 +143,7 @@ class GraphBase:
         Raises:
             NotFoundError: The graph does not hold it.
         """
-        edges = self.index.of_artifacts(np.array([self.position(artifact)]))
-        made_by = np.sort(edges.neighbours[edges.roles == PRODUCES])
-        return tuple(self.index.key(position) for position in made_by.tolist())
+        return self.index.producers(self.position(artifact))
 
     def position(self, node: keys.Node) -> int:
         """Return where a node stands in the index.

@@ -14,6 +14,7 @@ import numpy as np
 from mlmd_lineage.lineage.adjacency import Edges, among, walker
 from mlmd_lineage.lineage.bfs import NO_LIMIT, Scratch
 from mlmd_lineage.lineage.edge_list import EdgeList
+from mlmd_lineage.lineage.roles import PRODUCES
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
@@ -242,6 +243,12 @@ class Index:
         numbers = numbers[order]
         rows = numbers if self._event_rows is None else self._event_rows[numbers]
         return ArtifactEdges(nodes[order], neighbours[order], roles[order], rows)
+
+    def producers(self, artifact: int) -> tuple[str, ...]:
+        """Return the keys of the executions that made an artifact, in order."""
+        edges = self.of_artifacts(np.array([artifact]))
+        made_by = np.sort(edges.neighbours[edges.roles == PRODUCES])
+        return tuple(self.key(position) for position in made_by.tolist())
 
     def part(
         self,

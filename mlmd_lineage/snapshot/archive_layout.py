@@ -33,8 +33,8 @@ DIGEST_BYTES = 32
 
 SUFFIX = ".parquet"
 GRAPH_SUFFIX = ".arrow"
-"""How the files are called that hold the graph's index; ``lineage.index_saving`` describes them."""
-GRAPH_BUILDER = "mlmd_lineage.lineage.index_saving:batches_of"
+"""How the files of the graph's index end; ``lineage.saved.index_saving`` describes them."""
+GRAPH_BUILDER = "mlmd_lineage.lineage.saved.index_saving:batches_of"
 """What makes them of tables: it knows what lineage is, which nothing here does."""
 
 ROW = "row"

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 
 import mlmd_lineage as ml
-from mlmd_lineage.lineage import edge_list, index_saving
+from mlmd_lineage.lineage import edge_list
 from mlmd_lineage.lineage.bfs import BLOCK_BITS
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.index_building import build
+from mlmd_lineage.lineage.saved import index_saving
 from mlmd_lineage.snapshot.snapshot import Snapshot
 from mlmd_lineage.snapshot.tables import SCHEMAS, Tables
 

@@ -21,7 +21,7 @@ import pytest
 import mlmd_lineage as ml
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.lineage.graph_tables import GraphTables
-from mlmd_lineage.lineage.stored_index import StoredIndex
+from mlmd_lineage.lineage.saved.stored_index import StoredIndex
 from mlmd_lineage.readers import arrow_file, parquet
 from mlmd_lineage.readers.archive_blocks import BlockFile, BoundedCache
 from mlmd_lineage.readers.archive_files import FolderFiles

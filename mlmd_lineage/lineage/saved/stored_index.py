@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlmd_lineage import deadline
-from mlmd_lineage.lineage import stored_blocks
 from mlmd_lineage.lineage.adjacency import Edges, walker
 from mlmd_lineage.lineage.bfs import Scratch, Walker, sparse_zeros
 from mlmd_lineage.lineage.index import ArtifactEdges, Index
-from mlmd_lineage.lineage.index_saving import (
+from mlmd_lineage.lineage.roles import ROLES
+from mlmd_lineage.lineage.saved import stored_blocks
+from mlmd_lineage.lineage.saved.index_saving import (
     BLOCK,
     BLOCKS,
     INCOMING,
@@ -31,7 +32,6 @@ from mlmd_lineage.lineage.index_saving import (
     Layout,
     schemas,
 )
-from mlmd_lineage.lineage.roles import ROLES
 from mlmd_lineage.readers.base import GraphProvider
 from mlmd_lineage.untrusted_text import json_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from mlmd_lineage import errors
-from mlmd_lineage.lineage.index_saving import BLOCK
+from mlmd_lineage.lineage.saved.index_saving import BLOCK
 from mlmd_lineage.snapshot import arrays
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mlmd_lineage.lineage.index_saving import Layout
+    from mlmd_lineage.lineage.saved.index_saving import Layout
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -117,7 +117,7 @@ def batches_of(tables: Tables) -> dict[str, tuple[pa.Schema, Iterator[pa.RecordB
     kept = json.dumps(dataclasses.asdict(layout)).encode()
     found = schemas(layout)
     found[BLOCKS] = found[BLOCKS].with_metadata({LAYOUT_KEY: kept})
-    incoming, outgoing = _Direction(graph, up=True), _Direction(graph, up=False)
+    incoming, outgoing = _SavedEdges(graph, up=True), _SavedEdges(graph, up=False)
     batches = {
         INCOMING: incoming.batches(found[INCOMING]),
         OUTGOING: outgoing.batches(found[OUTGOING]),
@@ -148,7 +148,7 @@ def schemas(layout: Layout) -> dict[str, pa.Schema]:
     }
 
 
-class _Direction:
+class _SavedEdges:
     """The edges in one direction, block by block, and what is told of the blocks.
 
     Attributes:
@@ -198,7 +198,7 @@ class _Direction:
 
 
 def _blocks(
-    graph: GraphColumns, incoming: _Direction, outgoing: _Direction, schema: pa.Schema
+    graph: GraphColumns, incoming: _SavedEdges, outgoing: _SavedEdges, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     ends = (min(start + BLOCK, graph.edges.nodes) for start in range(0, graph.edges.nodes, BLOCK))
     ids = [0, *(int(_ids(graph, end - 1, 1)[0]) for end in ends)]
@@ -241,7 +241,7 @@ def _edge_schema(layout: Layout, *, up: bool) -> pa.Schema:
 
 
 def _nodes(
-    graph: GraphColumns, incoming: _Direction, outgoing: _Direction
+    graph: GraphColumns, incoming: _SavedEdges, outgoing: _SavedEdges
 ) -> Iterator[pa.RecordBatch]:
     only_cached = np.zeros(graph.edges.nodes, bool)
     only_cached[graph.only_cached] = True
