@@ -66,8 +66,7 @@ def parse(node: object) -> tuple[str, int]:
         return "artifact", checked_id(operator.index(node))
     elif isinstance(node, HasNodeKey):
         return parse(node.node_key)
-    said = node.split("/", maxsplit=1)[0] if isinstance(node, str) else ""
-    near = errors.did_you_mean(said, KINDS)
+    near = errors.did_you_mean(node.split("/", 1)[0], KINDS) if isinstance(node, str) else ""
     message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
     raise errors.ConfigurationError(message)
 
