@@ -83,6 +83,8 @@ def test_a_command_is_not_run_again_for_the_same(store: ml.Store):
     assert status()[0] == "completed"
     found, said = status()
     assert (found, "reused: execution/1" in said) == ("cached", True)
+    assert "the same: command; " in said
+    assert not any(line.endswith(" ") for line in said.splitlines())
     assert status("--param", "lr=1")[0] == "completed"
     assert status(words=("train.py", "x"))[0] == "completed"
     Path("model.pkl").unlink()
