@@ -224,7 +224,7 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
     longer = [c for c in names if c.lower().startswith(lowered)] if len(name) >= _BEGINNING else []
     near = sorted(longer, key=len)
     near += close_matches(name, (c for c in names if c not in longer), limit=limit, cutoff=0.5)
-    near += [c for c in names if lowered and lowered in c.lower() and c not in near]
+    near += [c for c in names if len(lowered) > 1 and lowered in c.lower() and c not in near]
     near = near[:limit]
     if not near:
         return ""

@@ -184,6 +184,19 @@ def test_what_is_no_name_gets_no_suggestion(node: object):
         keys.parse(node)
 
 
+def test_a_row_of_a_frame_is_named_by_its_type(tfx: ml.Store):
+    row = tfx.frames.artifacts(type="Model").iloc[0]
+    with pytest.raises(errors.ConfigurationError, match="An object of the type Series is no node"):
+        tfx.upstream(row)
+    assert len(tfx.upstream(row.name)) > 1
+
+
+def test_one_letter_suggests_no_node_that_holds_it(tfx: ml.Store):
+    with pytest.raises(errors.NotFoundError) as caught:
+        tfx.upstream("-")
+    assert "Did you mean" not in str(caught.value)
+
+
 @pytest.mark.slow
 def test_looking_for_what_is_near_ends():
     """Letters that repeat are the dearest to compare; a store can hold any number of them."""

@@ -249,6 +249,8 @@ def test_types_that_may_be_those_of_models_are_named(shared_store: Callable[[str
     none = store.impact("artifact/7")
     assert none.text().endswith("No type that was reached counts as a model: JsonObject, Metrics.")
     assert "No type" not in store.impact("artifact/8").text()
+    # That store says what is a model.
+    assert "No type" not in ml.connect(shared_store("tfx_local.db")).impact("artifact/7").text()
 
 
 def test_a_step_whose_deployment_is_recorded_only_by_its_artifact_is_no_hint():

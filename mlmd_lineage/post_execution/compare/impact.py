@@ -92,11 +92,13 @@ class Impact:
         unknown: tuple[str, ...] = (),
         hints: tuple[DeploymentHint, ...] = (),
         model_hints: tuple[str, ...] = (),
+        knows_no_models: bool = False,
     ) -> None:
         """Keep an answer; ``Store.impact()`` makes it."""
         self.unknown = unknown
         self.hints = hints
         self.model_hints = model_hints
+        self._knows_no_models = knows_no_models
         self.node = node
         self.label = label
         self.trace = trace
@@ -189,7 +191,7 @@ class Impact:
             named = ", ".join(self.model_hints)
             lines += ["", f"Of these types there may be models, though they do not count: {named}."]
             lines.append(f"  If they are, ask again with models={list(self.model_hints)!r}.")
-        elif not models and (types := self._types()):
+        elif self._knows_no_models and not models and (types := self._types()):
             lines += ["", f"No type that was reached counts as a model: {', '.join(types)}."]
         if self.hints:
             lines += ["", "Steps that may have deployed a model, though none is recorded:"]
@@ -291,16 +293,24 @@ def impact(
         unknown=tuple(unknown),
         hints=found.hints,
         model_hints=found.model_hints if models is None else (),
+        # Each store of MLMD declares mlmd.Model, whether anything is of it or not.
+        knows_no_models=models is None and not _type_names(reader, {"mlmd.Model"}) & MODELS,
     )
 
 
 def _names(reader: Reader, ancestry: Ancestry) -> set[str]:
     """Return the names by which types and the steps that were reached can be called."""
-    types = {row[1] for row in reader.ask(lambda session: session.fetch("Type", {}))}
     steps = {
         ancestry.record(number).name for number in ancestry.run_index.membership.runs_by_execution
     }
-    return types | {str(name).rsplit(".", 1)[-1] for name in types} | steps
+    return _type_names(reader) | steps
+
+
+def _type_names(reader: Reader, without: Collection[str] = ()) -> set[str]:
+    """Return the names of the store's types, in full and in short, but for some."""
+    rows = reader.ask(lambda session: session.fetch("Type", {}))
+    types = {str(row[1]) for row in rows}.difference(without)
+    return types | {name.rsplit(".", 1)[-1] for name in types}
 
 
 def _label(ancestry: Ancestry, key: str) -> str:

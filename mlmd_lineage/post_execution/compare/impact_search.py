@@ -84,7 +84,7 @@ class DeploymentHint:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reached:
+class Affected:
     """What a search found.
 
     Attributes:
@@ -104,7 +104,7 @@ def find(
     start: str,
     kinds: Kinds,
     registry: RegisteredModels | None = None,
-) -> Reached:
+) -> Affected:
     """Return the models and deployments in a trace, and what may be one.
 
     Args:
@@ -119,7 +119,7 @@ def find(
     if registry is not None:
         found += tuple(finder.registered(registry))
     order = sorted(found, key=lambda row: (row.hops, row.node.partition("/")[0], _id(row.node)))
-    return Reached(tuple(order), tuple(finder.hints()), tuple(finder.model_hints()))
+    return Affected(tuple(order), tuple(finder.hints()), tuple(finder.model_hints()))
 
 
 class _Finder:
