@@ -118,6 +118,8 @@ def test_what_cannot_be_recorded_is_not_run(store: ml.Store):
     done = call("--run", "r", "--input", "no-such-file", command=[PYTHON, "train.py"])
     assert done.exit_code == 1
     assert "There is nothing at" in done.stderr
+    assert "The command was not run: its inputs are recorded first." in done.stderr
+    assert "digest=False" not in done.stderr  # which is no option of the command line
     assert not Path("model.pkl").exists()
     assert store.get_run("r").status == "failed"
 
