@@ -52,6 +52,8 @@ _LONGEST = 1_000
 """How many letters a name has at most that is compared with another."""
 _LONGEST_MESSAGE = 10_000
 """How many letters of a message are shown at most."""
+_BEGINNING = 3
+"""How many letters are enough for names that begin with them to come before others."""
 _COMPARISONS = 6_000_000
 """How many pairs of letters are compared at most to find near matches: a second or two."""
 
@@ -214,10 +216,16 @@ def did_you_mean(name: str, candidates: Iterable[str], *, limit: int = 3) -> str
 
     >>> did_you_mean("Modle", ["Model", "Examples"])
     " Did you mean 'Model'?"
+
+    Names that begin with what was given come first, the shortest before others.
     """
     names = sorted({c for c in candidates if len(c) <= _LONGEST})
-    near = close_matches(name, names, limit=limit, cutoff=0.5)
-    near += [c for c in names if name.lower() in c.lower() and c not in near][: limit - len(near)]
+    lowered = name.lower()
+    longer = [c for c in names if c.lower().startswith(lowered)] if len(name) >= _BEGINNING else []
+    near = sorted(longer, key=len)
+    near += close_matches(name, (c for c in names if c not in longer), limit=limit, cutoff=0.5)
+    near += [c for c in names if len(lowered) > 1 and lowered in c.lower() and c not in near]
+    near = near[:limit]
     if not near:
         return ""
     return f" Did you mean {' or '.join(repr(n) for n in near)}?"

@@ -10,13 +10,17 @@ import pandas as pd
 
 from mlmd_lineage.audit import junit, sarif
 from mlmd_lineage.audit.checks.base import Severity, json_text
+from mlmd_lineage.post_execution import rich_html
 from mlmd_lineage.snapshot.columns import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlmd_lineage.audit.checks.base import FoundByCheck
+    from mlmd_lineage.audit.checks.base import AuditCheck, FoundByCheck, Observation
     from mlmd_lineage.audit.settings import AuditSettings
+
+_SHOWN = 60
+"""How many findings a notebook shows at most."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -41,8 +45,7 @@ class AuditReport:
     @functools.cached_property
     def frame(self) -> pd.DataFrame:
         """The findings, the worst first: ``Store.audit()`` says what its columns are."""
-        order = sorted(self.found, key=lambda pair: list(Severity).index(pair[0].severity))
-        rows = [(check, one) for check, observations in order for one in observations]
+        rows = self._rows()
         frame = pd.DataFrame(
             {
                 "check": pd.array([check.name for check, _ in rows], TEXT),
@@ -56,6 +59,11 @@ class AuditReport:
             {"off": dict(self.settings.off), "external": dict(self.settings.external)}
         )
         return frame
+
+    def _rows(self) -> list[tuple[AuditCheck, Observation]]:
+        """Return each finding with its check, the worst first."""
+        order = sorted(self.found, key=lambda pair: list(Severity).index(pair[0].severity))
+        return [(check, one) for check, observations in order for one in observations]
 
     def counts(self) -> dict[Severity, int]:
         """Return how many findings of each severity there are."""
@@ -97,6 +105,14 @@ class AuditReport:
         """Return all of it as JUnit XML, in which findings as bad as that are failures."""
         return junit.to_junit(self.source, self.found, self.settings.off, self.notes(), fail_on)
 
+    def _repr_html_(self) -> str:
+        lines = [self.summary(), *self.notes()]
+        if len(self.frame) > _SHOWN:
+            lines.append(f"The worst {_SHOWN} are shown; frame has all {len(self.frame):,}.")
+        told = rich_html.report_html("\n".join(lines))
+        worst = self.frame.head(_SHOWN)
+        return f"{told}{rich_html.frame_html(worst, index=False)}" if len(worst) else told
+
     def __repr__(self) -> str:
         return f"<AuditReport of {self.source}: {self.summary()}>"
 
@@ -117,7 +133,6 @@ class AuditReport:
                     "message": one.message,
                     "evidence": dict(one.evidence),
                 }
-                for check, observations in self.found
-                for one in observations
+                for check, one in self._rows()
             ],
         }

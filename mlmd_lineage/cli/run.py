@@ -140,6 +140,7 @@ def _run(  # noqa: PLR0913 - each stands alone
     """
     from mlmd_lineage.recording.commands import command as commands
     from mlmd_lineage.recording.commands.command_values import parameter_value, read_values
+    from mlmd_lineage.recording.files.digests import DigestError
 
     parameters: dict[str, Any] = {}
     for file in params or ():
@@ -171,7 +172,13 @@ def _run(  # noqa: PLR0913 - each stands alone
         if explain and step.node_key is not None:
             output.write(str(opened.cache.explain(step.node_key)), error=True)
 
-    code = commands.run_command(recorder, given, told)
+    try:
+        code = commands.run_command(recorder, given, told)
+    except DigestError as error:
+        if not error.reason:
+            raise
+        message = f"{error.reason} The command was not run: its inputs are recorded first."
+        raise DigestError(message) from None
     raise typer.Exit(code)
 
 

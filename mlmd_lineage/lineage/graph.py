@@ -7,6 +7,7 @@ trace is a graph.
 from __future__ import annotations
 
 import functools
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from mlmd_lineage.lineage import (
 from mlmd_lineage.lineage.graph_base import GraphBase
 from mlmd_lineage.lineage.question import Question, Time, milliseconds, not_yet
 from mlmd_lineage.lineage.saved import saved_graph_tables, stored_index
+from mlmd_lineage.readers.base import LineageHolder
 from mlmd_lineage.snapshot import arrays
 from mlmd_lineage.snapshot.tables import Tables
 
@@ -51,6 +53,8 @@ class LineageGraph(GraphBase):
     and ``"execution/3"``; an int means an artifact. A graph does not change.
     """
 
+    _held_bounds: Mapping[str, Mapping[str, Collection[str]]] = MappingProxyType({})
+
     @classmethod
     def of_store(cls, reader: Reader, *, properties: bool) -> LineageGraph:
         """Return the graph of a whole store; its index is read where the store holds it.
@@ -62,7 +66,9 @@ class LineageGraph(GraphBase):
         saved = cls.of_saved(reader, properties=properties)
         if saved is not None:
             return saved
-        return cls(graph_tables.GraphTables.read(reader, properties=properties))
+        made = cls(graph_tables.GraphTables.read(reader, properties=properties))
+        made.use_bounds_of(reader)
+        return made
 
     @classmethod
     def of_saved(cls, reader: Reader, *, properties: bool) -> LineageGraph | None:
@@ -185,7 +191,24 @@ class LineageGraph(GraphBase):
         made = LineageGraph(graph_tables.existing(self.tables, milliseconds(time)))
         made.use_labeler(self._labeler)
         made.use_explorer(self._explorer)
+        made._held_bounds = {way: self.bounds_of(way) for way in ("upstream", "downstream")}
         return made
+
+    def use_bounds_of(self, reader: Reader) -> None:
+        """Take over what bounds the lineage that a store holds, as a bundle does."""
+        if isinstance(reader, LineageHolder):
+            self._held_bounds = reader.lineage_bounds()
+
+    def bounds_of(self, direction: str) -> Mapping[str, Collection[str]]:
+        """Return the nodes at which the store or the answer that it is cut lacks more.
+
+        Args:
+            direction: ``upstream`` or ``downstream``.
+
+        Returns:
+            For each argument that left something out, the nodes at which it did.
+        """
+        return self._held_bounds.get(direction, {})
 
     def trace(self, nodes: Collection[keys.Node], question: Question, *, up: bool) -> Trace:
         """Return the answer to a checked question; ``upstream()`` and ``downstream()`` ask it."""
@@ -379,8 +402,18 @@ class Trace(LineageGraph):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was left out because of ``max_hops``, ``until`` or ``types``."""
+        """Whether nothing was left out because of ``max_hops``, ``until`` or ``types``.
+
+        Neither by this question, nor by the one whose answer was asked: a trace that was cut, or a
+        bundle of one.
+        """
         return not self._bounds
+
+    def bounds_of(self, direction: str) -> Mapping[str, Collection[str]]:
+        """Return the nodes at which this answer, or what was asked, lacks more."""
+        if direction != self.direction:
+            return self._graph.bounds_of(direction)
+        return {name: self._graph.index.keys(found) for name, found in self._bounds.items()}
 
     @property
     def truncated_by(self) -> tuple[str, ...]:
@@ -400,12 +433,11 @@ class Trace(LineageGraph):
         """For each argument that left something out, the nodes at which it did."""
         question = self.question
         limited = question.until or question.types
-        if self._ends is not None or (question.max_hops is None and not limited):
+        held = self._graph.bounds_of(self.direction)
+        if self._ends is not None or (question.max_hops is None and not limited and not held):
             return {}
-        return trace_bounds.bounds(
-            self._graph.index,
-            trace_bounds.Reached(self._found, self._hops, self._starts),
-            question,
-            question.type_flags(self._graph.tables) if limited else {},
-            up=self._up,
-        )
+        reached = trace_bounds.Reached(self._found, self._hops, self._starts)
+        flags = question.type_flags(self._graph.tables) if limited else {}
+        index = self._graph.index
+        found = trace_bounds.bounds(index, reached, question, flags, up=self._up)
+        return trace_bounds.with_held(found, held, index, self._found)

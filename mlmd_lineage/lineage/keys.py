@@ -20,6 +20,7 @@ _KEY = re.compile(r"(artifact|execution|context)/(-?[0-9]+)")
 _MOST_CHARACTERS = 20
 """Ids are 64-bit integers, which have no more."""
 _NAMED = 5  # how many nodes an error names
+_LONGEST = 60  # how many letters an error shows of what is no name
 KINDS = ("artifact", "execution", "context")
 """The kinds of nodes, as keys have them."""
 
@@ -66,9 +67,11 @@ def parse(node: object) -> tuple[str, int]:
         return "artifact", checked_id(operator.index(node))
     elif isinstance(node, HasNodeKey):
         return parse(node.node_key)
-    said = node.split("/", maxsplit=1)[0] if isinstance(node, str) else ""
-    near = errors.did_you_mean(said, KINDS)
-    message = f"{node!r} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
+    near = errors.did_you_mean(node.split("/", 1)[0], KINDS) if isinstance(node, str) else ""
+    said = repr(node)
+    if not isinstance(node, str) and (len(said) > _LONGEST or "\n" in said):
+        said = f"An object of the type {type(node).__name__}"  # such as a row of a frame
+    message = f"{said} is no node; write 'artifact/5', 'execution/3', or an artifact's id.{near}"
     raise errors.ConfigurationError(message)
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.adjacency import among
 from mlmd_lineage.lineage.bfs import CLOSED, STOP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from mlmd_lineage.lineage.adjacency import Edges
     from mlmd_lineage.lineage.index import Index
@@ -127,3 +128,27 @@ class _Ways:
 
 def _flagged(flags: dict[int, int], flag: int) -> list[int]:
     return [type_id for type_id, value in flags.items() if value & flag]
+
+
+def with_held(
+    found: dict[str, Array],
+    held: Mapping[str, Collection[str]],
+    index: Index,
+    nodes: Array,
+) -> dict[str, Array]:
+    """Return what bounds an answer, with what bounds the graph in which it was found.
+
+    Args:
+        found: For each argument of the question that left something out, the nodes at which it did.
+        held: The same of the graph, by keys.
+        index: The graph.
+        nodes: The positions of the nodes of the answer.
+    """
+    every = dict(found)
+    for name, node_keys in held.items():
+        positions = [index.position(*keys.parse(key)) for key in node_keys]
+        there = np.array([position for position in positions if position is not None], int)
+        more = there[np.isin(there, nodes)]
+        if len(more):
+            every[name] = np.union1d(every[name], more) if name in every else np.sort(more)
+    return every

@@ -126,7 +126,9 @@ def _trace(
 ) -> Trace:
     fetched = FetchedWalk(session, question)
     fetched.walk(nodes, up=up)
-    return _whole(reader, session, LineageGraph(fetched.tables()).trace(nodes, question, up=up))
+    graph = LineageGraph(fetched.tables())
+    graph.use_bounds_of(reader)
+    return _whole(reader, session, graph.trace(nodes, question, up=up))
 
 
 def _whole(reader: Reader, session: Session, trace: Trace) -> Trace:

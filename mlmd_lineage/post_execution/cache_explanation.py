@@ -115,7 +115,9 @@ class CacheExplanation:
                 kind, _, name = part.name.partition(" ")
                 same.setdefault(kind, []).append(name)
         if same:
-            listed = "; ".join(f"{kind} {', '.join(names)}" for kind, names in same.items())
+            listed = "; ".join(
+                f"{kind} {', '.join(filter(None, names))}".rstrip() for kind, names in same.items()
+            )
             lines.append(f"  the same: {listed}")
         return labels.printable_lines("\n".join(lines))
 

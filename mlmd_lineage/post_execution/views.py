@@ -6,8 +6,9 @@ in its fields: ``pipeline_fields``, ``run_fields``, ``step_fields`` and ``artifa
 
 from __future__ import annotations
 
+import operator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from mlmd_lineage import errors
 from mlmd_lineage.post_execution import materializers, view_lookup
@@ -107,7 +108,8 @@ class PipelineView(PipelineFields):
         """
         from mlmd_lineage.post_execution.compare.run_comparison import RunComparison
 
-        if last is not None and (isinstance(last, bool) or last < 1):
+        is_number = isinstance(last, SupportsIndex) and not isinstance(last, bool)
+        if last is not None and (not is_number or operator.index(last) < 1):
             message = f"last is {last!r}; give the number of runs to compare, 1 or more."
             raise errors.ConfigurationError(message)
         keys = self._run_index.runs_of(self._key)

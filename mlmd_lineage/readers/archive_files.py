@@ -242,6 +242,7 @@ class FilesBelow:
 
     def __init__(self, files: ArchiveFiles, folder: str) -> None:
         self.path = files.path / folder
+        self.outer = files
         self._files = files
         self._prefix = f"{folder}/"
 

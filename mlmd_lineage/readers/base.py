@@ -268,6 +268,14 @@ class GraphProvider(Reader, Protocol):
         """Return some columns of a table, all of its rows."""
 
 
+@runtime_checkable
+class LineageHolder(Reader, Protocol):
+    """A reader whose store may hold a lineage that was cut, as a bundle does."""
+
+    def lineage_bounds(self) -> Mapping[str, Mapping[str, Collection[str]]]:
+        """Return the nodes at which more was left out, by directions and arguments."""
+
+
 class Generation(NamedTuple):
     """One of the states of a store that an archive holds."""
 

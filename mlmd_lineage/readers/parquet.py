@@ -20,6 +20,7 @@ from mlmd_lineage.readers.archive_files import (
 )
 from mlmd_lineage.readers.archive_lookup import ArchiveLookup, among
 from mlmd_lineage.readers.archive_manifest import Manifest, read_manifest
+from mlmd_lineage.readers.bundle_manifest import lineage_bounds
 from mlmd_lineage.readers.parquet_file import file_table, reading
 from mlmd_lineage.readers.table_rows import TableRows
 from mlmd_lineage.snapshot import arrays, notes
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.readers.archive_files import Place
     from mlmd_lineage.readers.arrow_file import ArrowFile
     from mlmd_lineage.readers.base import Generation
+    from mlmd_lineage.readers.bundle_manifest import Bounds
     from mlmd_lineage.stores import ArchiveMetadataStore, KubeflowArchiveMetadataStore
     from mlmd_lineage.stores.local_paths import LocalStore
 
@@ -104,6 +106,15 @@ class ArchiveReader:
             )
             raise errors.NotFoundError(message)
         return read_manifest(self.files, fitting[-1].manifest, fitting[-1].sha256)
+
+    def lineage_bounds(self) -> Bounds:
+        """Return what bounds the lineage of a bundle; of an archive nothing does."""
+        return self._bounds
+
+    @functools.cached_property
+    def _bounds(self) -> Bounds:
+        files = self.files
+        return lineage_bounds(files.outer) if isinstance(files, FilesBelow) else {}
 
     def generations(self) -> tuple[Generation, ...]:
         """Return the states of the store that the archive holds, oldest first."""

@@ -185,7 +185,9 @@ def _digest(source: Source, uri: str) -> str | None:
             f"{error} A step runs only with inputs that are recorded with their digests; with "
             "digest=False, or digest='...' if you know it, it is recorded without reading it."
         )
-        raise digests.DigestError(message) from None
+        refused = digests.DigestError(message)
+        refused.reason = str(error)
+        raise refused from None
 
 
 def _fitting(taken: _Taken, there: Iterable[RecordedArtifact]) -> RecordedArtifact | None:

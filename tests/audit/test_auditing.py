@@ -202,3 +202,22 @@ def test_the_guide_lists_every_check():
     listed = ROW.findall(text)
     expected = [(c.name, c.severity.value, c.reason, c.remedy) for c in registry.BUILT_IN]
     assert sorted(listed) == sorted(expected)
+
+
+def test_the_worst_comes_first_in_every_form():
+    store = InMemoryStore()
+    for _ in range(40):
+        model = store.put_artifact("Model", state=None)
+        store.put_execution(
+            "Trainer", state="RUNNING", outputs={"m": model}, time=1_600_000_000_000
+        )
+    report = store.audit_report()
+    found = report.to_dict()["findings"]
+    assert {one["check"] for one in found} >= {"stuck_running", "phantom"}
+    assert [one["node"] for one in found] == report.frame["node"].tolist()
+    assert [one["severity"] for one in found] == sorted(
+        (o["severity"] for o in found), reverse=True
+    )
+    page = report._repr_html_()
+    assert "execution/1" in page
+    assert f"The worst 60 are shown; frame has all {len(found)}." in page

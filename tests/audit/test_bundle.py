@@ -121,6 +121,36 @@ def test_it_opens_as_a_store(made: dict[str, Path]):
     assert renamed.snapshot().findings == ()
 
 
+def test_what_was_cut_is_told_by_the_bundle_and_by_answers_from_it(tmp_path: Path):
+    store = ml.connect(DEMO_STORE)
+    cut = store.upstream(MODEL, max_hops=2)
+    assert not cut.complete
+    for name in ("cut.bundle", "cut.zip"):
+        path = ml.save_bundle(cut, tmp_path / name, store=store)
+        [held] = ml.verify_bundle(path).lineage
+        assert (held.question, held.start, held.complete) == ("upstream", (MODEL,), False)
+        assert str(held) == (
+            f"what {MODEL} came from, cut by max_hops at {', '.join(cut.boundary)}: not complete"
+        )
+        opened = ml.connect(path)
+        for trace in (opened.upstream(MODEL), opened.lineage().upstream(MODEL)):
+            assert (trace.complete, trace.truncated_by) == (False, ("max_hops",))
+            assert trace.boundary == cut.boundary
+            assert "Cut by max_hops at" in str(trace)
+        # Nothing of it was cut on this way.
+        assert opened.downstream(cut.boundary[0]).complete
+    [whole] = ml.verify_bundle(ml.save_bundle(store.upstream(MODEL), tmp_path / "w")).lineage
+    assert str(whole) == f"what {MODEL} came from, complete"
+
+
+def test_a_manifest_that_says_nothing_of_its_lineage_is_no_manifest(bundle: Path):
+    path = bundle / "bundle.json"
+    path.write_text(path.read_text().replace('"lineage":[{', '"lineage":["cut",{'))
+    with pytest.raises(errors.DamagedStoreError, match="is no manifest of a bundle any more"):
+        ml.connect(bundle).upstream(MODEL)
+    assert ("changed", "bundle.json") in found(ml.verify_bundle(bundle))
+
+
 def test_without_the_store_the_records_are_those_of_the_trace(tmp_path: Path):
     store = ml.connect(DEMO_STORE)
     whole, alone = tmp_path / "whole", tmp_path / "alone"

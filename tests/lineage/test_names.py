@@ -9,6 +9,7 @@ import pytest
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors
+from mlmd_lineage.lineage import keys
 from mlmd_lineage.lineage.graph import LineageGraph
 from mlmd_lineage.testing import InMemoryStore
 
@@ -165,6 +166,35 @@ def test_an_error_names_the_ids_of_the_store_and_not_those_of_an_answer():
     with pytest.raises(errors.NotFoundError) as caught:
         live.upstream(7)
     assert "ids from" not in str(caught.value)
+
+
+def test_names_that_begin_so_are_suggested_first():
+    runs = ["iris-004-C0.1", "iris-005-C10.0", "iris-001-base", "iris-001"]
+    assert errors.did_you_mean("iris-001-b", runs).startswith(" Did you mean 'iris-001-base' or")
+    near = errors.did_you_mean("IRIS-001", runs)
+    assert near == " Did you mean 'iris-001' or 'iris-001-base'?"
+    near = errors.did_you_mean("iris-00", runs)
+    assert near == " Did you mean 'iris-001' or 'iris-001-base' or 'iris-004-C0.1'?"
+    assert errors.did_you_mean("", runs) == ""
+
+
+@pytest.mark.parametrize("node", [None, 1.5])
+def test_what_is_no_name_gets_no_suggestion(node: object):
+    with pytest.raises(errors.ConfigurationError, match=r"or an artifact's id\.$"):
+        keys.parse(node)
+
+
+def test_a_row_of_a_frame_is_named_by_its_type(tfx: ml.Store):
+    row = tfx.frames.artifacts(type="Model").iloc[0]
+    with pytest.raises(errors.ConfigurationError, match="An object of the type Series is no node"):
+        tfx.upstream(row)
+    assert len(tfx.upstream(row.name)) > 1
+
+
+def test_one_letter_suggests_no_node_that_holds_it(tfx: ml.Store):
+    with pytest.raises(errors.NotFoundError) as caught:
+        tfx.upstream("-")
+    assert "Did you mean" not in str(caught.value)
 
 
 @pytest.mark.slow

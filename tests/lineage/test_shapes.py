@@ -274,6 +274,20 @@ def test_a_trace_says_what_it_answers():
     assert asked.truncated_by == ()
 
 
+def test_an_answer_to_a_question_to_what_was_cut_says_so():
+    graph = LineageGraph(odd_stores.tables([(1, 1, INPUT), (2, 1, OUTPUT), (2, 2, INPUT)]))
+    cut = graph.upstream("execution/2", max_hops=2)
+    assert cut.boundary == ("execution/1",)
+    for again in (cut.upstream("execution/2"), cut.upstream(2), cut.as_of(2**50).upstream(2)):
+        assert (again.complete, again.truncated_by) == (False, ("max_hops",))
+        assert again.boundary == ("execution/1",)
+        assert again.upstream(2).boundary == ("execution/1",)
+    # It does not come to where it was cut, or not by what it was cut.
+    assert cut.upstream(2, max_hops=0).boundary == ("artifact/2",)
+    assert cut.downstream(2).complete
+    assert graph.upstream("execution/2").upstream(2).complete
+
+
 # What is deep or wide
 
 

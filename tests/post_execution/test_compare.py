@@ -7,6 +7,7 @@ import sys
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_stores import CACHED, Maker
@@ -83,6 +84,7 @@ def test_runs_are_chosen(penguins: PipelineView):
     chosen = penguins.compare_runs(runs=[names[4], penguins.runs[0]])
     assert chosen.to_pandas().index.tolist() == [names[0], names[4]]
     assert len(penguins.compare_runs(last=99)) == 6
+    assert len(penguins.compare_runs(last=np.int64(2))) == 2
     assert len(penguins.compare_runs(runs=[])) == 0
     assert penguins.compare_runs(runs=[]).to_pandas().empty
 
@@ -90,6 +92,8 @@ def test_runs_are_chosen(penguins: PipelineView):
 def test_what_cannot_be_chosen_is_told(penguins: PipelineView):
     with pytest.raises(errors.ConfigurationError, match="give the number of runs"):
         penguins.compare_runs(last=0)
+    with pytest.raises(errors.ConfigurationError, match="last is '5'; give the number of runs"):
+        penguins.compare_runs(last="5")  # type: ignore[arg-type]
     with pytest.raises(errors.ConfigurationError, match="give a list of runs"):
         penguins.compare_runs(runs="2026")
     with pytest.raises(errors.NotFoundError, match="has no run"):

@@ -234,3 +234,36 @@ def test_steps_that_may_deploy_are_named_where_no_deployment_is_recorded():
     named = store.impact(data, deployments=["deploy-to-kserve"])
     assert named.deployments["node"].tolist() == ["execution/2"]
     assert named.hints == ()
+
+
+def test_types_that_may_be_those_of_models_are_named(shared_store: Callable[[str], Path]):
+    # Kubeflow 1 has no base types, so that only names tell what is a model.
+    store = ml.connect(shared_store("kfp1_emulated.db"))
+    impact = store.impact("artifact/1")
+    assert impact.model_hints == ("XGBoostModel",)
+    assert "ask again with models=['XGBoostModel']" in impact.text()
+    assert json.loads(impact.to_json())["model_hints"] == ["XGBoostModel"]
+    named = store.impact("artifact/1", models=["XGBoostModel"])
+    assert named.models["node"].tolist() == ["artifact/4"]
+    assert named.model_hints == ()
+    none = store.impact("artifact/7")
+    assert none.text().endswith("No type that was reached counts as a model: JsonObject, Metrics.")
+    assert "No type" not in store.impact("artifact/8").text()
+    # That store says what is a model.
+    assert "No type" not in ml.connect(shared_store("tfx_local.db")).impact("artifact/7").text()
+
+
+def test_a_step_whose_deployment_is_recorded_only_by_its_artifact_is_no_hint():
+    store = InMemoryStore()
+    contexts = [store.put_context("run", "one")]
+    # As TFX wrote before its executions had base types.
+    model, pushed = store.put_artifact("Model"), store.put_artifact("PushedModel")
+    store.put_execution(
+        "tfx.components.pusher.component.Pusher",
+        contexts=contexts,
+        inputs={"model": model},
+        outputs={"pushed_model": pushed},
+    )
+    impact = store.impact(model)
+    assert impact.deployments["node"].tolist() == [pushed]
+    assert impact.hints == ()

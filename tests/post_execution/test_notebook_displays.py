@@ -88,7 +88,7 @@ def displays(store: ml.Store) -> Iterator[Any]:
     yield from (store.get_artifact(1), store.lineage(properties=True), store.upstream("artifact/2"))
     yield from (store.between("artifact/1", "artifact/2"), store.impact("artifact/1"))
     yield from (store.diff(runs[0], runs[1]), pipeline.compare_runs(), store.dossier("artifact/1"))
-    yield store.audit()
+    yield from (store.audit(), store.audit_report())
 
 
 def pages(store: ml.Store) -> list[str]:

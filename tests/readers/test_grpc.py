@@ -19,7 +19,7 @@ import trustme
 from grpc_service import Fake, Refusal, running
 
 import mlmd_lineage as ml
-from mlmd_lineage.readers.grpc import calls, rows, session
+from mlmd_lineage.readers.grpc import calls, rows, session, status_errors
 from mlmd_lineage.readers.grpc.reader import KubeflowReader
 from mlmd_lineage.stores.kubectl import KubectlPortForward
 
@@ -388,6 +388,19 @@ class TestSecurity:
             )
             ml.Store(store).snapshot()
         assert all(h["authorization"] == f"Bearer {TOKEN}" for h in fake.headers)
+
+    @pytest.mark.parametrize(
+        ("method", "says"),
+        [
+            ("PutTypes", "refuses PutTypes (PERMISSION_DENIED: It only reads). The service only"),
+            ("GetTypes", "refuses GetTypes (PERMISSION_DENIED: It only reads). The token, or"),
+        ],
+    )
+    def test_what_is_not_allowed_is_told(self, method: str, says: str):
+        address = status_errors.Address("db.example", 8080, "grpc://db.example:8080")
+        status = status_errors.GRPCStatus("PERMISSION_DENIED", "It only reads.")
+        store = ml.KubeflowMetadataStore(host="db.example")
+        assert says in str(status_errors.explained(store, address, method, status))
 
     @pytest.mark.parametrize(
         ("code", "error", "says"),

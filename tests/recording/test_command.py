@@ -83,6 +83,8 @@ def test_a_command_is_not_run_again_for_the_same(store: ml.Store):
     assert status()[0] == "completed"
     found, said = status()
     assert (found, "reused: execution/1" in said) == ("cached", True)
+    assert "the same: command; " in said
+    assert not any(line.endswith(" ") for line in said.splitlines())
     assert status("--param", "lr=1")[0] == "completed"
     assert status(words=("train.py", "x"))[0] == "completed"
     Path("model.pkl").unlink()
@@ -116,6 +118,8 @@ def test_what_cannot_be_recorded_is_not_run(store: ml.Store):
     done = call("--run", "r", "--input", "no-such-file", command=[PYTHON, "train.py"])
     assert done.exit_code == 1
     assert "There is nothing at" in done.stderr
+    assert "The command was not run: its inputs are recorded first." in done.stderr
+    assert "digest=False" not in done.stderr  # which is no option of the command line
     assert not Path("model.pkl").exists()
     assert store.get_run("r").status == "failed"
 

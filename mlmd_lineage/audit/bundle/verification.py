@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.audit import signing
 from mlmd_lineage.audit.bundle import layout, record_comparison, time_stamps, zip_comparison
+from mlmd_lineage.audit.bundle.held_lineage import HeldLineage, held_lineage
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.readers.archive_files import files_at
 
@@ -65,6 +66,7 @@ class BundleReport:
         path: The bundle.
         findings: What is wrong, in order.
         source: The store that it was made from.
+        lineage: The answers that it holds, each with what bounds it: whether it is complete.
         records: How many records it holds.
         merkle_root: The root of the tree over them, as the manifest has it.
         signed_by: The id of the key whose signature was verified; None where it is not signed.
@@ -76,6 +78,7 @@ class BundleReport:
     path: Path
     findings: tuple[BundleFinding, ...]
     source: str = ""
+    lineage: tuple[HeldLineage, ...] = ()
     records: int = 0
     merkle_root: str = ""
     signed_by: str | None = None
@@ -374,6 +377,7 @@ def _read_manifest(raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             raise ValueError(name)
     facts = {
         "source": str(found["source"]),
+        "lineage": held_lineage(found["lineage"]),
         "records": sum(int(count) for count in found["records"]["counts"].values()),
         "merkle_root": str(found["records"]["merkle_root"]),
     }

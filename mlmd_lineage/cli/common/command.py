@@ -26,10 +26,11 @@ from mlmd_lineage.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, the name of a
-registered metadata store, or a URL:
+STORE_NOTE = """STORE is the path of an SQLite file, the folder of a snapshot, a bundle, the name of
+a registered metadata store, or a URL:
   mysql://user@host:3306/database
   postgresql://user@host:5432/database
+  grpc://host:8080 or kubeflow://context/namespace
 Where it is left out, it is the metadata store of the active stack.
 MLMD_LINEAGE_PASSWORD gives the password, which a URL may hold too."""
 

@@ -143,5 +143,7 @@ def _verify(
                 f"{bundle} is whole: {report.records:,} records of {report.source}, Merkle root "
                 f"{report.merkle_root}. {signed}{stamped}"
             )
+            for held in report.lineage:
+                output.write(f"It holds {held}.")
     if not report.ok:
         raise typer.Exit(FOUND)

@@ -112,7 +112,7 @@ def _closest(text: str, labels: dict[str, str]) -> list[str]:
     wanted = text.lower()
     near = errors.close_matches(wanted, lowered, limit=_NEAR, cutoff=0.6)
     name = wanted.rsplit(":", 1)[-1]
-    parts = [part for part in (wanted, name) if part]
+    parts = [part for part in (wanted, name) if len(part) > 1]  # one letter is in most of them
     near += [
         low
         for low, label in sorted(lowered.items(), key=lambda pair: len(pair[0]))

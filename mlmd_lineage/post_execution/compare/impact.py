@@ -77,6 +77,9 @@ class Impact:
             no step that was reached: they may be misspelt.
         hints: The steps that took a model and whose names say that they deploy, though the platform
             records no deployment; ``deployments`` may name them.
+        model_hints: The types of artifacts that were reached and whose names say that they are
+            models, though they do not count as such; ``models`` may name them. Empty where it was
+            given.
     """
 
     def __init__(  # noqa: PLR0913 - an answer has as many parts
@@ -88,10 +91,14 @@ class Impact:
         *,
         unknown: tuple[str, ...] = (),
         hints: tuple[DeploymentHint, ...] = (),
+        model_hints: tuple[str, ...] = (),
+        knows_no_models: bool = False,
     ) -> None:
         """Keep an answer; ``Store.impact()`` makes it."""
         self.unknown = unknown
         self.hints = hints
+        self.model_hints = model_hints
+        self._knows_no_models = knows_no_models
         self.node = node
         self.label = label
         self.trace = trace
@@ -180,6 +187,12 @@ class Impact:
         if of_time := self._findings(of_time=True):
             told = [f"{f.subject}: {f.detail}" for f in of_time]
             lines += ["", "The times of events leave open:", *(f"  - {text}" for text in told)]
+        if self.model_hints:
+            named = ", ".join(self.model_hints)
+            lines += ["", f"Of these types there may be models, though they do not count: {named}."]
+            lines.append(f"  If they are, ask again with models={list(self.model_hints)!r}.")
+        elif self._knows_no_models and not models and (types := self._types()):
+            lines += ["", f"No type that was reached counts as a model: {', '.join(types)}."]
         if self.hints:
             lines += ["", "Steps that may have deployed a model, though none is recorded:"]
             lines += [f"  - {hint.node} {hint.step} of the run {hint.run}" for hint in self.hints]
@@ -190,6 +203,12 @@ class Impact:
             lines += ["", f"No type of the store, and no step that was reached, is called {named}."]
         return labels.printable_lines("\n".join(lines))
 
+    def _types(self) -> list[str]:
+        """Return the types of the artifacts that were reached."""
+        nodes = self.trace.nodes
+        reached = nodes[(nodes["kind"] == "artifact") & (nodes.index != self.node)]
+        return sorted({short_type(name) for name in reached["type"].dropna()})
+
     def to_json(self) -> str:
         """Return all of it as JSON."""
         return json.dumps(
@@ -198,6 +217,7 @@ class Impact:
                 "complete": self.complete,
                 "unknown": list(self.unknown),
                 "hints": [dataclasses.asdict(hint) for hint in self.hints],
+                "model_hints": list(self.model_hints),
                 "reached": [dataclasses.asdict(row) for row in self.reached],
             },
             ensure_ascii=False,
@@ -262,19 +282,35 @@ def impact(
         frozenset(DEPLOYMENTS if deployments is None else deployments),
     )
     registry = registry or reader.ask(read_registry)
-    found, hints = impact_search.find(ancestry, trace, key, kinds, registry)
+    found = impact_search.find(ancestry, trace, key, kinds, registry)
     given = {*(models or ()), *(deployments or ())}
     unknown = sorted(given - _names(reader, ancestry)) if given else []
-    return Impact(key, _label(ancestry, key), trace, found, unknown=tuple(unknown), hints=hints)
+    return Impact(
+        key,
+        _label(ancestry, key),
+        trace,
+        found.nodes,
+        unknown=tuple(unknown),
+        hints=found.hints,
+        model_hints=found.model_hints if models is None else (),
+        # Each store of MLMD declares mlmd.Model, whether anything is of it or not.
+        knows_no_models=models is None and not _type_names(reader, {"mlmd.Model"}) & MODELS,
+    )
 
 
 def _names(reader: Reader, ancestry: Ancestry) -> set[str]:
     """Return the names by which types and the steps that were reached can be called."""
-    types = {row[1] for row in reader.ask(lambda session: session.fetch("Type", {}))}
     steps = {
         ancestry.record(number).name for number in ancestry.run_index.membership.runs_by_execution
     }
-    return types | {str(name).rsplit(".", 1)[-1] for name in types} | steps
+    return _type_names(reader) | steps
+
+
+def _type_names(reader: Reader, without: Collection[str] = ()) -> set[str]:
+    """Return the names of the store's types, in full and in short, but for some."""
+    rows = reader.ask(lambda session: session.fetch("Type", {}))
+    types = {str(row[1]) for row in rows}.difference(without)
+    return types | {name.rsplit(".", 1)[-1] for name in types}
 
 
 def _label(ancestry: Ancestry, key: str) -> str:

@@ -23,6 +23,10 @@ _DEPLOYS = re.compile(
 )
 """Names of steps that deploy a model, as people give them."""
 
+_MODEL = re.compile(r"[Mm]odel(?:_?v?\d+)?(?:\W|$)")
+"""Names of types that are those of models, as people give them: ``XGBoostModel``, not
+``XGBoostModelConfig``."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kinds:
@@ -79,14 +83,29 @@ class DeploymentHint:
     run: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Affected:
+    """What a search found.
+
+    Attributes:
+        nodes: The models and deployments, the nearest first.
+        hints: The steps that may deploy a model.
+        model_hints: The types of artifacts that may be models by their names.
+    """
+
+    nodes: tuple[AffectedNode, ...]
+    hints: tuple[DeploymentHint, ...]
+    model_hints: tuple[str, ...]
+
+
 def find(
     ancestry: Ancestry,
     trace: Trace,
     start: str,
     kinds: Kinds,
     registry: RegisteredModels | None = None,
-) -> tuple[tuple[AffectedNode, ...], tuple[DeploymentHint, ...]]:
-    """Return the models and deployments in a trace, the nearest first, and steps that may deploy.
+) -> Affected:
+    """Return the models and deployments in a trace, and what may be one.
 
     Args:
         ancestry: The nodes of the trace.
@@ -100,7 +119,7 @@ def find(
     if registry is not None:
         found += tuple(finder.registered(registry))
     order = sorted(found, key=lambda row: (row.hops, row.node.partition("/")[0], _id(row.node)))
-    return tuple(order), tuple(finder.hints())
+    return Affected(tuple(order), tuple(finder.hints()), tuple(finder.model_hints()))
 
 
 class _Finder:
@@ -149,9 +168,25 @@ class _Finder:
             if number not in self._ancestry.run_index.membership.runs_by_execution:
                 continue  # its row is lost
             record = self._ancestry.record(number)
-            if not record.is_dag and _DEPLOYS.search(record.name) and self._models_of(number):
-                ancestry = self._ancestry
-                yield DeploymentHint(key, ancestry.path(number), ancestry.run_name(number))
+            if record.is_dag or not _DEPLOYS.search(record.name) or not self._models_of(number):
+                continue
+            if any(self._is_deployment(artifact) for artifact in self._ancestry.made(number)):
+                continue  # the deployment is recorded
+            ancestry = self._ancestry
+            yield DeploymentHint(key, ancestry.path(number), ancestry.run_name(number))
+
+    def model_hints(self) -> Iterator[str]:
+        """Yield the types that were reached and are no models here, though their names say so."""
+        numbers = [_id(key) for key in self._hops if key.startswith("artifact/")]
+        facts = [self._ancestry.facts(n) for n in numbers if f"artifact/{n}" != self._start]
+        for name, base in sorted({(f.type, f.base_type or "") for f in facts if f is not None}):
+            known = self._kinds.is_model(name, base) or self._kinds.is_deployment(name, base)
+            if not known and _MODEL.search(name):
+                yield name
+
+    def _is_deployment(self, artifact: int) -> bool:
+        facts = self._ancestry.facts(artifact)
+        return facts is not None and self._kinds.is_deployment(facts.type, facts.base_type)
 
     def _row(self, key: str) -> AffectedNode | None:
         kind, _, text = key.partition("/")

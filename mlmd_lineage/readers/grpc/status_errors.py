@@ -58,7 +58,7 @@ def explained(
     store: KubeflowMetadataStore, address: Address, method: str, status: GRPCStatus
 ) -> errors.StoreError:
     """Return the error for a status that does not go away."""
-    where, said = address.location, f" ({status.code}: {status.details})"
+    where, said = address.location, f" ({status.code}: {status.details.removesuffix('.')})"
     if status.code == "UNAVAILABLE":
         return _unreachable(store, address, said)
     if status.code == "DEADLINE_EXCEEDED":
@@ -73,9 +73,12 @@ def explained(
             "MLMD_LINEAGE_TOKEN."
         )
     if status.code == "PERMISSION_DENIED":
+        why = "The token, or the client's certificate, is not allowed to read"
+        if method.startswith("Put"):
+            why = "The service only reads, or the token or the certificate may not write"
         return errors.StorePermissionError(
-            f"{where} refuses {method}{said}. The token, or the client's certificate, is not "
-            "allowed to read; ask whoever runs the service or the gateway before it."
+            f"{where} refuses {method}{said}. {why}; ask whoever runs the service or the gateway "
+            "before it."
         )
     if status.code == "UNIMPLEMENTED":
         return errors.NotAMetadataStoreError(

@@ -30,7 +30,13 @@ _TRIES = 3
 
 
 class DigestError(errors.MLMDLineageError):
-    """The digest of an artifact's contents cannot be taken."""
+    """The digest of an artifact's contents cannot be taken.
+
+    Attributes:
+        reason: Of an input of a step, why, without what its code can do about it.
+    """
+
+    reason: str = ""
 
 
 def sha256(uri: str) -> str:
