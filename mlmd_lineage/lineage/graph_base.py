@@ -327,7 +327,12 @@ class GraphBase:
 
     def __repr__(self) -> str:
         index = self.index
-        return (
-            f"<{type(self).__name__}: {index.artifacts:,} artifacts, "
-            f"{len(index.execution_ids):,} executions, {index.size:,} events>"
+        counted = (
+            (index.artifacts, "artifact"),
+            (len(index.execution_ids), "execution"),
+            (index.size, "event"),
         )
+        counts = ", ".join(f"{n:,} {noun}{'' if n == 1 else 's'}" for n, noun in counted)
+        trace = self.as_trace
+        cut = "" if trace is None or trace.complete else f"; cut by {', '.join(trace.truncated_by)}"
+        return f"<{type(self).__name__}: {counts}{cut}>"

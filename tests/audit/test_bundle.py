@@ -176,6 +176,19 @@ def test_a_dossier_is_part_of_its_bundle(tmp_path: Path, keys: tuple[Path, Path]
 
 
 @pytest.mark.slow
+def test_a_bundle_says_what_it_is_to_whoever_opens_it(tmp_path: Path, keys: tuple[Path, Path]):
+    dossier = ml.connect(DEMO_STORE).dossier(MODEL)
+    path = dossier.save(f"{tmp_path}/model-43/", key=keys[0])
+    assert path.is_dir()
+    text = (path / "README.txt").read_text(encoding="ascii")
+    for entry in path.iterdir():
+        name = f"{entry.name}/" if entry.is_dir() else entry.name
+        assert f"\n{name} " in text or name == "README.txt"
+    [command] = [line.split("  ")[2] for line in text.splitlines() if "sha256sum" in line]
+    subprocess.run(command.split(), cwd=path, check=True, capture_output=True)
+    assert len(ml.connect(path).upstream(MODEL)) == len(dossier.trace)
+
+
 def test_every_flipped_bit_is_found(bundle: Path):
     # The seed is fixed: which bits are flipped is chosen once, and not anew in each run.
     chosen = random.Random(14)  # noqa: S311 - nothing is kept secret

@@ -30,6 +30,7 @@ MANIFEST = BUNDLE_MANIFEST
 ENVELOPE = "statement.dsse.json"
 TIME_STAMP = "timestamp.tsr"
 CHECKSUMS = "SHA256SUMS"
+README = "README.txt"
 RECORDS = "records.jsonl"
 HASHES = "records.sha256"
 ARCHIVE = ARCHIVE_FOLDER

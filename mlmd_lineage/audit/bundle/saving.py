@@ -124,6 +124,7 @@ def _files(lineage: Any, store: Any, signer: signing.Signer | None) -> dict[str,
     tables = closed_lineage(graphs, source, reader)
     records = layout.record_files(tables)
     files |= {
+        layout.README: Path(__file__).with_name("readme.txt").read_bytes(),
         layout.RECORDS: records.lines,
         layout.HASHES: records.hashes,
         **_archive_files(tables),

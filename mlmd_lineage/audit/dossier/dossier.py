@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from mlmd_lineage.post_execution.compare.impact import MODELS
 from mlmd_lineage.post_execution.loading import node_resolution
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
 
     import pandas as pd
@@ -90,7 +90,8 @@ class Dossier:
 
         Args:
             path: A file that ends in ``.html``, ``.md`` or ``.json``; or a bundle, which holds the
-                records behind it too: a folder that ends in ``.bundle``, or a file in ``.zip``.
+                records behind it too: a folder whose name ends in ``.bundle`` or with a slash,
+                or a file in ``.zip``.
             options: Those of ``save_bundle()``, for a bundle.
 
         Raises:
@@ -103,12 +104,16 @@ class Dossier:
                 message = f"{target.suffix} takes no options, and got {', '.join(options)}."
                 raise errors.ConfigurationError(message)
             return write_file(target, made(self))
-        if target.suffix.lower() in _BUNDLES:
+        is_folder = os.fspath(path).endswith(("/", os.sep))
+        if target.suffix.lower() in _BUNDLES or (is_folder and not target.suffix):
             from mlmd_lineage.audit.bundle.saving import save_bundle
 
             return save_bundle(self, target, **options)
         known = ", ".join([*_WRITERS, *_BUNDLES])
-        message = f"{target.name} says no format that there is: {known}."
+        message = (
+            f"{target.name} says no format that there is: {known}, or a slash at its end for the "
+            "folder of a bundle."
+        )
         raise errors.ConfigurationError(message)
 
     def _repr_html_(self) -> str:
