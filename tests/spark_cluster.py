@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 # What is compiled for a few rows takes longer than they do.
-_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-_SETTINGS = {
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
-    "spark.driver.extraJavaOptions": _JAVA,
-    "spark.executor.extraJavaOptions": _JAVA,
+    "spark.driver.extraJavaOptions": JAVA,
+    "spark.executor.extraJavaOptions": JAVA,
     "spark.executor.memory": "512m",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
@@ -55,15 +55,15 @@ class Cluster:
         Raises:
             subprocess.CalledProcessError: It failed.
         """
-        command = [_program("spark-submit"), "--master", self.url]
-        for name, value in _SETTINGS.items():
+        command = [program("spark-submit"), "--master", self.url]
+        for name, value in SETTINGS.items():
             command += ["--conf", f"{name}={value}"]
         return subprocess.run(
             [*command, str(job), *map(str, arguments)],
             check=True,
             capture_output=True,
             text=True,
-            env=_environment(),
+            env=environment(),
         ).stdout
 
     def executors(self) -> list[str]:
@@ -80,23 +80,23 @@ def running(folder: Path) -> Iterator[Cluster]:
     """
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(_started(folder, "master", "deploy.master.Master"))
-        url = _told(log, r"Starting Spark master at (spark://\S+)")
+        url = told(log, r"Starting Spark master at (spark://\S+)")
         for number in range(2):
             own = ["-c", "1", "-m", "1g", "-d", str(folder / f"work-{number}"), url]
             name = f"worker-{number}"
             log = stack.enter_context(_started(folder, name, "deploy.worker.Worker", *own))
-            _told(log, "(Successfully registered) with master")
+            told(log, "(Successfully registered) with master")
         yield Cluster(url, folder)
 
 
 @contextlib.contextmanager
-def _started(folder: Path, name: str, program: str, *arguments: str) -> Iterator[Path]:
+def _started(folder: Path, name: str, kind: str, *arguments: str) -> Iterator[Path]:
     log = folder / f"{name}.log"
     places = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
-    command = [_program("spark-class"), f"org.apache.spark.{program}", *places, *arguments]
+    command = [program("spark-class"), f"org.apache.spark.{kind}", *places, *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=_environment()
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment()
         )
     try:
         yield log
@@ -105,24 +105,24 @@ def _started(folder: Path, name: str, program: str, *arguments: str) -> Iterator
         process.wait()
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     import pyspark
 
     return str(Path(pyspark.__file__).parent / "bin" / name)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return {
         **os.environ,
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(ROOT),
-        "SPARK_DAEMON_JAVA_OPTS": _JAVA,
+        "SPARK_DAEMON_JAVA_OPTS": JAVA,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYTHONWARNINGS": "ignore",
     }
 
 
-def _told(log: Path, pattern: str) -> str:
+def told(log: Path, pattern: str) -> str:
     """Wait until a log has a line; return what a pattern finds in it."""
 
     def text() -> str:

@@ -84,11 +84,12 @@ class ResultOptions(TableOptions):
 
     def write(self, rows: DataFrame, what: str, shown: tuple[str, ...]) -> None:
         """Print rows, or have Spark write them."""
+        from mlmd_lineage.spark import saving
         from mlmd_lineage.spark.session import explained
 
         if self.parquet is not None:
-            with progress(f"Writing {self.parquet}"), explained(f"write {self.parquet}"):
-                rows.write.parquet(self.parquet)
+            with progress(f"Writing {self.parquet}"):
+                saving.write(rows, self.parquet)
             output.write(f"Wrote {self.parquet}.")
             return
         with progress("Asking Spark"), explained("answer"):

@@ -27,6 +27,7 @@ from mlmd_lineage.spark.frame_parts import FrameParts
 from mlmd_lineage.spark.node_numbers import not_broadcast, number_of
 from mlmd_lineage.spark.packed_rows import MARKS
 from mlmd_lineage.spark.parts import answered
+from mlmd_lineage.spark.session import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -91,6 +92,7 @@ class SparkFrames:
     def __repr__(self) -> str:
         return f"<SparkFrames: {', '.join(f'{name}()' for name in FRAMES)}>"
 
+    @explained("answer")
     def _frame(self, name: Frame) -> DataFrame:
         columns = columns_of(name)
         parts = self._parts

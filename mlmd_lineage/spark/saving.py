@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlmd_lineage import errors
 from mlmd_lineage.snapshot import archive
 from mlmd_lineage.snapshot.tables import ALL_TABLES
 from mlmd_lineage.spark.packed_rows import MARKS, ORDINAL, pack, unpack
@@ -14,10 +15,14 @@ from mlmd_lineage.spark.part_rows import (
     node_rows,
     paths_of,
 )
+from mlmd_lineage.spark.session import explained
+from mlmd_lineage.spark.sources import literal
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
+
+    from pyspark.sql import DataFrame
 
     from mlmd_lineage.spark.node_numbers import PartNodes
     from mlmd_lineage.spark.spark_tables import SparkTables
@@ -66,10 +71,41 @@ def save(
 
 
 def write_parquet(tables: SparkTables, folder: str) -> None:
-    """Write each table as a folder of Parquet files, the steps of each path beside each other."""
+    """Write each table as a folder of Parquet files, the steps of each path beside each other.
+
+    Raises:
+        StoreError: They cannot be written, or are not there afterwards: see ``write``.
+    """
     for name in ALL_TABLES:
         rows = tables[name]
         if name == "EventPath":
             rows = rows.repartitionByRange("event_id").sortWithinPartitions("event_id", ORDINAL)
             rows = rows.drop(ORDINAL)
-        rows.write.parquet(f"{folder.rstrip('/')}/{name}")
+        write(rows, f"{folder.rstrip('/')}/{name}")
+
+
+def write(rows: DataFrame, folder: str) -> None:
+    """Write rows as Parquet files into a new folder, and see that they are there.
+
+    Where it is a folder of each machine and not one that they share, executors write rows that
+    nobody finds again, and Spark reports no error.
+
+    Raises:
+        StoreError: They cannot be written, or are not there afterwards.
+    """
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as f
+
+    seen = Observation()
+    with explained(f"write {folder}"):
+        rows.observe(seen, f.count(f.lit(1)).alias("rows")).write.parquet(folder)
+        count = seen.get["rows"]
+        # Without rows there may be no file, whose columns could be read.
+        found = rows.sparkSession.read.schema(rows.schema).parquet(literal(folder)).count()
+    if found != count:
+        message = (
+            f"Spark wrote {count:,} rows to {folder}, and only {found:,} are there: each of the "
+            "machines seems to have a folder of its own under this name. Remove it, and write to "
+            "one that all machines share, or to object storage."
+        )
+        raise errors.StoreError(message)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LONGEST = 500
+_TRACEBACK = "Traceback (most recent call last):"
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"
 """The variable that ``spark-submit`` sets in the programs that it starts."""
 _LOCAL = {
@@ -33,6 +34,24 @@ _LOCAL = {
 _LOCAL_JAVA = "-XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile={logging}"
 """Java's options on this machine: compiling for speed takes longer than most questions do, and
 Spark prints ten lines of its own whenever it starts."""
+_ADVICE = {
+    "CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND": (
+        "An executor was lost that had kept a step of the answer. Connect again and ask again. "
+        "Where executors are often lost, call SparkContext.setCheckpointDir() with a folder that "
+        "all machines share: what is kept there survives them."
+    ),
+    "Checkpoint RDD has a different number of partitions": (
+        "The folder of SparkContext.setCheckpointDir() has to be one that all machines share."
+    ),
+    "FAILED_READ_FILE.FILE_NOT_EXIST": (
+        "All executors have to see a folder under the same path as the driver does. Give them one "
+        "that all machines share, or the URL of an archive in object storage."
+    ),
+    "No module named": (
+        "Executors need Python with mlmd-lineage installed, of the same release as the driver."
+    ),
+}
+"""What to do about failures of clusters, by what Spark's texts say of them."""
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -122,11 +141,28 @@ def explained(what: str) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        # The text of the second begins with what was called.
-        text = str(getattr(error, "java_exception", None) or error)
-        why = next((line.strip() for line in text.splitlines() if line.strip()), "no reason")
-        message = f"Spark could not {what}: {why[:_LONGEST]}"
+        text = str(error)
+        message = f"Spark could not {what}: {_reason(text)[:_LONGEST]}"
+        advice = next((advice for sign, advice in _ADVICE.items() if sign in text), None)
+        if advice is not None:
+            message = f"{message.rstrip('.')}. {advice}"
         raise errors.StoreError(message) from None
+
+
+def _reason(text: str) -> str:
+    """Return the line of an error of Spark's that says why, which is not always the first."""
+    before, is_python, trace = text.rpartition(_TRACEBACK)
+    if is_python:  # of a task: what was raised is the first line that is not indented
+        found = [line for line in trace.splitlines()[1:] if line.strip() and line[0] != " "]
+        if found:
+            return found[0].strip()
+    lines = [line.strip() for line in (before or text).splitlines() if line.strip()]
+    # What was called, or waited for, says nothing of the reason.
+    causes = [line for line in lines if not line.startswith("An error occurred while calling")]
+    if causes and causes[0].endswith("awaitResult:"):
+        causes = [line for line in causes if line.startswith("Caused by: ")] or causes
+    first = causes[0] if causes else "no reason"
+    return first.removeprefix("Caused by: ").removeprefix(": ")
 
 
 @contextlib.contextmanager

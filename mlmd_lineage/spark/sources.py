@@ -184,6 +184,11 @@ def _hadoop_url(url: str) -> str:
     return f"{_HADOOP.get(scheme, scheme)}://{rest}"
 
 
+def literal(path: str) -> str:
+    """Return a path as Hadoop looks it up: "[1]" in a name is no pattern of others."""
+    return _PATTERNS.sub(r"\\\g<0>", path)
+
+
 def _with_ordinal(table: str) -> str:
     return schema_of(table) + (f", {ORDINAL} bigint" if table == "EventPath" else "")
 
@@ -191,9 +196,7 @@ def _with_ordinal(table: str) -> str:
 def _parquet(session: SparkSession, table: str, paths: list[str]) -> DataFrame:
     from pyspark.sql import functions as f
 
-    # A name is a name: "[1]" in it is no pattern of others.
-    literal = [_PATTERNS.sub(r"\\\g<0>", path) for path in paths]
-    found = session.read.schema(schema_of(table)).parquet(*literal)
+    found = session.read.schema(schema_of(table)).parquet(*map(literal, paths))
     if table != "EventPath":
         return found
     # The steps of a path stand beside each other in one file.

@@ -22,6 +22,7 @@ from mlmd_lineage.spark.parts import (
     answered,
     with_single_nodes,
 )
+from mlmd_lineage.spark.session import explained
 from mlmd_lineage.spark.spark_tables import SparkReader, SparkTables
 from mlmd_lineage.spark.store_parts import LINEAGE_KINDS, StoreParts
 
@@ -63,6 +64,7 @@ class SparkStore:
 
     # Components
 
+    @explained("answer")
     def components(self) -> DataFrame:
         """Return the lineage component of each artifact and execution.
 
@@ -158,6 +160,7 @@ class SparkStore:
         )
         return self._closures(nodes, question, up=False, together=together)
 
+    @explained("answer")
     def _closures(
         self, nodes: Node | Iterable[Node], question: Question, *, up: bool, together: bool
     ) -> DataFrame:
@@ -167,6 +170,7 @@ class SparkStore:
         task = closures.task(self.tables.types, resolved, up=up, together=together)
         return answered([*graph_rows(self.tables, parts), starts], task, closures.COLUMNS)
 
+    @explained("answer")
     def impact(
         self,
         nodes: Node | Iterable[Node],
@@ -211,6 +215,7 @@ class SparkStore:
         return SparkFrames(self.tables, self._parts.of_runs)
 
     @property
+    @explained("answer")
     def findings(self) -> DataFrame:
         """What in the store is not as MLMD means it to be, in order.
 
@@ -220,6 +225,7 @@ class SparkStore:
 
     # Writing
 
+    @explained("answer")
     def save(
         self,
         directory: str | os.PathLike[str],

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_runs import Made
+from spark_frames import cells, expected_closure, frame, of_starts, same
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors, spark
@@ -34,48 +35,10 @@ pytestmark = [
 ]
 
 
-def frame(rows: Any) -> pd.DataFrame:
-    """Return what Spark answers, in the order in which it does."""
-    found: pd.DataFrame = rows.toArrow().to_pandas(types_mapper=pd.ArrowDtype)
-    return found
-
-
-def cells(column: pd.Series[Any]) -> list[Any]:
-    """Return a column as plain values, times in milliseconds."""
-    values = [json_value(value) for value in column.astype(object)]
-    return [round(v, 9) if isinstance(v, float) else v for v in values]
-
-
-def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Assert that two frames have the same columns and rows."""
-    assert list(found.columns) == list(expected.columns)
-    for name in expected:
-        assert cells(found[name]) == cells(expected[name]), name
-
-
 def some_nodes(store: ml.Store, step: int) -> list[str]:
     """Return some artifacts and executions of each of the merged stores."""
     graph = store.lineage()
     return list(graph)[::step]
-
-
-def of_starts(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {
-        start: part.drop(columns="start").sort_values(["kind", "id"]).reset_index(drop=True)
-        for start, part in rows.groupby("start")
-    }
-
-
-def expected_closure(trace: ml.Trace) -> pd.DataFrame:
-    rows = trace.nodes.reset_index()
-    for name in ("original_id", "imported_from"):
-        if name not in rows:
-            rows.insert(rows.columns.get_loc("hops"), name, None)
-    boundary = set(trace.boundary)
-    return rows.assign(
-        boundary=[node in boundary for node in rows["node"]],
-        truncated_by=[list(trace.truncated_by)] * len(rows),
-    )
 
 
 @pytest.fixture(scope="module")

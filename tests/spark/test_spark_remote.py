@@ -9,7 +9,7 @@ import pytest
 
 import mlmd_lineage as ml
 from mlmd_lineage import errors, spark
-from mlmd_lineage.spark import remote_tables
+from mlmd_lineage.spark import remote_tables, saving
 from mlmd_lineage.spark.session import explained
 
 if TYPE_CHECKING:
@@ -89,3 +89,49 @@ def test_where_spark_cannot_write_is_said(spark_session: Any):
     ):
         rows.write.parquet("team://folder")
     assert "\n" not in str(raised.value)
+
+
+_OF_A_TASK = """[PYTHON_EXCEPTION] An exception was thrown from the Python worker: \
+Traceback (most recent call last):
+  File "worker.py", line 1, in main
+ModuleNotFoundError: No module named 'mlmd_lineage'
+
+\tat org.apache.spark.X
+"""
+_OF_JAVA = """An error occurred while calling o1.getResult.
+: org.apache.spark.SparkException: Exception thrown in awaitResult:\x20
+\tat org.apache.spark.X
+Caused by: org.apache.spark.SparkException: [FAILED_READ_FILE.FILE_NOT_EXIST] There is none.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            _OF_A_TASK,
+            r"ModuleNotFoundError: No module named 'mlmd_lineage'\. Executors need Python",
+        ),
+        (_OF_JAVA, r"FILE_NOT_EXIST\] There is none\. All executors have to see a folder"),
+    ],
+)
+def test_the_line_that_says_why(text: str, said: str):
+    pyspark = pytest.importorskip("pyspark.errors")
+    with (
+        pytest.raises(errors.StoreError, match=f"^Spark could not answer: .*{said}") as raised,
+        explained("answer"),
+    ):
+        raise pyspark.PySparkException(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_rows_that_are_not_there_are_an_error(
+    spark_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As where each machine has a folder of its own under one name."""
+    rows = spark_session.range(3)
+    saving.write(rows, str(tmp_path / "data [1]"))
+    saving.write(rows.where("id < 0"), str(tmp_path / "none"))
+    monkeypatch.setattr(saving, "literal", lambda _: str(tmp_path / "none"))
+    with pytest.raises(errors.StoreError, match=r"wrote 3 rows to .*, and only 0 are there"):
+        saving.write(rows, str(tmp_path / "lost"))
