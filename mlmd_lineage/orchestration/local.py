@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlmd_lineage.orchestration.tasks import RunTasks, StepOutcome, StepTask
 
 _TIME_TO_RECORD = 30.0
+_LONGEST_WAIT = 1.0
 """How many seconds interrupted steps have to record that they were, before they are ended."""
 
 
@@ -93,7 +94,11 @@ class _SideBySide:
     def _next_to_end(self) -> list[Worker]:
         """Wait for at least one of the steps that run, and return the workers that have ended."""
         busy = {worker.connection: worker for worker in self._workers if worker.is_busy}
-        return [busy[found] for found in wait(list(busy)) if found in busy] if busy else []
+        found: list[object] = []
+        # Python sees an interrupt that comes just before a wait begins only when that ends.
+        while busy and not found:
+            found = list(wait(list(busy), _LONGEST_WAIT))
+        return [worker for connection, worker in busy.items() if connection in found]
 
     def _end(self, outcome: StepOutcome) -> None:
         self._outcomes[outcome.step] = outcome

@@ -73,14 +73,16 @@ class Worker:
             ConfigurationError: The process could not be started, or the step not be sent to it.
         """
         self._await_start()
+        # Before it is sent: Ctrl-C may come as soon as it is, and finds the step then.
+        self._task = task
         try:
             self.connection.send(task)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
+            self._task = None
             message = (
                 f"The step {task.name!r} cannot be sent to another process: {error}. Use jobs=1."
             )
             raise errors.ConfigurationError(message) from error
-        self._task = task
 
     def _await_start(self) -> None:
         if self._is_ready:

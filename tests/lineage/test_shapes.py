@@ -267,7 +267,7 @@ def test_a_trace_says_what_it_answers():
     assert trace.boundary == ("execution/1",)
     assert graph.downstream(1).direction == "downstream"
     assert graph.between(1, 2).direction == "between"
-    assert repr(trace) == "<Trace: 1 artifacts, 1 executions, 1 events>"
+    assert repr(trace) == "<Trace: 1 artifact, 1 execution, 1 event; cut by max_hops>"
     # What it asks for is not what bounds it.
     asked = graph.upstream(2, reuse=True, internal=True, as_of=2**50)
     assert asked.complete

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 COUNTED = ("Artifact", "Execution", "Context", "Event")
 NAMES = ("component_id", "zenml-*", "checksum_md5", "span")
+
+
+@pytest.fixture(autouse=True)
+def _without_the_native_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process read files, though another test of it may have imported ml_metadata."""
+    monkeypatch.delitem(sys.modules, "ml_metadata.metadata_store.pywrap", raising=False)
 
 
 @pytest.fixture(params=["sqlite", "mariadb_server", "postgresql_server"])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from mlmd_lineage.readers.bundle_manifest import Bounds
     from mlmd_lineage.stores import KubeflowArchiveMetadataStore
 
 T = TypeVar("T")
@@ -54,6 +55,10 @@ class KubeflowArchiveReader(ArchiveReader):
     def generations(self) -> tuple[()]:
         """Return none: files of Kubeflow hold one state."""
         return ()
+
+    def lineage_bounds(self) -> Bounds:
+        """Return nothing: files of Kubeflow are no bundle."""
+        return {}
 
     def stored_graph(self) -> None:
         """Return None: files of Kubeflow hold no index."""
