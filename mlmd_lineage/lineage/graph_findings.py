@@ -1,4 +1,4 @@
-"""What in a lineage graph is not as it should be: missing nodes, and what its events leave open."""
+"""Findings about a lineage graph: missing nodes, and events whose times leave something open."""
 
 from __future__ import annotations
 

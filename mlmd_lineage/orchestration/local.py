@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mlmd_lineage.orchestration.tasks import RunTasks, StepOutcome, StepTask
 
 _TIME_TO_RECORD = 30.0
-_LONGEST_WAIT = 1.0
 """How many seconds interrupted steps have to record that they were, before they are ended."""
+_LONGEST_WAIT = 1.0
+"""After how many seconds of waiting for steps an interrupt is looked for."""
 
 
 def run_locally(run: RunTasks, jobs: int) -> Mapping[str, StepOutcome]:

@@ -178,7 +178,7 @@ def test_a_dossier_is_part_of_its_bundle(tmp_path: Path, keys: tuple[Path, Path]
 @pytest.mark.slow
 def test_a_bundle_says_what_it_is_to_whoever_opens_it(tmp_path: Path, keys: tuple[Path, Path]):
     dossier = ml.connect(DEMO_STORE).dossier(MODEL)
-    path = dossier.save(f"{tmp_path}/model-43/", key=keys[0])
+    path = dossier.save(f"{tmp_path}/model-43.1/", key=keys[0])
     assert path.is_dir()
     text = (path / "README.txt").read_text(encoding="ascii")
     for entry in path.iterdir():

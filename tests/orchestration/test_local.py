@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,10 @@ from made_tasks import Listener, Task, Unloadable, wait_for
 
 from mlmd_lineage.orchestration.local import run_locally
 from mlmd_lineage.orchestration.tasks import RunTasks, StepTask
+from mlmd_lineage.orchestration.worker_processes import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -84,12 +87,23 @@ def test_several_jobs_run_side_by_side_and_a_failure_stops_only_what_waits_for_i
 
 
 @needs_signals
-def test_an_interrupt_reaches_the_steps_and_ends_the_run(tmp_path: Path):
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda: os.kill(os.getpid(), signal.SIGINT),
+        # It ends no wait of the main thread, as one does not that comes just before it.
+        lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT),
+    ],
+)
+def test_an_interrupt_reaches_the_steps_and_ends_the_run(
+    tmp_path: Path, send: Callable[[], object]
+):
     run = tasks(tmp_path, long="wait", other="complete < long")
 
     def interrupt() -> None:
         assert wait_for(tmp_path / "long")
-        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)  # until the run waits for its step
+        send()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
@@ -97,3 +111,21 @@ def test_an_interrupt_reaches_the_steps_and_ends_the_run(tmp_path: Path):
         run_locally(run, 2)
     thread.join()
     assert run.reporter.told == ["long started", "long canceled"]
+
+
+def test_an_interrupt_as_a_step_is_sent_finds_it(tmp_path: Path):
+    worker = Worker()
+    send = worker.connection.send
+
+    def interrupted(task: object) -> None:
+        send(task)
+        raise KeyboardInterrupt
+
+    try:
+        worker.connection.send = interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            worker.start(Task("a", tmp_path))
+        assert worker.is_busy
+        assert worker.outcome().status == "completed"
+    finally:
+        worker.close()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from mlmd_lineage import errors
 from mlmd_lineage.audit import signing
 from mlmd_lineage.audit.bundle import layout, record_comparison, time_stamps, zip_comparison
-from mlmd_lineage.audit.bundle.held_lineage import HeldLineage, held_lineage
 from mlmd_lineage.audit.records import canonical_json
 from mlmd_lineage.readers.archive_files import files_at
+from mlmd_lineage.readers.bundle_manifest import HeldLineage, held_lineage
 
 if TYPE_CHECKING:
     import datetime as dt

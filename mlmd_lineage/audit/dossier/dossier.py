@@ -98,23 +98,27 @@ class Dossier:
             ConfigurationError: The name says no format, or the file cannot be written.
         """
         target = Path(path)
+        if os.fspath(path).endswith(("/", os.sep)):
+            return self._save_bundle(target, {"format": "folder", **options})
         made = _WRITERS.get(target.suffix.lower())
         if made is not None:
             if options:
                 message = f"{target.suffix} takes no options, and got {', '.join(options)}."
                 raise errors.ConfigurationError(message)
             return write_file(target, made(self))
-        is_folder = os.fspath(path).endswith(("/", os.sep))
-        if target.suffix.lower() in _BUNDLES or (is_folder and not target.suffix):
-            from mlmd_lineage.audit.bundle.saving import save_bundle
-
-            return save_bundle(self, target, **options)
+        if target.suffix.lower() in _BUNDLES:
+            return self._save_bundle(target, options)
         known = ", ".join([*_WRITERS, *_BUNDLES])
         message = (
             f"{target.name} says no format that there is: {known}, or a slash at its end for the "
             "folder of a bundle."
         )
         raise errors.ConfigurationError(message)
+
+    def _save_bundle(self, target: Path, options: Mapping[str, Any]) -> Path:
+        from mlmd_lineage.audit.bundle.saving import save_bundle
+
+        return save_bundle(self, target, **options)
 
     def _repr_html_(self) -> str:
         return rendering.summary_html(self.data)
